@@ -1,0 +1,1 @@
+"""What moves: Kafka, Redis, Faust, HTTP, servers and the command line."""

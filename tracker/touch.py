@@ -1,0 +1,20 @@
+"""A touch: a touchpoint as the engine folds it, with its customer and its corrected time."""
+
+from typing import Any
+
+import msgspec
+
+
+class Touch(msgspec.Struct):
+    """One touchpoint of one customer, ready to fold."""
+
+    customer: str
+    at_ms: int
+    """The corrected time, milliseconds since 1970."""
+    type: str
+    channel: str
+    event_id: str
+    properties: dict[str, Any]
+    context: dict[str, Any]
+    device_at_ms: int = 0
+    """The device's own, uncorrected time."""
