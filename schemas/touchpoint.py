@@ -38,7 +38,7 @@ class Touchpoint(msgspec.Struct, omit_defaults=True, kw_only=True):
     """The device's clock at the moment of sending; lets a wrong clock be corrected."""
     received_at: Moment | None = None
     """When the collector received it; the broker's timestamp stands in where it is missing."""
-    properties: dict[str, Any] = {}
+    properties: dict[str, Any] | None = None
     """What is particular to the type: amount, currency, product, score."""
-    context: dict[str, Any] = {}
+    context: dict[str, Any] | None = None
     """Circumstances: segment values, campaign, variant, `physical: true`."""
