@@ -42,6 +42,9 @@ class Stage:
     goal: bool = False
     lanes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """What the journey map says of the stage, by lane: actions, feelings, pains, and so on."""
+    mood: int | None = None
+    """How the customer feels here, from -2 to 2: the curve of the journey map."""
+    target_mood: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,199 @@
+"""Every key that a journey file may hold, as one literal table.
+
+Reading, checking, the JSON Schema for editors and the reference in docs/journeys.md all come from it.
+It knows what a key is called, what shape its value has and what it means; never how it is read.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+MAX_STAGES: Final = 40
+"""A map of more cannot be read, and every stage multiplies the series in Prometheus."""
+MAX_SEGMENT_VALUES: Final = 50
+MAX_SERIES: Final = 20_000
+"""Prometheus holds millions; one journey should not take more than this share of them."""
+MAX_PATTERN: Final = 200
+
+NAME: Final = r"^[^\W_]([\w .&/+-]{0,62}[^\W_])?$"
+"""A letter or digit at both ends: safe in Redis keys, metric labels and file names alike."""
+NAME_REMEDY: Final = "use up to 64 letters, digits, spaces, and _ - . & / +, with a letter or digit at both ends"
+PATH: Final = r"^(channel|(properties|context)(\.[^.\s][^.]*)+)$"
+PATH_REMEDY: Final = "begin with properties. or context., such as properties.price, or write channel"
+
+OPERATORS: Final = {
+    "eq": "equals",
+    "ne": "differs from",
+    "in": "is one of",
+    "not_in": "is none of",
+    "gt": "is more than",
+    "gte": "is at least",
+    "lt": "is less than",
+    "lte": "is at most",
+    "exists": "is there (true) or missing (false)",
+    "contains": "holds this text, or has it in its list",
+    "matches": "has a part that fits this regular expression",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One key of one block."""
+
+    name: str
+    kind: str
+    """One of the readers in tracker/journey_reader.py: text, name, duration, blocks, …"""
+    meaning: str
+    of: str = ""
+    """The block that a kind made of blocks holds."""
+    required: bool = False
+    choices: tuple[str, ...] = ()
+    smallest: int = 0
+    largest: int = 0
+    default: str = ""
+    """What holds when the key is left out, in words."""
+    example: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One row of the journey map, and the key of a stage that fills it."""
+
+    name: str
+    title: str
+    forms: tuple[str, ...]
+    """The forms of the map that show it, of current, day, future, blueprint."""
+    meaning: str
+    example: str
+
+
+LANES: Final = (
+    Lane("day", "In their day", ("day",),
+         "what else happens in the customer's day at this point", "08:10 on the train, phone in one hand"),
+    Lane("physical", "Physical touchpoints", ("current", "day", "blueprint"),
+         "places, people and things the customer meets", "the shop window"),
+    Lane("digital", "Digital touchpoints", ("current", "day", "blueprint"),
+         "pages, mails and screens the customer meets", "the newsletter"),
+    Lane("actions", "Customer actions", ("current", "day", "future", "blueprint"),
+         "what the customer does", "compares three offers"),
+    Lane("feelings", "Thoughts and feelings", ("current", "day", "future"),
+         "what the customer thinks or feels, in their words", "Which of these fits me?"),
+    Lane("pain_points", "Pain points", ("current", "day", "blueprint"),
+         "what hurts, slows or stops the customer", "delivery cost shows only at the end"),
+    Lane("frontstage", "Frontstage", ("blueprint",),
+         "what staff and screens do where the customer sees it", "the adviser calls back"),
+    Lane("backstage", "Backstage", ("blueprint",),
+         "what is done for it out of the customer's sight", "the warehouse packs the order"),
+    Lane("support", "Support processes", ("blueprint",),
+         "systems and partners that the backstage leans on", "the parcel service's tracking"),
+    Lane("opportunities", "Opportunities", ("current", "future"),
+         "what could be better or new here", "show the delivery cost on the product page"),
+    Lane("changes", "What changes", ("future",),
+         "what will be different in the future state", "one form instead of three"),
+    Lane("targets", "Targets", ("future",),
+         "the figure that will show the future state has come", "60 % reach the checkout"),
+    Lane("owners", "Who looks after it", ("current", "future", "blueprint"),
+         "the team that answers for the stage", "online marketing"),
+)  # fmt: skip
+
+FORMS: Final = {
+    "current": "the journey as it is today",
+    "day": "a day in the customer's life around it",
+    "future": "the journey as it shall become",
+    "blueprint": "the service behind it, line by line",
+}
+
+STATUSES: Final = ("active", "dropped", "completed", "exited")
+
+BLOCKS: Final[dict[str, tuple[Field, ...]]] = {
+    "journey": (
+        Field("journey", "name", "what the journey is called, everywhere", default="the file's name",
+              example="retail"),
+        Field("version", "count", "goes up by one whenever the definition changes", smallest=1, largest=1_000_000,
+              default="1", example="3"),
+        Field("title", "text", "the heading of the journey map", default="the journey's name",
+              example="From window to wardrobe"),
+        Field("description", "text", "what the journey is about, in a sentence or two"),
+        Field("persona", "text", "whose journey it is", example="Maya, 34, buys for two children"),
+        Field("order", "choice", "`free`: customers skip and return; `forward`: the current stage only moves up",
+              choices=("free", "forward"), default="free"),
+        Field("stages", "blocks", "the steps of the journey, first to last", of="stage", required=True),
+        Field("funnel", "block", "how the steps are counted", of="funnel"),
+        Field("exits", "blocks", "touchpoints that end the journey for a customer", of="rule",
+              example="[{type: Account Closed}]"),
+        Field("segments", "named", "declared properties to break the figures down by", of="segment"),
+        Field("key", "path", "runs one instance of the journey per value found here: per order, cart, ticket",
+              default="one journey per customer", example="properties.order_id"),
+        Field("examples", "blocks", "touchpoints and what they must lead to; `tracker check` tries them",
+              of="example"),
+    ),
+    "stage": (
+        Field("name", "name", "what the stage is called, everywhere", required=True, example="consideration"),
+        Field("touchpoints", "blocks", "a touchpoint that meets any of these rules belongs to the stage", of="rule",
+              example="[{channel: web, type: Product Viewed}]"),
+        Field("drops_after", "duration", "a customer quiet for longer than this in the stage has dropped off",
+              default="never", example="14d"),
+        Field("optional", "yes", "the funnel does not ask for this stage", default="false"),
+        Field("goal", "yes", "reaching this stage completes the journey", default="false"),
+        Field("mood", "whole", "how the customer feels here, from -2 (bad) to 2 (delighted): the curve of the map",
+              smallest=-2, largest=2, example="1"),
+        Field("target_mood", "whole", "how the customer shall feel here in the future state",
+              smallest=-2, largest=2, example="2"),
+        *(Field(lane.name, "texts", f"map: {lane.meaning}", example=lane.example) for lane in LANES),
+    ),
+    "rule": (
+        Field("channel", "name", "where it happened", default="any channel", example="web"),
+        Field("type", "text", "what happened, in the producer's words", default="any type",
+              example="Product Viewed"),
+        Field("where", "where", "conditions on the touchpoint; all of them must hold",
+              example="{properties.price: {gte: 10}, context.country: [SE, NO, FI]}"),
+    ),
+    "funnel": (
+        Field("mode", "choice",
+              "`sequential`: others may lie between the steps; `strict`: nothing of the customer's lies between; "
+              "`any`: the steps in any order", choices=("sequential", "strict", "any"), default="sequential"),
+        Field("window", "window", "how long a customer has from the first step to the last, end included; or by "
+              "stage, the time since the step before it, with `all` for the whole", default="no limit",
+              example="{all: 30d, purchase: 2d}"),
+        Field("exclude", "blocks", "touchpoints that take a customer out of the funnel", of="exclusion"),
+    ),
+    "exclusion": (
+        Field("channel", "name", "where it happened", default="any channel", example="web"),
+        Field("type", "text", "what happened, in the producer's words", default="any type",
+              example="Order Cancelled"),
+        Field("where", "where", "conditions on the touchpoint; all of them must hold"),
+        Field("between", "pair", "counts only between these two stages", default="anywhere in the funnel",
+              example="[consideration, purchase]"),
+    ),
+    "segment": (
+        Field("from", "path", "where the value is found in a touchpoint", required=True,
+              example="context.customer_type"),
+        Field("values", "names", "the values to tell apart; all others count as `other`", required=True,
+              example="[b2b, b2c]"),
+        Field("attribution", "attribution", "which touchpoint gives the value: the `first` or `last` that has it, or "
+              "a stage's name", default="first", example="last"),
+    ),
+    "example": (
+        Field("given", "blocks", "the touchpoints, in any order", of="given", required=True),
+        Field("at", "moment", "when we look, after the example's beginning", default="at the last touchpoint",
+              example="40d"),
+        Field("expect", "block", "what must have come of it", of="expect", required=True),
+    ),
+    "given": (
+        Field("type", "text", "what happened", required=True, example="Product Viewed"),
+        Field("channel", "name", "where it happened", default="web", example="shop"),
+        Field("at", "moment", "when, after the example's beginning", required=True, example="2h"),
+        Field("properties", "open", "what is particular to the touchpoint", example="{price: 12}"),
+        Field("context", "open", "its circumstances", example="{customer_type: b2b}"),
+    ),
+    "expect": (
+        Field("current", "stage_name", "the stage the customer is in", example="purchase"),
+        Field("furthest", "stage_name", "the highest stage ever reached", example="purchase"),
+        Field("reached", "stage_names", "all stages with a touchpoint, in any order",
+              example="[awareness, purchase]"),
+        Field("skipped", "stage_names", "stages below the furthest without a touchpoint, in any order",
+              example="[consideration]"),
+        Field("funnel_depth", "whole", "how many steps of the funnel were met", smallest=0, largest=MAX_STAGES,
+              example="2"),
+        Field("status", "choice", "where the journey stands", choices=STATUSES, example="dropped"),
+    ),
+}  # fmt: skip

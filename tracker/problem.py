@@ -1,0 +1,42 @@
+"""A problem in a file that somebody wrote: where it is, what is wrong, what to do about it.
+
+It knows nothing of what kind of file it was found in, nor of how problems are shown.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Literal
+
+Severity = Literal["problem", "warning"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One thing to mend; a warning does not keep the file from being used."""
+
+    line: int
+    """From 1."""
+    column: int
+    """From 1."""
+    message: str
+    remedy: str
+    severity: Severity = "problem"
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that was probably meant, if one is near enough to say so."""
+    by_plain = {_plain(name): name for name in known}
+    found = get_close_matches(_plain(word[:80]), by_plain, n=1, cutoff=0.6)
+    return by_plain[found[0]] if found else None
+
+
+def choose(word: str, known: Iterable[str]) -> str:
+    """The remedy for a word that is none of the known ones: the nearest, else the whole list."""
+    names = list(known)
+    near = nearest(word, names)
+    return f"did you mean {near!r}?" if near else f"use one of: {', '.join(names)}"
+
+
+def _plain(word: str) -> str:
+    return word.casefold().replace("-", "_").replace(" ", "_")
