@@ -1,0 +1,338 @@
+"""The fold as the design tells it: plain, slow, and independent of the engine it is compared with.
+
+Every choice where the design is silent is numbered in docs/decisions/0020-what-the-fold-means.md; the numbers are
+repeated here. Nothing is incremental: each question looks at the whole ordered set, and the funnel tries all chains.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tracker.definition import Condition, Definition, Rule, Stage
+from tracker.touch import Touch
+
+
+@dataclass
+class Journey:
+    """What became of one customer, or of one instance of a keyed journey."""
+
+    current: str
+    furthest: str
+    reached: dict[str, int]
+    visits: dict[str, int]
+    skipped: list[str]
+    funnel_depth: int
+    chain: list[tuple[str, int]]
+    """The canonical chain: stage and time of each step."""
+    status: str
+    dropped_at: int | None
+    recovered_at: int | None
+    drop_offs: int
+    recoveries: int
+    segments: dict[str, str] = field(default_factory=dict)
+    began_at: int = 0
+    last_at: int = 0
+
+
+def fold(definition: Definition, touches: Sequence[Touch], now_ms: int) -> dict[str | None, Journey]:
+    """Each instance's journey (None is the only instance where there is no key); those without one are left out."""
+    instances: dict[str | None, list[Touch]] = {}
+    for touch in touches:
+        if definition.key is None:
+            instances.setdefault(None, []).append(touch)
+        elif (value := as_text(look(touch, definition.key))) is not None:
+            instances.setdefault(value, []).append(touch)
+    folded = {name: fold_one(definition, group, now_ms) for name, group in instances.items()}
+    return {name: journey for name, journey in folded.items() if journey is not None}
+
+
+def fold_one(definition: Definition, touches: Sequence[Touch], now_ms: int) -> Journey | None:
+    """One journey over one set of touchpoints."""
+    ordered = order(definition, touches)
+    stages = definition.stages
+    drops: list[int] = []
+    recoveries: list[int] = []
+    reached: dict[int, int] = {}
+    visits: dict[int, int] = {}
+    counted: list[tuple[Touch, int]] = []
+    current: int | None = None
+    last_at = 0
+    exited = False
+    for position, touch in enumerate(ordered):
+        matching = matches(definition, touch)
+        if matching:
+            stage = stage_counted(definition, ordered, position, set(reached))
+            if current is not None and not exited and quiet(stages[current], last_at, touch.at_ms):
+                drops.append(last_at + drops_after(stages[current]))  # 14
+                recoveries.append(touch.at_ms)
+            reached.setdefault(stage, touch.at_ms)  # 5
+            counted.append((touch, stage))
+            target = stage if definition.order == "free" else max(reached)  # 6
+            if target != current:
+                visits[target] = visits.get(target, 0) + 1
+            current, last_at, exited = target, touch.at_ms, False
+        if current is not None and not exited and any(meets(rule, touch) for rule in definition.exits):
+            if quiet(stages[current], last_at, touch.at_ms):
+                drops.append(last_at + drops_after(stages[current]))  # 16
+            exited = True
+    if current is None:
+        return None  # 3
+    dropped = not exited and quiet(stages[current], last_at, now_ms)
+    if dropped:
+        drops.append(last_at + drops_after(stages[current]))
+    furthest = max(reached)
+    chain = deepest_chain(definition, ordered)
+    return Journey(
+        current=stages[current].name,
+        furthest=stages[furthest].name,
+        reached={stages[index].name: at for index, at in sorted(reached.items())},
+        visits={stages[index].name: count for index, count in sorted(visits.items())},
+        skipped=[s.name for i, s in enumerate(stages[:furthest]) if i not in reached and not s.optional],
+        funnel_depth=depth(definition, [stage for stage, _ in chain]),
+        chain=[(stages[stage].name, ordered[position].at_ms) for stage, position in chain],
+        status=status(stages[current], exited, dropped),
+        dropped_at=max(drops, default=None),
+        recovered_at=max(recoveries, default=None),
+        drop_offs=len(drops),
+        recoveries=len(recoveries),
+        segments=segments(definition, counted),
+        began_at=counted[0][0].at_ms,
+        last_at=last_at,
+    )
+
+
+def status(stage: Stage, exited: bool, dropped: bool) -> str:
+    """Choice 17."""
+    if exited:
+        return "exited"
+    if dropped:
+        return "dropped"
+    return "completed" if stage.goal else "waiting"
+
+
+# Order and rules
+
+
+def order(definition: Definition, touches: Sequence[Touch]) -> list[Touch]:
+    """The set in its order: choices 1 and 2."""
+
+    def key(touch: Touch) -> tuple[int, tuple[int, ...], str]:
+        return touch.at_ms, tuple(matches(definition, touch)) or (len(definition.stages),), touch.event_id
+
+    seen: set[str] = set()
+    ordered = []
+    for touch in sorted(touches, key=key):
+        if touch.event_id not in seen:
+            seen.add(touch.event_id)
+            ordered.append(touch)
+    return ordered
+
+
+def matches(definition: Definition, touch: Touch) -> list[int]:
+    """The indices of all stages that the touchpoint matches."""
+    return [i for i, stage in enumerate(definition.stages) if any(meets(rule, touch) for rule in stage.touchpoints)]
+
+
+def meets(rule: Rule, touch: Touch) -> bool:
+    """Whether all that the rule gives holds."""
+    if rule.channel is not None and rule.channel != touch.channel:
+        return False
+    if rule.type is not None and rule.type != touch.type:
+        return False
+    return all(holds(condition, look(touch, condition.path)) for condition in rule.where)
+
+
+def look(touch: Touch, path: tuple[str, ...]) -> Any:
+    """The value at a path, None where there is none. A key may hold the dots itself."""
+    roots = {"properties": touch.properties, "context": touch.context, "channel": touch.channel, "type": touch.type}
+    value: Any = roots.get(path[0])
+    for part in path[1:]:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(part)
+    return value
+
+
+def holds(condition: Condition, value: Any) -> bool:
+    """One comparison. A missing value is like null; a number is never a truth value."""
+    wanted = condition.value
+    match condition.operator:
+        case "exists":
+            return (value is not None) == bool(wanted)
+        case "eq":
+            return same(value, wanted)
+        case "ne":
+            return not same(value, wanted)
+        case "in":
+            return any(same(value, one) for one in wanted)
+        case "not_in":
+            return not any(same(value, one) for one in wanted)
+        case "contains":
+            if isinstance(value, str):
+                return isinstance(wanted, str) and wanted in value
+            return isinstance(value, list) and any(same(one, wanted) for one in value)
+        case "matches":
+            return isinstance(value, str) and re.search(wanted, value) is not None
+    if not comparable(value, wanted):
+        return False
+    return {"gt": value > wanted, "gte": value >= wanted, "lt": value < wanted, "lte": value <= wanted}[
+        condition.operator
+    ]
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equal, where true is not 1."""
+    return isinstance(one, bool) == isinstance(other, bool) and one == other
+
+
+def comparable(one: Any, other: Any) -> bool:
+    """Two numbers, or two texts."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return False
+    return (isinstance(one, int | float) and isinstance(other, int | float)) or (
+        isinstance(one, str) and isinstance(other, str)
+    )
+
+
+# Drop-off
+
+
+def drops_after(stage: Stage) -> int:
+    assert stage.drops_after_ms is not None
+    return stage.drops_after_ms
+
+
+def quiet(stage: Stage, last_at: int, at: int) -> bool:
+    """Choice 14: longer than, not as long as."""
+    return stage.drops_after_ms is not None and at - last_at > stage.drops_after_ms
+
+
+# Which stage a touchpoint counts for
+
+
+def stage_counted(definition: Definition, ordered: list[Touch], position: int, reached: set[int]) -> int:
+    """Choice 4."""
+    matching = matches(definition, ordered[position])
+    if len(matching) == 1:
+        return matching[0]
+    if definition.funnel.mode == "any":
+        return next((stage for stage in matching if stage not in reached), matching[-1])
+    served = {chain[-1][0] for chain in all_chains(definition, ordered) if chain[-1][1] == position}
+    return max(served) if served else matching[0]
+
+
+# The funnel
+
+
+Chain = tuple[tuple[int, int], ...]
+"""Steps of (stage, position in the ordered set)."""
+
+
+def deepest_chain(definition: Definition, ordered: list[Touch]) -> Chain:
+    """Of all deepest chains the earliest, by its first touchpoint, then its second, and so on."""
+    best: Chain = ()
+    for chain in all_chains(definition, ordered):
+        difference = depth(definition, [s for s, _ in chain]) - depth(definition, [s for s, _ in best])
+        earlier = [p for _, p in chain] < [p for _, p in best]
+        if difference > 0 or (difference == 0 and earlier):
+            best = chain
+    return best
+
+
+def depth(definition: Definition, served: list[int]) -> int:
+    """How deep a chain is that serves these stages: choices 7 and 12."""
+    if definition.funnel.mode != "any" or not served:
+        return served[-1] + 1 if served else 0
+    needed = {i for i, stage in enumerate(definition.stages) if not stage.optional}
+    return len(definition.stages) if needed <= set(served) else len(served)
+
+
+def all_chains(definition: Definition, ordered: list[Touch]) -> Iterator[Chain]:
+    """Every chain there is, the short ones too."""
+    entries = [
+        ((stage, position),)
+        for position, touch in enumerate(ordered)
+        for stage in matches(definition, touch)
+        if may_follow(definition, None, stage, ())
+    ]
+    open_chains: list[Chain] = entries
+    while open_chains:
+        chain = open_chains.pop()
+        yield chain
+        open_chains.extend(longer(definition, ordered, chain))
+
+
+def longer(definition: Definition, ordered: list[Touch], chain: Chain) -> Iterator[Chain]:
+    """The chains that go one step beyond this one."""
+    first, (last_stage, last) = ordered[chain[0][1]], chain[-1]
+    served = tuple(stage for stage, _ in chain)
+    if ends_at(definition, served, ordered[last], after=True):
+        return
+    for position in range(last + 1, len(ordered)):
+        touch = ordered[position]
+        in_window = definition.funnel.window_ms is None or touch.at_ms - first.at_ms <= definition.funnel.window_ms  # 8
+        for stage in matches(definition, touch):
+            if in_window and may_follow(definition, last_stage, stage, served):
+                limit = definition.funnel.step_windows_ms.get(definition.stages[stage].name)
+                if limit is None or touch.at_ms - ordered[last].at_ms <= limit:
+                    yield (*chain, (stage, position))
+        if definition.funnel.mode == "strict" or ends_at(definition, served, touch, after=False):
+            return  # 11: the next touchpoint serves or nothing does; 10, 13: nothing follows
+
+
+def may_follow(definition: Definition, last: int | None, stage: int, served: tuple[int, ...]) -> bool:
+    """Whether a step may come after the last one: later, and only optional stages between."""
+    if definition.funnel.mode == "any":
+        return stage not in served
+    between = definition.stages[(0 if last is None else last + 1) : stage]
+    return (last is None or stage > last) and all(left_out.optional for left_out in between)
+
+
+def ends_at(definition: Definition, served: tuple[int, ...], touch: Touch, *, after: bool) -> bool:
+    """Whether a touchpoint ends a chain that has served these stages; `after`: it is itself the chain's last."""
+    if any(meets(rule, touch) for rule in definition.exits):
+        return True  # 13, also when the exit serves a step itself
+    if after:
+        return False  # 10: a chain's own touchpoint is not between its steps
+    return any(
+        meets(exclusion.rule, touch) and within(definition, exclusion.between, served)
+        for exclusion in definition.funnel.exclude
+    )
+
+
+def within(definition: Definition, between: tuple[str, str] | None, served: tuple[int, ...]) -> bool:
+    """Whether a chain stands between the two steps: choices 10 and 12."""
+    if between is None:
+        return True
+    names = [stage.name for stage in definition.stages]
+    begin, end = names.index(between[0]), names.index(between[1])
+    if definition.funnel.mode == "any":
+        return begin in served and end not in served
+    return begin <= served[-1] < end
+
+
+# Segments
+
+
+def segments(definition: Definition, counted: list[tuple[Touch, int]]) -> dict[str, str]:
+    """Choice 18."""
+    chosen = {}
+    for segment in definition.segments:
+        values = [
+            value
+            for touch, stage in counted
+            if segment.attribution in {"first", "last", definition.stages[stage].name}
+            if (value := as_text(look(touch, segment.path))) is not None
+        ]
+        value = (values[-1] if segment.attribution == "last" else values[0]) if values else None
+        chosen[segment.name] = value if value in segment.values else "other"
+    return chosen
+
+
+def as_text(value: Any) -> str | None:
+    """A value as text: itself, or its JSON."""
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, separators=(",", ":"))
