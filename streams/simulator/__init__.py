@@ -1,0 +1,1 @@
+"""Simulated customers: a known stream of touchpoints, and the truth about it."""

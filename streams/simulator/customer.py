@@ -1,0 +1,152 @@
+"""One simulated customer: what they do, when, under which ids and by which clock.
+
+Time here is counted in arrivals: one customer comes a unit. `streams/simulator/stream.py` turns it into moments.
+"""
+
+from random import Random
+from typing import Any, Final
+
+import msgspec
+
+from streams.simulator.event import NO_STAGE
+from streams.simulator.knobs import Knobs
+from streams.simulator.steps import Properties, Step
+
+DAY_MS: Final = 86_400_000
+# Far enough ahead to lie in the future of any stream, so that it is clamped and not believed.
+FUTURE_MS: Final = 400 * DAY_MS
+# Clocks are off by whole minutes, since the tracker corrects whole minutes: the truth is then known exactly.
+CLOCK_ERRORS_MIN: Final = (-4_320, -1_440, -60, -7, 9, 55, 120, 1_500)
+# Quiet customers were last seen this long ago, longer than any stage up to the purchase allows.
+QUIET_DAYS: Final = (32, 60)
+QUIET_UNTIL_STAGE: Final = 3
+
+CAMPAIGNS: Final = ("spring", "newsletter", "search", "none")
+
+
+class Visit(msgspec.Struct):
+    """One touchpoint of a customer, before it has a date and an encoding."""
+
+    happens: float
+    arrives: float
+    """When it is sent: later than it happens where the device was offline."""
+    channel: str
+    type: str
+    properties: Properties
+    stage: int = NO_STAGE
+    known: bool = True
+    """The customer is identified: `customer_id` is on the message."""
+
+
+class Customer(msgspec.Struct):
+    """Who comes, and everything they will do."""
+
+    number: int
+    visits: list[Visit]
+    context: dict[str, Any]
+    clock_error_ms: int = 0
+    clamped: bool = False
+    """The device lies in the future and does not say when it sent: its time is worth nothing."""
+    ago_ms: int = 0
+    """How much longer ago than the rest of the stream this customer's journey was."""
+    anonymous: bool = False
+
+
+class Casting:
+    """Makes customers by the knobs, from one source of randomness."""
+
+    def __init__(self, rng: Random, knobs: Knobs, steps: tuple[Step, ...], gap: float) -> None:
+        self.rng = rng
+        self.knobs = knobs
+        self.steps = steps
+        self.gap = gap
+        """The mean time between two steps of a customer, in arrivals."""
+
+    def customer(self, number: int, depth: int) -> Customer:
+        """Customer `number`, who comes as far as stage `depth`."""
+        rng, knobs = self.rng, self.knobs
+        quiet = depth < QUIET_UNTIL_STAGE and rng.random() < knobs.quiet
+        visits = self._journey(number + rng.random(), self._path(depth))
+        anonymous = rng.random() < knobs.anonymous
+        if anonymous:
+            self._identify(visits)
+        if not quiet:
+            # What went quiet long ago came in order: beyond the lateness horizon, order of arrival counts.
+            self._tickets(visits)
+            self._delays(visits)
+        customer = Customer(number, visits, self._context(), anonymous=anonymous)
+        if quiet:
+            low, high = QUIET_DAYS
+            customer.ago_ms = DAY_MS * (low + int(rng.random() * (high - low)))
+        elif rng.random() < knobs.wrong_clocks:
+            if rng.random() < 0.25:
+                customer.clamped = True
+            else:
+                customer.clock_error_ms = 60_000 * rng.choice(CLOCK_ERRORS_MIN)
+        return customer
+
+    def _context(self) -> dict[str, Any]:
+        roll = self.rng.random()
+        kind = "b2b" if roll < 0.3 else "b2c"
+        return {"customer_type": kind, "campaign": CAMPAIGNS[int(roll * 97) % len(CAMPAIGNS)]}
+
+    def _path(self, depth: int) -> list[int]:
+        """The stages in the order in which the customer meets them."""
+        rng, path = self.rng, list(range(depth + 1))
+        if depth > 1 and rng.random() < self.knobs.skips:
+            del path[1 + int(rng.random() * (depth - 1))]
+        if len(path) > 1 and rng.random() < self.knobs.returns:
+            place = 1 + int(rng.random() * (len(path) - 1))
+            path.insert(place + 1, path[int(rng.random() * place)])
+        return path
+
+    def _journey(self, entry: float, path: list[int]) -> list[Visit]:
+        visits, at = [], entry
+        for stage in path:
+            step = self.steps[stage]
+            visits.append(Visit(at, at, step.channel, step.type, step.properties, stage))
+            # Bounded on both sides: a customer's steps never meet in one moment, and no journey lasts for ever.
+            at += self.gap * (0.3 + 1.4 * self.rng.random())
+        return visits
+
+    def _identify(self, visits: list[Visit]) -> None:
+        """Some web visits come first, then the customer signs in. Who never does a second step stays anonymous."""
+        first_known = 1 if len(visits) < 3 or self.rng.random() < 0.5 else 2
+        if any(visit.channel != "web" for visit in visits[:first_known]):
+            return
+        for visit in visits[:first_known]:
+            visit.known = False
+        if first_known < len(visits):
+            before, after = visits[first_known - 1].happens, visits[first_known].happens
+            at = before + (after - before) * (0.2 + 0.6 * self.rng.random())
+            visits.insert(first_known, Visit(at, at, "web", "identify", _nothing))
+
+    def _tickets(self, visits: list[Visit]) -> None:
+        if self.rng.random() >= self.knobs.tickets or not visits[-1].known:
+            return
+        at = visits[-1].happens + self.gap * (0.1 + 0.1 * self.rng.random())
+        visits.append(Visit(at, at, "support", "Ticket Opened", _ticket))
+        if self.rng.random() < 0.5:
+            at += self.gap * (0.1 + 0.5 * self.rng.random())
+            visits.append(Visit(at, at, "support", "Ticket Closed", _ticket))
+
+    def _delays(self, visits: list[Visit]) -> None:
+        rng, knobs = self.rng, self.knobs
+        if not knobs.disorder and not knobs.late:
+            return
+        for place, visit in enumerate(visits):
+            roll = rng.random()
+            if roll < knobs.late:
+                visit.arrives += self.gap * (1 + 3 * rng.random())
+            elif roll < knobs.late + knobs.disorder:
+                # A last touchpoint has no next one to be overtaken by; it is a little late.
+                next_one = visits[place + 1].happens if place + 1 < len(visits) else visit.happens
+                visit.arrives = next_one + self.gap * 0.1 * rng.random()
+
+
+def _nothing(_: Random) -> dict[str, Any]:
+    return {}
+
+
+def _ticket(rng: Random) -> dict[str, Any]:
+    return {"topic": ("delivery", "refund", "question")[int(rng.random() * 3)]}

@@ -1,0 +1,46 @@
+"""The knobs of a simulation: how the stream deviates from the ideal, as shares between 0 and 1.
+
+One table (the fields of `Knobs`): command line, documentation and tests read it.
+"""
+
+from dataclasses import dataclass, field, fields
+
+from streams.errors import UsageError
+
+
+def _knob(share: float, meaning: str) -> float:
+    """A field of `Knobs`; typed as what the field holds."""
+    return field(default=share, metadata={"meaning": meaning})
+
+
+@dataclass(frozen=True, slots=True)
+class Knobs:
+    """A lively but orderly stream by default."""
+
+    skips: float = _knob(0.05, "of the customers leave out a stage on their way")
+    returns: float = _knob(0.05, "of the customers go back to an earlier stage once")
+    duplicates: float = _knob(0.02, "of the touchpoints are sent a second time, identical")
+    disorder: float = _knob(0.03, "of the touchpoints arrive after the customer's next one")
+    late: float = _knob(0.01, "of the touchpoints arrive several steps late, as from a device that was offline")
+    wrong_clocks: float = _knob(0.02, "of the devices have a clock that is minutes to days off")
+    anonymous: float = _knob(0.0, "of the customers come under an anonymous id first and identify themselves later")
+    tickets: float = _knob(0.02, "of the customers open a support ticket, and half of the tickets are closed")
+    quiet: float = _knob(0.0, "of the customers went quiet so long ago that they have dropped out")
+    poison: float = _knob(0.001, "of the messages are no touchpoints")
+
+    def __post_init__(self) -> None:
+        for knob in fields(self):
+            share = getattr(self, knob.name)
+            if not 0 <= share <= 1:
+                name = knob.name.replace("_", "-")
+                raise UsageError(f"--{name} is {share}.", "Give a share between 0 and 1, such as 0.05.")
+
+
+def meaning(name: str) -> str:
+    """What a knob's share counts, for help and documentation."""
+    return next(str(knob.metadata["meaning"]) for knob in fields(Knobs) if knob.name == name)
+
+
+LIVELY = Knobs()
+# Nothing but the journeys themselves: each touchpoint once, in order, at the right time.
+CALM = Knobs(skips=0, returns=0, duplicates=0, disorder=0, late=0, wrong_clocks=0, tickets=0, poison=0)

@@ -1,0 +1,91 @@
+"""One simulation from beginning to end: the scenario's events, at a pace, into a target, with the truth beside them.
+
+It prints nothing: whoever calls it looks at the progress and is handed a report.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from streams.simulator.pace import paced
+from streams.simulator.producer import Target
+from streams.simulator.stream import Scenario, events
+from streams.simulator.truth import Truth
+
+# How often progress is told: the eye needs no more, and a call a message would cost as much as the message.
+PROGRESS_S = 0.1
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What was sent."""
+
+    seed: int
+    tag: str
+    """Part of the name of every customer of this run."""
+    starts_ms: int
+    messages: int
+    confirmed: int
+    touchpoints: int
+    copies: int
+    poison: dict[str, int]
+    by_channel: dict[str, int]
+    seconds: float
+    per_second: float
+    customers: int
+    funnel: dict[str, int]
+    current: dict[str, int]
+
+
+@dataclass(slots=True)
+class Run:
+    """A simulation that can be looked at, and stopped, while it runs."""
+
+    scenario: Scenario
+    target: Target
+    truth: Truth
+    rate: float | None = None
+    duration_s: float | None = None
+    stopped: bool = False
+    """Set it, from any thread, to end after the present message."""
+    finished: bool = False
+
+    def run(self, progress: Callable[[int], Any] | None = None) -> Report:
+        """Send everything; `progress` is told the messages sent, now and then. Raises DeliveryFailed."""
+        begun = told = time.monotonic()
+        target, truth = self.target, self.truth
+        for event in paced(events(self.scenario), self.rate, duration_s=self.duration_s):
+            if self.stopped or target.delivery.failed:
+                break
+            target.send(event)
+            truth.add(event)
+            if progress and (now := time.monotonic()) - told > PROGRESS_S:
+                told = now
+                progress(truth.messages)
+        delivery = target.finish()
+        if progress:
+            progress(truth.messages)
+        delivery.check()
+        self.finished = True
+        return self._report(time.monotonic() - begun)
+
+    def _report(self, seconds: float) -> Report:
+        truth, scenario = self.truth, self.scenario
+        return Report(
+            seed=scenario.seed,
+            tag=scenario.tag,
+            starts_ms=scenario.starts_ms,
+            messages=truth.messages,
+            confirmed=self.target.delivery.confirmed,
+            touchpoints=truth.touchpoints,
+            copies=truth.copies,
+            poison=dict(truth.poison),
+            by_channel=dict(truth.by_channel),
+            seconds=round(seconds, 3),
+            per_second=round(truth.messages / seconds, 1) if seconds else 0.0,
+            customers=len(truth.customers()),
+            funnel=truth.funnel(),
+            current=truth.current(),
+        )

@@ -1,0 +1,219 @@
+"""The stream: the touchpoints of all customers as the messages that reach Kafka, in the order of their arrival.
+
+Lazy and bounded: only journeys under way are held, however long the stream. No clock, no Kafka: the same scenario
+gives the same bytes.
+"""
+
+from binascii import crc32
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from heapq import heappop, heappush
+from random import Random
+from typing import Any, Final
+
+import msgspec
+
+from schemas.touchpoint import SCHEMA
+from streams.simulator.customer import FUTURE_MS, Casting, Customer, Visit
+from streams.simulator.event import Event
+from streams.simulator.knobs import LIVELY, Knobs
+from streams.simulator.poison import KINDS
+from streams.simulator.steps import PUBLISHED, SEVEN_STAGES, Step, depths, scaled
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+# A device hears of its own network in half a second; far below the half minute that would count as a wrong clock.
+NETWORK_MS: Final = 500
+# A step takes a twentieth of the time in which the customers come; bounded, so that memory is.
+GAP_SHARE, MIN_GAP, MAX_GAP = 0.05, 10, 3_000
+
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Everything that decides a stream."""
+
+    starts_ms: int
+    """When the first touchpoint happens."""
+    interval_ms: float
+    """From one message to the next."""
+    seed: int = 1
+    customers: int | None = None
+    """How many customers come, in the exact proportions of the funnel; None: without end, by the ten thousand."""
+    messages: int | None = None
+    """Where to stop, in the middle of journeys; None: when every customer has done everything."""
+    knobs: Knobs = LIVELY
+    steps: tuple[Step, ...] = SEVEN_STAGES
+    reached: tuple[int, ...] = PUBLISHED
+
+    @property
+    def tag(self) -> str:
+        """What tells the customers of this stream from those of another in the same cluster."""
+        return f"{crc32(f'{self.seed}:{self.starts_ms}'.encode()):08x}"
+
+    @property
+    def funnel(self) -> tuple[int, ...] | None:
+        """The customers who will come at least as far as each stage, where their number is known."""
+        return None if self.customers is None else scaled(self.customers, self.reached)
+
+    @property
+    def expected_messages(self) -> int | None:
+        """About how many messages there will be."""
+        if self.messages is not None or self.customers is None:
+            return self.messages
+        knobs = self.knobs
+        steps = sum(scaled(self.customers, self.reached)) + self.customers * 1.5 * knobs.tickets
+        return round(steps * (1 + knobs.duplicates) / (1 - min(knobs.poison, 0.99)))
+
+
+def events(scenario: Scenario) -> Iterator[Event]:
+    """The messages of the scenario, in the order in which they are to be sent."""
+    stream = _Stream(scenario)
+    for event in stream.run():
+        if stream.sent == scenario.messages:
+            return
+        stream.sent += 1
+        yield event
+
+
+class _Stream:
+    """A merge of three things by time: who comes next, who does something next, what has been held back."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.rng = Random(scenario.seed)
+        self.tag = scenario.tag
+        self.sent = 0
+        self.made = 0
+        self.under_way: list[tuple[float, int, Customer, Visit]] = []
+        self.held: list[tuple[float, int, Customer | None, Visit | Event, int]] = []
+        self.sequence = 0
+
+    def run(self) -> Iterator[Event]:
+        """Every message; `sent` is counted by the caller, as the stream's clock."""
+        for happens, customer, visit in self._happenings():
+            yield from self._released(happens)
+            happened_ms = self._now_ms()
+            if visit.arrives > visit.happens:
+                self._hold(visit.arrives, customer, visit, happened_ms)
+            else:
+                yield from self._send(happens, customer, visit, happened_ms)
+        yield from self._released(float("inf"))
+
+    def _happenings(self) -> Iterator[tuple[float, Customer, Visit]]:
+        under_way = self.under_way
+        for customer in self._arrivals():
+            while under_way and under_way[0][0] < customer.visits[0].happens:
+                happens, _, who, visit = heappop(under_way)
+                yield happens, who, visit
+            for visit in customer.visits:
+                self.sequence += 1
+                heappush(under_way, (visit.happens, self.sequence, customer, visit))
+        while under_way:
+            happens, _, who, visit = heappop(under_way)
+            yield happens, who, visit
+
+    def _arrivals(self) -> Iterator[Customer]:
+        scenario = self.scenario
+        total = scenario.customers
+        if total is None:
+            total = (scenario.messages or MAX_GAP * 100) * 3 // 5
+        gap = min(max(total * GAP_SHARE, MIN_GAP), MAX_GAP)
+        casting = Casting(self.rng, scenario.knobs, scenario.steps, gap)
+        number = 0
+        while True:
+            for depth in depths(self.rng, scenario.funnel or scenario.reached):
+                yield casting.customer(number, depth)
+                number += 1
+            if scenario.customers is not None:
+                return
+
+    def _now_ms(self) -> int:
+        """The stream's own clock: one interval a message."""
+        return self.scenario.starts_ms + int(self.sent * self.scenario.interval_ms)
+
+    def _hold(self, until: float, customer: Customer | None, what: Visit | Event, happened_ms: int) -> None:
+        self.sequence += 1
+        heappush(self.held, (until, self.sequence, customer, what, happened_ms))
+
+    def _released(self, until: float) -> Iterator[Event]:
+        while self.held and self.held[0][0] <= until:
+            now, _, customer, what, happened_ms = heappop(self.held)
+            if customer is None:
+                yield what  # type: ignore[misc]  # without a customer it is a copy, complete
+            else:
+                yield from self._send(now, customer, what, happened_ms)  # type: ignore[arg-type]
+
+    def _send(self, now: float, customer: Customer, visit: Visit, happened_ms: int) -> Iterator[Event]:
+        rng, knobs = self.rng, self.scenario.knobs
+        if knobs.poison and rng.random() < knobs.poison:
+            yield self._poison(customer, visit, happened_ms)
+        event = self._event(customer, visit, happened_ms)
+        yield event
+        if knobs.duplicates and rng.random() < knobs.duplicates:
+            # Half come at once, as after a lost acknowledgement, half much later, as after a producer's restart.
+            later = 0.0 if rng.random() < 0.5 else self.rng.random() * 100
+            self._hold(now + later, None, msgspec.structs.replace(event, copy=True), happened_ms)
+
+    def _poison(self, customer: Customer, visit: Visit, happened_ms: int) -> Event:
+        kind = KINDS[int(self.rng.random() * len(KINDS))]
+        good, key, _ = self._fields(customer, visit, happened_ms)
+        return Event(visit.channel, key.encode(), kind.spoil(good), poison=kind.kind)
+
+    def _event(self, customer: Customer, visit: Visit, happened_ms: int) -> Event:
+        fields, key, at_ms = self._fields(customer, visit, happened_ms)
+        return Event(
+            visit.channel,
+            key.encode(),
+            _encode(fields),
+            customer=key,
+            person=f"c-{self.tag}-{customer.number}",
+            event_id=fields["event_id"],
+            stage=visit.stage,
+            at_ms=at_ms,
+        )
+
+    def _fields(self, customer: Customer, visit: Visit, happened_ms: int) -> tuple[dict[str, Any], str, int]:
+        """The message, its key, and when it happened in truth."""
+        self.made += 1
+        web = visit.channel == "web"
+        at_ms = happened_ms - customer.ago_ms
+        ids, key = self._ids(customer, visit, web=web)
+        fields: dict[str, Any] = {
+            "schema": SCHEMA,
+            "event_id": f"e-{self.tag}-{self.made}",
+            "type": visit.type,
+            "channel": visit.channel,
+            # Servers count milliseconds and have one clock; devices write dates, by a clock of their own.
+            "occurred_at": at_ms,
+            "ids": ids,
+            "properties": visit.properties(self.rng),
+            "context": customer.context,
+        }
+        if web:
+            at_ms = self._device_times(fields, customer, at_ms)
+        return fields, key, at_ms
+
+    def _device_times(self, fields: dict[str, Any], customer: Customer, at_ms: int) -> int:
+        sent_ms = self._now_ms() - customer.ago_ms
+        received_ms = sent_ms + int(self.rng.random() * NETWORK_MS)
+        fields["received_at"] = received_ms
+        if customer.clamped:
+            fields["occurred_at"] = _date(at_ms + FUTURE_MS)
+            return received_ms
+        fields["occurred_at"] = _date(at_ms + customer.clock_error_ms)
+        fields["sent_at"] = _date(sent_ms + customer.clock_error_ms)
+        return at_ms
+
+    def _ids(self, customer: Customer, visit: Visit, *, web: bool) -> tuple[dict[str, str], str]:
+        name, stranger = f"c-{self.tag}-{customer.number}", f"a-{self.tag}-{customer.number}"
+        if not visit.known:
+            return {"anonymous_id": stranger}, f"anonymous_id:{stranger}"
+        if customer.anonymous and web:
+            return {"customer_id": name, "anonymous_id": stranger}, name
+        return {"customer_id": name}, name
+
+
+def _date(at_ms: int) -> datetime:
+    return EPOCH + timedelta(milliseconds=at_ms)

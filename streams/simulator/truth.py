@@ -1,0 +1,113 @@
+"""The truth: what the tracker must say after a known stream, folded by the plainest of models.
+
+An oracle for tests and the demo: it shares no code with the engine. Since a stage is decided by the newest
+touchpoint and the furthest stage by the highest, both are a maximum over a set; order and repetition cannot matter.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from streams.simulator.event import NO_STAGE, Event
+from streams.simulator.poison import KINDS
+from streams.simulator.steps import SEVEN_STAGES
+
+REASONS = {kind.kind: kind.reason for kind in KINDS}
+STAGES = tuple(step.stage for step in SEVEN_STAGES)
+
+
+class Standing(NamedTuple):
+    """Where a customer is, and the furthest they came."""
+
+    current: str
+    furthest: str
+
+
+class _Customer(msgspec.Struct, gc=False):
+    newest: tuple[int, int, str]
+    """Moment, stage, event id: the order in which touchpoints count."""
+    furthest: int
+
+
+class Truth:
+    """The known stream, folded."""
+
+    def __init__(self, stages: Sequence[str] = STAGES, *, identity: bool = False) -> None:
+        self.stages = tuple(stages)
+        self.identity = identity
+        """Aliases are resolved: all that a person does counts as one customer."""
+        self.messages = 0
+        self.touchpoints = 0
+        """Different touchpoints; copies and poison are not counted."""
+        self.copies = 0
+        self.poison: Counter[str] = Counter()
+        self.by_channel: Counter[str] = Counter()
+        self._customers: dict[str, _Customer] = {}
+
+    def add(self, event: Event) -> None:
+        """Take one message of the stream into account."""
+        self.messages += 1
+        self.by_channel[event.channel] += 1
+        if event.poison:
+            self.poison[event.poison] += 1
+            return
+        if event.copy:
+            self.copies += 1
+            return
+        self.touchpoints += 1
+        if event.stage == NO_STAGE:
+            return
+        name = event.person if self.identity else event.customer
+        touch = (event.at_ms, event.stage, event.event_id)
+        seen = self._customers.get(name)
+        if seen is None:
+            self._customers[name] = _Customer(touch, event.stage)
+            return
+        seen.newest = max(seen.newest, touch)
+        seen.furthest = max(seen.furthest, event.stage)
+
+    def watch(self, events: Iterable[Event]) -> Iterable[Event]:
+        """The same events, each taken into account as it passes."""
+        for event in events:
+            self.add(event)
+            yield event
+
+    def funnel(self) -> dict[str, int]:
+        """By stage, the customers who came at least that far."""
+        furthest = Counter(customer.furthest for customer in self._customers.values())
+        result, so_far = {}, 0
+        for place in reversed(range(len(self.stages))):
+            so_far += furthest[place]
+            result[self.stages[place]] = so_far
+        return {stage: result[stage] for stage in self.stages}
+
+    def current(self) -> dict[str, int]:
+        """By stage, the customers who are there now."""
+        counts = Counter(customer.newest[1] for customer in self._customers.values())
+        return {stage: counts[place] for place, stage in enumerate(self.stages)}
+
+    def dropped(self, drops_after_ms: Sequence[int | None], now_ms: int) -> dict[str, int]:
+        """By stage, the customers who have been quiet there for longer than it allows."""
+        counts: Counter[int] = Counter()
+        for customer in self._customers.values():
+            newest_ms, stage, _ = customer.newest
+            allowed_ms = drops_after_ms[stage]
+            counts[stage] += allowed_ms is not None and now_ms > newest_ms + allowed_ms
+        return {stage: counts[place] for place, stage in enumerate(self.stages)}
+
+    def customers(self) -> dict[str, Standing]:
+        """By customer, the current and the furthest stage."""
+        stages = self.stages
+        return {
+            name: Standing(stages[customer.newest[1]], stages[customer.furthest])
+            for name, customer in self._customers.items()
+        }
+
+    def rejected(self) -> dict[str, int]:
+        """By reason, the messages that must end in the topic of rejections."""
+        reasons: Counter[str] = Counter()
+        for kind, count in self.poison.items():
+            reasons[REASONS[kind]] += count
+        return dict(reasons)

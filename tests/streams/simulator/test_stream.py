@@ -1,0 +1,158 @@
+from collections import Counter
+from dataclasses import replace
+from itertools import islice
+
+import pytest
+
+from schemas.touchpoint import ALIAS_KINDS
+from streams.simulator.knobs import CALM, Knobs
+from streams.simulator.stream import Scenario, events
+from streams.simulator.truth import REASONS, Truth
+from tracker.decode import Flaw, decode
+
+STARTS_MS = 1_795_341_600_000
+WILD = Knobs(0.2, 0.2, 0.2, 0.2, 0.2, 0.3, 0.5, 0.3, 0.3, 0.05)
+
+
+def scenario(**changes) -> Scenario:
+    """Two thousand customers, five hundred messages a second."""
+    return replace(Scenario(starts_ms=STARTS_MS, interval_ms=2, customers=2_000), **changes)
+
+
+def told(of: Scenario) -> Truth:
+    """The truth about all of a scenario."""
+    truth = Truth(identity=True)
+    for event in events(of):
+        truth.add(event)
+    return truth
+
+
+@pytest.mark.parametrize("knobs", [CALM, Knobs(), WILD])
+def test_same_seed_same_bytes(knobs) -> None:
+    """The stream is a function of the scenario alone."""
+    assert list(events(scenario(knobs=knobs))) == list(events(scenario(knobs=knobs)))
+
+
+def test_another_seed_another_stream() -> None:
+    """Two seeds share no customer and no event id."""
+    one, two = (list(events(scenario(seed=seed))) for seed in (1, 2))
+    assert not {event.event_id for event in one if event.event_id} & {event.event_id for event in two}
+    assert not {event.key for event in one} & {event.key for event in two}
+
+
+@pytest.mark.parametrize("knobs", [CALM, Knobs(), WILD])
+def test_the_published_funnel_is_exact(knobs) -> None:
+    """However wild the stream, each stage is reached by exactly the published number of customers."""
+    assert list(told(scenario(customers=10_000, knobs=knobs)).funnel().values()) == [
+        10_000, 5_000, 1_500, 300, 150, 50, 20,
+    ]  # fmt: skip
+
+
+def test_a_calm_stream_is_the_journeys_alone() -> None:
+    """Without knobs there is one message a step, in order."""
+    truth = told(scenario(knobs=CALM))
+    assert truth.messages == truth.touchpoints == sum(truth.funnel().values())
+    assert truth.current()["loyalty"] == truth.funnel()["loyalty"] == 4
+
+
+@pytest.mark.parametrize("knobs", [Knobs(), WILD])
+def test_the_tracker_reads_what_the_truth_says(knobs) -> None:
+    """Customer, corrected time and event id of each touchpoint, and the reason of each poison, are as known."""
+    for event in events(scenario(knobs=knobs)):
+        read = decode(event.value, STARTS_MS)
+        if isinstance(read, Flaw):
+            assert read.reason == REASONS[event.poison]
+        else:
+            assert (read.customer, read.at_ms, read.event_id) == (event.customer, event.at_ms, event.event_id)
+            assert (read.customer.encode(), read.channel) == (event.key, event.channel)
+
+
+def test_knobs_are_shares() -> None:
+    """Duplicates, poison and delays come in about the share that was asked for."""
+    knobs = replace(CALM, duplicates=0.2, poison=0.1)
+    sent = list(events(scenario(customers=10_000, knobs=knobs)))
+    touchpoints = sum(not event.poison and not event.copy for event in sent)
+    assert sum(event.copy for event in sent) / touchpoints == pytest.approx(0.2, abs=0.02)
+    assert sum(bool(event.poison) for event in sent) / touchpoints == pytest.approx(0.1, abs=0.01)
+    assert len(set(Counter(event.poison for event in sent if event.poison))) == len(REASONS)
+
+
+@pytest.mark.parametrize("knob", ["disorder", "late"])
+def test_delays_reorder_a_customers_touchpoints(knob) -> None:
+    """Many customers' touchpoints arrive in another order than they happened; without delays none do."""
+
+    def reordered(knobs) -> int:
+        newest: dict[str, int] = {}
+        count = 0
+        for event in events(scenario(knobs=knobs)):
+            count += event.at_ms < newest.get(event.customer, 0)
+            newest[event.customer] = max(event.at_ms, newest.get(event.customer, 0))
+        return count
+
+    assert reordered(CALM) == 0
+    assert reordered(replace(CALM, **{knob: 0.2})) > 50
+
+
+def test_skips_and_returns() -> None:
+    """Who skips has a stage less, who returns stands behind the furthest stage; the funnel stays the same."""
+    calm = told(scenario(knobs=CALM))
+    skipped = told(scenario(knobs=replace(CALM, skips=1)))
+    returned = told(scenario(knobs=replace(CALM, returns=1)))
+    assert skipped.touchpoints == calm.touchpoints - calm.funnel()["consideration"]
+    assert returned.touchpoints == calm.touchpoints + calm.funnel()["evaluation"]
+    assert any(where.current != where.furthest for where in returned.customers().values())
+    assert calm.funnel() == skipped.funnel() == returned.funnel()
+
+
+def test_anonymous_customers_identify_themselves() -> None:
+    """A customer who comes under two ids sends one touchpoint with both; with identity resolved it is one person."""
+    sent = list(events(scenario(knobs=replace(CALM, anonymous=1))))
+    links = [decode(event.value, None) for event in sent if b'"identify"' in event.value]
+    apart = Truth()
+    for event in sent:
+        apart.add(event)
+    together = told(scenario(knobs=replace(CALM, anonymous=1)))
+    assert len(together.customers()) == 2_000
+    assert len(links) == 1_000
+    assert len(apart.customers()) == 3_000
+    assert b"anonymous_id" in sent[0].key
+    assert ALIAS_KINDS[0] == "customer_id"
+
+
+def test_quiet_customers_have_dropped() -> None:
+    """A share of the customers was last seen longer ago than their stage allows."""
+    truth = told(scenario(knobs=replace(CALM, quiet=0.1)))
+    day_ms = 86_400_000
+    allowed = [day_ms * days if days else None for days in (30, 14, 7, 30, 60, 90, None)]
+    dropped = truth.dropped(allowed, STARTS_MS + day_ms)
+    assert 120 < sum(dropped.values()) < 280
+    assert dropped["loyalty"] == 0
+
+
+def test_a_stream_can_end_in_the_middle() -> None:
+    """A number of messages ends an endless stream exactly, and what was held back is never counted."""
+    truth = told(scenario(customers=None, messages=5_000))
+    assert truth.messages == 5_000
+    assert truth.funnel()["evaluation"] > 0
+
+
+def test_memory_is_bounded() -> None:
+    """After a hundred thousand messages of an endless stream only the journeys under way are held."""
+    from streams.simulator.stream import _Stream
+
+    stream = _Stream(scenario(customers=None, messages=10_000_000))
+    running, sizes = stream.run(), []
+    for _ in range(4):
+        for _ in islice(running, 25_000):
+            stream.sent += 1
+        sizes.append(len(stream.under_way) + len(stream.held))
+    assert max(sizes) < 20_000
+
+
+def test_time_follows_the_schedule() -> None:
+    """A touchpoint happens when its message is planned to be sent, so a live stream is never in the future."""
+    last = 0
+    for place, event in enumerate(events(scenario(knobs=CALM))):
+        assert event.at_ms == STARTS_MS + place * 2
+        last = event.at_ms
+    assert last == STARTS_MS + 2 * place
