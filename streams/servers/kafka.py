@@ -1,0 +1,170 @@
+"""A real Apache Kafka of our own: KRaft, one node, on free loopback ports, in a private directory."""
+
+import logging
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from streams.errors import TrackerError
+from streams.servers import jars, ports
+from streams.servers.household import Household
+from streams.servers.java import find_java
+from streams.servers.process import Report, ServerProcess, silence
+
+CLUSTER_ID = "am91cm5leS10cmFja2Vy"
+FORMAT_S = 60.0
+ASK_MS = 2000
+
+JVM_OPTIONS = (
+    "-Xmx400m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",  # up in 2 s instead of 4; a benchmark gives its own options
+)
+
+# One broker keeps every topic once; the rest is small so that a demo fits anywhere.
+PROPERTIES: dict[str, str] = {
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    "listener.security.protocol.map": "CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "inter.broker.listener.name": "CLIENT",
+    "controller.listener.names": "CONTROLLER",
+    "auto.create.topics.enable": "false",
+    "default.replication.factor": "1",
+    "min.insync.replicas": "1",
+    "offsets.topic.replication.factor": "1",
+    "offsets.topic.num.partitions": "4",
+    "offsets.topic.segment.bytes": "8388608",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "transaction.state.log.num.partitions": "4",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    "group.initial.rebalance.delay.ms": "0",  # tests and demos wait for nobody
+    "group.min.session.timeout.ms": "1000",  # a fault test need not wait six seconds for a death to be seen
+    # After a kill the controller takes the old broker for alive this long, and lets the new one wait: 9 s by default.
+    "broker.session.timeout.ms": "3000",
+    "broker.heartbeat.interval.ms": "500",
+    "log.segment.bytes": "67108864",
+    "log.index.size.max.bytes": "1048576",
+    "log.cleaner.dedupe.buffer.size": "16777216",  # of the heap; the default takes a third of it
+    "num.network.threads": "2",
+    "num.io.threads": "4",
+}
+
+LOG4J = """\
+status = error
+appender.out.type = Console
+appender.out.name = out
+appender.out.layout.type = PatternLayout
+appender.out.layout.pattern = %d{HH:mm:ss.SSS} %-5p %m (%c{1})%n%throwable{30}
+rootLogger.level = warn
+rootLogger.appenderRef.out.ref = out
+"""
+
+
+class KafkaServer(ServerProcess):
+    """One Kafka; `properties` replace or join the usual ones, `jvm_options` take the place of the usual ones."""
+
+    name = "Kafka"
+
+    def __init__(
+        self,
+        household: Household,
+        *,
+        port: int | None = None,
+        properties: Mapping[str, str] | None = None,
+        jvm_options: Sequence[str] = JVM_OPTIONS,
+        directory: Path | None = None,
+        report: Report = silence,
+    ) -> None:
+        super().__init__(household, port=port, directory=directory)
+        self.properties = PROPERTIES | dict(properties or {})
+        self.jvm_options = tuple(jvm_options)
+        self._report = report
+        self._java: list[str] = []
+        self._controller_port = 0
+
+    @property
+    def bootstrap(self) -> str:
+        """The address as clients take it."""
+        return self.address
+
+    def prepare(self) -> list[str]:
+        """The command, after jars, configuration and formatted storage are there."""
+        if not self._java:
+            self._java = self._java_command()
+        if not self._port_is_fixed or not self._controller_port:
+            self._controller_port = ports.free_port()
+        configuration = self._write_configuration()
+        if not (self.directory / "data" / "meta.properties").exists():
+            self._format(configuration)
+        return [*self._java, "kafka.Kafka", str(configuration)]
+
+    def is_ready(self) -> bool:
+        """Whether the broker answers a client and is part of its cluster."""
+        return ports.answers(self.port) and _brokers(self.bootstrap) > 0
+
+    def _java_command(self) -> list[str]:
+        scratch = self.directory / "tmp"
+        scratch.mkdir(exist_ok=True)
+        log4j = self.directory / "log4j2.properties"
+        log4j.write_text(LOG4J, "ascii")
+        return [
+            str(find_java()),
+            *self.jvm_options,
+            "-XX:+ExitOnOutOfMemoryError",
+            "-XX:-UsePerfData",  # else a file of it stays behind in /tmp after a kill
+            f"-XX:ErrorFile={self.directory / 'crash.log'}",
+            f"-Djava.io.tmpdir={scratch}",  # where compression libraries unpack themselves
+            f"-Dlog4j2.configurationFile={log4j}",
+            "-cp",
+            f"{jars.fetch(self._report)}/*",
+        ]
+
+    def _write_configuration(self) -> Path:
+        client, controller = f"CLIENT://{self.address}", f"CONTROLLER://{ports.LOOPBACK}:{self._controller_port}"
+        placed = {
+            "listeners": f"{client},{controller}",
+            "advertised.listeners": client,
+            "controller.quorum.voters": f"1@{ports.LOOPBACK}:{self._controller_port}",
+            "log.dirs": str(self.directory / "data"),
+        }
+        file = self.directory / "server.properties"
+        file.write_text("".join(f"{name}={value}\n" for name, value in (placed | self.properties).items()), "utf-8")
+        return file
+
+    def _format(self, configuration: Path) -> None:
+        command = [*self._java, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(configuration)]
+        with self.log_path.open("ab") as log:
+            self._process = self.household.start(command, self.directory, log)
+        try:
+            failed = self._process.wait(FORMAT_S) != 0
+        except subprocess.TimeoutExpired:
+            self.kill9()
+            raise TrackerError(f"Kafka's storage was not formatted within {FORMAT_S:g} s", "try again") from None
+        except BaseException:
+            self.kill9()
+            raise
+        self._reap()
+        if failed:
+            raise self._failure()
+
+
+def _brokers(bootstrap: str) -> int:
+    """How many brokers the cluster has; 0 while it does not answer."""
+    from kafka.admin import KafkaAdminClient
+    from kafka.errors import KafkaError
+
+    log = logging.getLogger("kafka")
+    level = log.level
+    log.setLevel(logging.CRITICAL)  # that a server is not up yet is no news here
+    try:
+        admin = KafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=ASK_MS, bootstrap_timeout_ms=ASK_MS)
+        try:
+            return len(admin.describe_cluster()["brokers"])
+        finally:
+            admin.close()
+    except (KafkaError, OSError):
+        return 0
+    finally:
+        log.setLevel(level)

@@ -1,0 +1,42 @@
+"""Free loopback ports, and whether one is free. A port found free may be taken a moment later: callers try again."""
+
+import socket
+
+from streams.errors import ExitCode, TrackerError
+
+LOOPBACK = "127.0.0.1"
+
+
+def free_port() -> int:
+    """A port that is free now."""
+    with socket.socket() as place:
+        place.bind((LOOPBACK, 0))
+        return int(place.getsockname()[1])
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on the port now."""
+    with socket.socket() as place:
+        # As servers do: connections of an earlier server that linger in TIME_WAIT are no obstacle.
+        place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            place.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
+
+
+def answers(port: int, timeout_s: float = 0.5) -> bool:
+    """Whether something listens on the port."""
+    try:
+        socket.create_connection((LOOPBACK, port), timeout_s).close()
+    except OSError:
+        return False
+    return True
+
+
+def in_use(name: str, port: int) -> TrackerError:
+    """What to say when the port that was asked for is another's."""
+    return TrackerError(
+        f"Port {port} for {name} is in use", "stop what listens there, or choose another port", ExitCode.PORT_IN_USE
+    )

@@ -1,0 +1,188 @@
+"""One server as a child process: started, seen ready, paused, killed, started again on the same port and data.
+
+What a Kafka or a Redis needs is said by its own class; this one knows processes, ports and logs.
+"""
+
+import signal
+import subprocess
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar
+
+from streams.errors import ExitCode, TrackerError
+from streams.servers import ports
+from streams.servers.household import Household
+
+READY_S = 60.0
+"""A start takes 0.1 s (Redis) to 3 s (Kafka); this allows for a machine twenty times as busy."""
+STOP_S = 15.0
+LOOK_S = 0.03
+ATTEMPTS = 5
+"""How often to try another port when the one found free was taken before the server came to it."""
+
+# What servers say in their last lines, what it means, what to do about it.
+LAST_WORDS: tuple[tuple[str, str, str, ExitCode], ...] = (
+    ("No space left on device", "the disk is full", "make room, or set TMPDIR", ExitCode.DISK_FULL),
+    ("Failed to acquire lock", "its data are in use", "stop the other server on them", ExitCode.FAILED),
+    ("UnsupportedClassVersionError", "Java is too old", "put Java 17 or newer on the PATH", ExitCode.UNSUPPORTED),
+    ("insufficient memory", "memory is short", "free some, or give Kafka less heap", ExitCode.FAILED),
+    ("Permission denied", "it may not write its data", "choose a directory that you may write to", ExitCode.DENIED),
+)
+
+
+class ServerProcess(ABC):
+    """A server that lives in a household; `port` None takes a free one and keeps it over restarts."""
+
+    name: ClassVar[str]
+
+    def __init__(self, household: Household, *, port: int | None = None, directory: Path | None = None) -> None:
+        self.household = household
+        self.directory = directory or household.directory / self.name.lower()
+        self.log_path = self.directory / f"{self.name.lower()}.log"
+        self.port = port or 0
+        self._port_is_fixed = port is not None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @abstractmethod
+    def prepare(self) -> list[str]:
+        """The command that runs the server on `port` in `directory`, after what must be there is there."""
+
+    @abstractmethod
+    def is_ready(self) -> bool:
+        """Whether the server does its work now."""
+
+    @property
+    def address(self) -> str:
+        """Host and port."""
+        return f"{ports.LOOPBACK}:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        """The process' number; the last one if it has ended."""
+        assert self._process is not None, f"{self.name} was not started"
+        return self._process.pid
+
+    @property
+    def runs(self) -> bool:
+        """Whether there is a process (a paused one counts)."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self, deadline_s: float = READY_S) -> None:
+        """Return when the server is ready; on the same port and data when it ran before."""
+        self.launch()
+        self.wait_until_ready(deadline_s)
+
+    def launch(self) -> None:
+        """Start the process without waiting for it, so that two servers can start side by side."""
+        if self.runs:
+            return
+        if self._port_is_fixed and not ports.is_free(self.port):
+            raise ports.in_use(self.name, self.port)
+        if not self._port_is_fixed:
+            self.port = ports.free_port()
+        self.directory.mkdir(parents=True, exist_ok=True)
+        command = self.prepare()
+        with self.log_path.open("ab") as log:
+            self._process = self.household.start(command, self.directory, log)
+
+    def wait_until_ready(self, deadline_s: float = READY_S) -> None:
+        """Return when the server does its work; raise TrackerError with its last words when it ends instead."""
+        until = time.monotonic() + deadline_s
+        attempts = 1
+        while not (self.runs and self.is_ready()):
+            if not self.runs:
+                self._reap()
+                if self._port_is_fixed or not self._lost_its_port() or attempts == ATTEMPTS:
+                    raise self._failure()
+                attempts += 1
+                self.launch()
+            if time.monotonic() > until:
+                last = self.last_words()
+                self.kill9()
+                raise TrackerError(
+                    f"{self.name} was not ready within {deadline_s:g} s; its last words: {last}",
+                    "try again when the machine is less busy",
+                    ExitCode.UNREACHABLE,
+                )
+            time.sleep(LOOK_S)
+        self._port_is_fixed = True
+
+    def stop(self, grace_s: float = STOP_S) -> None:
+        """Ask the server to end and wait for it; kill it after the grace."""
+        if not self.runs:
+            self._reap()
+            return
+        assert self._process is not None
+        self._process.terminate()
+        self._process.send_signal(signal.SIGCONT)
+        try:
+            self._process.wait(grace_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+        self._reap()
+
+    def kill9(self) -> None:
+        """End the server as a power cut would end it."""
+        if self._process is not None:
+            self._process.kill()
+        self._reap()
+
+    def pause(self) -> None:
+        """Freeze the server: connections stay open and nothing answers."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a frozen server go on."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    def restart(self, deadline_s: float = READY_S) -> None:
+        """Stop the server in order and start it on the same port and data."""
+        self.stop()
+        self.start(deadline_s)
+
+    def log_tail(self, lines: int = 20) -> str:
+        """The last lines of what the server wrote."""
+        try:
+            return "\n".join(self.log_path.read_text("utf-8", "replace").splitlines()[-lines:])
+        except FileNotFoundError:
+            return ""
+
+    def last_words(self) -> str:
+        """The last line that tells something."""
+        lines = [line.strip() for line in self.log_tail().splitlines()]
+        telling = [line for line in lines if line and not line.startswith(("at ", "..."))]
+        return telling[-1] if telling else "(none)"
+
+    def _reap(self) -> None:
+        if self._process is not None and self._process.returncode is None:
+            self._process.wait()
+        if self._process is not None:
+            self.household.forget(self._process)
+
+    def _lost_its_port(self) -> bool:
+        return "Address already in use" in self.log_tail(60)
+
+    def _failure(self) -> TrackerError:
+        assert self._process is not None
+        if self._lost_its_port():
+            return ports.in_use(self.name, self.port)
+        said = self.log_tail(60)
+        for words, meaning, remedy, code in LAST_WORDS:
+            if words in said:
+                return TrackerError(f"{self.name} did not start: {meaning}", remedy, code)
+        return TrackerError(
+            f"{self.name} ended with status {self._process.returncode} while it started; its last words:\n{said}",
+            exit_code=ExitCode.FAILED,
+        )
+
+
+Report = Callable[[str], None]
+"""Takes a line about how far a start has come."""
+
+
+def silence(_line: str) -> None:
+    """A report nobody reads."""

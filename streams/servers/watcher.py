@@ -1,0 +1,124 @@
+"""The process that outlives its parent by a moment: it ends what the parent started and removes the directory.
+
+It runs alone, as `python -I -S watcher.py PARENT new|keep DIRECTORY`, with nothing but the standard library and in a
+session of its own, so that no Ctrl-C reaches it. Its first line of output is the directory to use (`new`: one made
+inside DIRECTORY), or `! ` and what went wrong. Then it reads `+PID` and `-PID` from a pipe. The pipe ends when the
+parent is gone, however it went: the watcher then ends the processes that are left and removes the new directory.
+It knows nothing of Kafka and Redis.
+"""
+
+import contextlib
+import fcntl
+import os
+import select
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+LOOK_S = 1.0
+"""How often to look whether the parent has changed: a forked sibling may hold the pipe open after the parent's end."""
+GRACE_S = 10.0
+"""What a server with data to keep gets to write them down before it is killed."""
+GONE_S = 10.0
+
+
+def main(arguments: list[str]) -> None:
+    """Take the directory, wait for the parent's end, clean up."""
+    parent, kind, place = arguments
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    os.umask(0o077)
+    keep = kind == "keep"
+    try:
+        directory = take(Path(place)) if keep else Path(tempfile.mkdtemp(prefix="journey-tracker-", dir=place))
+    except OSError as problem:
+        say(f"! {problem.errno} {problem.strerror}")
+        return
+    say(str(directory))
+    pids = listen(int(parent))
+    (end if keep else kill)(pids)
+    wait_for_end(pids, GONE_S)
+    if not keep:
+        remove(directory)
+
+
+def say(line: str) -> None:
+    """Tell the parent, if it is still there."""
+    with contextlib.suppress(BrokenPipeError):
+        os.write(1, f"{line}\n".encode())
+
+
+def take(directory: Path) -> Path:
+    """A directory to keep, locked until we end, so that nobody else runs servers on the same data."""
+    directory.mkdir(parents=True, exist_ok=True)
+    lock = os.open(directory / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return directory
+
+
+def listen(parent: int) -> set[int]:
+    """The processes that are left when the parent is gone."""
+    pids: set[int] = set()
+    rest = b""
+    while os.getppid() == parent:
+        if not select.select([0], [], [], LOOK_S)[0]:
+            continue
+        received = os.read(0, 4096)
+        if not received:
+            break
+        *lines, rest = (rest + received).split(b"\n")
+        for line in lines:
+            (pids.add if line.startswith(b"+") else pids.discard)(int(line[1:]))
+    return pids
+
+
+def kill(pids: set[int]) -> None:
+    """End the processes at once: what they would write is about to be removed."""
+    send(pids, signal.SIGKILL)
+
+
+def end(pids: set[int]) -> None:
+    """Ask the processes to end, so that they write down what they hold; kill those that do not."""
+    send(pids, signal.SIGTERM)
+    send(pids, signal.SIGCONT)
+    wait_for_end(pids, GRACE_S)
+    kill(pids)
+
+
+def send(pids: set[int], number: signal.Signals) -> None:
+    """Send a signal to those that are still there."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def wait_for_end(pids: set[int], deadline_s: float) -> None:
+    """Return when none of the processes is left, or at the deadline."""
+    until = time.monotonic() + deadline_s
+    while any(map(there, pids)) and time.monotonic() < until:
+        time.sleep(0.02)
+
+
+def there(pid: int) -> bool:
+    """Whether a process has this number."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def remove(directory: Path) -> None:
+    """Remove the directory; a process in its last moment may still add a file, so try a few times."""
+    for _ in range(50):
+        shutil.rmtree(directory, ignore_errors=True)
+        if not directory.exists():
+            return
+        time.sleep(0.1)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

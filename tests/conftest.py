@@ -1,0 +1,40 @@
+"""Fixtures of real servers, for every folder of tests; nothing starts before a test asks for it."""
+
+from collections.abc import Iterator
+
+import pytest
+from redis import Redis
+
+from streams.servers import Servers
+from tests.servers import Names, PrivateServers, fresh_names, shared_servers, start_private_servers
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    """Kafka and Redis shared by the whole run: `kafka_bootstrap`, `redis_url`."""
+    with shared_servers() as running:
+        yield running
+
+
+@pytest.fixture
+def names() -> Names:
+    """Topics and groups that no other test uses."""
+    return fresh_names()
+
+
+@pytest.fixture
+def empty_redis(servers: Servers) -> Iterator[str]:
+    """The shared Redis' address with nothing in it; one of the environment's must have been empty before."""
+    with Redis.from_url(servers.redis_url) as client:
+        if servers.redis is None and client.dbsize():
+            pytest.fail("REDIS_URL names a database with data in it; tests want one that they may empty")
+        client.flushdb()
+        yield servers.redis_url
+        client.flushdb()
+
+
+@pytest.fixture
+def private_servers() -> Iterator[PrivateServers]:
+    """Starts servers that the test may break: `private_servers.kafka()`, `.redis(aof=False)`, `.redis_cluster()`."""
+    with start_private_servers() as starter:
+        yield starter

@@ -1,0 +1,90 @@
+"""The servers that tests stand on: real, shared, breakable."""
+
+import time
+
+import pytest
+from kafka import KafkaConsumer, KafkaProducer
+from redis import Redis, RedisCluster
+from redis.exceptions import OutOfMemoryError
+
+from streams.servers import Servers
+from tests.servers import Names, PrivateServers, create_topics
+
+pytestmark = pytest.mark.integration
+
+
+def test_a_record_goes_through_kafka(servers: Servers, names: Names) -> None:
+    """What is produced to a new topic can be consumed."""
+    topic = names.topic("web")
+    create_topics(servers.kafka_bootstrap, topic)
+    producer = KafkaProducer(bootstrap_servers=servers.kafka_bootstrap)
+    producer.send(topic, b"hello").get(10)
+    producer.close()
+    consumer = KafkaConsumer(topic, bootstrap_servers=servers.kafka_bootstrap, auto_offset_reset="earliest")
+    assert next(consumer).value == b"hello"
+    consumer.close()
+
+
+def test_redis_is_empty(empty_redis: str) -> None:
+    """A test gets a Redis without what others wrote."""
+    with Redis.from_url(empty_redis) as client:
+        assert client.dbsize() == 0
+        client.set("left", "behind")
+
+
+def test_kafka_keeps_records_over_a_kill(private_servers: PrivateServers, names: Names) -> None:
+    """A killed Kafka comes back on the same port with its topics."""
+    kafka, topic = private_servers.kafka(), names.topic("web")
+    create_topics(kafka.bootstrap, topic)
+    producer = KafkaProducer(bootstrap_servers=kafka.bootstrap)
+    producer.send(topic, b"kept").get(10)
+    producer.close()
+    address = kafka.bootstrap
+    kafka.kill9()
+    kafka.start()
+    assert kafka.bootstrap == address
+    consumer = KafkaConsumer(topic, bootstrap_servers=address, auto_offset_reset="earliest")
+    assert next(consumer).value == b"kept"
+    consumer.close()
+
+
+@pytest.mark.parametrize(("aof", "kept"), [(True, b"1"), (False, None)])
+def test_redis_keeps_what_its_file_holds(private_servers: PrivateServers, aof: bool, kept: bytes | None) -> None:
+    """With the append-only file a killed Redis comes back with its data, without it empty."""
+    redis = private_servers.redis(aof=aof, appendfsync="always")
+    with Redis.from_url(redis.url) as client:
+        client.set("a", 1)
+    redis.kill9()
+    redis.start()
+    with Redis.from_url(redis.url) as client:
+        assert client.get("a") == kept
+
+
+def test_a_paused_redis_answers_nothing_and_then_again(private_servers: PrivateServers) -> None:
+    """SIGSTOP is a server that hangs, SIGCONT one that goes on."""
+    redis = private_servers.redis()
+    redis.pause()
+    began = time.monotonic()
+    assert not redis.is_ready()
+    assert time.monotonic() - began >= 0.4, "it hangs, it does not refuse"
+    redis.resume()
+    assert redis.is_ready()
+
+
+def test_redis_refuses_writes_when_it_is_full(private_servers: PrivateServers) -> None:
+    """`maxmemory` is an option like any other."""
+    redis = private_servers.redis(maxmemory="2mb")
+    with Redis.from_url(redis.url) as client:
+        client.mset({f"k{number}": b"x" * 100_000 for number in range(100)})
+        with pytest.raises(OutOfMemoryError):
+            client.set("one", "more")
+
+
+def test_three_redis_nodes_make_a_cluster(private_servers: PrivateServers) -> None:
+    """Keys of different slots are served, whichever node has them."""
+    cluster = private_servers.redis_cluster()
+    client = RedisCluster.from_url(cluster.url)
+    for number in range(30):
+        client.set(f"{{{number}}}:key", number)
+    assert client.get("{7}:key") == b"7"
+    client.close()

@@ -1,0 +1,144 @@
+"""Real servers for tests: a shared pair, private ones to break, and waiting for a condition with a deadline."""
+
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from kafka.admin import KafkaAdminClient, NewTopic
+from redis import Redis
+
+from streams.servers import KafkaServer, RedisServer, Servers, ports
+from streams.servers.household import Household
+
+T = TypeVar("T")
+
+
+def wait_until(condition: Callable[[], T], deadline_s: float = 30.0, pause_s: float = 0.05) -> T:
+    """The first true value of the condition; fails the test when there is none before the deadline."""
+    until = time.monotonic() + deadline_s
+    while not (value := condition()):
+        if time.monotonic() > until:
+            pytest.fail(f"not within {deadline_s:g} s: {getattr(condition, '__doc__', None) or condition}")
+        time.sleep(pause_s)
+    return value
+
+
+@dataclass(frozen=True)
+class Names:
+    """Names that no other test uses."""
+
+    prefix: str
+
+    def topic(self, name: str) -> str:
+        """A topic of this test alone."""
+        return f"{self.prefix}.{name}"
+
+    def group(self, name: str = "group") -> str:
+        """A consumer group of this test alone."""
+        return f"{self.prefix}-{name}"
+
+
+def create_topics(bootstrap: str, *topics: str, partitions: int = 4) -> None:
+    """Create topics of one replica."""
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        admin.create_topics([NewTopic(topic, partitions, 1) for topic in topics])
+    finally:
+        admin.close()
+
+
+class PrivateServers:
+    """Starts servers that a test may pause, kill and start again; all end with the test."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._household = stack.enter_context(Household())
+        self._numbers = count(1)
+
+    def kafka(self, *, port: int | None = None, properties: Mapping[str, str] | None = None) -> KafkaServer:
+        """A Kafka of one's own, ready."""
+        server = KafkaServer(self._household, port=port, properties=properties, directory=self._place("kafka"))
+        return self._start(server)
+
+    def redis(self, *, port: int | None = None, aof: bool = True, **options: str) -> RedisServer:
+        """A Redis of one's own, ready; options as in redis.conf with underscores: `maxmemory="5mb"`."""
+        lines = {"appendonly": "yes" if aof else "no"} | {
+            key.replace("_", "-"): value for key, value in options.items()
+        }
+        return self._start(RedisServer(self._household, port=port, options=lines, directory=self._place("redis")))
+
+    def redis_cluster(self, nodes: int = 3, **options: str) -> "RedisCluster":
+        """A Redis Cluster without replicas, all slots served."""
+        cluster = RedisCluster(
+            [self.redis(port=_port_with_bus(), cluster_enabled="yes", **options) for _ in range(nodes)]
+        )
+        cluster.join()
+        return cluster
+
+    def _place(self, kind: str) -> Path:
+        return self._household.directory / f"{kind}-{next(self._numbers)}"
+
+    def _start(self, server: T) -> T:
+        self._stack.callback(server.kill9)
+        server.start()
+        return server
+
+
+class RedisCluster:
+    """Redis servers that share the slots; `url` is the first one's, which tells clients of the others."""
+
+    def __init__(self, nodes: list[RedisServer]) -> None:
+        self.nodes = nodes
+        self.url = nodes[0].url
+
+    def join(self) -> None:
+        """Share out the slots, introduce the nodes to each other, wait until each serves."""
+        clients = [Redis.from_url(node.url) for node in self.nodes]
+        step = -(-SLOTS // len(clients))
+        for number, client in enumerate(clients):
+            client.execute_command("CLUSTER ADDSLOTS", *range(number * step, min((number + 1) * step, SLOTS)))
+            client.execute_command("CLUSTER MEET", ports.LOOPBACK, self.nodes[0].port)
+        wait_until(lambda: all(_serves(client, len(clients)) for client in clients), 20)
+        for client in clients:
+            client.close()
+
+
+SLOTS = 16384
+
+
+def _serves(client: Redis, nodes: int) -> bool:
+    """Whether the node sees all the others and every slot has its owner."""
+    told = client.execute_command("CLUSTER INFO")
+    lines = told.decode() if isinstance(told, bytes) else "\n".join(f"{k}:{v}" for k, v in told.items())
+    return "cluster_state:ok" in lines and f"cluster_known_nodes:{nodes}" in lines
+
+
+def _port_with_bus() -> int:
+    """A free port whose neighbour 10000 further on, which the nodes talk over, is free too."""
+    return next(port for port in iter(ports.free_port, 0) if port < 55_000 and ports.is_free(port + 10_000))
+
+
+@contextmanager
+def start_private_servers() -> Iterator[PrivateServers]:
+    """Servers for one test to break."""
+    with ExitStack() as stack:
+        yield PrivateServers(stack)
+
+
+@contextmanager
+def shared_servers() -> Iterator[Servers]:
+    """The pair that tests share: those of the environment, else ours."""
+    with Servers(os.environ.get("KAFKA_BOOTSTRAP"), os.environ.get("REDIS_URL")) as servers:
+        yield servers
+
+
+def fresh_names() -> Names:
+    """Names for one test."""
+    return Names(f"test-{uuid.uuid4().hex[:8]}")
