@@ -150,7 +150,7 @@ def translate(error: BaseException, settings: Settings | None = None) -> Tracker
         words = REDIS_WORDS.get(str(error).partition(" ")[0])
         return _told(words or _by_descent(error, REDIS), error, where or "an unknown address")
     if isinstance(error, ssl.SSLError):
-        return Denied(f"The encrypted connection fails: {getattr(error, "reason", None) or error}.", "Check the *_SSL_* settings.")
+        return Denied(f"The encrypted connection fails: {getattr(error, 'reason', None) or error}.", "Check the *_SSL_* settings.")
     if isinstance(error, OSError):
         return _told(SYSTEM.get(error.errno or 0), error, "")
     return None
