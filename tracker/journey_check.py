@@ -3,22 +3,35 @@
 It knows the blocks as they were read, and notes problems and warnings at their places.
 """
 
-from collections.abc import Sequence
+import re
 
-from tracker.journey_fields import MAX_STAGES
+from tracker.duration import show
+from tracker.journey_fields import (
+    MAX_SEGMENT_VALUES,
+    MAX_SEGMENTS,
+    MAX_SERIES,
+    MAX_STAGES,
+    NAME,
+    NAME_REMEDY,
+    SERIES_PER_STAGE,
+    WARN_SERIES,
+)
 from tracker.journey_reader import Block, Reader, Word
-from tracker.problem import choose
+from tracker.problem import Severity, choose
 from tracker.yaml_tree import Node
 
 RESERVED = ("all", "first", "last", "other")
 
 
-def check(reader: Reader, journey: Block, channels: Sequence[str]) -> None:
-    """Notes all that is wrong or doubtful in a journey as a whole."""
+def check(reader: Reader, journey: Block) -> None:
+    """Notes where the parts of a journey do not fit each other."""
     names = _stage_names(reader, journey)
-    _funnel(reader, journey.get("funnel"), names)
+    if funnel := journey.get("funnel"):
+        _windows(reader, funnel, names)
+        _exclusions(reader, funnel, names)
     _segments(reader, journey, names)
-    _examples(reader, journey, names)
+    for example in journey.get("examples", ()):
+        _example(reader, example, names)
 
 
 def _stage_names(reader: Reader, journey: Block) -> list[str]:
@@ -50,35 +63,89 @@ def _known(reader: Reader, word: Word, names: list[str], also: tuple[str, ...] =
     return False
 
 
-def _funnel(reader: Reader, funnel: Block | None, names: list[str]) -> None:
-    if funnel is None:
-        return
-    for name, (node, _) in funnel.get("window", {}).items():
-        _known(reader, Word(name, node), names, ("all",))
+def _windows(reader: Reader, funnel: Block, names: list[str]) -> None:
+    windows = funnel.get("window", {})
+    whole = windows.get("all")
+    for name, (node, window) in windows.items():
+        if not _known(reader, Word(name, node), names, ("all",)) or name == "all":
+            continue
+        if name == names[0]:
+            reader.note(node, f"{name!r} is the first step: there is no step before it to count from",
+                        "use `all` for the whole funnel, or the name of a later stage", "warning")  # fmt: skip
+        elif whole and window > whole[1]:
+            reader.note(node, f"the window of {name!r} is longer than the whole funnel's {show(whole[1])}",
+                        "make it shorter, or `all` longer", "warning")  # fmt: skip
+
+
+def _exclusions(reader: Reader, funnel: Block, names: list[str]) -> None:
     for each in funnel.get("exclude", ()):
-        between = each.get("between")
-        if between and all([_known(reader, word, names) for word in between]):
-            first, second = (names.index(word.text) for word in between)
-            if first >= second:
-                reader.note(between[0].node, f"{between[0].text!r} does not come before {between[1].text!r}",
-                            f"write between: [{between[1].text}, {between[0].text}]")  # fmt: skip
+        between: tuple[Word, Word] | None = each.get("between")
+        if between is None:
+            continue
+        known = [_known(reader, word, names) for word in between]
+        if all(known) and names.index(between[0].text) >= names.index(between[1].text):
+            reader.note(between[0].node, f"{between[0].text!r} does not come before {between[1].text!r}",
+                        f"write between: {_turned(between, names)}")  # fmt: skip
+
+
+def _turned(between: tuple[Word, Word], names: list[str]) -> str:
+    first, second = sorted(names.index(word.text) for word in between)
+    if first == second:
+        first, second = (first, first + 1) if first + 1 < len(names) else (max(first - 1, 0), first)
+    return f"[{names[first]}, {names[second]}]"
 
 
 def _segments(reader: Reader, journey: Block, names: list[str]) -> None:
-    for _, segment in journey.get("segments", {}).values():
-        attribution: Word | None = segment.get("attribution")
-        if attribution:
+    segments: dict[str, tuple[Node, Block]] = journey.get("segments", {})
+    if len(segments) > MAX_SEGMENTS:
+        reader.note(journey.place("segments"), f"{len(segments)} segments", f"use up to {MAX_SEGMENTS}")
+    for _, segment in segments.values():
+        if attribution := segment.get("attribution"):
             _known(reader, attribution, names, ("first", "last"))
+        _segment_values(reader, segment)
+    _series(reader, journey, segments)
 
 
-def _examples(reader: Reader, journey: Block, names: list[str]) -> None:
-    for example in journey.get("examples", ()):
-        expect = example.get("expect")
-        if expect is None:
-            continue
-        for key in ("current", "furthest"):
-            if word := expect.get(key):
-                _known(reader, word, names)
-        for key in ("reached", "skipped"):
-            for word in expect.get(key, ()):
-                _known(reader, word, names)
+def _segment_values(reader: Reader, segment: Block) -> None:
+    values: tuple[Word, ...] = segment.get("values", ())
+    if "values" in segment.values and not values:
+        reader.note(segment.place("values"), "no values", "name the values to tell apart, such as [b2b, b2c]")
+    if len(values) > MAX_SEGMENT_VALUES:
+        reader.note(segment.place("values"), f"{len(values)} values",
+                    f"declare the {MAX_SEGMENT_VALUES} that matter; the rest counts as `other`")  # fmt: skip
+    seen: set[str] = set()
+    for word in values:
+        if word.text in seen:
+            reader.note(word.node, f"the value {word.text[:60]!r} is here twice", "keep one of the two")
+        elif word.text == "other":
+            reader.note(word.node, "'other' is what all undeclared values count as", "leave it out")
+        elif not re.fullmatch(NAME, word.text):
+            reader.note(word.node, f"{word.text[:60]!r} cannot be the value of a segment", NAME_REMEDY)
+        seen.add(word.text)
+
+
+def _series(reader: Reader, journey: Block, segments: dict[str, tuple[Node, Block]]) -> None:
+    """Notes how many series Prometheus would hold, where that is many."""
+    breakdowns = 1 + sum(len(segment.get("values", ())) + 1 for _, segment in segments.values())
+    series = len(journey.get("stages", ())) * breakdowns * SERIES_PER_STAGE
+    if segments and series > WARN_SERIES:
+        severity: Severity = "problem" if series > MAX_SERIES else "warning"
+        reader.note(journey.place("segments"), f"about {series:,} series in Prometheus for this journey",
+                    f"declare fewer values or segments: up to {WARN_SERIES:,} is light, {MAX_SERIES:,} the limit",
+                    severity)  # fmt: skip
+
+
+def _example(reader: Reader, example: Block, names: list[str]) -> None:
+    if "given" in example.values and not example.get("given"):
+        reader.note(example.place("given"), "no touchpoints are given", "write [{type: …, at: 0s}]")
+    expect: Block | None = example.get("expect")
+    if expect is None:
+        return
+    if not expect.nodes:
+        reader.note(expect.node, "nothing is expected", "write what must come of it, such as {current: …}")
+    for key in ("current", "furthest"):
+        if word := expect.get(key):
+            _known(reader, word, names)
+    for key in ("reached", "skipped"):
+        for word in expect.get(key, ()):
+            _known(reader, word, names)

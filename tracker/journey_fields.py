@@ -9,9 +9,16 @@ from typing import Final
 
 MAX_STAGES: Final = 40
 """A map of more cannot be read, and every stage multiplies the series in Prometheus."""
+MAX_SEGMENTS: Final = 10
 MAX_SEGMENT_VALUES: Final = 50
+SERIES_PER_STAGE: Final = 24
+"""Current by status, reached, funnel depth, flows, and the buckets of the time in a stage."""
+WARN_SERIES: Final = 5_000
 MAX_SERIES: Final = 20_000
-"""Prometheus holds millions; one journey should not take more than this share of them."""
+"""Prometheus holds a few million in all; no journey should take more than this share of them."""
+MAX_RULES: Final = 300
+"""Each is compared with each other for overlaps."""
+MAX_VALUES: Final = 200
 MAX_PATTERN: Final = 200
 
 NAME: Final = r"^[^\W_]([\w .&/+-]{0,62}[^\W_])?$"
@@ -116,7 +123,8 @@ BLOCKS: Final[dict[str, tuple[Field, ...]]] = {
         Field("persona", "text", "whose journey it is", example="Maya, 34, buys for two children"),
         Field("order", "choice", "`free`: customers skip and return; `forward`: the current stage only moves up",
               choices=("free", "forward"), default="free"),
-        Field("stages", "blocks", "the steps of the journey, first to last", of="stage", required=True),
+        Field("stages", "blocks", "the steps of the journey, first to last", of="stage", required=True,
+              example="[{name: interest, touchpoints: [{type: Product Viewed}]}]"),
         Field("funnel", "block", "how the steps are counted", of="funnel"),
         Field("exits", "blocks", "touchpoints that end the journey for a customer", of="rule",
               example="[{type: Account Closed}]"),
@@ -173,10 +181,12 @@ BLOCKS: Final[dict[str, tuple[Field, ...]]] = {
               "a stage's name", default="first", example="last"),
     ),
     "example": (
-        Field("given", "blocks", "the touchpoints, in any order", of="given", required=True),
+        Field("given", "blocks", "the touchpoints, in any order", of="given", required=True,
+              example="[{type: Product Viewed, at: 0s}]"),
         Field("at", "moment", "when we look, after the example's beginning", default="at the last touchpoint",
               example="40d"),
-        Field("expect", "block", "what must have come of it", of="expect", required=True),
+        Field("expect", "block", "what must have come of it", of="expect", required=True,
+              example="{current: purchase}"),
     ),
     "given": (
         Field("type", "text", "what happened", required=True, example="Product Viewed"),

@@ -15,13 +15,13 @@ from tracker.definition import (
     Exclusion,
     Funnel,
     Given,
-    Rule,
     Segment,
     Stage,
 )
 from tracker.journey_check import check
+from tracker.journey_doubts import doubt
 from tracker.journey_fields import LANES, NAME
-from tracker.journey_reader import Block, Reader, Word
+from tracker.journey_reader import Block, Reader, Word, rule_of
 from tracker.problem import Problem
 from tracker.yaml_tree import MAX_BYTES, YamlError, grow
 
@@ -92,7 +92,8 @@ def read(text: str, name: str, channels: Sequence[str] = CHANNELS) -> tuple[Defi
     block = reader.block(root, "journey")
     definition = None
     if isinstance(block, Block):
-        check(reader, block, channels)
+        check(reader, block)
+        doubt(reader, block, channels)
         if not any(each.severity == "problem" for each in reader.problems):
             definition = _definition(block, name)
     return definition, sorted(set(reader.problems))
@@ -105,7 +106,7 @@ def _definition(block: Block, name: str) -> Definition:
         stages=tuple(_stage(each) for each in block.get("stages", ())),
         order=block.get("order", "free"),
         funnel=_funnel(block.get("funnel")),
-        exits=tuple(_rule(each) for each in block.get("exits", ())),
+        exits=tuple(rule_of(each) for each in block.get("exits", ())),
         segments=tuple(_segment(key, each) for key, (_, each) in block.get("segments", {}).items()),
         key=block.get("key"),
         examples=tuple(_example(each) for each in block.get("examples", ())),
@@ -123,7 +124,7 @@ def _name_from(name: str) -> str:
 def _stage(block: Block) -> Stage:
     return Stage(
         name=block.get("name"),
-        touchpoints=tuple(_rule(each) for each in block.get("touchpoints", ())),
+        touchpoints=tuple(rule_of(each) for each in block.get("touchpoints", ())),
         drops_after_ms=block.get("drops_after"),
         optional=block.get("optional", False),
         goal=block.get("goal", False),
@@ -131,11 +132,6 @@ def _stage(block: Block) -> Stage:
         mood=block.get("mood"),
         target_mood=block.get("target_mood"),
     )
-
-
-def _rule(block: Block) -> Rule:
-    where = tuple(condition for condition, _ in block.get("where", ()))
-    return Rule(block.get("channel"), block.get("type"), where)
 
 
 def _funnel(block: Block | None) -> Funnel:
@@ -146,7 +142,7 @@ def _funnel(block: Block | None) -> Funnel:
         mode=block.get("mode", "sequential"),
         window_ms=windows.pop("all", None),
         step_windows_ms=windows,
-        exclude=tuple(Exclusion(_rule(each), _texts(each.get("between"))) for each in block.get("exclude", ())),
+        exclude=tuple(Exclusion(rule_of(each), _texts(each.get("between"))) for each in block.get("exclude", ())),
     )
 
 

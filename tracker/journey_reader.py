@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tracker import duration
-from tracker.definition import Condition
+from tracker.definition import Condition, Rule
 from tracker.journey_fields import (
     BLOCKS,
     MAX_PATTERN,
+    MAX_VALUES,
     NAME,
     NAME_REMEDY,
     OPERATORS,
@@ -49,6 +50,12 @@ class Block:
     def place(self, name: str) -> Node:
         """The node of a key's value, or the whole block where the key is missing."""
         return self.nodes.get(name, self.node)
+
+
+def rule_of(block: Block) -> Rule:
+    """The rule that a block of channel, type and where amounts to."""
+    where = tuple(condition for condition, _ in block.get("where", ()))
+    return Rule(block.get("channel"), block.get("type"), where)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +192,14 @@ def _path(reader: Reader, each: Field, node: Node) -> tuple[str, ...] | Wrong:
 def _path_of(reader: Reader, text: str, node: Node) -> tuple[str, ...] | Wrong:
     if len(text) <= 200 and re.fullmatch(PATH, text):
         return tuple(text.split("."))
-    remedy = "write `type:` beside `where`, not in it" if text == "type" else PATH_REMEDY
-    return reader.note(node, f"{text[:60]!r} is no place in a touchpoint", remedy)
+    return reader.note(node, f"{text[:60]!r} is no place in a touchpoint", _path_remedy(text))
+
+
+def _path_remedy(text: str) -> str:
+    if text == "type":
+        return "write `type:` beside `where`, not in it"
+    bare = text.rsplit(".", maxsplit=1)[-1]
+    return f"did you mean properties.{bare}?" if re.fullmatch(r"\w{1,40}", bare) else PATH_REMEDY
 
 
 def _list(reader: Reader, node: Node) -> list[Node]:
@@ -298,6 +311,8 @@ def _several(reader: Reader, operator: str, node: Node) -> Any:
     if not node.items:
         effect = "so the rule can never match" if operator == "in" else "so it says nothing"
         return reader.note(node, f"{operator}: the list is empty, {effect}", "name the values, or remove the condition")
+    if len(node.items) > MAX_VALUES:
+        return reader.note(node, f"{operator}: a list of {len(node.items)} values", f"use up to {MAX_VALUES}")
     values = [_single(reader, operator, item) for item in node.items]
     return WRONG if any(isinstance(value, Wrong) for value in values) else tuple(values)
 

@@ -1,0 +1,61 @@
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from tracker.journey_fields import BLOCKS, OPERATORS
+from tracker.journey_reader import OPERANDS, READERS
+from tracker.journey_schema import SHAPES, WORDS, document, reference
+
+ROOT = Path(__file__).parents[2]
+PUBLISHED = ROOT / "schemas" / "published" / "journey.schema.json"
+
+
+def validator() -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator(document())
+
+
+def test_every_shape_is_known_to_reader_schema_and_reference() -> None:
+    """Each kind of value in the table can be read, described to editors and put in words."""
+    kinds = {each.kind for fields in BLOCKS.values() for each in fields}
+    assert kinds == set(READERS) == set(SHAPES)
+    assert kinds - set(WORDS) == {"choice", "whole", "count"}
+    assert set(OPERATORS) == set(OPERANDS)
+
+
+def test_the_published_schema_is_in_step() -> None:
+    """`tracker check --schema > schemas/published/journey.schema.json` writes it anew."""
+    jsonschema.Draft202012Validator.check_schema(document())
+    assert json.loads(PUBLISHED.read_text()) == document()
+
+
+def test_the_reference_in_the_docs_is_in_step() -> None:
+    """`tracker check --keys` prints what docs/journeys.md ends with."""
+    assert (ROOT / "docs" / "journeys.md").read_text().endswith(reference())
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples" / "journeys").glob("*.yaml")), ids=lambda path: path.stem)
+def test_templates_fit_the_schema(path: Path) -> None:
+    """What ships is valid for an editor that knows the schema."""
+    validator().validate(yaml.safe_load(path.read_text()))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{}",
+        "stages: []",
+        "{stages: [{name: a}], order: up}",
+        "stages: [{name: a|b}]",
+        "stages: [{name: a, drops_after: 30}]",
+        "stages: [{name: a, drops_after: 3 days}]",
+        "stages: [{name: a, touchpoint: []}]",
+        "stages: [{name: a, touchpoints: {where: {price: 1}}}]",
+        "stages: [{name: a, touchpoints: {where: {properties.price: {like: 1}}}}]",
+    ],
+)
+def test_an_editor_marks_what_the_reader_refuses(text: str) -> None:
+    """Faults of shape are faults by the schema too."""
+    assert not validator().is_valid(yaml.safe_load(text))
