@@ -32,6 +32,8 @@ class ExitCode(IntEnum):
     """Another worker owns the partition now."""
     STALLED = 12
     """Work is waiting and none gets done."""
+    FAULT = 70
+    """A fault of the tracker itself."""
     INTERRUPTED = 130
     TERMINATED = 143
 

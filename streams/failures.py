@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
-from streams.errors import Denied, ExitCode, TrackerError, Unreachable
+from streams.errors import Denied, ExitCode, TrackerError, Unreachable, UsageError
 from streams.knobs import hide_password
 from streams.settings import Settings
+from tracker.journey_file import JourneyFileError
 
 
 class Meaning(NamedTuple):
@@ -149,11 +150,19 @@ def translate(error: BaseException, settings: Settings | None = None) -> Tracker
         where = hide_password(settings.redis_url) if settings and settings.redis_url else None
         words = REDIS_WORDS.get(str(error).partition(" ")[0])
         return _told(words or _by_descent(error, REDIS), error, where or "an unknown address")
+    if isinstance(error, JourneyFileError):
+        return _of_journey_file(error)
     if isinstance(error, ssl.SSLError):
-        return Denied(f"The encrypted connection fails: {getattr(error, 'reason', None) or error}.", "Check the *_SSL_* settings.")
+        why = getattr(error, "reason", None) or error
+        return Denied(f"The encrypted connection fails: {why}.", "Check the *_SSL_* settings.")
     if isinstance(error, OSError):
         return _told(SYSTEM.get(error.errno or 0), error, "")
     return None
+
+
+def _of_journey_file(error: JourneyFileError) -> TrackerError:
+    lines = [f"{error.name}:{each.line}:{each.column}: {each.message}: {each.remedy}" for each in error.problems]
+    return UsageError("\n       ".join(lines), f"`tracker check {error.name}` shows where.")
 
 
 def _by_descent(error: BaseException, table: dict[str, Meaning]) -> Meaning | None:

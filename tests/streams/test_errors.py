@@ -8,7 +8,7 @@ def test_numbers_are_promised() -> None:
     assert {code.name: code.value for code in ExitCode} == {
         "OK": 0, "FAILED": 1, "USAGE": 2, "CONFIGURATION": 3, "UNREACHABLE": 4, "DENIED": 5, "PORT_IN_USE": 6,
         "DISK_FULL": 7, "MISMATCH": 8, "UNSUPPORTED": 9, "NOT_FOUND": 10, "FENCED": 11, "STALLED": 12,
-        "INTERRUPTED": 130, "TERMINATED": 143,
+        "FAULT": 70, "INTERRUPTED": 130, "TERMINATED": 143,
     }  # fmt: skip
 
 

@@ -1,0 +1,129 @@
+"""`tracker`: from the words on the command line to an exit code, with one line for whatever goes wrong.
+
+It knows no command; `streams/cli/commands.py` has the table.
+"""
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final
+
+import typer
+from typer.main import get_command as build
+
+from streams.cli.commands import CONTEXT, Commands
+from streams.errors import ExitCode, TrackerError
+from streams.failures import translate
+
+HELP: Final = """Live customer journeys: touchpoints in, funnel out.
+
+\b
+Examples:
+  tracker demo                      a live funnel, from nothing
+  tracker check my-journey.yaml     is this journey file right?
+  tracker doctor                    is this installation right?
+
+Each command has its own --help. Settings come from the environment; `tracker doctor` prints them.
+"""
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command that the words name (those of the process where none are given); its exit code."""
+    words = list(sys.argv[1:] if words is None else words) or ["--help"]
+    previous = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        return run(lambda: build(_app())(args=words, prog_name="tracker", standalone_mode=False))
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def run(command: Callable[[], Any], environ: Mapping[str, str] = os.environ) -> int:
+    """The exit code of a command, after saying what went wrong, if something did."""
+    debug = environ.get("TRACKER_LOG_LEVEL", "").casefold() == "debug"
+    try:
+        outcome = command()
+        sys.stdout.flush()
+    except (KeyboardInterrupt, typer.Abort, EOFError):
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has enough (`| head`); a second attempt to write at exit would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+    except typer.TyperException as error:
+        return say(_misused(error))
+    except Exception as error:  # noqa: BLE001  # the last door before a person
+        if debug:
+            traceback.print_exc()
+        return say(translate(error) or _fault(error))
+    return outcome if isinstance(outcome, int) else ExitCode.OK
+
+
+def say(error: TrackerError) -> int:
+    """Prints the error and its remedy to stderr; its exit code."""
+    word = "\033[31merror:\033[0m" if _coloured() else "error:"
+    print(f"{word} {error.message}", file=sys.stderr)
+    if error.remedy:
+        print(f"remedy: {error.remedy}", file=sys.stderr)
+    return int(error.exit_code)
+
+
+def _coloured() -> bool:
+    return sys.stderr.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+
+def _misused(error: Any) -> TrackerError:
+    # A group that was called without its command has its whole help as its message.
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return TrackerError(f"{error.ctx.command_path} needs a command.\n\n{error.message}", "", ExitCode.USAGE)
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "tracker"
+    message = error.format_message()
+    if possible := getattr(error, "possibilities", None):
+        message = f"{error.message}. Did you mean {' or '.join(sorted(possible))}?"
+    return TrackerError(message, f"`{path} --help` tells what it takes.", ExitCode.USAGE)
+
+
+def _fault(error: Exception) -> TrackerError:
+    return TrackerError(
+        f"This should not have happened: {type(error).__name__}: {error}",
+        "Run it again with TRACKER_LOG_LEVEL=debug and report what it prints.",
+        ExitCode.FAULT,
+    )
+
+
+def _terminate(_number: int, _frame: Any) -> None:
+    raise SystemExit(int(ExitCode.TERMINATED))
+
+
+def _app() -> typer.Typer:
+    app = typer.Typer(
+        cls=Commands, help=HELP, context_settings=CONTEXT, rich_markup_mode=None, no_args_is_help=True,
+    )  # fmt: skip
+    app.callback()(_options)
+    return app
+
+
+def _options(
+    *,
+    _version: bool = typer.Option(
+        False,
+        "--version",
+        help="Print the version and exit.",
+        is_eager=True,
+        callback=lambda asked: _print_version(asked=asked),
+    ),
+) -> None:
+    """Nothing by itself: the options of `tracker` act when they are read."""
+
+
+def _print_version(*, asked: bool) -> None:
+    if not asked:
+        return
+    try:
+        print(f"journey-tracker {version('journey-tracker')}")
+    except PackageNotFoundError:
+        print("journey-tracker (not installed)")
+    raise typer.Exit
