@@ -1,0 +1,123 @@
+"""A matcher: which stages, exits and exclusions of one journey a touch meets, as bits.
+
+Bit i is stage i; the bit after the stages is the exit; the exclusions follow in their order.
+It looks at one touch alone: it knows no customer and no time.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from tracker.conditions import Predicate, compile_where, getter
+from tracker.definition import Definition, Rule, Segment
+from tracker.touch import Touch
+
+NO_RULE: Final = 255
+MAX_BITS: Final = 63
+
+
+class _Candidate(NamedTuple):
+    bit: int
+    rule: int
+    test: Predicate | None
+
+
+class Match(NamedTuple):
+    """What a touch meets."""
+
+    bits: int
+    rule: int
+    """The first rule met, counted over the whole definition; NO_RULE where none is."""
+
+
+def _ranked(definition: Definition) -> list[tuple[int, Rule]]:
+    """Every rule with its bit, in the order in which rules are numbered."""
+    count = len(definition.stages)
+    rules = [(1 << index, rule) for index, stage in enumerate(definition.stages) for rule in stage.touchpoints]
+    rules += [(1 << count, rule) for rule in definition.exits]
+    rules += [(1 << (count + 1 + index), exclusion.rule) for index, exclusion in enumerate(definition.funnel.exclude)]
+    return rules
+
+
+def rule_names(definition: Definition) -> list[tuple[str, int]]:
+    """By rule number: the stage (or `exit`, `exclude`) and the rule's place in it, counted from 0."""
+    names = [(stage.name, place) for stage in definition.stages for place in range(len(stage.touchpoints))]
+    names += [("exit", place) for place in range(len(definition.exits))]
+    return names + [("exclude", place) for place in range(len(definition.funnel.exclude))]
+
+
+class Matcher:
+    """The rules of one journey, looked up by channel and type before any condition is tried."""
+
+    def __init__(self, definition: Definition) -> None:
+        rules = _ranked(definition)
+        bits = len(definition.stages) + 1 + len(definition.funnel.exclude)
+        if bits > MAX_BITS:
+            raise ValueError(f"journey {definition.journey}: more than {MAX_BITS - 1} stages and exclusions")
+        self._channels = {rule.channel for _, rule in rules} - {None}
+        self._types = {rule.type for _, rule in rules} - {None}
+        numbered = [(bit, rule, min(place, NO_RULE - 1)) for place, (bit, rule) in enumerate(rules)]
+        compiled = [(rule, _Candidate(bit, place, compile_where(rule))) for bit, rule, place in numbered]
+        self._table: dict[tuple[str | None, str | None], Match | tuple[_Candidate, ...]] = {
+            (channel, kind): self._plan(
+                tuple(
+                    candidate
+                    for rule, candidate in compiled
+                    if rule.channel in (None, channel) and rule.type in (None, kind)
+                )
+            )
+            for channel in (*self._channels, None)
+            for kind in (*self._types, None)
+        }
+
+    @staticmethod
+    def _plan(candidates: tuple[_Candidate, ...]) -> Match | tuple[_Candidate, ...]:
+        """The answer itself where no condition needs to be tried, else what to try."""
+        if any(candidate.test for candidate in candidates):
+            return candidates
+        bits = 0
+        for candidate in candidates:
+            bits |= candidate.bit
+        return Match(bits, candidates[0].rule if candidates else NO_RULE)
+
+    def match(self, touch: Touch) -> Match:
+        """What the touch meets."""
+        plan = self._table.get((touch.channel, touch.type))
+        if plan is None:
+            channel = touch.channel if touch.channel in self._channels else None
+            plan = self._table[channel, touch.type if touch.type in self._types else None]
+        if type(plan) is Match:
+            return plan
+        bits, first = 0, NO_RULE
+        for bit, rule, test in plan:
+            if test is None or test(touch):  # type: ignore[operator]
+                bits |= bit  # type: ignore[operator]
+                if first == NO_RULE:
+                    first = rule  # type: ignore[assignment]
+        return Match(bits, first)
+
+
+# Codes of segment values in states and logs: 0 no value, 1 a value that is not declared, then the declared ones.
+OTHER: Final = 1
+FIRST_VALUE: Final = 2
+MAX_VALUES: Final = 250
+
+
+def segment_coder(segments: tuple[Segment, ...]) -> Callable[[Touch], bytes]:
+    """A function from a touch to one byte a segment."""
+    readers: list[tuple[Callable[[Touch], Any], dict[Any, int]]] = [
+        (getter(segment.path), {value: FIRST_VALUE + at for at, value in enumerate(segment.values[:MAX_VALUES])})
+        for segment in segments
+    ]
+
+    def code(touch: Touch) -> bytes:
+        return bytes([_code(get(touch), codes) for get, codes in readers])
+
+    return code
+
+
+def _code(value: Any, codes: dict[Any, int]) -> int:
+    if value is None or value == "":
+        return 0
+    if isinstance(value, bool):
+        value = "true" if value else "false"
+    return codes.get(value if isinstance(value, str) else str(value)[:64], OTHER)
