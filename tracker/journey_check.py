@@ -7,6 +7,7 @@ import re
 
 from tracker.duration import show
 from tracker.journey_fields import (
+    MAX_EXCLUSIONS,
     MAX_SEGMENT_VALUES,
     MAX_SEGMENTS,
     MAX_SERIES,
@@ -69,7 +70,7 @@ def _windows(reader: Reader, funnel: Block, names: list[str]) -> None:
     for name, (node, window) in windows.items():
         if not _known(reader, Word(name, node), names, ("all",)) or name == "all":
             continue
-        if name == names[0]:
+        if name == names[0] and funnel.get("mode") != "any":
             reader.note(node, f"{name!r} is the first step: there is no step before it to count from",
                         "use `all` for the whole funnel, or the name of a later stage", "warning")  # fmt: skip
         elif whole and window > whole[1]:
@@ -78,7 +79,11 @@ def _windows(reader: Reader, funnel: Block, names: list[str]) -> None:
 
 
 def _exclusions(reader: Reader, funnel: Block, names: list[str]) -> None:
-    for each in funnel.get("exclude", ()):
+    exclusions: tuple[Block, ...] = funnel.get("exclude", ())
+    if len(exclusions) > MAX_EXCLUSIONS:
+        reader.note(funnel.place("exclude"), f"{len(exclusions)} exclusions",
+                    f"use up to {MAX_EXCLUSIONS}: `in: [one, two]` makes one of many")  # fmt: skip
+    for each in exclusions:
         between: tuple[Word, Word] | None = each.get("between")
         if between is None:
             continue

@@ -36,8 +36,8 @@ def doubt(reader: Reader, journey: Block, channels: Sequence[str]) -> None:
     funnel: Block | None = journey.get("funnel")
     exclusions = _placed(funnel.get("exclude", ())) if funnel else []
     in_stages = [placed for _, _, rules in stages for placed in rules]
-    if len(in_stages) > MAX_RULES:
-        reader.note(journey.place("stages"), f"{len(in_stages)} touchpoint rules",
+    if (count := len(in_stages) + len(exits) + len(exclusions)) > MAX_RULES:
+        reader.note(journey.place("stages"), f"{count} touchpoint rules",
                     f"use up to {MAX_RULES}: `in: [one, two]` makes one rule of many")  # fmt: skip
         return
     for placed in [*in_stages, *exits, *exclusions]:

@@ -7,6 +7,8 @@ It knows what a key is called, what shape its value has and what it means; never
 from dataclasses import dataclass
 from typing import Final
 
+from tracker.contribution import STATUSES
+
 MAX_STAGES: Final = 40
 """A map of more cannot be read, and every stage multiplies the series in Prometheus."""
 MAX_SEGMENTS: Final = 10
@@ -16,10 +18,11 @@ SERIES_PER_STAGE: Final = 24
 WARN_SERIES: Final = 5_000
 MAX_SERIES: Final = 20_000
 """Prometheus holds a few million in all; no journey should take more than this share of them."""
-MAX_RULES: Final = 300
-"""Each is compared with each other for overlaps."""
+MAX_EXCLUSIONS: Final = 20
+"""With the stages they are the bits of one machine word per touchpoint."""
+MAX_RULES: Final = 250
+"""Their numbers are kept in a byte per touchpoint, to explain it by."""
 MAX_VALUES: Final = 200
-MAX_PATTERN: Final = 200
 
 NAME: Final = r"^[^\W_]([\w .&/+-]{0,62}[^\W_])?$"
 """A letter or digit at both ends: safe in Redis keys, metric labels and file names alike."""
@@ -108,8 +111,6 @@ FORMS: Final = {
     "future": "the journey as it shall become",
     "blueprint": "the service behind it, line by line",
 }
-
-STATUSES: Final = ("active", "dropped", "completed", "exited")
 
 BLOCKS: Final[dict[str, tuple[Field, ...]]] = {
     "journey": (

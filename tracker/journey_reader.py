@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tracker import duration
+from tracker.conditions import pattern_problem
 from tracker.definition import Condition, Rule
 from tracker.journey_fields import (
     BLOCKS,
-    MAX_PATTERN,
     MAX_VALUES,
     NAME,
     NAME_REMEDY,
@@ -318,17 +318,20 @@ def _several(reader: Reader, operator: str, node: Node) -> Any:
 
 
 def _ordered(reader: Reader, operator: str, node: Node) -> Any:
+    """A number, or a text that begins with a digit: dates and versions compare as text."""
     value = node.value if isinstance(node, Scalar) else None
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value
-    remedy = f"write a number, such as {operator}: 10"
-    if isinstance(node, Scalar) and node.quoted and _looks_like_number(node.text):
+    if isinstance(value, str) and re.match("[0-9]", value) and not _looks_like_number(value):
+        return value
+    remedy = f"write a number, such as {operator}: 10, or a date, such as {operator}: 2026-01-31"
+    if isinstance(node, Scalar) and _looks_like_number(node.text):
         remedy = f"write it without quotes: {operator}: {node.text.strip()}"
-    return reader.note(node, f"{operator}: {kind(node)} where a number is wanted", remedy)
+    return reader.note(node, f"{operator}: {kind(node)} where a number or a date is wanted", remedy)
 
 
 def _looks_like_number(text: str) -> bool:
-    return bool(re.fullmatch(r"[-+]?[0-9]{1,30}(\.[0-9]{0,30})?", text.strip()))
+    return bool(re.fullmatch(r"\s*[-+]?[0-9]{1,30}(\.[0-9]{0,30})?\s*", text))
 
 
 def _truth(reader: Reader, operator: str, node: Node) -> Any:
@@ -341,16 +344,8 @@ def _pattern(reader: Reader, operator: str, node: Node) -> Any:
     if not isinstance(node, Scalar) or not node.text:
         return reader.note(node, f"{operator}: {kind(node)} where a regular expression is wanted",
                            "write a text, such as '^/checkout'")  # fmt: skip
-    if len(node.text) > MAX_PATTERN:
-        return reader.note(node, f"{operator}: longer than {MAX_PATTERN} characters", "use contains, or in: [one, two]")
-    try:
-        re.compile(node.text)
-    except (re.error, OverflowError, RecursionError) as error:
-        return reader.note(node, f"{operator}: no regular expression: {error}",
-                           "mend it, or use contains for a plain text")  # fmt: skip
-    if re.search(r"\([^()]*[+*][^()]*\)[+*{]", node.text):
-        return reader.note(node, f"{operator}: a repeat within a repeat can take for ever on some texts",
-                           "remove the inner or the outer + or *")  # fmt: skip
+    if problem := pattern_problem(node.text):
+        return reader.note(node, f"{operator}: {problem}", "make it simpler, or use contains for a plain text")
     return node.text
 
 

@@ -74,7 +74,7 @@ def _one_or_many(item: dict[str, Any], **limits: int) -> dict[str, Any]:
 def _where() -> dict[str, Any]:
     values = {"type": "array", "items": VALUE, "minItems": 1}
     operands: dict[str, Any] = {"in": values, "not_in": values, "exists": {"type": "boolean"}}
-    operands |= {name: {"type": "number"} for name in ("gt", "gte", "lt", "lte")}
+    operands |= {name: {"type": ["number", "string"]} for name in ("gt", "gte", "lt", "lte")}
     operands["matches"] = {"type": "string", "format": "regex"}
     operators = {
         "type": "object",

@@ -3,15 +3,16 @@
 It knows conditions alone. Where it cannot tell, it says nothing: a value may be missing, a text or a list.
 """
 
-import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, Final
 
+from tracker.conditions import OPERATORS
 from tracker.definition import Condition, Rule
 
 Path = tuple[str, ...]
 CHANNEL: Final = ("channel",)
+BOUNDS: Final = ("gt", "gte", "lt", "lte")
 NEEDS_A_VALUE: Final = ("eq", "in", "gt", "gte", "lt", "lte", "contains", "matches")
 
 
@@ -57,8 +58,10 @@ def _clash(conditions: list[Condition]) -> str | None:
     if choices is not None:
         fits = [each for each in choices if all(_may_hold(each, condition) for condition in conditions)]
         return None if fits else f"cannot meet {_sentence(conditions)}"
+    if not _of_one_sort(conditions):
+        return None
     low, high = _bounds(conditions)
-    if low[0] > high[0] or (low[0] == high[0] and (low[1] or high[1])):
+    if low and high and (low[0] > high[0] or (low[0] == high[0] and (low[1] or high[1]))):
         return f"cannot meet {_sentence(conditions)}"
     return None
 
@@ -77,47 +80,36 @@ def _choices(conditions: Iterable[Condition]) -> list[Any] | None:
     return None
 
 
-def _bounds(conditions: Iterable[Condition]) -> tuple[tuple[float, bool], tuple[float, bool]]:
-    """The lowest and highest number left, each with whether it is itself left out."""
-    low, high = (float("-inf"), False), (float("inf"), False)
-    for each in conditions:
-        if each.operator in ("gt", "gte"):
-            low = max(low, (each.value, each.operator == "gt"))
-        elif each.operator in ("lt", "lte"):
-            # Of two equal bounds the one that leaves its end out is the tighter, here as above.
-            high = min(high, (each.value, each.operator == "lt"), key=lambda bound: (bound[0], not bound[1]))
+Bound = tuple[Any, bool]
+"""A number or text, and whether it is itself left out."""
+
+
+def _bounds(conditions: Iterable[Condition]) -> tuple[Bound | None, Bound | None]:
+    """The lowest and the highest value left; None where there is no limit."""
+    lows = [(each.value, each.operator == "gt") for each in conditions if each.operator in ("gt", "gte")]
+    highs = [(each.value, each.operator == "lt") for each in conditions if each.operator in ("lt", "lte")]
+    # Of two equal bounds the one that leaves its end out is the tighter.
+    low = max(lows, default=None)
+    high = min(highs, key=lambda bound: (bound[0], not bound[1]), default=None)
     return low, high
 
 
-def _same(one: Any, other: Any) -> bool:
-    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
+def _of_one_sort(conditions: list[Condition]) -> bool:
+    """Whether all bounds are numbers, or all are texts: others do not compare."""
+    return len({isinstance(each.value, str) for each in conditions if each.operator in BOUNDS}) < 2
 
 
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _variants(value: Any) -> tuple[Any, ...]:
+    """What a touchpoint may hold and still equal `value`: a number may come as text."""
+    return (value, str(value)) if isinstance(value, int | float) and not isinstance(value, bool) else (value,)
 
 
-def _matches(value: Any, pattern: Any) -> bool:
-    return not isinstance(value, str) or re.search(pattern, value[:1_000]) is not None
-
-
-HOLDS: Final[dict[str, Callable[[Any, Any], bool]]] = {
-    "eq": _same,
-    "ne": lambda value, other: not _same(value, other),
-    "in": lambda value, others: any(_same(value, other) for other in others),
-    "not_in": lambda value, others: not any(_same(value, other) for other in others),
-    "gt": lambda value, bound: _number(value) and value > bound,
-    "gte": lambda value, bound: _number(value) and value >= bound,
-    "lt": lambda value, bound: _number(value) and value < bound,
-    "lte": lambda value, bound: _number(value) and value <= bound,
-    "exists": lambda _, wanted: bool(wanted),
-    "contains": lambda value, part: not isinstance(value, str) or str(part) in value,
-    "matches": _matches,
-}
+def _holds(value: Any, condition: Condition) -> bool:
+    return OPERATORS[condition.operator](condition.value)(value)
 
 
 def _may_hold(value: Any, condition: Condition) -> bool:
-    return HOLDS[condition.operator](value, condition.value)
+    return any(_holds(each, condition) for each in _variants(value))
 
 
 def _assured(known: list[Condition], wanted: Condition) -> bool:
@@ -126,14 +118,16 @@ def _assured(known: list[Condition], wanted: Condition) -> bool:
     if wanted.operator == "exists":
         return bool(wanted.value) and any(_needs_a_value(each) for each in known)
     choices = _choices(known)
-    if choices is not None and wanted.operator not in ("contains", "matches"):
-        return all(_may_hold(each, wanted) for each in choices)
+    if choices is not None:
+        return all(_holds(each, wanted) for choice in choices for each in _variants(choice))
+    if wanted.operator not in BOUNDS or not _of_one_sort([*known, wanted]):
+        return False
     low, high = _bounds(known)
     if wanted.operator in ("gt", "gte"):
-        return low[0] > wanted.value or (low[0] == wanted.value and (low[1] or wanted.operator == "gte"))
-    if wanted.operator in ("lt", "lte"):
-        return high[0] < wanted.value or (high[0] == wanted.value and (high[1] or wanted.operator == "lte"))
-    return False
+        end = low is not None and low[0] == wanted.value and (low[1] or wanted.operator == "gte")
+        return low is not None and (low[0] > wanted.value or end)
+    end = high is not None and high[0] == wanted.value and (high[1] or wanted.operator == "lte")
+    return high is not None and (high[0] < wanted.value or end)
 
 
 def _equal(one: Condition, other: Condition) -> bool:

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tracker.conditions import OPERATORS
 from tracker.definition import Condition, Rule
-from tracker.rule_logic import HOLDS, disjoint, never, within
+from tracker.rule_logic import disjoint, never, within
 
 
 def where(**conditions: Any) -> Rule:
@@ -20,6 +21,7 @@ def where(**conditions: Any) -> Rule:
         where(gt=5, lte=5),
         where(eq="a", ne="a"),
         where(eq=1, gt=4),
+        where(gt="2026-02-01", lt="2026-01-01"),
         where(eq="a", gte=1),
         where(eq=True, gte=1),
         where(**{"in": ("a", "b"), "not_in": ("b", "a")}),
@@ -44,6 +46,8 @@ def test_a_contradiction_is_found(rule: Rule) -> None:
         where(eq=1, lt=1.5),
         where(**{"in": ("a", "b"), "ne": "b"}),
         where(gt=1, contains="a"),
+        where(gt=1, lt="2026-01-01"),
+        where(gte="2026-01-01", lt="2026-02-01"),
         Rule("web", "page", (Condition(("channel",), "ne", "shop"),)),
     ],
 )
@@ -96,12 +100,15 @@ conditions = st.lists(
 ).map(lambda pairs: Rule(where=tuple(Condition(("properties", "x"), name, value) for name, value in pairs)))  # type: ignore[arg-type]
 
 
-def holds(rule: Rule, value: int) -> bool:
-    return all(HOLDS[each.operator](value, each.value) for each in rule.where)
+def holds(rule: Rule, value: object) -> bool:
+    return all(OPERATORS[each.operator](each.value)(value) for each in rule.where)
 
 
-@given(conditions, conditions, st.integers(0, 4))
-def test_what_is_said_of_rules_is_true_of_every_value(one: Rule, other: Rule, value: int) -> None:
+values = st.none() | st.booleans() | st.integers(-1, 5) | st.integers(-1, 5).map(str)
+
+
+@given(conditions, conditions, values)
+def test_what_is_said_of_rules_is_true_of_every_value(one: Rule, other: Rule, value: object) -> None:
     """No value meets a rule that never matches, two that are disjoint, or one without the rule it lies within."""
     assert not (never(one) and holds(one, value))
     assert not (disjoint(one, other) and holds(one, value) and holds(other, value))
