@@ -1,0 +1,68 @@
+"""The Faust app: its settings, and an agent a topic that hands batches to their lanes."""
+
+import tempfile
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import faust
+
+from streams.clients import faust_arguments
+from streams.ownership import Ownership
+from streams.settings import Settings
+
+SCHEME: Final = "batched"
+"""Chooses `streams/transport.py` by Faust's entry points."""
+
+# Batches that wait between Faust's conductor and an agent; a full one makes the fetch wait.
+BUFFER_BATCHES: Final = 4
+
+
+class TrackerApp(faust.App):
+    """Faust's app with the owner of its partitions, whom the transport asks what to read."""
+
+    ownership: Ownership
+
+
+def build_app(settings: Settings) -> TrackerApp:
+    """The app for the settings, without agents yet. What bites in each option is in docs/dependencies.md."""
+    arguments = faust_arguments(settings)
+    arguments["broker"] = [address.replace("kafka://", f"{SCHEME}://") for address in arguments["broker"]]
+    return TrackerApp(
+        settings.group,
+        **arguments,
+        autodiscover=False,
+        # Faust makes this folder; nothing is kept in it, for there are no tables.
+        datadir=tempfile.gettempdir(),
+        web_enabled=False,
+        worker_redirect_stdouts=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        # 0 would silently change the assignor to one that splits a customer's home between workers.
+        table_standby_replicas=1,
+        consumer_auto_offset_reset="earliest",
+        broker_max_poll_records=settings.batch_records,
+        broker_commit_interval=settings.commit_interval_s,
+        broker_session_timeout=settings.session_timeout_s,
+        broker_heartbeat_interval=settings.session_timeout_s / 4,
+        broker_request_timeout=max(20.0, settings.session_timeout_s + 5),
+        broker_rebalance_timeout=max(20.0, settings.session_timeout_s * 2),
+        producer_threaded=False,
+        stream_buffer_maxsize=BUFFER_BATCHES,
+        # Lanes finish what is in progress themselves; waiting for all that is buffered would hold up a rebalance.
+        stream_wait_empty=False,
+        stream_recovery_delay=0.0,
+    )
+
+
+def add_agents(app: TrackerApp, topics: tuple[str, ...]) -> None:
+    """An agent a topic. It only hands over: what a batch is acknowledged for happens in its lane."""
+
+    async def apply(stream: Any) -> None:
+        events: AsyncIterator[Any] = stream.noack().events()
+        async for event in events:
+            await app.ownership.put(event.value, event.ack)
+
+    for topic in topics:
+        channel = app.topic(topic, key_serializer="raw", value_serializer="raw")
+        # More than one would lose events (faust-streaming#606); partitions and processes are the scale.
+        app.agent(channel, name=f"apply {topic}", concurrency=1)(apply)

@@ -1,0 +1,142 @@
+"""The commit: one batch through the numbered steps of docs/delivery.md.
+
+ 1. take a batch: the records of one topic-partition, in order (`streams/lane.py` hands it over);
+ 2. decode: touchpoints, or rejections that hold the original bytes, the reason and the place;
+ 3. resolve identity; touchpoints that are at home elsewhere become messages to `journey.routed`;
+ 4. read the states that the cache does not hold: one round trip;
+ 5. fold: a plan of new states, aggregate changes, timers, outgoing messages;
+ 6. one atomic write, fenced by the partition's epoch;
+ 7. publish the outbox and await the broker; trim it;
+ 8. acknowledge (the lane does, when this returns).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, TypeVar
+
+import structlog
+
+from streams.cache import Cache
+from streams.meters import Meters
+from streams.outbox import pack, unpack
+from streams.publisher import Publisher, Unpublished
+from streams.step_clock import StepClock
+from streams.stores.store import Store, Tenure, Unavailable
+from tracker.plan import Batch, Plan, Planner
+
+T = TypeVar("T")
+log = structlog.get_logger()
+
+# The first pause is shorter than a failover takes, the longest short enough to be back soon after it.
+FIRST_PAUSE_S: Final = 0.1
+LONGEST_PAUSE_S: Final = 2.0
+SWEEP_CUSTOMERS: Final = 1000
+TIMERS: Final = "timers"
+"""Sweeps count their own offset under this name, so that one is no more applied twice than a batch is."""
+
+
+class Commit:
+    """Carries batches out. Knows no Kafka consumer: what to read next is not decided here."""
+
+    def __init__(
+        self,
+        planner: Planner,
+        store: Store,
+        publisher: Publisher,
+        cache: Cache,
+        meters: Meters,
+        after_step: Callable[[int], None] = lambda step: None,
+    ) -> None:
+        self._planner = planner
+        self._store = store
+        self._publisher = publisher
+        self._cache = cache
+        self._meters = meters
+        self._after_step = after_step
+
+    async def take(self, partition: int, floor_epoch: int) -> Tenure:
+        """The partition in our hands, once the messages that its last owner left in the outbox are out."""
+        self._cache.drop(partition)
+        tenure = await self._insist("redis", lambda: self._store.take(partition, floor_epoch))
+        for blob in tenure.outbox:
+            await self._publish(tenure, blob)
+        tenure.outbox.clear()
+        return tenure
+
+    async def batch(self, tenure: Tenure, batch: Batch, now_ms: int, wall_ms: int) -> Plan:
+        """Steps 2 to 7 for one batch.
+
+        Raises `Fenced` or `Lost` when step 6 is refused; then nothing of the batch was written.
+        """
+        clock = self._meters.clock()
+        self._after_step(1)
+        reading = self._planner.read(batch, wall_ms)
+        clock.step(3)
+        self._after_step(3)
+        states = await self._states(reading.partition, list(reading.touches))
+        clock.step(4)
+        self._after_step(4)
+        plan = self._planner.plan(reading, states, now_ms)
+        clock.step(5)
+        self._after_step(5)
+        await self._write(tenure, batch.topic, batch.next_offset, plan, clock)
+        self._meters.applied(batch, plan, wall_ms)
+        return plan
+
+    async def sweep(self, tenure: Tenure, now_ms: int) -> int:
+        """Look at the customers whose timer is due; returns how many there were."""
+        customers = await self._insist("redis", lambda: self._store.due(tenure.partition, now_ms, SWEEP_CUSTOMERS))
+        if customers:
+            clock = self._meters.clock()
+            states = await self._states(tenure.partition, customers)
+            plan = self._planner.sweep(tenure.partition, states, now_ms)
+            await self._write(tenure, TIMERS, tenure.offsets.get(TIMERS, 0) + 1, plan, clock)
+            self._meters.swept(plan)
+        return len(customers)
+
+    async def _states(self, partition: int, customers: list[str]) -> Mapping[str, bytes | None]:
+        """Step 4."""
+        cached = self._cache.get
+        states = {customer: cached(partition, customer) for customer in customers}
+        missing = [customer for customer, record in states.items() if record is None]
+        if missing:
+            found = await self._insist("redis", lambda: self._store.read(partition, missing))
+            states.update(zip(missing, found, strict=True))
+        self._meters.cache(len(customers) - len(missing), len(missing))
+        return states
+
+    async def _write(self, tenure: Tenure, topic: str, next_offset: int, plan: Plan, clock: StepClock) -> None:
+        """Steps 6 and 7."""
+        blob, sequence = pack(tenure.partition, tenure.epoch, tenure.sequence, plan.messages)
+        await self._insist(
+            "redis", lambda: self._store.apply(tenure, topic, next_offset, plan, blob, sequence)
+        )
+        self._cache.put(tenure.partition, plan.states)
+        clock.step(6)
+        self._after_step(6)
+        if blob:
+            await self._publish(tenure, blob)
+        clock.step(7)
+        self._after_step(7)
+
+    async def _publish(self, tenure: Tenure, blob: bytes) -> None:
+        """Step 7."""
+        await self._insist("kafka", lambda: self._publisher.publish(unpack(blob)))
+        await self._insist("redis", lambda: self._store.trim(tenure, blob))
+
+    async def _insist(self, server: str, call: Callable[[], Awaitable[T]]) -> T:
+        """The answer of a server, however long it takes: an outage pauses the partition and loses nothing.
+
+        Every call here is one that may be repeated. The lane's end, not a time-out, is what gives up.
+        """
+        pause_s = FIRST_PAUSE_S
+        while True:
+            try:
+                answer = await call()
+            except (Unavailable, Unpublished) as error:
+                self._meters.outage(server, str(error))
+                await asyncio.sleep(pause_s)
+                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+            else:
+                self._meters.answered(server)
+                return answer

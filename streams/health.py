@@ -1,0 +1,58 @@
+"""A process' own pages: /health/live, /health/ready and /metrics, on loopback unless told otherwise."""
+
+import json
+from collections.abc import Callable
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
+from streams.errors import ExitCode, TrackerError
+
+Check = Callable[[], dict[str, object] | None]
+"""None when all is well, else what is not."""
+
+
+class Pages:
+    """An HTTP server with three pages."""
+
+    def __init__(self, live: Check, ready: Check, registry: CollectorRegistry) -> None:
+        self._checks = {"/health/live": live, "/health/ready": ready}
+        self._registry = registry
+        self._runner: web.AppRunner | None = None
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen; returns the port, which is chosen by the system where `port` is 0."""
+        app = web.Application()
+        for path in self._checks:
+            app.router.add_get(path, self._health)
+        app.router.add_get("/metrics", self._metrics)
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, host, port).start()
+        except OSError as error:
+            await self._runner.cleanup()
+            raise TrackerError(
+                f"Port {port} on {host} cannot be listened on: {error.strerror or error}.",
+                "Choose another with TRACKER_HTTP_PORT, or 0 for any free one.",
+                ExitCode.PORT_IN_USE,
+            ) from error
+        chosen: int = self._runner.addresses[0][1]
+        return chosen
+
+    async def stop(self) -> None:
+        """Close the port."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _health(self, request: web.Request) -> web.Response:
+        trouble = self._checks[request.path]()
+        body = {"status": "ok"} if trouble is None else {"status": "not ok", **trouble}
+        return web.json_response(body, status=200 if trouble is None else 503, dumps=json.dumps)
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        return web.Response(body=encode(self._registry), headers={"Content-Type": content_type})
+
+

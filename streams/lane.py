@@ -1,0 +1,189 @@
+"""A lane: one partition in this process' hands, one batch at a time, whichever topic it comes from."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from time import time
+from typing import Final, Protocol
+
+import structlog
+from aiokafka.errors import KafkaError
+
+from streams.commit import FIRST_PAUSE_S, LONGEST_PAUSE_S, Commit
+from streams.meters import Meters
+from streams.stores.store import Fenced, Lost, Tenure
+from streams.transport import Bounds, Delivery
+from tracker.partition_clock import PartitionClock
+
+log = structlog.get_logger()
+
+SWEEP_EVERY_S: Final = 1.0
+GRACE_S: Final = 4.0
+"""How long a batch in progress may take when the partition is revoked; Kafka waits for us meanwhile."""
+
+
+class Reader(Protocol):
+    """What a lane needs of the consumer."""
+
+    async def start_at(self, partition: int, epoch: int, offsets: dict[str, int]) -> None:
+        """Read a partition of some topics from these offsets on."""
+
+    async def bounds(self, topics: Iterable[str], partition: int) -> dict[str, Bounds]:
+        """What Kafka holds of the partition in each topic."""
+
+
+class Lane:
+    """Takes its partition, then applies what is put into it until it is closed.
+
+    `fenced` is called when another process has taken the partition without our having been told, `failed` with
+    what cannot be handled; both end the process.
+    """
+
+    def __init__(
+        self,
+        partition: int,
+        topics: tuple[str, ...],
+        reader: Reader,
+        commit: Commit,
+        meters: Meters,
+        fenced: Callable[[str], None],
+        failed: Callable[[BaseException], None],
+        wall_s: Callable[[], float] = time,
+    ) -> None:
+        self.partition = partition
+        self.tenure: Tenure | None = None
+        self.busy_since_s: float | None = None
+        self._topics = topics
+        self._reader = reader
+        self._commit = commit
+        self._meters = meters
+        self._fenced = fenced
+        self._failed = failed
+        self._wall_s = wall_s
+        self._clock = PartitionClock(topics)
+        self._queue: asyncio.Queue[tuple[Delivery, Callable[[], object]]] = asyncio.Queue(
+            # A batch a topic may wait: each agent puts one at a time, so a lane that is closed frees them all.
+            len(topics)
+        )
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._closing = False
+        self._task = asyncio.get_running_loop().create_task(self._run(), name=f"lane-{partition}")
+
+    async def put(self, delivery: Delivery, acknowledge: Callable[[], object]) -> None:
+        """Step 1: the next batch; waits while enough are waiting already."""
+        await self._queue.put((delivery, acknowledge))
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether the partition has been read to its end in every topic."""
+        return self.tenure is not None and self._clock.caught_up
+
+    async def close(self) -> None:
+        """Finish the batch in progress, if it does not take too long, and apply no other."""
+        self._closing = True
+        try:
+            async with asyncio.timeout(GRACE_S):
+                await self._idle.wait()
+        except TimeoutError:
+            log.warning("lane closed over a batch in progress", partition=self.partition)
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        while not self._queue.empty():
+            self._queue.get_nowait()
+
+    async def _run(self) -> None:
+        try:
+            await self._take()
+            while not self._closing:
+                await self._next()
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001  # whatever it is, the process must not go on without it
+            self._failed(error)
+
+    async def _take(self) -> None:
+        floor_epoch = int(self._wall_s() * 1000)
+        tenure = await self._commit.take(self.partition, floor_epoch)
+        bounds = await self._bounds()
+        start = {topic: self._start(topic, tenure, bound) for topic, bound in bounds.items()}
+        self._clock = PartitionClock(self._topics)
+        for topic, bound in bounds.items():
+            if start[topic] >= bound.end:
+                self._clock.saw(topic, 0, caught_up=True)
+        self.tenure = tenure
+        await self._reader.start_at(self.partition, tenure.epoch, start)
+        log.info("partition taken", partition=self.partition, epoch=tenure.epoch, offsets=start)
+
+    async def _bounds(self) -> dict[str, Bounds]:
+        pause_s = FIRST_PAUSE_S
+        while True:
+            try:
+                return await self._reader.bounds(self._topics, self.partition)
+            except (KafkaError, OSError, TimeoutError) as error:
+                self._meters.outage("kafka", f"{type(error).__name__}: {error}")
+                await asyncio.sleep(pause_s)
+                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+
+    def _start(self, topic: str, tenure: Tenure, bound: Bounds) -> int:
+        """Where to read on: at the store's offset, or as near to it as Kafka still has."""
+        applied = tenure.offsets.get(topic)
+        if applied is not None and bound.first <= applied <= bound.end:
+            return applied
+        if applied is not None and applied > bound.end:
+            log.error(
+                "kafka holds less than was applied: was the topic created anew? reading it from its beginning",
+                topic=topic, partition=self.partition, applied=applied, end=bound.end,
+            )  # fmt: skip
+        elif bound.first > (applied or 0):
+            missing = bound.first - (applied or 0)
+            self._meters.missing(topic, missing)
+            log.error(
+                "kafka no longer holds touchpoints that were never applied; going on from what there is",
+                topic=topic, partition=self.partition, missing=missing, first=bound.first,
+            )  # fmt: skip
+        return bound.first
+
+    async def _next(self) -> None:
+        try:
+            async with asyncio.timeout(SWEEP_EVERY_S):
+                delivery, acknowledge = await self._queue.get()
+        except TimeoutError:
+            await self._guard(self._sweep())
+            return
+        await self._guard(self._apply(delivery, acknowledge))
+
+    async def _guard(self, work: Awaitable[None]) -> None:
+        """Do one piece of work; a refusal by the store is answered here."""
+        self._idle.clear()
+        self.busy_since_s = self._wall_s()
+        try:
+            await work
+        except Lost as error:
+            log.warning("store has lost writes; reading again from where it stands", reason=str(error))
+            self._meters.refused("lost")
+            await self._take()
+        except Fenced as error:
+            self._meters.refused("fenced")
+            if not self._closing:
+                self._fenced(str(error))
+        finally:
+            self.busy_since_s = None
+            self._idle.set()
+
+    async def _apply(self, delivery: Delivery, acknowledge: Callable[[], object]) -> None:
+        tenure = self.tenure
+        if tenure is None or delivery.epoch != tenure.epoch or self._closing:
+            self._meters.stale()
+            return
+        batch = delivery.batch
+        wall_ms = int(self._wall_s() * 1000)
+        self._clock.saw(batch.topic, batch.newest_ms, caught_up=delivery.caught_up)
+        await self._commit.batch(tenure, batch, self._clock.now(wall_ms), wall_ms)
+        self._meters.lag(self.partition, batch.topic, (delivery.end_offset or 0) - batch.next_offset)
+        acknowledge()
+
+    async def _sweep(self) -> None:
+        if self.tenure is not None:
+            while await self._commit.sweep(self.tenure, self._clock.now(int(self._wall_s() * 1000))):
+                if self._closing or not self._queue.empty():
+                    return

@@ -1,0 +1,14 @@
+"""The preflight: what must hold before worker processes are started, so that a mistake is one clear line."""
+
+from streams.clients import probe_kafka, redis_client
+from streams.definitions import load_journeys
+from streams.failures import door
+from streams.settings import Settings
+
+
+def preflight(settings: Settings) -> None:
+    """Returns when journeys can be read and both servers answer. Raises a TrackerError within ten seconds."""
+    with door(settings):
+        load_journeys(settings)
+        probe_kafka(settings)
+        redis_client(settings).ping()

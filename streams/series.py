@@ -1,0 +1,48 @@
+"""The table of pipeline series: each name once, with its type, unit and labels.
+
+Label values come from closed sets (channels, topics, reasons, steps), never from input.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One series of a worker's /metrics."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    help: str
+    labels: tuple[str, ...] = ()
+
+
+PIPELINE: Final = (
+    Series("tracker_touchpoints_read_total", "counter", "Records taken from Kafka.", ("topic",)),
+    Series("tracker_touchpoints_applied_total", "counter", "Touchpoints folded into a state."),
+    Series("tracker_touchpoints_duplicate_total", "counter", "Touchpoints seen before, which count once."),
+    Series("tracker_touchpoints_late_total", "counter", "Touchpoints older than the lateness horizon."),
+    Series("tracker_touchpoints_rejected_total", "counter", "Records that were no touchpoint.", ("reason",)),
+    Series("tracker_touchpoints_routed_total", "counter", "Touchpoints sent on to the partition of their customer."),
+    Series("tracker_touchpoints_missing_total", "counter", "Offsets never applied that Kafka no longer had.",
+           ("topic",)),
+    Series("tracker_batches_stale_total", "counter", "Batches read before a rewind or a rebalance, and dropped."),
+    Series("tracker_timers_fired_total", "counter", "Customers looked at because their timer was due."),
+    Series("tracker_messages_published_total", "counter", "Messages that Kafka has confirmed.", ("topic",)),
+    Series("tracker_writes_refused_total", "counter", "Writes that the store refused.", ("why",)),
+    Series("tracker_outages_total", "counter", "Calls to a server that failed and were tried again.", ("server",)),
+    Series("tracker_cache_reads_total", "counter", "States needed, by where they were found.", ("found",)),
+    Series("tracker_batch_records", "histogram", "Records in a batch."),
+    Series("tracker_step_seconds", "histogram", "Time that a step of the delivery took for a batch.", ("step",)),
+    Series("tracker_event_to_state_seconds", "histogram", "From the broker's timestamp of a record to its state."),
+    Series("tracker_lag_records", "gauge", "Records that wait behind the last batch.", ("topic", "partition")),
+    Series("tracker_applied_time_seconds", "gauge", "Unix time of the last batch applied."),
+    Series("tracker_partitions_owned", "gauge", "Partitions in this process' hands."),
+    Series("tracker_server_available", "gauge", "1 when the last call to the server was answered.", ("server",)),
+)  # fmt: skip
+
+BUCKETS: Final = {
+    "tracker_batch_records": (1, 10, 100, 500, 1000, 2500, 5000, 10_000),
+    "tracker_step_seconds": (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5),
+    "tracker_event_to_state_seconds": (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600, 3600, 86_400),
+}

@@ -1,0 +1,1 @@
+"""Where states live: one protocol, Redis for production, memory for tests and trials."""

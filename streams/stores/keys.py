@@ -1,0 +1,29 @@
+"""The names of the keys of a partition. All share the hash tag `{p}`: one slot, so one write can be atomic."""
+
+from typing import Final, NamedTuple
+
+PREFIX: Final = "tracker"
+
+
+class Keys(NamedTuple):
+    """The keys of one partition, in the order in which the scripts take them."""
+
+    epoch: str
+    """Integer: the epoch of the owner; only its holder may write."""
+    offsets: str
+    """Hash: topic to the next offset to apply; `timers` to the number of sweeps applied."""
+    states: str
+    """Hash: customer to the versioned msgpack of `tracker/state.py`."""
+    aggregates: str
+    """Hash: field of `tracker/contribution.py` to an integer."""
+    timers: str
+    """Sorted set: customer by the moment (ms) of the next look."""
+    outbox: str
+    """List: the messages of a batch as msgpack, an element a batch, until Kafka has them."""
+    sequence: str
+    """Integer: how many messages have ever been put into the outbox."""
+
+
+def keys(partition: int, prefix: str = PREFIX) -> Keys:
+    """The keys of a partition."""
+    return Keys(*(f"{prefix}:{{{partition}}}:{name}" for name in Keys._fields))

@@ -1,0 +1,83 @@
+"""The store in memory: the same protocol as Redis, for tests and trials in one process."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from streams.stores.store import Fenced, Lost, Tenure
+from tracker.plan import Plan
+
+
+@dataclass(slots=True)
+class Held:
+    """What Redis holds of one partition."""
+
+    epoch: int = 0
+    offsets: dict[str, int] = field(default_factory=dict)
+    states: dict[str, bytes] = field(default_factory=dict)
+    aggregates: dict[str, int] = field(default_factory=dict)
+    timers: dict[str, int] = field(default_factory=dict)
+    outbox: list[bytes] = field(default_factory=list)
+    sequence: int = 0
+
+
+class MemoryStore:
+    """Speaks `streams.stores.store.Store`; `partitions` is open to be looked at."""
+
+    def __init__(self) -> None:
+        self.partitions: dict[int, Held] = {}
+
+    def held(self, partition: int) -> Held:
+        """What is held of a partition, empty where nothing is."""
+        return self.partitions.setdefault(partition, Held())
+
+    async def take(self, partition: int, floor_epoch: int) -> Tenure:
+        held = self.held(partition)
+        held.epoch = max(held.epoch + 1, floor_epoch)
+        return Tenure(partition, held.epoch, dict(held.offsets), held.sequence, list(held.outbox))
+
+    async def read(self, partition: int, customers: Sequence[str]) -> list[bytes | None]:
+        states = self.held(partition).states
+        return [states.get(customer) for customer in customers]
+
+    async def apply(
+        self, tenure: Tenure, topic: str, next_offset: int, plan: Plan, blob: bytes, sequence: int
+    ) -> None:
+        held = self.held(tenure.partition)
+        if held.epoch != tenure.epoch:
+            raise Fenced if held.epoch > tenure.epoch else Lost
+        if held.offsets.get(topic) != tenure.offsets.get(topic):
+            if held.offsets.get(topic) != next_offset:
+                raise Lost
+        else:
+            self._write(held, topic, next_offset, plan, blob, sequence)
+        tenure.offsets[topic] = next_offset
+        tenure.sequence = sequence
+
+    @staticmethod
+    def _write(held: Held, topic: str, next_offset: int, plan: Plan, blob: bytes, sequence: int) -> None:
+        held.offsets[topic] = next_offset
+        held.states.update(plan.states)
+        for name, difference in plan.aggregates.items():
+            held.aggregates[name] = held.aggregates.get(name, 0) + difference
+            if not held.aggregates[name]:
+                del held.aggregates[name]
+        held.timers.update(plan.timers)
+        for customer in plan.settled:
+            held.timers.pop(customer, None)
+        if blob:
+            held.outbox.append(blob)
+            held.sequence = sequence
+
+    async def trim(self, tenure: Tenure, blob: bytes) -> None:
+        held = self.held(tenure.partition)
+        if held.epoch == tenure.epoch and held.outbox[:1] == [blob]:
+            held.outbox.pop(0)
+
+    async def due(self, partition: int, now_ms: int, limit: int) -> list[str]:
+        timers = self.held(partition).timers
+        return sorted((customer for customer, at_ms in timers.items() if at_ms <= now_ms), key=timers.__getitem__)[
+            :limit
+        ]
+
+    async def close(self) -> None:
+        """Nothing to let go of."""

@@ -1,0 +1,110 @@
+"""The store on Redis, single or Cluster: one script a write, one slot a partition."""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from importlib.resources import files
+from typing import Any, Final
+
+from redis import exceptions as errors
+
+from streams.stores.keys import PREFIX, keys
+from streams.stores.store import Fenced, Lost, Tenure, Unavailable
+from tracker.plan import Plan
+
+_SCRIPTS: Final = files("streams.stores")
+
+# What an outage, a failover, a full memory or a loading server looks like: the write is tried again, never dropped.
+OUTAGE: Final = (
+    errors.ConnectionError,
+    errors.TimeoutError,
+    errors.OutOfMemoryError,
+    errors.ReadOnlyError,
+    errors.TryAgainError,
+    errors.ClusterDownError,
+    errors.ClusterError,
+    errors.MaxConnectionsError,
+    OSError,
+    asyncio.TimeoutError,
+)
+# A plain ResponseError that begins with one of these is an outage too.
+OUTAGE_WORDS: Final = ("OOM", "MISCONF", "LOADING", "BUSY", "NOREPLICAS", "MASTERDOWN", "CLUSTERDOWN", "READONLY")
+
+
+class RedisStore:
+    """Speaks `streams.stores.store.Store` with an asyncio Redis client, single or Cluster."""
+
+    def __init__(self, client: Any, prefix: str = PREFIX) -> None:
+        self._client = client
+        self._prefix = prefix
+        self._take = client.register_script(_SCRIPTS.joinpath("take.lua").read_text())
+        self._apply = client.register_script(_SCRIPTS.joinpath("apply.lua").read_text())
+        self._trim = client.register_script(_SCRIPTS.joinpath("trim.lua").read_text())
+
+    async def take(self, partition: int, floor_epoch: int) -> Tenure:
+        names = keys(partition, self._prefix)
+        reply = await _ask(
+            self._take(keys=[names.epoch, names.offsets, names.sequence, names.outbox], args=[floor_epoch])
+        )
+        epoch, offsets, sequence, outbox = reply
+        by_topic = {offsets[i].decode(): int(offsets[i + 1]) for i in range(0, len(offsets), 2)}
+        return Tenure(partition, int(epoch), by_topic, int(sequence), list(outbox))
+
+    async def read(self, partition: int, customers: Sequence[str]) -> list[bytes | None]:
+        if not customers:
+            return []
+        found: list[bytes | None] = await _ask(self._client.hmget(keys(partition, self._prefix).states, customers))
+        return found
+
+    async def apply(
+        self, tenure: Tenure, topic: str, next_offset: int, plan: Plan, blob: bytes, sequence: int
+    ) -> None:
+        names = keys(tenure.partition, self._prefix)
+        states = [part for pair in plan.states.items() for part in pair]
+        aggregates = [part for pair in plan.aggregates.items() if pair[1] for part in pair]
+        timers = [part for customer, due_ms in plan.timers.items() for part in (due_ms, customer)]
+        before = tenure.offsets.get(topic, "")
+        args = [
+            tenure.epoch, topic, before, next_offset, blob, sequence,
+            len(states), len(aggregates), len(timers), len(plan.settled),
+            *states, *aggregates, *timers, *plan.settled,
+        ]  # fmt: skip
+        script_keys = [
+            names.epoch, names.offsets, names.states, names.aggregates, names.timers, names.outbox, names.sequence,
+        ]  # fmt: skip
+        answer = [part.decode() for part in await _ask(self._apply(keys=script_keys, args=args))]
+        if answer[0] == "fenced":
+            held = int(answer[1] or 0)
+            if held > tenure.epoch:
+                raise Fenced(f"partition {tenure.partition}: epoch {held} is newer than {tenure.epoch}")
+            raise Lost(f"partition {tenure.partition}: epoch {tenure.epoch} is gone")
+        if answer[0] == "lost":
+            raise Lost(f"partition {tenure.partition}: {topic} stands at {answer[1] or 'none'}, not {before or 'none'}")
+        tenure.offsets[topic] = next_offset
+        tenure.sequence = sequence
+
+    async def trim(self, tenure: Tenure, blob: bytes) -> None:
+        names = keys(tenure.partition, self._prefix)
+        await _ask(self._trim(keys=[names.epoch, names.outbox], args=[tenure.epoch, blob]))
+
+    async def due(self, partition: int, now_ms: int, limit: int) -> list[str]:
+        found = await _ask(
+            self._client.zrange(
+                keys(partition, self._prefix).timers, "-inf", now_ms, byscore=True, offset=0, num=limit
+            )
+        )
+        return [customer.decode() for customer in found]
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+
+async def _ask(call: Awaitable[Any]) -> Any:
+    """The answer, or `Unavailable`. A command in flight is never cancelled: its connection would be out of step."""
+    try:
+        return await asyncio.shield(call if asyncio.isfuture(call) else asyncio.ensure_future(call))
+    except OUTAGE as error:
+        raise Unavailable(f"{type(error).__name__}: {error}") from error
+    except errors.ResponseError as error:
+        if str(error).startswith(OUTAGE_WORDS):
+            raise Unavailable(str(error)) from error
+        raise

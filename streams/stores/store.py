@@ -1,0 +1,60 @@
+"""The protocol of a store, and what it says when it refuses."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from tracker.plan import Plan
+
+
+@dataclass(slots=True)
+class Tenure:
+    """A partition in this process' hands: everything that the next write is checked against."""
+
+    partition: int
+    epoch: int
+    offsets: dict[str, int]
+    """By topic, the next offset to apply."""
+    sequence: int
+    """Messages ever put into the outbox."""
+    outbox: list[bytes]
+    """Blobs that Kafka may not have yet, oldest first."""
+
+
+class Fenced(Exception):
+    """Another owner holds a newer epoch: whoever gets this must stop writing."""
+
+
+class Lost(Exception):
+    """The store has forgotten writes: what was applied since must be read from Kafka again."""
+
+
+class Unavailable(Exception):
+    """The store does not answer, or cannot take writes now; the call may have had its effect or not."""
+
+
+class Store(Protocol):
+    """Holds states, aggregates, timers, outbox and offsets, by partition. Every call may raise `Unavailable`."""
+
+    async def take(self, partition: int, floor_epoch: int) -> Tenure:
+        """The partition under a new epoch of at least `floor_epoch`; older holders are fenced from here on."""
+
+    async def read(self, partition: int, customers: Sequence[str]) -> list[bytes | None]:
+        """The records of customers, in their order."""
+
+    async def apply(
+        self, tenure: Tenure, topic: str, next_offset: int, plan: Plan, blob: bytes, sequence: int
+    ) -> None:
+        """Write all of a plan, or nothing; the second call with the same arguments changes nothing.
+
+        Raises `Fenced` or `Lost`. On success the tenure's offset and sequence have moved on.
+        """
+
+    async def trim(self, tenure: Tenure, blob: bytes) -> None:
+        """Take the oldest blob out of the outbox, if it is this one."""
+
+    async def due(self, partition: int, now_ms: int, limit: int) -> list[str]:
+        """Customers whose timer is due, the most overdue first."""
+
+    async def close(self) -> None:
+        """Let go of connections."""

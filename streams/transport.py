@@ -1,0 +1,184 @@
+"""Faust's transport with one message a partition batch: its assignment, agents and commits, at a batch's cost.
+
+Faust makes a task of every message, which costs more than folding a touchpoint does. Here the records of a
+partition that one poll brought are the value of a single message. Registered as `batched` under Faust's
+`faust.transports` entry points. What is overridden and why is in docs/decisions/0002-batch-transport.md.
+"""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+import aiokafka
+from aiokafka import TopicPartition
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, ConsumerMessage
+
+from tracker.plan import Batch
+
+FETCH_MAX_WAIT_MS: Final = 200
+
+
+@dataclass(slots=True)
+class Delivery:
+    """A batch on its way from the fetcher to its lane."""
+
+    batch: Batch
+    epoch: int | None
+    """The epoch under which the partition was read; None: before it was taken."""
+    end_offset: int | None
+    """One after the newest record that the broker had when it answered."""
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether nothing lay behind the batch when it was read."""
+        return self.end_offset is None or self.batch.next_offset >= self.end_offset
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What Kafka holds of a topic-partition: from `first` up to, not including, `end`."""
+
+    first: int
+    end: int
+
+
+class _NeverRead(defaultdict[TP, None]):
+    """Faust's read offsets, forgotten at once: after a rewind they would drop what is read again."""
+
+    def __setitem__(self, key: TP, value: object) -> None:
+        """Remember nothing; epochs tell stale batches."""
+
+    def __getitem__(self, key: TP) -> None:
+        return None
+
+    def update(self, *args: object, **kwargs: object) -> None:
+        """Remember nothing."""
+
+
+class BatchThread(driver.AIOKafkaConsumerThread):
+    """Faust's consumer thread, which here reads by batch and from the offsets that the store says."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.epochs: dict[int, int] = {}
+
+    def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        # Faust has no setting for it. Its 1.5 s is how long a partition just taken waits for a fetch of the others
+        # that finds nothing.
+        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
+        return consumer
+
+    async def _fetch_records(
+        self,
+        consumer: aiokafka.AIOKafkaConsumer,
+        active_partitions: set[TP],
+        timeout: float | None = None,
+        max_records: int | None = None,
+    ) -> dict[TP, Any]:
+        found = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
+        # Nothing is awaited between the records' leaving the fetcher and this mark, nor between a seek and its
+        # epoch in `start_at`: a batch bears the epoch of the seek that it was read after.
+        return {
+            tp: Delivery(
+                Batch(tp.topic, tp.partition, records), self.epochs.get(tp.partition), consumer.highwater(tp)
+            )
+            for tp, records in found.items()
+            if records
+        }
+
+    async def start_at(self, partition: int, epoch: int, offsets: Mapping[str, int]) -> None:
+        """Read the partition of each topic from its offset, under an epoch."""
+        await self.call_thread(self._start_at, partition, epoch, offsets)
+
+    async def _start_at(self, partition: int, epoch: int, offsets: Mapping[str, int]) -> None:
+        consumer = self._ensure_consumer()
+        assigned = consumer.assignment()
+        for topic, offset in offsets.items():
+            tp = TopicPartition(topic, partition)
+            if tp in assigned:
+                consumer.seek(tp, offset)
+        self.epochs[partition] = epoch
+
+    async def bounds(self, topics: Iterable[str], partition: int) -> dict[str, Bounds]:
+        """What Kafka holds of the partition in each topic. Raises aiokafka's errors."""
+        tps = [TopicPartition(topic, partition) for topic in topics]
+        first, end = await self.call_thread(self._bounds, tps)
+        return {tp.topic: Bounds(first[tp], end[tp]) for tp in tps}
+
+    async def _bounds(self, tps: list[TopicPartition]) -> tuple[dict[Any, int], dict[Any, int]]:
+        consumer = self._ensure_consumer()
+        return await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
+
+
+class Consumer(driver.Consumer):
+    """Faust's consumer over batches; where to read from is the owner's decision (`streams/ownership.py`)."""
+
+    _thread: BatchThread
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._read_offset = _NeverRead()
+
+    def _new_consumer_thread(self) -> BatchThread:
+        return BatchThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
+        """One message a partition; what arrives while the flow is stopped is dropped and read again after it."""
+        found, _ = await self._wait_next_records(timeout)
+        for tp, delivery in (found or {}).items():
+            if self.should_stop or not self.flow_active:
+                return
+            yield tp, self._to_message(tp, delivery)
+
+    def _to_message(self, tp: TP, delivery: Delivery) -> ConsumerMessage:
+        last = delivery.batch.records[-1]
+        return ConsumerMessage(
+            tp.topic, tp.partition, last.offset, last.timestamp / 1000, last.timestamp_type,
+            (), None, delivery, None, 0, 0, tp, generation_id=self.app.consumer_generation_id,
+        )  # fmt: skip
+
+    def _new_offset(self, tp: TP) -> int | None:
+        # Batches of a partition are acknowledged in order, so the highest one acknowledged covers the others.
+        acked = self._acked[tp]
+        if not acked:
+            return None
+        highest = max(acked)
+        acked.clear()
+        self._acked_index[tp].clear()
+        return highest + 1
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Nothing to remember: the offsets between batches need no acknowledgement."""
+
+    def on_buffer_full(self, tp: TP) -> None:
+        """Nothing: a full lane makes the fetch wait, which bounds memory without pausing partitions."""
+
+    def on_buffer_drop(self, tp: TP) -> None:
+        """Nothing, as above."""
+
+    async def perform_seek(self) -> None:
+        """Hand the assigned partitions to their owner; each is read once it has been taken in the store."""
+        assigned = self.assignment()
+        self.pause_partitions(assigned)
+        self.app.ownership.assign(assigned)
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Nothing: liveness is progress, and `streams/watchdog.py` measures that."""
+
+    async def start_at(self, partition: int, epoch: int, offsets: Mapping[str, int]) -> None:
+        """Read a partition of some topics from these offsets on."""
+        await self._thread.start_at(partition, epoch, offsets)
+        self.resume_partitions({TP(topic, partition) for topic in offsets} & self.assignment())
+
+    async def bounds(self, topics: Iterable[str], partition: int) -> dict[str, Bounds]:
+        """What Kafka holds of the partition in each topic. Raises aiokafka's errors."""
+        return await self._thread.bounds(topics, partition)
+
+
+class Transport(driver.Transport):
+    """Faust's Kafka transport with `Consumer` above."""
+
+    Consumer: ClassVar[type] = Consumer
