@@ -65,15 +65,18 @@ class Household:
             self._tell(f"+{process.pid}\n")
             process.stdin.write(b"go\n")
             process.stdin.close()
+        except BrokenPipeError:
+            self._end(process)
+            raise TrackerError("The process that guards the servers was killed.", "Start again.") from None
         except BaseException:
-            process.kill()
-            process.wait()
+            self._end(process)
             raise
         return process
 
     def forget(self, process: subprocess.Popen[bytes]) -> None:
         """A process has ended and was waited for: its number may soon be another's."""
-        self._tell(f"-{process.pid}\n")
+        with contextlib.suppress(BrokenPipeError):
+            self._tell(f"-{process.pid}\n")
 
     def close(self) -> None:
         """End what is left and remove the directory, unless it is one to keep."""
@@ -83,6 +86,14 @@ class Household:
         self._watcher.wait(CLOSE_S)
         if self._watcher.stdout is not None:
             self._watcher.stdout.close()
+
+    @staticmethod
+    def _end(process: subprocess.Popen[bytes]) -> None:
+        process.kill()
+        process.wait()
+        if process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.close()
 
     def _tell(self, word: str) -> None:
         with self._lock:
@@ -115,8 +126,8 @@ def _check_space(directory: Path) -> None:
     free_mb = shutil.disk_usage(directory).free // 2**20
     if free_mb < FREE_MB:
         raise TrackerError(
-            f"Only {free_mb} MB are free in {directory.parent}; the servers need {FREE_MB} MB",
-            "make room, or set TMPDIR to a directory with more",
+            f"Only {free_mb} MB are free in {directory.parent}; the servers need {FREE_MB} MB.",
+            "Make room, or set TMPDIR to a directory with more.",
             ExitCode.DISK_FULL,
         )
 
@@ -125,13 +136,13 @@ def _cannot_use(base: Path, answer: str) -> TrackerError:
     number, _, words = answer.removeprefix("! ").partition(" ")
     code = int(number) if number.isdigit() else 0
     if code == errno.ENOSPC:
-        return TrackerError(f"The disk of {base} is full", "make room, or set TMPDIR", ExitCode.DISK_FULL)
+        return TrackerError(f"The disk of {base} is full.", "Make room, or set TMPDIR.", ExitCode.DISK_FULL)
     if code == errno.EWOULDBLOCK:
         return TrackerError(
-            f"Servers are running on the data in {base} already", "stop them, or choose another --data directory"
+            f"Servers are running on the data in {base} already.", "Stop them, or choose another --data directory."
         )
     return TrackerError(
-        f"Cannot use the directory {base} for the servers: {words.lower() or 'the watcher did not start'}",
-        "choose a directory that you may write to (TMPDIR, or --data)",
+        f"Cannot use the directory {base} for the servers: {words.lower() or 'the watcher did not start'}.",
+        "Choose a directory that you may write to (TMPDIR, or --data).",
         ExitCode.CONFIGURATION,
     )

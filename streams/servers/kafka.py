@@ -93,8 +93,7 @@ class KafkaServer(ServerProcess):
         """The command, after jars, configuration and formatted storage are there."""
         if not self._java:
             self._java = self._java_command()
-        if not self._port_is_fixed or not self._controller_port:
-            self._controller_port = ports.free_port()
+        self._controller_port = ports.free_port()
         configuration = self._write_configuration()
         if not (self.directory / "data" / "meta.properties").exists():
             self._format(configuration)
@@ -135,13 +134,13 @@ class KafkaServer(ServerProcess):
 
     def _format(self, configuration: Path) -> None:
         command = [*self._java, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(configuration)]
-        with self.log_path.open("ab") as log:
-            self._process = self.household.start(command, self.directory, log)
         try:
-            failed = self._process.wait(FORMAT_S) != 0
+            failed = self.run(command).wait(FORMAT_S) != 0
         except subprocess.TimeoutExpired:
             self.kill9()
-            raise TrackerError(f"Kafka's storage was not formatted within {FORMAT_S:g} s", "try again") from None
+            raise TrackerError(
+                f"Kafka's storage was not formatted within {FORMAT_S:g} s.", "Try again when the machine is less busy."
+            ) from None
         except BaseException:
             self.kill9()
             raise

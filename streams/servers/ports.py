@@ -38,5 +38,5 @@ def answers(port: int, timeout_s: float = 0.5) -> bool:
 def in_use(name: str, port: int) -> TrackerError:
     """What to say when the port that was asked for is another's."""
     return TrackerError(
-        f"Port {port} for {name} is in use", "stop what listens there, or choose another port", ExitCode.PORT_IN_USE
+        f"Port {port} for {name} is in use.", "Stop what listens there, or choose another port.", ExitCode.PORT_IN_USE
     )

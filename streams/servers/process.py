@@ -3,6 +3,7 @@
 What a Kafka or a Redis needs is said by its own class; this one knows processes, ports and logs.
 """
 
+import errno
 import signal
 import subprocess
 import time
@@ -24,11 +25,12 @@ ATTEMPTS = 5
 
 # What servers say in their last lines, what it means, what to do about it.
 LAST_WORDS: tuple[tuple[str, str, str, ExitCode], ...] = (
-    ("No space left on device", "the disk is full", "make room, or set TMPDIR", ExitCode.DISK_FULL),
-    ("Failed to acquire lock", "its data are in use", "stop the other server on them", ExitCode.FAILED),
-    ("UnsupportedClassVersionError", "Java is too old", "put Java 17 or newer on the PATH", ExitCode.UNSUPPORTED),
-    ("insufficient memory", "memory is short", "free some, or give Kafka less heap", ExitCode.FAILED),
-    ("Permission denied", "it may not write its data", "choose a directory that you may write to", ExitCode.DENIED),
+    ("Address already in use", "its port is in use", "Stop what listens there.", ExitCode.PORT_IN_USE),
+    ("No space left on device", "the disk is full", "Make room, or set TMPDIR.", ExitCode.DISK_FULL),
+    ("Failed to acquire lock", "its data are in use", "Stop the other server on them.", ExitCode.FAILED),
+    ("UnsupportedClassVersionError", "Java is too old", "Put Java 17 or newer on the PATH.", ExitCode.UNSUPPORTED),
+    ("insufficient memory", "memory is short", "Free some, or give Kafka less heap.", ExitCode.FAILED),
+    ("Permission denied", "it may not write its data", "Choose a directory that you may write to.", ExitCode.DENIED),
 )
 
 
@@ -44,6 +46,7 @@ class ServerProcess(ABC):
         self.port = port or 0
         self._port_is_fixed = port is not None
         self._process: subprocess.Popen[bytes] | None = None
+        self._log_start = 0
 
     @abstractmethod
     def prepare(self) -> list[str]:
@@ -82,10 +85,18 @@ class ServerProcess(ABC):
             raise ports.in_use(self.name, self.port)
         if not self._port_is_fixed:
             self.port = ports.free_port()
-        self.directory.mkdir(parents=True, exist_ok=True)
-        command = self.prepare()
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            self.run(self.prepare())
+        except OSError as problem:
+            raise self._cannot_write(problem) from None
+
+    def run(self, command: list[str]) -> subprocess.Popen[bytes]:
+        """Run a command as this server's process, its words going to the log."""
         with self.log_path.open("ab") as log:
+            self._log_start = log.tell()
             self._process = self.household.start(command, self.directory, log)
+        return self._process
 
     def wait_until_ready(self, deadline_s: float = READY_S) -> None:
         """Return when the server does its work; raise TrackerError with its last words when it ends instead."""
@@ -94,16 +105,16 @@ class ServerProcess(ABC):
         while not (self.runs and self.is_ready()):
             if not self.runs:
                 self._reap()
-                if self._port_is_fixed or not self._lost_its_port() or attempts == ATTEMPTS:
+                if not self._lost_its_port() or attempts == ATTEMPTS:
                     raise self._failure()
                 attempts += 1
-                self.launch()
+                self.launch()  # on another port, unless it is fixed: then this says that it is taken
             if time.monotonic() > until:
                 last = self.last_words()
                 self.kill9()
                 raise TrackerError(
-                    f"{self.name} was not ready within {deadline_s:g} s; its last words: {last}",
-                    "try again when the machine is less busy",
+                    f"{self.name} was not ready within {deadline_s:g} s; it said: {last}",
+                    "Try again when the machine is less busy.",
                     ExitCode.UNREACHABLE,
                 )
             time.sleep(LOOK_S)
@@ -164,20 +175,24 @@ class ServerProcess(ABC):
             self.household.forget(self._process)
 
     def _lost_its_port(self) -> bool:
-        return "Address already in use" in self.log_tail(60)
+        return "Address already in use" in self._said()
+
+    def _said(self) -> str:
+        """What this process wrote, without what earlier ones did."""
+        return self.log_path.read_bytes()[self._log_start :].decode("utf-8", "replace")
 
     def _failure(self) -> TrackerError:
         assert self._process is not None
-        if self._lost_its_port():
-            return ports.in_use(self.name, self.port)
-        said = self.log_tail(60)
         for words, meaning, remedy, code in LAST_WORDS:
-            if words in said:
-                return TrackerError(f"{self.name} did not start: {meaning}", remedy, code)
-        return TrackerError(
-            f"{self.name} ended with status {self._process.returncode} while it started; its last words:\n{said}",
-            exit_code=ExitCode.FAILED,
-        )
+            if words in self._said():
+                return TrackerError(f"{self.name} did not start: {meaning}.", remedy, code)
+        status = self._process.returncode
+        return TrackerError(f"{self.name} ended with status {status} while it started; it said:\n{self.log_tail()}")
+
+    def _cannot_write(self, problem: OSError) -> TrackerError:
+        code = ExitCode.DISK_FULL if problem.errno == errno.ENOSPC else ExitCode.FAILED
+        reason = (problem.strerror or str(problem)).lower()
+        return TrackerError(f"{self.name} cannot use {self.directory}: {reason}.", "Choose another directory.", code)
 
 
 Report = Callable[[str], None]

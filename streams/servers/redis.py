@@ -77,9 +77,9 @@ def find_redis() -> Path:
             return path
     there = ", ".join(f"{path} is {_spoken(its_version)}" for path, its_version in tried)
     raise TrackerError(
-        f"Redis {_spoken(OLDEST)} or newer is needed, and {there or 'there is none on the PATH'}",
-        "install it (Debian: apt install redis-server, macOS: brew install redis), "
-        "or set REDIS_URL to a Redis that runs",
+        f"Redis {_spoken(OLDEST)} or newer is needed, and {there or 'there is none on the PATH'}.",
+        "Install it (Debian: apt install redis-server, macOS: brew install redis), "
+        "or set REDIS_URL to a Redis that runs.",
         ExitCode.UNSUPPORTED,
     )
 

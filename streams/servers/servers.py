@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -32,14 +33,16 @@ class Servers:
         jvm_options: Sequence[str] = JVM_OPTIONS,
         report: Report = silence,
     ) -> None:
+        self._report = report
         self.kafka_bootstrap = kafka or ""
         self.redis_url = redis or ""
         self.kafka: KafkaServer | None = None
         self.redis: RedisServer | None = None
         self._data = data
-        self._kafka = {"port": kafka_port, "properties": kafka_properties, "jvm_options": jvm_options, "report": report}
-        self._redis = {"port": redis_port, "options": redis_options}
-        self._report = report
+        self._new_redis = partial(RedisServer, port=redis_port, options=redis_options)
+        self._new_kafka = partial(
+            KafkaServer, port=kafka_port, properties=kafka_properties, jvm_options=jvm_options, report=report
+        )
         self._stack = ExitStack()
 
     def start(self) -> None:
@@ -49,11 +52,11 @@ class Servers:
         with ExitStack() as stack:
             household = stack.enter_context(Household(self._data))
             if not self.redis_url:
-                self.redis = RedisServer(household, **self._redis)  # type: ignore[arg-type]
+                self.redis = self._new_redis(household)
                 stack.callback(self.redis.stop)
                 self.redis.launch()
             if not self.kafka_bootstrap:
-                self.kafka = KafkaServer(household, **self._kafka)  # type: ignore[arg-type]
+                self.kafka = self._new_kafka(household)
                 stack.callback(self.kafka.stop)
                 self._report("starting Kafka and Redis" if self.redis else "starting Kafka")
                 self.kafka.launch()
