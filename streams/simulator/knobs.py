@@ -17,16 +17,16 @@ def _knob(share: float, meaning: str) -> float:
 class Knobs:
     """A lively but orderly stream by default."""
 
-    skips: float = _knob(0.05, "of the customers leave out a stage on their way")
-    returns: float = _knob(0.05, "of the customers go back to an earlier stage once")
-    duplicates: float = _knob(0.02, "of the touchpoints are sent a second time, identical")
-    disorder: float = _knob(0.03, "of the touchpoints arrive after the customer's next one")
-    late: float = _knob(0.01, "of the touchpoints arrive several steps late, as from a device that was offline")
-    wrong_clocks: float = _knob(0.02, "of the devices have a clock that is minutes to days off")
-    anonymous: float = _knob(0.0, "of the customers come under an anonymous id first and identify themselves later")
-    tickets: float = _knob(0.02, "of the customers open a support ticket, and half of the tickets are closed")
-    quiet: float = _knob(0.0, "of the customers went quiet so long ago that they have dropped out")
-    poison: float = _knob(0.001, "of the messages are no touchpoints")
+    skips: float = _knob(0.05, "of the customers who leave out a stage on their way")
+    returns: float = _knob(0.05, "of the customers who go back to an earlier stage once")
+    duplicates: float = _knob(0.02, "of the touchpoints that are sent a second time, identical")
+    disorder: float = _knob(0.03, "of the touchpoints that arrive after the customer's next one")
+    late: float = _knob(0.01, "of the touchpoints that arrive steps late, as from a device that was offline")
+    wrong_clocks: float = _knob(0.02, "of the devices whose clock is minutes to days off")
+    anonymous: float = _knob(0.0, "of the customers who come under an anonymous id and identify themselves later")
+    tickets: float = _knob(0.02, "of the customers who open a support ticket; half of the tickets are closed")
+    quiet: float = _knob(0.0, "of the customers who went quiet so long ago that they have dropped out")
+    poison: float = _knob(0.001, "of the messages that are no touchpoints")
 
     def __post_init__(self) -> None:
         for knob in fields(self):

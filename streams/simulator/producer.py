@@ -26,6 +26,8 @@ PRODUCER_OPTIONS: Final[dict[str, Any]] = {
     "request_timeout_ms": 10_000,
     "max_block_ms": 10_000,
     "acks": "all",
+    # A topic that Kafka makes up by itself has the wrong number of partitions.
+    "allow_auto_create_topics": False,
 }
 
 

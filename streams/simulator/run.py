@@ -3,9 +3,10 @@
 It prints nothing: whoever calls it looks at the progress and is handed a report.
 """
 
+import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -39,24 +40,33 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     current: dict[str, int]
 
 
-@dataclass(slots=True)
+@dataclass
 class Run:
-    """A simulation that can be looked at, and stopped, while it runs."""
+    """A simulation that can be looked at, and stopped, from another thread or a signal's handler while it runs."""
 
     scenario: Scenario
     target: Target
     truth: Truth
     rate: float | None = None
+    """Messages a second; None: as fast as the target takes them."""
     duration_s: float | None = None
-    stopped: bool = False
-    """Set it, from any thread, to end after the present message."""
-    finished: bool = False
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    def stop(self) -> None:
+        """End after the present message."""
+        self._stop.set()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was told to end."""
+        return self._stop.is_set()
 
     def run(self, progress: Callable[[int], Any] | None = None) -> Report:
         """Send everything; `progress` is told the messages sent, now and then. Raises DeliveryFailed."""
         begun = told = time.monotonic()
         target, truth = self.target, self.truth
-        for event in paced(events(self.scenario), self.rate, duration_s=self.duration_s):
+        schedule = paced(events(self.scenario), self.rate, duration_s=self.duration_s, sleep=self._stop.wait)
+        for event in schedule:
             if self.stopped or target.delivery.failed:
                 break
             target.send(event)
@@ -68,7 +78,6 @@ class Run:
         if progress:
             progress(truth.messages)
         delivery.check()
-        self.finished = True
         return self._report(time.monotonic() - begun)
 
     def _report(self, seconds: float) -> Report:

@@ -29,6 +29,8 @@ class _Customer(msgspec.Struct, gc=False):
     newest: tuple[int, int, str]
     """Moment, stage, event id: the order in which touchpoints count."""
     furthest: int
+    seen: int
+    """The stages they were ever in, a bit each."""
 
 
 class Truth:
@@ -63,10 +65,11 @@ class Truth:
         touch = (event.at_ms, event.stage, event.event_id)
         seen = self._customers.get(name)
         if seen is None:
-            self._customers[name] = _Customer(touch, event.stage)
+            self._customers[name] = _Customer(touch, event.stage, 1 << event.stage)
             return
         seen.newest = max(seen.newest, touch)
         seen.furthest = max(seen.furthest, event.stage)
+        seen.seen |= 1 << event.stage
 
     def watch(self, events: Iterable[Event]) -> Iterable[Event]:
         """The same events, each taken into account as it passes."""
@@ -82,6 +85,14 @@ class Truth:
             so_far += furthest[place]
             result[self.stages[place]] = so_far
         return {stage: result[stage] for stage in self.stages}
+
+    def visited(self) -> dict[str, int]:
+        """By stage, the customers who were ever there: without skips, the funnel."""
+        masks = Counter(customer.seen for customer in self._customers.values())
+        return {
+            stage: sum(count for mask, count in masks.items() if mask >> place & 1)
+            for place, stage in enumerate(self.stages)
+        }
 
     def current(self) -> dict[str, int]:
         """By stage, the customers who are there now."""

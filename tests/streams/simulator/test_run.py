@@ -45,5 +45,6 @@ def test_it_ends_at_the_first_failure() -> None:
 
 def test_it_can_be_stopped() -> None:
     """Stopped from outside, it reports what it has sent until then."""
-    run = Run(SCENARIO, Sink(), Truth(), stopped=True)
+    run = Run(SCENARIO, Sink(), Truth())
+    run.stop()
     assert run.run().messages == 0

@@ -22,6 +22,15 @@ def test_newest_is_current_highest_is_furthest() -> None:
         assert truth.current() == {"seen": 0, "tried": 1, "bought": 0}
 
 
+def test_who_skips_a_stage_was_never_there() -> None:
+    """The funnel counts who came at least so far, the visited stages who was there."""
+    truth = Truth(STAGES)
+    truth.add(event(0, 1))
+    truth.add(event(2, 2))
+    assert truth.funnel() == {"seen": 1, "tried": 1, "bought": 1}
+    assert truth.visited() == {"seen": 1, "tried": 0, "bought": 1}
+
+
 def test_the_same_instant_counts_in_stage_order() -> None:
     """Of two touchpoints at one moment the higher stage is the later one."""
     truth = Truth(STAGES)

@@ -1,0 +1,190 @@
+"""`tracker simulate`: send the touchpoints of invented customers."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from streams.cli.simulate_output import progress_of, summary
+from streams.errors import ExitCode, TrackerError, UsageError
+from streams.settings import Settings, read
+from streams.simulator.knobs import LIVELY, Knobs, meaning
+from streams.simulator.plan import Wish, scenario
+from streams.simulator.producer import PRODUCER_OPTIONS, FileTarget, KafkaTarget, Target
+from streams.simulator.run import Run
+from streams.simulator.truth import Truth
+from tracker import duration
+
+
+def _share(knob: str) -> Any:
+    name = knob.replace("_", "-")
+    return typer.Option(f"--{name}", metavar="SHARE", help=f"Share {meaning(knob)}.", rich_help_panel="Knobs")
+
+
+def simulate(
+    *,
+    customers: Annotated[
+        int | None, typer.Option(help="How many customers come, in the exact proportions of the funnel.")
+    ] = None,
+    duration: Annotated[str | None, typer.Option(metavar="TIME", help="For how long, such as 30s or 5m.")] = None,
+    rate: Annotated[
+        float | None, typer.Option(help="Messages a second. Left out: as fast as Kafka takes them.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed and start give the same messages.")] = 1,
+    start: Annotated[
+        str | None,
+        typer.Option(metavar="MOMENT", help="When the first touchpoint happens: 2026-11-22T10:00:00Z. Left out: now."),
+    ] = None,
+    span: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Spread the touchpoints over this time before now. Left out: live with --rate, else 1h.",
+        ),
+    ] = None,
+    skips: Annotated[float, _share("skips")] = LIVELY.skips,
+    returns: Annotated[float, _share("returns")] = LIVELY.returns,
+    duplicates: Annotated[float, _share("duplicates")] = LIVELY.duplicates,
+    disorder: Annotated[float, _share("disorder")] = LIVELY.disorder,
+    late: Annotated[float, _share("late")] = LIVELY.late,
+    wrong_clocks: Annotated[float, _share("wrong_clocks")] = LIVELY.wrong_clocks,
+    anonymous: Annotated[float, _share("anonymous")] = LIVELY.anonymous,
+    tickets: Annotated[float, _share("tickets")] = LIVELY.tickets,
+    quiet: Annotated[float, _share("quiet")] = LIVELY.quiet,
+    poison: Annotated[float, _share("poison")] = LIVELY.poison,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the messages into a file, one a line, instead.")
+    ] = None,
+    truth: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write where each customer must stand in the end (JSON).")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
+) -> int:
+    """Send the touchpoints of invented customers who go down a seven-stage funnel.
+
+    Without --customers and --duration, 10,000 customers come. The topics must exist (`tracker topics create`).
+    Ctrl-C ends it in order, with a summary of what was sent.
+
+    Examples:
+      tracker simulate --rate 200 --duration 5m
+      tracker simulate --customers 1000 --duplicates 0.2 --disorder 0.3 --poison 0.01
+      tracker simulate --customers 1000 --out events.jsonl --truth truth.json
+    """
+    knobs = Knobs(skips, returns, duplicates, disorder, late, wrong_clocks, anonymous, tickets, quiet, poison)
+    wish = Wish(
+        seed=seed,
+        customers=customers,
+        rate=rate,
+        duration_s=_seconds("duration", duration),
+        span_ms=None if span is None else round((_seconds("span", span) or 0) * 1000),
+        starts_ms=_moment(start),
+        knobs=knobs,
+    )
+    plan = scenario(wish, int(time.time() * 1000))
+    settings = read(os.environ)
+    with _target(out, settings) as target:
+        run = Run(plan, target, Truth(), rate=rate, duration_s=wish.duration_s)
+        with _ending_in_order(run), progress_of(run) as progress:
+            report = run.run(progress)
+    if truth is not None:
+        _write(truth, run.truth)
+    print(msgspec.json.encode(report).decode() if as_json else summary(report, out))
+    return ExitCode.INTERRUPTED if run.stopped else ExitCode.OK
+
+
+@contextmanager
+def _target(out: Path | None, settings: Settings) -> Iterator[Target]:
+    if out is not None:
+        with FileTarget(out) as file:
+            yield file
+        return
+    from kafka import KafkaProducer
+
+    from streams.clients import kafka_arguments, probe_kafka
+    from streams.failures import door
+
+    probe_kafka(settings)
+    with door(settings), closing(KafkaProducer(**kafka_arguments(settings), **PRODUCER_OPTIONS)) as producer:
+        _check_topics(producer, settings)
+        yield KafkaTarget(producer)
+
+
+def _check_topics(producer: Any, settings: Settings) -> None:
+    from schemas.topics import touchpoint_topic
+
+    # The simulated customers use these three channels, whatever others there are.
+    for channel in ("web", "shop", "support"):
+        topic = touchpoint_topic(channel)
+        try:
+            exists = bool(producer.partitions_for(topic))
+        except Exception as error:
+            if type(error).__name__ not in {"KafkaTimeoutError", "UnknownTopicOrPartitionError"}:
+                raise
+            exists = False
+        if not exists:
+            raise TrackerError(
+                f"Kafka at {settings.kafka_bootstrap} has no topic {topic}.",
+                "Run `tracker topics create`.",
+                ExitCode.NOT_FOUND,
+            )
+
+
+@contextmanager
+def _ending_in_order(run: Run) -> Iterator[None]:
+    """The first Ctrl-C lets the last message be confirmed; the second one is as rude as it ever was."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        run.stop()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _seconds(option: str, text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        return duration.parse(text) / 1000
+    except duration.DurationError as error:
+        raise UsageError(f"--{option}: {error}.", f"{error.remedy[0].upper()}{error.remedy[1:]}.") from None
+
+
+def _moment(text: str | None) -> int | None:
+    if text is None:
+        return None
+    from datetime import datetime
+
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise UsageError(f"--start: {text!r} is no moment.", "Write a date with its offset, 2026-11-22T10:00:00Z.")
+    return round(moment.timestamp() * 1000)
+
+
+def _write(path: Path, truth: Truth) -> None:
+    content = {
+        "funnel": truth.funnel(),
+        "visited": truth.visited(),
+        "current": truth.current(),
+        "rejected": truth.rejected(),
+        "touchpoints": truth.touchpoints,
+        "duplicates": truth.copies,
+        "customers": {name: where._asdict() for name, where in truth.customers().items()},
+    }
+    try:
+        path.write_bytes(msgspec.json.encode(content) + b"\n")
+    except OSError as error:
+        raise TrackerError(f"{path} cannot be written: {error.strerror}.", "Name another file.") from None
