@@ -1,0 +1,14 @@
+# Short names for what `run` does; nothing needs make.
+.PHONY: dev check demo docs
+
+dev:    ## set up the environment and run the quick tests
+	./run test -m "not integration and not faults and not slow"
+
+check:  ## what CI runs
+	CI=true bash .ci/run
+
+demo:   ## a live funnel, from nothing
+	./run demo
+
+docs:   ## write the pages that are made from the code: docs/cli.md, deploy/env/reference.env
+	./run test tests/house --write-docs

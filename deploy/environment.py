@@ -1,0 +1,221 @@
+"""The environment of a checkout: made when it is missing, mended when the dependencies changed, then handed over to.
+
+Called by `run` with any Python from 3.11 on; it knows pip and nothing of the tracker. A `stamp` inside the
+environment says what was installed there; `unfinished` lies there while pip works, so that an install that
+was interrupted is begun again from nothing. One process at a time installs, the others wait.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+HOME = Path(__file__).resolve().parents[1]
+FAILED, UNREACHABLE, DISK_FULL, UNSUPPORTED, INTERRUPTED = 1, 4, 7, 9, 130
+NO_ANSWER = (
+    "Failed to establish|Connection refused|Name or service not known|Temporary failure in name|Read timed out"
+    "|Connection (reset|broken|aborted)|Network is unreachable|ProxyError|Max retries|[45]\\d\\d (Client|Server) Error"
+)
+# What pip says, what it means, and the exit code (the numbers of streams/errors.py).
+TROUBLES = (
+    ("No space left on device", "The disk is full.", "Make room and run it again.", DISK_FULL),
+    ("CERTIFICATE_VERIFY_FAILED", "The package index's certificate is not trusted.",
+     "Let PIP_CERT or SSL_CERT_FILE name the certificates to trust.", UNREACHABLE),
+    ("Permission denied", "The environment cannot be written to.",
+     "Check who owns it, or let TRACKER_VENV name another place.", FAILED),
+    (NO_ANSWER, "The dependencies cannot be downloaded.",
+     "Check the network, the proxy (HTTPS_PROXY) and the index (PIP_INDEX_URL), and run it again.", UNREACHABLE),
+    ("No matching distribution found.*", "A dependency has no ready-made package for this Python on this machine.",
+     "Use CPython 3.11 or 3.12 (PYTHON chooses it); nothing is compiled here.", UNSUPPORTED),
+)  # fmt: skip
+
+
+class Trouble(Exception):  # noqa: N818  # nobody is to blame by the name alone
+    """The environment cannot be made; a person is told why and what to do."""
+
+    def __init__(self, message: str, remedy: str, code: int = FAILED) -> None:
+        super().__init__(message)
+        self.message, self.remedy, self.code = message, remedy, code
+
+
+def main(words: Sequence[str]) -> NoReturn:
+    """Replaces this process by the tracker, or by pytest where the first word is `test`."""
+    testing = words[:1] == ["test"]
+    venv = Path(os.environ.get("TRACKER_VENV") or HOME / ".venv").absolute()
+    try:
+        ensure(venv, extra="dev" if testing else "")
+    except Trouble as trouble:
+        say(f"error: {trouble.message}\nremedy: {trouble.remedy}")
+        sys.exit(trouble.code)
+    except KeyboardInterrupt:
+        say("Interrupted; the next run begins the installation again.")
+        sys.exit(INTERRUPTED)
+    if testing:
+        os.chdir(HOME)
+        command = [str(venv / "bin/python"), "-m", "pytest", *words[1:]]
+    else:
+        command = [str(venv / "bin/tracker"), *words]
+    os.execv(command[0], command)  # noqa: S606
+
+
+def ensure(venv: Path, extra: str) -> None:
+    """Leaves a complete environment in that place; does nothing when it is there already."""
+    wanted = fingerprint(venv)
+    if complete(venv, wanted, extra):
+        return
+    with locked(venv):
+        if complete(venv, wanted, extra):  # made by the one we waited for
+            return
+        begun = time.monotonic()
+        if not usable(venv, wanted):
+            create(venv)
+        install(venv, wanted, extra)
+        say(f"The environment is ready ({time.monotonic() - begun:.0f} s).")
+
+
+def fingerprint(venv: Path) -> dict[str, str]:
+    """What an environment in that place must have been made from."""
+    project = tomllib.loads((HOME / "pyproject.toml").read_text(encoding="utf-8"))
+    parts = [project["build-system"], project["project"]]
+    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return {"python": sys.version, "home": str(HOME), "venv": str(venv), "dependencies": digest}
+
+
+def stamp(venv: Path) -> dict[str, str]:
+    """What the environment says that it was made from; empty where it says nothing readable."""
+    try:
+        found = json.loads((venv / "stamp").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def complete(venv: Path, wanted: dict[str, str], extra: str) -> bool:
+    """Whether everything that is wanted has been installed to the end."""
+    found = stamp(venv)
+    extras = found.pop("extra", "")
+    return found == wanted and extra in {"", extras} and (venv / "bin/python").exists()
+
+
+def usable(venv: Path, wanted: dict[str, str]) -> bool:
+    """Whether it is worth installing into what is there: same Python, same place, never interrupted."""
+    if (venv / "unfinished").exists() or not (venv / "bin/python").exists():
+        return False
+    found = stamp(venv)
+    if any(found.get(name, wanted[name]) != wanted[name] for name in ("python", "home", "venv")):
+        return False
+    asked = [str(venv / "bin/python"), "-I", "-c", "import pip, sys; sys.exit(sys.version_info < (3, 11))"]
+    return subprocess.run(asked, capture_output=True, check=False).returncode == 0
+
+
+def create(venv: Path) -> None:
+    """An empty environment, in the place of what was there if that was one."""
+    if venv.exists() and any(venv.iterdir()) and not (venv / "pyvenv.cfg").exists():
+        raise Trouble(f"{venv} is no virtual environment.", "Let TRACKER_VENV name a folder that may be replaced.")
+    say("Making an environment (once; later runs begin at once) ...")
+    shutil.rmtree(venv, ignore_errors=True)
+    made = subprocess.run([sys.executable, "-I", "-m", "venv", str(venv)], capture_output=True, text=True, check=False)
+    if made.returncode:
+        raise explained(made.stdout + made.stderr)
+
+
+def install(venv: Path, wanted: dict[str, str], extra: str) -> None:
+    """The project and its dependencies in the environment, then the stamp."""
+    unfinished = venv / "unfinished"
+    unfinished.touch()
+    extra = extra or stamp(venv).get("extra", "")
+    (venv / "stamp").unlink(missing_ok=True)
+    log = venv / "install.log"
+    flags = ["--disable-pip-version-check", "--no-input", "--progress-bar=off", "--only-binary=:all:"]
+    project = ["--editable", f"{HOME}[{extra}]" if extra else str(HOME)]
+    words = [str(venv / "bin/python"), "-I", "-m", "pip", "install", *flags, *project]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=pip_environ()) as pip:
+        try:
+            said = follow(pip.stdout or [])
+        except BaseException:
+            pip.terminate()
+            raise
+    log.write_text("".join(said), encoding="utf-8")
+    if pip.returncode:
+        raise explained("".join(said))
+    (venv / "stamp").write_text(json.dumps({**wanted, "extra": extra}), encoding="utf-8")
+    unfinished.unlink()
+
+
+def pip_environ() -> dict[str, str]:
+    """The environment for pip: certificates and proxies as they are, fewer attempts where nothing answers."""
+    environ = {"PIP_RETRIES": "2", **os.environ}
+    # pip before 24.2 does not look at SSL_CERT_FILE.
+    if "SSL_CERT_FILE" in environ and not environ.keys() & {"PIP_CERT", "REQUESTS_CA_BUNDLE"}:
+        environ["PIP_CERT"] = environ["SSL_CERT_FILE"]
+    return environ
+
+
+def follow(lines: Sequence[str] | Iterator[str]) -> list[str]:
+    """All that pip says, while a person sees one line of it."""
+    said, seen = [], 0
+    for line in lines:
+        said.append(line)
+        if found := re.match(r"\s*(?:Downloading|Using cached) (\S+?)-\d", line):
+            seen += 1
+            show(f"  package {seen}: {Path(found[1]).name}")
+        elif line.startswith("Installing collected packages"):
+            show(f"  installing {line.count(',') + 1} packages")
+        elif "Retrying" in line:
+            show("  no answer; trying again")
+    show("")
+    return said
+
+
+def show(text: str) -> None:
+    """One line that the next one replaces; without a terminal, only now and then a line."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text[:78]}", end="", file=sys.stderr, flush=True)
+    elif text and not re.match(r"  package \d*[1-9]:", text):
+        say(text)
+
+
+def say(text: str) -> None:
+    """A line to the person who waits."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def explained(said: str) -> Trouble:
+    """What pip's words mean."""
+    for pattern, message, remedy, code in TROUBLES:
+        if found := list(re.finditer(pattern, said)):
+            return Trouble(f"{message} ({found[-1][0][:200].strip()})", remedy, code)
+    return Trouble(f"pip failed: {said.strip()[-300:]}", "install.log in the environment has all its words.")
+
+
+@contextlib.contextmanager
+def locked(venv: Path) -> Iterator[None]:
+    """Within it, no other process changes that environment."""
+    path = venv.with_name(venv.name + ".lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.open("w")
+    except OSError as error:
+        remedy = "Let TRACKER_VENV name a place that can be written to."
+        raise Trouble(f"{path.parent} cannot be written to: {error.strerror}.", remedy) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("Another run is making the environment; waiting for it ...")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
