@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -49,7 +49,9 @@ class Household:
             self.close()
             raise
 
-    def start(self, command: Sequence[str], directory: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
+    def start(
+        self, command: Sequence[str], directory: Path, log: IO[bytes], environ: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
         """A process in a session of its own (Ctrl-C is for us alone), writing to `log`."""
         process = subprocess.Popen(
             ["/bin/sh", "-c", WAIT_FOR_WORD, "sh", *command],
@@ -58,7 +60,7 @@ class Household:
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env=os.environ | {"LC_ALL": "C"},
+            env={**(os.environ if environ is None else environ), "LC_ALL": "C"},
         )
         assert process.stdin is not None
         try:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 LOOK_S = 1.0
 """How often to look whether the parent has changed: a forked sibling may hold the pipe open after the parent's end."""
-GRACE_S = 10.0
+GRACE_S = 5.0
 """What a server with data to keep gets to write them down before it is killed."""
 GONE_S = 10.0
 
@@ -63,16 +63,20 @@ def listen(parent: int) -> set[int]:
     """The processes that are left when the parent is gone."""
     pids: set[int] = set()
     rest = b""
-    while os.getppid() == parent:
-        if not select.select([0], [], [], LOOK_S)[0]:
+    orphaned = False
+    while True:
+        if not select.select([0], [], [], 0 if orphaned else LOOK_S)[0]:
+            if orphaned:
+                return pids
+            # One more look into the pipe after the parent's end: its last words may still be there.
+            orphaned = os.getppid() != parent
             continue
         received = os.read(0, 4096)
         if not received:
-            break
+            return pids
         *lines, rest = (rest + received).split(b"\n")
         for line in lines:
             (pids.add if line.startswith(b"+") else pids.discard)(int(line[1:]))
-    return pids
 
 
 def kill(pids: set[int]) -> None:
@@ -91,7 +95,7 @@ def end(pids: set[int]) -> None:
 def send(pids: set[int], number: signal.Signals) -> None:
     """Send a signal to those that are still there."""
     for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, number)
 
 
@@ -103,12 +107,16 @@ def wait_for_end(pids: set[int], deadline_s: float) -> None:
 
 
 def there(pid: int) -> bool:
-    """Whether a process has this number."""
+    """Whether a process with this number runs; one that has ended and waits to be taken note of does not."""
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+        # Linux. In a container the first process may be slow to take note, or never do it.
+        status = Path(f"/proc/{pid}/stat").read_bytes()
+    except (ProcessLookupError, PermissionError):
         return False
-    return True
+    except FileNotFoundError:
+        return not Path("/proc/self/stat").exists()
+    return not status.rpartition(b")")[2].lstrip().startswith((b"Z", b"X"))
 
 
 def remove(directory: Path) -> None:

@@ -1,14 +1,23 @@
 """The servers that tests stand on: real, shared, breakable."""
 
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
+import psutil
 import pytest
 from kafka import KafkaConsumer, KafkaProducer
 from redis import Redis, RedisCluster
 from redis.exceptions import OutOfMemoryError
 
 from streams.servers import Servers
-from tests.servers import Names, PrivateServers, create_topics
+from streams.servers.watcher import there
+from tests.servers import Names, PrivateServers, create_topics, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -86,3 +95,32 @@ def test_three_redis_nodes_make_a_cluster(private_servers: PrivateServers) -> No
         client.set(f"{{{number}}}:key", number)
     assert client.get("{7}:key") == b"7"
     client.close()
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 0), (signal.SIGKILL, -signal.SIGKILL)]
+)
+def test_servers_up_leaves_nothing_behind(number: signal.Signals, status: int, tmp_path: Path) -> None:
+    """Ctrl-C, kill and kill -9 of `tracker servers up`: Kafka, Redis and the directory are gone."""
+    words = "import sys; from streams.cli.main import main; sys.exit(main(['servers', 'up', '--json']))"
+    environ = os.environ | {"TMPDIR": str(tmp_path)}
+    command = subprocess.Popen([sys.executable, "-c", words], env=environ, stdout=subprocess.PIPE)
+    with command:
+        addresses = json.loads(command.stdout.readline())
+        live = processes_in(tmp_path)
+        assert len(live) == 2, "Kafka and Redis work in the directory"
+        assert addresses["redis_url"].startswith("redis://127.0.0.1:")
+        command.send_signal(number)
+        assert command.wait(30) == status
+    wait_until(lambda: not any(map(there, live)), 20)
+    wait_until(lambda: not list(tmp_path.iterdir()), 20)
+
+
+def processes_in(directory: Path) -> list[int]:
+    """The processes whose working directory lies in this one."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.cwd().startswith(str(directory)):
+                found.append(process.pid)
+    return found
