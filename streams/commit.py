@@ -1,13 +1,13 @@
 """The commit: one batch through the numbered steps of docs/delivery.md.
 
- 1. take a batch: the records of one topic-partition, in order (`streams/lane.py` hands it over);
- 2. decode: touchpoints, or rejections that hold the original bytes, the reason and the place;
- 3. resolve identity; touchpoints that are at home elsewhere become messages to `journey.routed`;
- 4. read the states that the cache does not hold: one round trip;
- 5. fold: a plan of new states, aggregate changes, timers, outgoing messages;
- 6. one atomic write, fenced by the partition's epoch;
- 7. publish the outbox and await the broker; trim it;
- 8. acknowledge (the lane does, when this returns).
+1. take a batch: the records of one topic-partition, in order (`streams/lane.py` hands it over);
+2. decode: touchpoints, or rejections that hold the original bytes, the reason and the place;
+3. resolve identity; touchpoints that are at home elsewhere become messages to `journey.routed`;
+4. read the states that the cache does not hold: one round trip;
+5. fold: a plan of new states, aggregate changes, timers, outgoing messages;
+6. one atomic write, fenced by the partition's epoch;
+7. publish the outbox and await the broker; trim it;
+8. acknowledge (the lane does, when this returns).
 """
 
 import asyncio
@@ -45,7 +45,7 @@ class Commit:
         publisher: Publisher,
         cache: Cache,
         meters: Meters,
-        after_step: Callable[[int], None] = lambda step: None,
+        after_step: Callable[[int], None] = lambda _step: None,
     ) -> None:
         self._planner = planner
         self._store = store
@@ -80,7 +80,7 @@ class Commit:
         clock.step(5)
         self._after_step(5)
         await self._write(tenure, batch.topic, batch.next_offset, plan, clock)
-        self._meters.applied(batch, plan, wall_ms)
+        self._meters.applied(batch, plan)
         return plan
 
     async def sweep(self, tenure: Tenure, now_ms: int) -> int:
@@ -108,9 +108,7 @@ class Commit:
     async def _write(self, tenure: Tenure, topic: str, next_offset: int, plan: Plan, clock: StepClock) -> None:
         """Steps 6 and 7."""
         blob, sequence = pack(tenure.partition, tenure.epoch, tenure.sequence, plan.messages)
-        await self._insist(
-            "redis", lambda: self._store.apply(tenure, topic, next_offset, plan, blob, sequence)
-        )
+        await self._insist("redis", lambda: self._store.apply(tenure, topic, next_offset, plan, blob, sequence))
         self._cache.put(tenure.partition, plan.states)
         clock.step(6)
         self._after_step(6)

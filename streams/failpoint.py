@@ -11,7 +11,7 @@ VARIABLE: Final = "TRACKER_FAILPOINT"
 def after_step(text: str) -> Callable[[int], None]:
     """What `Commit` calls after each step: `6:3` kills the process after step 6 of its third batch; empty: nothing."""
     if not text:
-        return lambda step: None
+        return lambda _step: None
     step_wanted, _, times = text.partition(":")
     left = int(times or 1)
 

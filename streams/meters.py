@@ -40,8 +40,8 @@ class Meters:
                 self._series[series.name] = meter
         self._steps = {step: self._series["tracker_step_seconds"].labels(str(step)).observe for step in range(3, 8)}
 
-    def applied(self, batch: Batch, plan: Plan, wall_ms: int) -> None:
-        """A batch has gone through all steps; `wall_ms` is when it was taken."""
+    def applied(self, batch: Batch, plan: Plan) -> None:
+        """A batch has gone through all steps."""
         now_s = time()
         self.last_applied_s = monotonic()
         counts, add = plan.counts, self._add

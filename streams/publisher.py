@@ -1,4 +1,5 @@
 """The publisher: parcels of messages into Kafka, each awaited until the broker has it."""
+# ruff: noqa: D102  # `Publisher` says what each method does
 
 import asyncio
 from collections import defaultdict
@@ -20,7 +21,7 @@ MAX_BATCH_BYTES: Final = 512 * 1024
 MAX_REQUEST_BYTES: Final = 4 * 1024 * 1024
 
 
-class Unpublished(Exception):
+class Unpublished(Exception):  # noqa: N818  # the state of the world, not of our code
     """The broker has not confirmed; the parcel stays in the outbox and may be sent again."""
 
 
@@ -111,7 +112,7 @@ def _forget(task: "asyncio.Future[Any]") -> None:
 class MemoryPublisher:
     """Keeps what was published, for tests and trials; `fail_next` lets the next calls fail."""
 
-    def __init__(self, on_publish: Callable[[Parcel], None] = lambda parcel: None) -> None:
+    def __init__(self, on_publish: Callable[[Parcel], None] = lambda _parcel: None) -> None:
         self.parcels: list[Parcel] = []
         self.fail_next = 0
         self._on_publish = on_publish

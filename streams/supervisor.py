@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 from typing import Final
 
@@ -120,7 +121,7 @@ def _end(children: Sequence[Child]) -> None:
 def worker_children(count: int, http_port: int, environ: Mapping[str, str]) -> list[Child]:
     """Places for `count` worker processes with the same settings and a port of its own each."""
     command = [sys.executable, "-m", "streams", "worker", "--supervised"]
-    root = os.fspath(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    root = str(Path(__file__).resolve().parents[1])
     path = os.pathsep.join(part for part in (root, environ.get("PYTHONPATH", "")) if part)
     return [
         Child(

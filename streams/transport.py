@@ -68,23 +68,21 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         # Faust has no setting for it. Its 1.5 s is how long a partition just taken waits for a fetch of the others
         # that finds nothing.
-        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
+        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # noqa: SLF001  # the only way to it
         return consumer
 
     async def _fetch_records(
         self,
         consumer: aiokafka.AIOKafkaConsumer,
         active_partitions: set[TP],
-        timeout: float | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109  # Faust's signature
         max_records: int | None = None,
     ) -> dict[TP, Any]:
         found = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
         # Nothing is awaited between the records' leaving the fetcher and this mark, nor between a seek and its
         # epoch in `start_at`: a batch bears the epoch of the seek that it was read after.
         return {
-            tp: Delivery(
-                Batch(tp.topic, tp.partition, records), self.epochs.get(tp.partition), consumer.highwater(tp)
-            )
+            tp: Delivery(Batch(tp.topic, tp.partition, records), self.epochs.get(tp.partition), consumer.highwater(tp))
             for tp, records in found.items()
             if records
         }
@@ -125,7 +123,7 @@ class Consumer(driver.Consumer):
     def _new_consumer_thread(self) -> BatchThread:
         return BatchThread(self, loop=self.loop, beacon=self.beacon)
 
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109  # as above
         """One message a partition; what arrives while the flow is stopped is dropped and read again after it."""
         found, _ = await self._wait_next_records(timeout)
         for tp, delivery in (found or {}).items():
@@ -134,7 +132,7 @@ class Consumer(driver.Consumer):
             yield tp, self._to_message(tp, delivery)
 
     def _to_message(self, tp: TP, delivery: Delivery) -> ConsumerMessage:
-        last = delivery.batch.records[-1]
+        last: Any = delivery.batch.records[-1]
         return ConsumerMessage(
             tp.topic, tp.partition, last.offset, last.timestamp / 1000, last.timestamp_type,
             (), None, delivery, None, 0, 0, tp, generation_id=self.app.consumer_generation_id,

@@ -111,7 +111,7 @@ class _Reader:
 
 
 async def run(
-    settings: Settings, after_step: Callable[[int], None] = lambda step: None, *, supervised: bool = False
+    settings: Settings, after_step: Callable[[int], None] = lambda _step: None, *, supervised: bool = False
 ) -> ExitCode:
     """Apply touchpoints until SIGTERM or SIGINT, or until the process cannot go on; its exit code.
 
@@ -162,7 +162,7 @@ async def _watch(worker: Worker, end: Callable[[ExitCode, str], None]) -> None:
         raise
     except BaseException as error:  # noqa: BLE001  # whatever it is, the process must not go on without it
         cause = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error
-        log.error("faust cannot go on", error=f"{type(cause).__name__}: {cause}")
+        log.error("faust cannot go on", error=f"{type(cause).__name__}: {cause}")  # noqa: TRY400  # the cause is said; its trace is Faust's
         end(getattr(cause, "exit_code", ExitCode.FAILED), str(cause))
 
 
@@ -170,5 +170,3 @@ def _leave(code: ExitCode) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
-
-

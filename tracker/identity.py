@@ -16,7 +16,7 @@ NO_IDS: Final = frozenset(
 )  # fmt: skip
 
 
-class AliasTooLong(ValueError):
+class AliasTooLong(ValueError):  # noqa: N818  # says what is wrong with the value
     """An id longer than `MAX_ID_BYTES` in UTF-8."""
 
 

@@ -102,7 +102,7 @@ class Planner:
         routed = batch.topic == ROUTED
         flaws = strangers = 0
         for record in batch.records:
-            value, received_ms = (_unpack(record) if routed else (record.value, record.timestamp))
+            value, received_ms = _unpack(record) if routed else (record.value, record.timestamp)
             touch = decode(value, received_ms)
             if isinstance(touch, Flaw):
                 flaws += 1

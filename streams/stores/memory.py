@@ -1,4 +1,5 @@
 """The store in memory: the same protocol as Redis, for tests and trials in one process."""
+# ruff: noqa: D102  # `Store` says what each method does
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -39,9 +40,7 @@ class MemoryStore:
         states = self.held(partition).states
         return [states.get(customer) for customer in customers]
 
-    async def apply(
-        self, tenure: Tenure, topic: str, next_offset: int, plan: Plan, blob: bytes, sequence: int
-    ) -> None:
+    async def apply(self, tenure: Tenure, topic: str, next_offset: int, plan: Plan, blob: bytes, sequence: int) -> None:
         held = self.held(tenure.partition)
         if held.epoch != tenure.epoch:
             raise Fenced if held.epoch > tenure.epoch else Lost

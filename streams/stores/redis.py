@@ -1,4 +1,5 @@
 """The store on Redis, single or Cluster: one script a write, one slot a partition."""
+# ruff: noqa: D102  # `Store` says what each method does
 
 import asyncio
 from collections.abc import Awaitable, Sequence
@@ -55,9 +56,7 @@ class RedisStore:
         found: list[bytes | None] = await _ask(self._client.hmget(keys(partition, self._prefix).states, customers))
         return found
 
-    async def apply(
-        self, tenure: Tenure, topic: str, next_offset: int, plan: Plan, blob: bytes, sequence: int
-    ) -> None:
+    async def apply(self, tenure: Tenure, topic: str, next_offset: int, plan: Plan, blob: bytes, sequence: int) -> None:
         names = keys(tenure.partition, self._prefix)
         states = [part for pair in plan.states.items() for part in pair]
         aggregates = [part for pair in plan.aggregates.items() if pair[1] for part in pair]
@@ -88,9 +87,7 @@ class RedisStore:
 
     async def due(self, partition: int, now_ms: int, limit: int) -> list[str]:
         found = await _ask(
-            self._client.zrange(
-                keys(partition, self._prefix).timers, "-inf", now_ms, byscore=True, offset=0, num=limit
-            )
+            self._client.zrange(keys(partition, self._prefix).timers, "-inf", now_ms, byscore=True, offset=0, num=limit)
         )
         return [customer.decode() for customer in found]
 

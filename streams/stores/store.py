@@ -21,15 +21,15 @@ class Tenure:
     """Blobs that Kafka may not have yet, oldest first."""
 
 
-class Fenced(Exception):
+class Fenced(Exception):  # noqa: N818  # a state of the store, not an error of our code
     """Another owner holds a newer epoch: whoever gets this must stop writing."""
 
 
-class Lost(Exception):
+class Lost(Exception):  # noqa: N818  # a state of the store, not an error of our code
     """The store has forgotten writes: what was applied since must be read from Kafka again."""
 
 
-class Unavailable(Exception):
+class Unavailable(Exception):  # noqa: N818  # a state of the store, not an error of our code
     """The store does not answer, or cannot take writes now; the call may have had its effect or not."""
 
 
@@ -42,9 +42,7 @@ class Store(Protocol):
     async def read(self, partition: int, customers: Sequence[str]) -> list[bytes | None]:
         """The records of customers, in their order."""
 
-    async def apply(
-        self, tenure: Tenure, topic: str, next_offset: int, plan: Plan, blob: bytes, sequence: int
-    ) -> None:
+    async def apply(self, tenure: Tenure, topic: str, next_offset: int, plan: Plan, blob: bytes, sequence: int) -> None:
         """Write all of a plan, or nothing; the second call with the same arguments changes nothing.
 
         Raises `Fenced` or `Lost`. On success the tenure's offset and sequence have moved on.
