@@ -1,0 +1,61 @@
+"""`tracker topics`: create and check."""
+
+import json
+import os
+from dataclasses import asdict
+
+import typer
+
+from streams import settings
+from streams.errors import ExitCode
+
+app = typer.Typer(help="Create and check the Kafka topics.")
+AS_JSON = typer.Option(False, "--json", help="One JSON object, for machines.")
+
+
+@app.command()
+def create(*, as_json: bool = AS_JSON) -> int:
+    """Create the topics that are missing, and check the others.
+
+    It may be run again at any time: topics that exist are never changed. How many partitions and copies and
+    how long they are kept is set by TRACKER_PARTITIONS, TRACKER_REPLICATION and TRACKER_RETENTION_DAYS.
+
+    Examples:
+      tracker topics create
+      TRACKER_PARTITIONS=64 TRACKER_REPLICATION=3 tracker topics create
+    """
+    from streams import topics
+
+    made = topics.create(settings.read(os.environ))
+    if as_json:
+        print(json.dumps({"created": made}))
+        return ExitCode.OK
+    for name in made:
+        print(f"created  {name}")
+    print("All topics are as they should be." if not made else f"{len(made)} topics created.")
+    return ExitCode.OK
+
+
+@app.command()
+def check(*, as_json: bool = AS_JSON) -> int:
+    """Compare the topics in Kafka with what the settings ask for.
+
+    Exits with 8 (MISMATCH) where they differ, and prints what to do about each difference.
+
+    Examples:
+      tracker topics check
+      tracker topics check --json
+    """
+    from streams import topics
+
+    asked = settings.read(os.environ)
+    found = topics.check(asked)
+    if as_json:
+        print(json.dumps({"differences": [asdict(each) for each in found]}))
+    else:
+        if not found:
+            for shape in topics.wanted(asked):
+                print(f"ok  {shape.name}")
+        for each in found:
+            print(f"{each}\n    {each.remedy}")
+    return ExitCode.MISMATCH if found else ExitCode.OK
