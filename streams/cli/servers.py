@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, Self
 
 import typer
 
-from streams.errors import ExitCode, TrackerError
+from streams.errors import ExitCode
 from streams.servers import Servers
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def stay(running: Servers) -> NoReturn:
     while True:
         for server in (running.kafka, running.redis):
             if server is not None and not server.runs:
-                raise TrackerError(f"{server.name} ended by itself. It said: {server.last_words()}", "Start again.")
+                raise server.failure()
         time.sleep(LOOK_S)
 
 

@@ -146,7 +146,7 @@ class KafkaServer(ServerProcess):
             raise
         self._reap()
         if failed:
-            raise self._failure()
+            raise self.failure()
 
 
 def _brokers(bootstrap: str) -> int:

@@ -47,6 +47,7 @@ class ServerProcess(ABC):
         self._port_is_fixed = port is not None
         self._process: subprocess.Popen[bytes] | None = None
         self._log_start = 0
+        self._was_ready = False
 
     @abstractmethod
     def prepare(self) -> list[str]:
@@ -95,6 +96,7 @@ class ServerProcess(ABC):
         """Run a command as this server's process, its words going to the log."""
         with self.log_path.open("ab") as log:
             self._log_start = log.tell()
+            self._was_ready = False
             self._process = self.household.start(command, self.directory, log)
         return self._process
 
@@ -106,7 +108,7 @@ class ServerProcess(ABC):
             if not self.runs:
                 self._reap()
                 if not self._lost_its_port() or attempts == ATTEMPTS:
-                    raise self._failure()
+                    raise self.failure()
                 attempts += 1
                 self.launch()  # on another port, unless it is fixed: then this says that it is taken
             if time.monotonic() > until:
@@ -118,7 +120,7 @@ class ServerProcess(ABC):
                     ExitCode.UNREACHABLE,
                 )
             time.sleep(LOOK_S)
-        self._port_is_fixed = True
+        self._port_is_fixed = self._was_ready = True
 
     def stop(self, grace_s: float = STOP_S) -> None:
         """Ask the server to end and wait for it; kill it after the grace."""
@@ -181,13 +183,15 @@ class ServerProcess(ABC):
         """What this process wrote, without what earlier ones did."""
         return self.log_path.read_bytes()[self._log_start :].decode("utf-8", "replace")
 
-    def _failure(self) -> TrackerError:
+    def failure(self) -> TrackerError:
+        """What to say of a server that ended without being asked to."""
         assert self._process is not None
+        fate = "ended by itself" if self._was_ready else "did not start"
         for words, meaning, remedy, code in LAST_WORDS:
             if words in self._said():
-                return TrackerError(f"{self.name} did not start: {meaning}.", remedy, code)
+                return TrackerError(f"{self.name} {fate}: {meaning}.", remedy, code)
         status = self._process.returncode
-        return TrackerError(f"{self.name} ended with status {status} while it started; it said:\n{self.log_tail()}")
+        return TrackerError(f"{self.name} {fate} (status {status}). It said:\n{self.log_tail() or 'nothing'}")
 
     def _cannot_write(self, problem: OSError) -> TrackerError:
         code = ExitCode.DISK_FULL if problem.errno == errno.ENOSPC else ExitCode.FAILED

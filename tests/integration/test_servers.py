@@ -104,13 +104,15 @@ def test_servers_up_leaves_nothing_behind(number: signal.Signals, status: int, t
     """Ctrl-C, kill and kill -9 of `tracker servers up`: Kafka, Redis and the directory are gone."""
     words = "import sys; from streams.cli.main import main; sys.exit(main(['servers', 'up', '--json']))"
     environ = os.environ | {"TMPDIR": str(tmp_path)}
-    command = subprocess.Popen([sys.executable, "-c", words], env=environ, stdout=subprocess.PIPE)
+    command = subprocess.Popen(
+        [sys.executable, "-c", words], env=environ, stdout=subprocess.PIPE, start_new_session=True
+    )
     with command:
         addresses = json.loads(command.stdout.readline())
         live = processes_in(tmp_path)
         assert len(live) == 2, "Kafka and Redis work in the directory"
         assert addresses["redis_url"].startswith("redis://127.0.0.1:")
-        command.send_signal(number)
+        os.killpg(command.pid, number)  # as a terminal does it
         assert command.wait(30) == status
     wait_until(lambda: not any(map(there, live)), 20)
     wait_until(lambda: not list(tmp_path.iterdir()), 20)

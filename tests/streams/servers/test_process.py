@@ -10,6 +10,7 @@ from streams.errors import ExitCode, TrackerError
 from streams.servers import ports
 from streams.servers.household import Household
 from streams.servers.process import ServerProcess
+from tests.servers import wait_until
 
 LISTEN = """
 import socket, sys, time
@@ -110,6 +111,17 @@ def test_a_failed_start_tells_the_last_words(home: Household, said: str, told: s
     with pytest.raises(TrackerError, match=told) as caught:
         server.start()
     assert caught.value.exit_code is code
+
+
+def test_a_server_that_ends_later_tells_why(home: Household) -> None:
+    """What it said is translated then too."""
+    server = Fake(home)
+    server.script = LISTEN.replace(
+        "while True:", "place.accept()[0].sendall(b'x'); print('No space left on device')\nif 0:"
+    )
+    server.start()
+    wait_until(lambda: not server.runs, 10)
+    assert "ended by itself: the disk is full" in server.failure().message
 
 
 def test_a_start_that_hangs_ends_at_its_deadline(home: Household) -> None:

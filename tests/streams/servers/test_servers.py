@@ -29,7 +29,7 @@ def test_a_start_that_fails_half_way_leaves_nothing(monkeypatch: pytest.MonkeyPa
     """Redis runs when Kafka fails: it is stopped, the directory removed."""
     monkeypatch.setattr(KafkaServer, "prepare", lambda _self: ["/bin/sh", "-c", "echo no; exit 1"])
     servers = Servers()
-    with pytest.raises(TrackerError, match="Kafka ended with status 1"), servers:
+    with pytest.raises(TrackerError, match=r"Kafka did not start \(status 1\)"), servers:
         pytest.fail("it should not have started")
     assert servers.redis is not None
     assert not servers.redis.runs
