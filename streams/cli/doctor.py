@@ -1,0 +1,68 @@
+"""`tracker doctor`: the findings and the settings, for a person or a machine."""
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from typing import Final
+
+import typer
+
+from streams.doctor import Finding, examine, verdict
+from streams.errors import ExitCode
+from streams.settings import Settings, read, reference
+
+SIGNS: Final = {"ok": ("ok", "32"), "warning": ("warning", "33"), "problem": ("problem", "31")}
+
+
+def doctor(
+    *,
+    as_json: bool = typer.Option(False, "--json", help="One JSON object, for machines."),
+    as_env: bool = typer.Option(False, "--reference-env", help="Print every setting, explained, as an env file."),
+) -> int:
+    """Check this installation, with a remedy for each finding.
+
+    Looks at versions, journeys, Kafka, topics and Redis, and prints the settings in force without their secrets.
+    Exits with 0 where there are at most warnings, else with the code of the first problem.
+
+    Examples:
+      tracker doctor
+      tracker doctor --json
+      tracker doctor --reference-env > my.env
+    """
+    if as_env:
+        print(reference(), end="")
+        return ExitCode.OK
+    settings = read(os.environ)
+    findings = []
+    for finding in examine(settings, os.environ):
+        findings.append(finding)
+        if not as_json:
+            _print(finding)
+    if as_json:
+        print(json.dumps({"findings": [asdict(each) for each in findings], "settings": _shown(settings)}, indent=2))
+    else:
+        _print_settings(settings)
+    return verdict(findings)
+
+
+def _print(finding: Finding) -> None:
+    word, colour = SIGNS[finding.state]
+    padded = f"{word:8}"
+    if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
+        padded = f"\033[{colour}m{padded}\033[0m"
+    indented = finding.message.replace("\n", "\n" + " " * 19)
+    print(f"{padded} {finding.area:9} {indented}", flush=True)
+    if finding.remedy:
+        print(" " * 19 + "→ " + finding.remedy.replace("\n", "\n" + " " * 21), flush=True)
+
+
+def _shown(settings: Settings) -> dict[str, str]:
+    return {knob.variable: shown for knob, shown in settings.shown()}
+
+
+def _print_settings(settings: Settings) -> None:
+    print("\nSettings in force (unset ones left out):")
+    for variable, shown in _shown(settings).items():
+        if shown:
+            print(f"  {variable}={shown}")

@@ -1,0 +1,129 @@
+import json
+import time
+
+import pytest
+
+from streams import doctor, settings
+from streams.cli import main
+from streams.doctor import Finding, examine, verdict
+from streams.errors import ExitCode, Unreachable
+
+HEALTHY = {"redis_version": "7.2.1", "role": "master", "aof_enabled": 1, "maxmemory_policy": "noeviction"}
+DEFAULTS = settings.read({})
+
+
+def redis_states(**told) -> list[tuple[str, str]]:
+    results = doctor._redis_node("Redis", HEALTHY | told, DEFAULTS)
+    return [(state, message) for state, message, _remedy in results if state != "ok"]
+
+
+def test_healthy_redis_has_no_finding() -> None:
+    """A Redis that is new enough, keeps what it has and writes to disk is in order."""
+    assert redis_states() == []
+
+
+@pytest.mark.parametrize(
+    ("told", "state", "said"),
+    [
+        ({"redis_version": "6.0.9"}, "problem", "too old"),
+        ({"role": "slave"}, "problem", "replica"),
+        ({"maxmemory_policy": "allkeys-lru"}, "problem", "may forget customers"),
+        ({"aof_enabled": 0}, "warning", "appendonly no"),
+        ({"aof_last_write_status": "err"}, "problem", "cannot write its append-only file"),
+        ({"maxmemory": 100, "used_memory": 95}, "warning", "95% of its maxmemory"),
+        ({"cluster_enabled": 1}, "problem", "part of a cluster"),
+    ],
+)
+def test_what_bites_in_redis_is_found(told, state, said) -> None:
+    """Each way in which Redis would lose or refuse states is told."""
+    ((found, message),) = redis_states(**told)
+    assert found == state and said in message
+
+
+def test_mistyped_variable_is_a_warning(monkeypatch) -> None:
+    """A variable that is none of ours is reported with the one that was meant."""
+    monkeypatch.setattr(doctor, "CHECKS", {})
+    (found,) = examine(DEFAULTS, {"TRACKER_GROUPE": "x"})
+    assert (found.state, found.remedy) == ("warning", "Did you mean TRACKER_GROUP?")
+
+
+def test_failing_area_is_one_problem_and_the_rest_goes_on(monkeypatch) -> None:
+    """What does not answer is a problem with its remedy; what needs it is passed over; the others are looked at."""
+
+    def silent(_settings):
+        raise Unreachable("Kafka does not answer.", "Start it.")
+        yield
+
+    def broken(_settings):
+        raise KeyError("x")
+        yield
+
+    def fine(_settings):
+        yield "ok", "fine", ""
+
+    checks = {"kafka": silent, "topics": fine, "redis": fine, "journeys": broken}
+    monkeypatch.setattr(doctor, "CHECKS", checks)
+    found = list(examine(DEFAULTS, {}))
+    assert [(each.area, each.exit_code) for each in found] == [
+        ("kafka", ExitCode.UNREACHABLE),
+        ("redis", ExitCode.OK),
+        ("journeys", ExitCode.FAULT),
+    ]
+    assert found[0].remedy == "Start it."
+
+
+def test_verdict_is_the_first_problem() -> None:
+    """Warnings do not fail; the first problem gives the exit code."""
+    warning = Finding("redis", "warning", "x")
+    problem = Finding("kafka", "problem", "x", "", ExitCode.DENIED)
+    later = Finding("topics", "problem", "x", "", ExitCode.MISMATCH)
+    assert (verdict([warning]), verdict([warning, problem, later])) == (ExitCode.OK, ExitCode.DENIED)
+
+
+def test_environment_of_the_tests_is_in_order(monkeypatch, capsys) -> None:
+    """Without addresses the doctor looks at versions and journeys, and finds the servers that would be started."""
+    for variable in ("KAFKA_BOOTSTRAP", "REDIS_URL"):
+        monkeypatch.delenv(variable, raising=False)
+    assert main.main(["doctor"]) == ExitCode.OK
+    said = capsys.readouterr().out
+    assert "faust-streaming" in said and "seven_stages" in said and "TRACKER_PARTITIONS=8" in said
+
+
+def test_unreachable_servers_are_told_within_ten_seconds(monkeypatch, capsys) -> None:
+    """Kafka and Redis that do not answer are two problems, and the exit code says unreachable."""
+    monkeypatch.setenv("KAFKA_BOOTSTRAP", "127.0.0.1:9")
+    monkeypatch.setenv("REDIS_URL", "redis://:pa55@127.0.0.1:9")
+    begun = time.monotonic()
+    assert main.main(["doctor", "--json"]) == ExitCode.UNREACHABLE
+    assert time.monotonic() - begun < 10
+    said = capsys.readouterr().out
+    problems = [each["area"] for each in json.loads(said)["findings"] if each["state"] == "problem"]
+    assert problems == ["kafka", "redis"] and "pa55" not in said
+
+
+def test_reference_is_printed(capsys) -> None:
+    """`--reference-env` prints the file that explains every setting."""
+    assert main.main(["doctor", "--reference-env"]) == ExitCode.OK
+    assert capsys.readouterr().out == settings.reference()
+
+
+@pytest.mark.integration
+def test_real_servers_are_examined(servers, monkeypatch, capsys) -> None:
+    """With Kafka and Redis there, their versions are told, and missing topics with the way to make them."""
+    monkeypatch.setenv("KAFKA_BOOTSTRAP", servers.kafka_bootstrap)
+    monkeypatch.setenv("REDIS_URL", servers.redis_url)
+    monkeypatch.setenv("TRACKER_CHANNELS", "nobody")
+    assert main.main(["doctor"]) == ExitCode.MISMATCH
+    said = capsys.readouterr().out
+    assert "Kafka 4." in said and "touchpoints.nobody: topic missing" in said and "tracker topics create" in said
+
+
+@pytest.mark.integration
+def test_wrong_redis_password_is_denied(private_servers, monkeypatch, capsys) -> None:
+    """A password that Redis refuses is a problem that names the variables, without the password."""
+    guarded = private_servers.redis(requirepass="right")
+    monkeypatch.setenv("REDIS_URL", guarded.url.replace(":right@", ":wr0ng@"))
+    monkeypatch.delenv("KAFKA_BOOTSTRAP", raising=False)
+    assert main.main(["doctor"]) == ExitCode.DENIED
+    said = capsys.readouterr().out
+    assert "refuses the name or password" in said and "REDIS_PASSWORD" in said and "wr0ng" not in said
