@@ -116,6 +116,10 @@ class Truth:
             for name, customer in self._customers.items()
         }
 
+    def most_loyal(self) -> str:
+        """A customer who came as far as anyone; empty where there is none."""
+        return max(self._customers, key=lambda name: self._customers[name].furthest, default="")
+
     def rejected(self) -> dict[str, int]:
         """By reason, the messages that must end in the topic of rejections."""
         reasons: Counter[str] = Counter()

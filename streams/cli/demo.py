@@ -1,0 +1,86 @@
+"""`tracker demo`: a live funnel from nothing, compared with the truth at the end."""
+
+import os
+import time
+from contextlib import closing
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from streams.cli.demo_output import addresses, verdict
+from streams.demo import Demo, Outcome
+from streams.demo_pipeline import RealPipeline, pipeline
+from streams.errors import ExitCode, UsageError
+from streams.failures import door
+from streams.live_view import View, view_for
+from streams.settings import read
+from streams.simulator.knobs import Knobs
+from streams.simulator.plan import Wish, scenario
+from streams.simulator.producer import PRODUCER_OPTIONS, KafkaTarget
+from streams.simulator.run import Run
+from streams.simulator.truth import Truth
+
+CUSTOMERS = 10_000
+# 18,500 messages in 35 seconds: fast enough to stay, slow enough to watch.
+RATE = 530.0
+# The journeys of the demo happened in the last three days, within what every stage allows.
+SPAN_MS = 3 * 86_400_000
+KNOBS = Knobs(
+    skips=0, returns=0.03, duplicates=0.05, disorder=0.05, late=0.02, wrong_clocks=0.02, quiet=0.03, poison=0.001
+)
+LOOK_S = 0.5
+
+
+def demo(
+    *,
+    rate: Annotated[float | None, typer.Option(help=f"Messages a second; {RATE:g} when left out.")] = None,
+    fast: Annotated[bool, typer.Option("--fast", help="As fast as it goes.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Stay up afterwards, with the addresses printed.")] = False,
+    seed: Annotated[int, typer.Option(help="Other seeds make other customers, of the same funnel.")] = 1,
+) -> int:
+    """Show a live funnel on real Kafka, Faust and Redis.
+
+    Starts a Kafka and a Redis of its own (KAFKA_BOOTSTRAP and REDIS_URL name others), two workers, and 10,000
+    customers of whom 20 become loyal. At the end the funnel in Redis is compared with the simulated one: exit code 0
+    says that every number is equal, 8 that one differs.
+
+    Examples:
+      tracker demo
+      tracker demo --fast
+      tracker demo --keep
+    """
+    if rate is not None and (fast or rate <= 0):
+        raise UsageError("--rate must be above 0 and cannot be used together with --fast.", "Choose one of them.")
+    pace = None if fast else rate or RATE
+    console = Console(highlight=False)
+    settings = replace(read(os.environ), journeys=None)
+    with view_for(console) as view, door(settings), pipeline(settings, os.environ, view.say) as running:
+        run, outcome = _play(running, view, pace, seed)
+        view.__exit__(None, None, None)
+        console.print(verdict(outcome))
+        if keep:
+            console.print(addresses(running, run.truth.most_loyal()), markup=False, soft_wrap=True)
+            _stay(running)
+    return ExitCode.OK if outcome.equal else ExitCode.MISMATCH
+
+
+def _play(running: RealPipeline, view: View, pace: float | None, seed: int) -> tuple[Run, Outcome]:
+    from kafka import KafkaProducer
+
+    from streams.clients import kafka_arguments
+    from streams.definitions import load_journeys
+
+    wish = Wish(seed=seed, customers=CUSTOMERS, rate=pace, span_ms=SPAN_MS, knobs=KNOBS)
+    plan = scenario(wish, int(time.time() * 1000))
+    (definition,) = load_journeys(running.settings)
+    with closing(KafkaProducer(**kafka_arguments(running.settings), **PRODUCER_OPTIONS)) as producer:
+        run = Run(plan, KafkaTarget(producer), Truth(), rate=pace)
+        return run, Demo(run, definition, running, view).play()
+
+
+def _stay(running: RealPipeline) -> None:
+    while True:
+        running.check()
+        time.sleep(LOOK_S)

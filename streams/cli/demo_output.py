@@ -1,0 +1,67 @@
+"""What `tracker demo` says in the end: the two funnels side by side, and where everything is when it stays up."""
+
+from collections.abc import Iterable
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from streams.demo import Outcome
+from streams.demo_pipeline import RealPipeline
+from streams.live_view import Compared, comparison
+
+# These two are always shown; the others only where they differ, so that the table fits 80 columns.
+SHOWN = ("came so far", "here now")
+
+
+def verdict(outcome: Outcome) -> RenderableType:
+    """The simulated and the tracked funnel side by side, and whether they are the same."""
+    different = [line for line in outcome.compared if not line.equal]
+    shown = {*SHOWN, *(line.what for line in different)}
+    return Group(
+        Text(),
+        comparison([line for line in outcome.compared if line.what in shown]),
+        Text(),
+        _sent(outcome),
+        _equal(outcome) if outcome.equal else _different(outcome, different),
+    )
+
+
+def _sent(outcome: Outcome) -> Text:
+    report = outcome.report
+    return Text(
+        f"  {report.touchpoints:,} touchpoints, {report.copies:,} duplicates, {outcome.simulated_rejections} poison "
+        f"({outcome.rejections} rejected) in {outcome.seconds:.1f} s",
+        "bright_black",
+    )
+
+
+def _equal(outcome: Outcome) -> Text:
+    return Text.assemble(
+        ("  ✓ ", "bold green"),
+        ("The funnel in Redis is the simulated one.", "bold"),
+        (f" All {len(outcome.compared)} numbers are equal.", ""),
+    )
+
+
+def _different(outcome: Outcome, different: Iterable[Compared]) -> Text:
+    lines = [f"{line.what}, {line.stage}: {line.simulated:,} ≠ {line.in_redis:,}" for line in different]
+    if outcome.simulated_rejections != outcome.rejections:
+        lines.append(f"rejected: {outcome.simulated_rejections} ≠ {outcome.rejections}")
+    return Text.assemble(("  ✗ ", "bold red"), ("Redis differs from the simulation: ", "bold"), "; ".join(lines))
+
+
+def addresses(running: RealPipeline, someone: str) -> str:
+    """Where everything is, and what to try."""
+    settings = running.settings
+    pages = "\n".join(f"  worker   {page}/metrics" for page in running.workers.pages)
+    return f"""
+Everything stays up until Ctrl-C:
+  Kafka    {settings.kafka_bootstrap}
+  Redis    {settings.redis_url}
+{pages}
+
+In another terminal:
+  export KAFKA_BOOTSTRAP={settings.kafka_bootstrap} REDIS_URL={settings.redis_url}
+  tracker show {someone}
+  tracker exporter
+  tracker simulate --rate 100 --duration 1m"""
