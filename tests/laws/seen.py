@@ -1,0 +1,51 @@
+"""What the engine and the reference both say of a customer, in one form."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tests import reference
+from tracker.customer import Journeys, Runner
+from tracker.definition import Definition
+from tracker.state import Instance, decode
+from tracker.summary import funnel_chain, summarise
+from tracker.touch import Touch
+
+Seen = dict[str | None, dict[str, Any]]
+
+
+def by_engine(definition: Definition, touches: Sequence[Touch], now_ms: int) -> Seen:
+    """The engine's answer, by instance, after one batch without a horizon."""
+    change = Journeys([definition], horizon_ms=None).fold("customer", None, touches, now_ms)
+    return of_record(definition, change.after)
+
+
+def of_record(definition: Definition, record: bytes) -> Seen:
+    """What a stored record says."""
+    runner = Journeys([definition], horizon_ms=None).runners[0]
+    return {
+        instance.key: _of_instance(runner, instance)
+        for journey in decode(record).journeys
+        for instance in journey.instances
+        if instance.progress.stage >= 0
+    }
+
+
+def _of_instance(runner: Runner, instance: Instance) -> dict[str, Any]:
+    summary = summarise(runner, instance)
+    fields = ("current", "furthest", "reached", "visits", "funnel_depth", "status", "drop_offs", "recoveries", "segments")
+    return {name: getattr(summary, name) for name in fields} | {
+        "dropped_at": summary.dropped_ms,
+        "recovered_at": summary.recovered_ms,
+        "chain": sorted((at_ms, stage) for stage, at_ms, _ in funnel_chain(runner, instance)),
+    }
+
+
+def by_reference(definition: Definition, touches: Sequence[Touch], now_ms: int) -> Seen:
+    """The reference's answer, by instance."""
+    fields = ("current", "furthest", "reached", "visits", "funnel_depth", "status", "dropped_at", "recovered_at",
+              "drop_offs", "recoveries", "segments")  # fmt: skip
+    return {
+        key: {name: getattr(journey, name) for name in fields}
+        | {"chain": sorted((at, name) for name, at in journey.chain)}
+        for key, journey in reference.fold(definition, touches, now_ms).items()
+    }
