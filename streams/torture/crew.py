@@ -1,0 +1,116 @@
+"""The crew: worker processes that can be killed, frozen and started again, one log file each."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from streams.failpoint import VARIABLE
+
+ROOT = Path(__file__).parents[2]
+STOP_WITHIN_S = 12.0
+
+
+@dataclass(slots=True)
+class Hand:
+    """One worker process."""
+
+    process: "subprocess.Popen[bytes]"
+    log: Path
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self.process.poll() is None
+
+
+class Crew:
+    """Starts worker processes with the same settings; all are gone when it is closed."""
+
+    def __init__(self, environ: Mapping[str, str], directory: Path) -> None:
+        self.hands: list[Hand] = []
+        self.ends: list[int] = []
+        """Exit codes of hands that have ended, in the order in which that was seen."""
+        self._environ = {**os.environ, "PYTHONPATH": str(ROOT), **environ}
+        self._directory = directory
+        self._count = 0
+
+    def start(self, failpoint: str = "") -> Hand:
+        """Another worker process; `failpoint` as in `streams/failpoint.py`."""
+        self._count += 1
+        log = self._directory / f"worker-{self._count}.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "streams", "worker", "--supervised"],
+                env={**self._environ, VARIABLE: failpoint},
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        hand = Hand(process, log)
+        self.hands.append(hand)
+        return hand
+
+    def keep(self, count: int) -> None:
+        """As the supervisor does: a hand that has ended is replaced, until `count` are at work."""
+        for hand in [hand for hand in self.hands if not hand.running]:
+            self._bury(hand)
+        while len(self.hands) < count:
+            self.start()
+
+    def kill(self, hand: Hand) -> None:
+        """SIGKILL."""
+        hand.process.kill()
+        hand.process.wait()
+
+    def stop(self, hand: Hand) -> int:
+        """SIGTERM; the exit code. One that does not end in time is killed."""
+        hand.process.terminate()
+        try:
+            code = hand.process.wait(STOP_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            self.kill(hand)
+            code = -signal.SIGKILL
+        self._bury(hand)
+        return code
+
+    def freeze(self, hand: Hand) -> None:
+        """SIGSTOP."""
+        hand.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self, hand: Hand) -> None:
+        """SIGCONT."""
+        hand.process.send_signal(signal.SIGCONT)
+
+    def close(self) -> None:
+        """End all of them."""
+        for hand in self.hands:
+            if hand.running:
+                hand.process.kill()
+        while self.hands:
+            self._bury(self.hands[0])
+
+    def _bury(self, hand: Hand) -> None:
+        self.ends.append(hand.process.wait())
+        if hand.process.stdin:
+            hand.process.stdin.close()
+        self.hands.remove(hand)
+
+    def said(self, word: str) -> int:
+        """In how many lines of all logs a word stands."""
+        return sum(
+            line.count(word) > 0
+            for log in self._directory.glob("worker-*.log")
+            for line in log.read_text(errors="replace").splitlines()
+        )
+
+    def tail(self, lines: int = 15) -> str:
+        """The end of every log, to tell what happened."""
+        return "\n".join(
+            f"--- {log.name}\n" + "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
+            for log in sorted(self._directory.glob("worker-*.log"))
+        )

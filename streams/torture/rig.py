@@ -1,0 +1,174 @@
+"""The rig: servers, topics, a crew of workers and a feeder, and the way back to rest after a fault."""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from kafka.admin import KafkaAdminClient, NewTopic
+from redis import Redis
+from redis import exceptions as redis_errors
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from streams.definitions import load_journeys
+from streams.servers import KafkaServer, RedisServer
+from streams.settings import Settings, read
+from streams.simulator.knobs import Knobs
+from streams.simulator.stream import Scenario, events
+from streams.simulator.truth import Truth
+from streams.stores.keys import keys
+from streams.torture.crew import Crew
+from streams.torture.feeder import Feeder
+from streams.torture.kafka_view import KafkaView
+from streams.torture.verdict import Verdict, judge
+
+KNOBS = Knobs(duplicates=0.05, disorder=0.05, late=0.02, wrong_clocks=0.02, poison=0.005)
+
+
+class NotAtRest(Exception):
+    """What was sent is not all applied in time; the message has the workers' last words."""
+
+
+class Rig:
+    """One installation to be tortured; servers are the caller's, everything else is ended by `close`."""
+
+    def __init__(
+        self,
+        kafka: KafkaServer,
+        redis: RedisServer,
+        directory: Path,
+        *,
+        seed: int = 1,
+        partitions: int = 4,
+        knobs: Knobs = KNOBS,
+        options: Mapping[str, str] | None = None,
+    ) -> None:
+        self.kafka = kafka
+        self.redis_server = redis
+        self.seed = seed
+        self.knobs = knobs
+        environ = {
+            "KAFKA_BOOTSTRAP": kafka.bootstrap,
+            "REDIS_URL": redis.url,
+            "TRACKER_PARTITIONS": str(partitions),
+            "TRACKER_SESSION_TIMEOUT_S": "6",
+            "TRACKER_REDIS_TIMEOUT_S": "1",
+            "TRACKER_BATCH_RECORDS": "500",
+            "TRACKER_LOG_FORMAT": "json",
+            **(options or {}),
+        }
+        self.settings: Settings = read({**os.environ, **environ})
+        self.definition = load_journeys(self.settings)[0]
+        self.view = KafkaView(kafka.bootstrap, self.settings)
+        self.crew = Crew(environ, directory)
+        self.truth = Truth([stage.name for stage in self.definition.stages])
+        self.feeder: Feeder | None = None
+        self._feeds = 0
+
+    @property
+    def client(self) -> Any:
+        """A blocking Redis client that gives up at once."""
+        return Redis.from_url(self.redis_server.url, socket_timeout=5, retry=Retry(NoBackoff(), 0))
+
+    def create_topics(self, config: Mapping[str, str] | None = None) -> None:
+        """All topics of the installation."""
+        admin = KafkaAdminClient(bootstrap_servers=self.kafka.bootstrap)
+        try:
+            admin.create_topics(
+                [
+                    NewTopic(topic.name, self.settings.partitions, 1, topic_configs=dict(config or {}))
+                    for topic in self.settings.topics()
+                ]
+            )
+        finally:
+            admin.close()
+
+    def feed(self, customers: int, rate: float | None) -> Feeder:
+        """Begin to send the touchpoints of some more customers."""
+        self._feeds += 1
+        scenario = Scenario(
+            starts_ms=int(time.time() * 1000) - 3_600_000 + self._feeds,
+            interval_ms=50.0,
+            seed=self.seed * 1000 + self._feeds,
+            customers=customers,
+            knobs=self.knobs,
+        )
+        self.feeder = Feeder(
+            self.kafka.bootstrap, self.settings.partitions, events(scenario), rate, self.truth
+        )
+        self.feeder.start()
+        return self.feeder
+
+    def applied(self) -> dict[tuple[str, int], int]:
+        """Redis' offsets."""
+        client = self.client
+        result = {}
+        for partition in range(self.settings.partitions):
+            for topic, offset in client.hgetall(keys(partition).offsets).items():
+                result[topic.decode(), partition] = int(offset)
+        return result
+
+    def total_applied(self) -> int:
+        """Records applied so far; 0 while Redis does not say."""
+        try:
+            return sum(offset for (topic, _), offset in self.applied().items() if topic != "timers")
+        except (redis_errors.RedisError, OSError):
+            return 0
+
+    def is_at_rest(self) -> bool:
+        """Whether all that is in Kafka is in Redis, and the outboxes are empty."""
+        try:
+            applied = self.applied()
+            client = self.client
+            if any(client.llen(keys(partition).outbox) for partition in range(self.settings.partitions)):
+                return False
+        except (redis_errors.RedisError, OSError):
+            return False
+        return all(applied.get(place, 0) >= end for place, end in self.view.ends().items() if end)
+
+    def settle(self, workers: int, deadline_s: float) -> float:
+        """Keep `workers` at work until everything is applied; the seconds that took. Raises `NotAtRest`."""
+        assert self.feeder is not None
+        begun_s = time.monotonic()
+        until_s = begun_s + deadline_s
+        self.until(lambda: self.feeder is not None and self.feeder.done, workers, deadline_s, "the feeder ends")
+        self.feeder.join(1)
+        self.until(self.is_at_rest, workers, until_s - time.monotonic(), "all is applied")
+        return time.monotonic() - begun_s
+
+    def until(self, condition: Callable[[], bool], workers: int, deadline_s: float, what: str) -> None:
+        """Keep `workers` at work until a condition holds."""
+        until_s = time.monotonic() + deadline_s
+        while not condition():
+            if time.monotonic() > until_s:
+                raise NotAtRest(f"not within {deadline_s:.0f} s: {what}\n{self._where()}\n{self.crew.tail()}")
+            self.crew.keep(workers)
+            time.sleep(0.2)
+
+    def judge(self, *, outbox_whole: bool = True) -> Verdict:
+        """The verdict on all that was sent so far."""
+        assert self.feeder is not None
+        # Poison that was sent twice, because its fate was unknown, is rejected twice.
+        whole = outbox_whole and not self.feeder.resent_chunks
+        return judge(self.client, self.view, self.settings, self.definition, self.truth, outbox_whole=whole)
+
+    def with_options(self, **options: object) -> Settings:
+        """The settings with some replaced."""
+        return replace(self.settings, **options)  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        """End workers and feeder."""
+        if self.feeder is not None:
+            self.feeder.stop()
+        self.crew.close()
+
+    def _where(self) -> str:
+        try:
+            applied, ends = self.applied(), self.view.ends()
+        except Exception as error:  # noqa: BLE001  # only for the message
+            return f"{type(error).__name__}: {error}"
+        behind = {place: f"{applied.get(place, 0)} of {end}" for place, end in ends.items() if applied.get(place, 0) < end}
+        return f"behind: {behind}"

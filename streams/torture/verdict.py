@@ -1,0 +1,114 @@
+"""The verdict: what Redis and Kafka hold after a known stream, against the truth.
+
+The truth is the simulator's plain model (`streams/simulator/truth.py`), which shares no code with the engine.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from schemas.topics import REJECTED, TRANSITIONS
+from streams.settings import Settings
+from streams.simulator.truth import Standing, Truth
+from streams.stores.keys import keys
+from streams.torture.kafka_view import KafkaView
+from tracker.audit import audit
+from tracker.customer import Journeys
+from tracker.definition import Definition
+from tracker.state import decode
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What was found wrong, and what the faults cost."""
+
+    lost: int = 0
+    """Customers of the truth that have no state, and sequence numbers of messages that never came out."""
+    wrong: list[str] = field(default_factory=list)
+    """Customers whose state is not the truth's, aggregates that are not the sum of the states, and the like."""
+    redelivered: int = 0
+    """Messages of the outbox that came out more than once, identical; `streams/repeats.py` drops them."""
+    customers: int = 0
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing was lost and nothing doubled."""
+        return not self.lost and not self.wrong
+
+
+def judge(redis: Any, kafka: KafkaView, settings: Settings, definition: Definition, truth: Truth, *, outbox_whole: bool = True) -> Verdict:
+    """The verdict on a stream that has been applied to its end.
+
+    `outbox_whole`: Redis has kept all it was told, so that every sequence number must have come out.
+    """
+    verdict = Verdict()
+    journeys = Journeys([definition], settings.lateness_horizon_ms)
+    states: dict[str, bytes] = {}
+    for partition in range(settings.partitions):
+        names = keys(partition)
+        records = {name.decode(): record for name, record in redis.hgetall(names.states).items()}
+        doubled = states.keys() & records.keys()
+        verdict.wrong.extend(f"{customer} has two homes" for customer in doubled)
+        states.update(records)
+        aggregates = {name.decode(): int(count) for name, count in redis.hgetall(names.aggregates).items()}
+        for found in audit(journeys, records.values(), aggregates):
+            verdict.wrong.append(f"partition {partition}: {found.field} is {found.stored}, the states say {found.summed}")
+        if left := redis.llen(names.outbox):
+            verdict.wrong.append(f"partition {partition}: {left} batches of messages are left in the outbox")
+        _check_offsets(verdict, kafka, partition, redis.hgetall(names.offsets))
+    _check_customers(verdict, definition, states, truth.customers())
+    _check_messages(verdict, kafka, truth, outbox_whole=outbox_whole)
+    return verdict
+
+
+def _check_customers(
+    verdict: Verdict, definition: Definition, states: Mapping[str, bytes], truth: Mapping[str, Standing]
+) -> None:
+    stages = [stage.name for stage in definition.stages]
+    verdict.customers = len(truth)
+    for customer, standing in truth.items():
+        record = states.get(customer)
+        if record is None:
+            verdict.lost += 1
+            continue
+        progress = decode(record).journeys[0].instances[0].progress
+        found = Standing(stages[progress.stage], stages[progress.furthest])
+        if found != standing:
+            verdict.wrong.append(f"{customer} is {found}, in truth {standing}")
+    for stranger in states.keys() - truth.keys():
+        if decode(states[stranger]).journeys[0].instances[0].progress.stage >= 0:
+            verdict.wrong.append(f"{stranger} does not exist in truth")
+
+
+def _check_offsets(verdict: Verdict, kafka: KafkaView, partition: int, offsets: Mapping[bytes, bytes]) -> None:
+    applied = {topic.decode(): int(offset) for topic, offset in offsets.items()}
+    for topic, committed in kafka.committed(partition).items():
+        if committed > applied.get(topic, 0):
+            verdict.wrong.append(f"{topic}/{partition}: committed {committed}, applied {applied.get(topic, 0)}")
+
+
+def _check_messages(verdict: Verdict, kafka: KafkaView, truth: Truth, *, outbox_whole: bool) -> None:
+    """Every sequence number came out; each rejection came out; repeats are identical."""
+    seen: dict[tuple[int, int, int], bytes | None] = {}
+    rejected: Counter[str] = Counter()
+    sequences: dict[int, set[int]] = {}
+    for record in kafka.messages(TRANSITIONS, REJECTED):
+        number = kafka.number(record)
+        if number is None:
+            verdict.wrong.append(f"{record.topic}/{record.partition}@{record.offset} has no number")
+            continue
+        if number in seen:
+            verdict.redelivered += 1
+            if seen[number] != record.value:
+                verdict.wrong.append(f"message {number} came twice with different content")
+            continue
+        seen[number] = record.value
+        sequences.setdefault(number[0], set()).add(number[2])
+        if record.topic == REJECTED:
+            rejected[kafka.reason(record.value)] += 1
+    if outbox_whole:
+        for numbers in sequences.values():
+            verdict.lost += max(numbers) - len(numbers)
+        if dict(rejected) != truth.rejected():
+            verdict.wrong.append(f"rejected {dict(rejected)}, in truth {truth.rejected()}")

@@ -1,0 +1,30 @@
+"""A rig a test: servers of its own, because every test breaks them."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from streams.torture.rig import Rig
+from tests.servers import PrivateServers
+
+
+@pytest.fixture
+def rig(private_servers: PrivateServers, tmp_path: Path) -> Iterator[Callable[..., Rig]]:
+    """Makes the rig of a test: `rig(aof=False, options={…}, knobs=…)`."""
+    rigs: list[Rig] = []
+
+    def make(*, aof: bool = True, redis_options: dict[str, str] | None = None, **arguments: object) -> Rig:
+        made = Rig(
+            private_servers.kafka(),
+            private_servers.redis(aof=aof, **(redis_options or {})),
+            tmp_path,
+            **arguments,  # type: ignore[arg-type]
+        )
+        rigs.append(made)
+        made.create_topics()
+        return made
+
+    yield make
+    for made in rigs:
+        made.close()

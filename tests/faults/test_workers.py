@@ -1,0 +1,71 @@
+"""Workers that die, freeze, come and go: nothing is lost and nothing counts twice."""
+
+import random
+import time
+from collections.abc import Callable
+
+import pytest
+
+from streams.torture.rig import Rig
+from tests.servers import wait_until
+
+pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.timeout(600)]
+Make = Callable[..., Rig]
+
+
+def test_an_undisturbed_run_is_exact(rig: Make) -> None:
+    """Two workers, duplicates, disorder and poison: every figure is the truth's."""
+    made = rig()
+    made.crew.keep(2)
+    made.feed(2000, rate=None)
+    made.settle(2, 90)
+    verdict = made.judge()
+    assert verdict.holds, verdict.wrong[:5]
+    assert verdict.customers == len(made.truth.customers()) > 1900
+
+
+def test_ten_kills_at_random(rig: Make) -> None:
+    """kill −9 of a worker at ten random moments."""
+    made, chance = rig(), random.Random(11)
+    made.crew.keep(2)
+    feeder = made.feed(6000, rate=500)
+    for _ in range(10):
+        before = feeder.confirmed
+        wait_until(lambda: feeder.confirmed > before + chance.randrange(200, 900) or feeder.done, 30)
+        made.crew.keep(2)
+        made.crew.kill(chance.choice(made.crew.hands))
+    made.settle(2, 120)
+    verdict = made.judge()
+    assert verdict.holds, verdict.wrong[:5]
+
+
+@pytest.mark.parametrize("step", [1, 3, 4, 5, 6, 7])
+def test_killed_after_step(rig: Make, step: int) -> None:
+    """A worker that dies right after a step leaves what docs/delivery.md says, and the next one goes on."""
+    made = rig()
+    made.crew.start(failpoint=f"{step}:3")
+    made.feed(1000, rate=None)
+    doomed = made.crew.hands[0]
+    wait_until(lambda: not doomed.running, 60)
+    assert doomed.process.returncode == -9
+    made.settle(1, 90)
+    verdict = made.judge()
+    assert verdict.holds, verdict.wrong[:5]
+
+
+def test_a_frozen_worker_wakes_up_too_late(rig: Make) -> None:
+    """SIGSTOP past the session time-out, SIGCONT after the partitions moved: its writes are refused."""
+    made = rig()
+    made.crew.keep(2)
+    feeder = made.feed(5000, rate=400)
+    wait_until(lambda: made.total_applied() > 500, 60)
+    frozen = made.crew.hands[0]
+    made.crew.freeze(frozen)
+    stopped_s = time.monotonic()
+    while time.monotonic() - stopped_s < 12 and not feeder.done:
+        made.crew.keep(2)
+        time.sleep(0.2)
+    made.crew.thaw(frozen)
+    made.settle(2, 120)
+    verdict = made.judge()
+    assert verdict.holds, verdict.wrong[:5]
