@@ -121,7 +121,7 @@ BLOCKS: Final[dict[str, tuple[Field, ...]]] = {
         Field("title", "text", "the heading of the journey map", default="the journey's name",
               example="From window to wardrobe"),
         Field("description", "text", "what the journey is about, in a sentence or two"),
-        Field("persona", "text", "whose journey it is", example="Maya, 34, buys for two children"),
+        Field("persona", "text", "whose journey it is", example="A household that furnishes a flat and a small office"),
         Field("order", "choice", "`free`: customers skip and return; `forward`: the current stage only moves up",
               choices=("free", "forward"), default="free"),
         Field("stages", "blocks", "the steps of the journey, first to last", of="stage", required=True,

@@ -1,0 +1,209 @@
+"""`tracker check`: what is wrong with journey files, and whether their examples hold.
+
+It shows problems; finding them is tracker/journey_file.py's and tracker/rehearsal.py's.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from streams import settings
+from streams.errors import ExitCode, UsageError
+from streams.paint import Paint
+from tracker.definition import Definition
+from tracker.journey_file import read_bytes, read_file
+from tracker.journey_schema import document, reference
+from tracker.problem import Problem
+from tracker.rehearsal import Outcome, rehearse
+from tracker.yaml_tree import MAX_BYTES
+
+SHORTEST_MARGIN = 4
+
+
+@dataclass(slots=True)
+class Report:
+    """What was found in one file."""
+
+    file: str
+    definition: Definition | None
+    problems: list[Problem]
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    def count(self, severity: str) -> int:
+        """How many problems there are of one severity."""
+        return sum(each.severity == severity for each in self.problems)
+
+    @property
+    def failed(self) -> list[Outcome]:
+        """The examples that do not hold."""
+        return [each for each in self.outcomes if each.misses]
+
+
+def check(
+    files: Annotated[
+        list[str] | None, typer.Argument(metavar="FILE...", help="Journey files, folders of them, or - for stdin.")
+    ] = None,
+    *,
+    strict: Annotated[bool, typer.Option(help="Let warnings count as problems.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for machines.")] = False,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of journey files instead.")] = False,
+    keys: Annotated[bool, typer.Option("--keys", help="Print all keys of journey files instead.")] = False,
+) -> int:
+    """Check journey files and run their examples.
+
+    Every problem is shown with its place and what to do about it. The exit code is 0 when all is well or there are
+    but warnings, 1 when an example does not hold, 2 when a file has problems.
+
+    Examples:
+      tracker check my-journey.yaml
+      tracker check --strict journeys/
+      tracker check --schema > journey.schema.json
+    """
+    if schema:
+        print(json.dumps(document(), indent=2, ensure_ascii=False))
+        return ExitCode.OK
+    if keys:
+        print(reference(), end="")
+        return ExitCode.OK
+    channels = settings.read(os.environ).channels
+    reports = [examine(file, channels) for file in journey_files(files or [])]
+    if as_json:
+        print(json.dumps(as_data(reports, strict=strict), indent=2, ensure_ascii=False))
+    else:
+        paint = Paint(sys.stdout)
+        for report in reports:
+            show(report, paint)
+        print(summary(reports, paint))
+    return exit_code(reports, strict=strict)
+
+
+def journey_files(files: Sequence[str]) -> list[str]:
+    """The files named, with each folder's journey files in its place. Raises UsageError where there are none."""
+    found: list[str] = []
+    for file in files:
+        inside = sorted(each for each in Path(file).glob("*.y*ml") if each.suffix in {".yaml", ".yml"})
+        if Path(file).is_dir() and not inside:
+            raise UsageError(f"No journey files are in {file}.", "They end in .yaml; `tracker new` begins one.")
+        found += [str(each) for each in inside] if Path(file).is_dir() else [file]
+    if not found:
+        raise UsageError("No journey file is named.", "Name one: `tracker check my-journey.yaml`.")
+    return found
+
+
+def examine(file: str, channels: Sequence[str]) -> Report:
+    """All that can be said of a file: its problems, and where it can be used, what came of its examples."""
+    if file == "-":
+        definition, problems = read_bytes(sys.stdin.buffer.read(MAX_BYTES + 1), "stdin", channels)
+    else:
+        definition, problems = read_file(file, channels)
+    return Report(file, definition, problems, rehearse(definition) if definition else [])
+
+
+def exit_code(reports: Sequence[Report], *, strict: bool) -> ExitCode:
+    """OK, FAILED for an example, USAGE for a problem; the worst of all files."""
+    if any(report.count("problem") or (strict and report.count("warning")) for report in reports):
+        return ExitCode.USAGE
+    return ExitCode.FAILED if any(report.failed for report in reports) else ExitCode.OK
+
+
+def as_data(reports: Sequence[Report], *, strict: bool) -> dict[str, Any]:
+    """The reports as plain data."""
+    return {
+        "ok": exit_code(reports, strict=strict) is ExitCode.OK,
+        "files": [
+            {
+                "file": report.file,
+                "journey": report.definition.journey if report.definition else None,
+                "version": report.definition.version if report.definition else None,
+                "stages": [stage.name for stage in report.definition.stages] if report.definition else None,
+                "problems": [asdict(each) for each in report.problems],
+                "examples": [
+                    {"line": each.line, "holds": not each.misses, "misses": [asdict(miss) for miss in each.misses]}
+                    for each in report.outcomes
+                ],
+            }
+            for report in reports
+        ],
+    }
+
+
+def show(report: Report, paint: Paint) -> None:
+    """Prints one file's problems, failed examples and, where it can be used, what it is."""
+    lines = _lines(report.file)
+    for each in report.problems:
+        print(described(report.file, each, lines, paint) + "\n")
+    for outcome in report.failed:
+        print(failure(report.file, outcome, paint) + "\n")
+    if report.definition and not report.failed:
+        definition = report.definition
+        examples = _counted(len(report.outcomes), "example") + (" hold" if len(report.outcomes) != 1 else " holds")
+        held = examples if report.outcomes else paint("yellow", "no examples of its own")
+        stages = _counted(len(definition.stages), "stage")
+        print(f"{paint('green', 'good')}  {report.file}: {definition.journey} {definition.version}, {stages}, {held}")
+
+
+def described(file: str, problem: Problem, lines: Sequence[str], paint: Paint) -> str:
+    """A problem with the line it is on, a mark below the place, and the remedy."""
+    colour = "red" if problem.severity == "problem" else "yellow"
+    place = paint("bold", f"{file}:{problem.line}:{problem.column}")
+    head = f"{place}: {paint(colour, problem.severity)}: {problem.message}"
+    text = lines[problem.line - 1] if problem.line <= len(lines) else ""
+    if not text.strip():
+        return f"{head}\n     = {problem.remedy}"
+    # A long line is shown from a little before the place, so that the mark stays on the screen.
+    cut = max(0, problem.column - 60)
+    number = str(problem.line).rjust(SHORTEST_MARGIN)
+    margin = " " * len(number)
+    excerpt = "".join(mark if mark.isprintable() else " " for mark in text[cut : cut + 100])
+    return (
+        f"{head}\n{paint('dim', f'{number} |')} {excerpt}\n"
+        f"{paint('dim', f'{margin} |')} {' ' * (problem.column - 1 - cut)}{paint(colour, '^')}\n"
+        f"{margin} = {problem.remedy}"
+    )
+
+
+def failure(file: str, outcome: Outcome, paint: Paint) -> str:
+    """An example that does not hold: what was expected and what came of it, key by key."""
+    place = paint("bold", f"{file}:{outcome.line}")
+    rows = [f"{place}: {paint('red', 'example')} {outcome.number} does not hold"]
+    width = max(len(miss.key) for miss in outcome.misses)
+    for miss in outcome.misses:
+        expected, found = paint("green", _words(miss.expected)), paint("red", _words(miss.found))
+        rows.append(f"     {miss.key.ljust(width)}  expected {expected}, found {found}")
+    return "\n".join(rows)
+
+
+def summary(reports: Sequence[Report], paint: Paint) -> str:
+    """All files in one line."""
+    counts = {
+        "problem": sum(report.count("problem") for report in reports),
+        "warning": sum(report.count("warning") for report in reports),
+        "failed example": sum(len(report.failed) for report in reports),
+    }
+    found = [_counted(count, word) for word, count in counts.items() if count]
+    files = _counted(len(reports), "file")
+    bad = counts["problem"] or counts["failed example"]
+    return f"{files}: " + paint("red" if bad else "yellow" if found else "green", ", ".join(found) or "no problems")
+
+
+def _lines(file: str) -> list[str]:
+    try:
+        return Path(file).read_bytes()[:MAX_BYTES].decode("utf-8", "replace").removeprefix("\ufeff").splitlines()
+    except OSError:
+        return []
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(str, value))}]"
+    return "none" if value is None else str(value)

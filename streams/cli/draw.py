@@ -1,0 +1,99 @@
+"""`tracker draw`: a journey file as a journey map, with what happened where touchpoints are given.
+
+It knows file names and formats; the map is tracker/journey_map.py's.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from streams.errors import ExitCode, TrackerError, UsageError
+from tracker.definition import Definition
+from tracker.journey_file import load
+from tracker.journey_map import Map, journey_map
+from tracker.map_html import to_html
+from tracker.map_markdown import to_markdown
+from tracker.map_svg import to_svg
+from tracker.problem import choose
+
+
+class Form(StrEnum):
+    """The forms of the map."""
+
+    CURRENT = "current"
+    DAY = "day"
+    FUTURE = "future"
+    BLUEPRINT = "blueprint"
+
+
+FORMATS: Final[dict[str, Callable[[Map], str]]] = {
+    ".svg": to_svg,
+    ".html": to_html,
+    ".md": to_markdown,
+}
+
+
+def draw(
+    definition: Annotated[Path, typer.Argument(metavar="DEFINITION", help="The journey file.")],
+    *,
+    events: Annotated[
+        list[str] | None,
+        typer.Option("--with", metavar="EVENTS", help="A file of touchpoints, for figures; may be given again."),
+    ] = None,
+    form: Annotated[
+        Form,
+        typer.Option(help="The journey as it is, a day around it, as it shall be, or the service behind it."),
+    ] = Form.CURRENT,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The file to write: .svg, .html or .md. Left out: Markdown here."),
+    ] = None,
+) -> int:
+    """Draw a journey file as a journey map.
+
+    The lanes of the map are keys of the stages: `tracker check --keys` lists them. With touchpoints, the map shows
+    how many customers reached each stage, how many are there and how many dropped off.
+
+    Examples:
+      tracker draw my-journey.yaml -o map.svg
+      tracker draw my-journey.yaml --with events.jsonl --form blueprint -o map.html
+      tracker draw my-journey.yaml > map.md
+    """
+    to_text = chosen_format(output)
+    journey = load(definition)
+    drawn = to_text(journey_map(journey, form.value, figures(journey, events or [])))
+    if output is None:
+        print(drawn, end="")
+    else:
+        write(output, drawn)
+        print(f"{output}", file=sys.stderr)
+    return ExitCode.OK
+
+
+def chosen_format(output: Path | None) -> Callable[[Map], str]:
+    """What makes the file, by its ending; raises UsageError for an ending that is none of FORMATS."""
+    if output is None:
+        return to_markdown
+    ending = output.suffix.casefold()
+    if ending not in FORMATS:
+        raise UsageError(f"A map cannot be written as {output.name!r}.", choose(ending, FORMATS))
+    return FORMATS[ending]
+
+
+def figures(journey: Definition, events: Sequence[str]) -> dict[str, Any] | None:
+    """What a replay of these files says of the journey; None where there are none."""
+    if not events:
+        return None
+    raise NotImplementedError
+
+
+def write(output: Path, drawn: str) -> None:
+    """Writes the map; a map drawn before is replaced."""
+    try:
+        output.write_text(drawn, encoding="utf-8")
+    except OSError as error:
+        raise TrackerError(f"{output} cannot be written: {error.strerror}.", "Name another file with -o.") from None

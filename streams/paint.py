@@ -1,0 +1,21 @@
+"""Colours for a terminal, and none for a pipe.
+
+It knows how a word is coloured, not what it says.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Final, TextIO
+
+CODES: Final = {"red": "31", "green": "32", "yellow": "33", "blue": "34", "bold": "1", "dim": "2"}
+
+
+class Paint:
+    """Colours words for one stream: `paint("red", "no")`."""
+
+    def __init__(self, stream: TextIO, environ: Mapping[str, str] = os.environ) -> None:
+        self.shows: Final = stream.isatty() and "NO_COLOR" not in environ and environ.get("TERM") != "dumb"
+
+    def __call__(self, colour: str, words: str) -> str:
+        """The words in colour; as they are where colours would not show."""
+        return f"\033[{CODES[colour]}m{words}\033[0m" if self.shows else words
