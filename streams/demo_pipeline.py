@@ -11,18 +11,19 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from schemas.topics import REJECTED, TOUCHPOINTS
-from streams.clients import kafka_admin, kafka_arguments, redis_client
+from streams.clients import kafka_arguments, redis_client
 from streams.errors import ExitCode, TrackerError
 from streams.figures import Figures, read
 from streams.servers import Servers, ports
 from streams.servers.household import Household
 from streams.settings import Settings
+from streams.topics import create
 
 PROCESSES: Final = 2
 READY_S: Final = 90.0
@@ -182,7 +183,7 @@ def pipeline(settings: Settings, environ: Mapping[str, str], report: Callable[[s
         servers = stack.enter_context(Servers(settings.kafka_bootstrap, settings.redis_url, report=report))
         settings = replace(settings, kafka_bootstrap=servers.kafka_bootstrap, redis_url=servers.redis_url)
         report("creating topics")
-        _create_topics(settings)
+        create(settings)
         report(f"starting {PROCESSES} workers")
         workers = WorkerProcesses(stack.enter_context(Household()), settings, environ)
         stack.callback(workers.stop)
@@ -208,16 +209,6 @@ def _drain(running: RealPipeline) -> None:
                 ExitCode.STALLED,
             )
         time.sleep(LOOK_S)
-
-
-def _create_topics(settings: Settings) -> None:
-    from kafka.admin import NewTopic
-    from kafka.errors import TopicAlreadyExistsError
-
-    with kafka_admin(settings) as admin:
-        for topic in settings.topics():
-            with suppress(TopicAlreadyExistsError):
-                admin.create_topics([NewTopic(topic.name, settings.partitions, settings.replication)])
 
 
 def _touchpoints(figures: Figures) -> int:

@@ -18,7 +18,7 @@ from streams.live_view import View, view_for
 from streams.settings import read
 from streams.simulator.knobs import Knobs
 from streams.simulator.plan import Wish, scenario
-from streams.simulator.producer import PRODUCER_OPTIONS, KafkaTarget
+from streams.simulator.producer import PRODUCER_OPTIONS, KafkaTarget, quiet_clients
 from streams.simulator.run import Run
 from streams.simulator.truth import Truth
 
@@ -56,6 +56,7 @@ def demo(
     pace = None if fast else rate or RATE
     console = Console(highlight=False)
     settings = replace(read(os.environ), journeys=None)
+    quiet_clients()
     with view_for(console) as view, door(settings), pipeline(settings, os.environ, view.say) as running:
         run, outcome = _play(running, view, pace, seed)
         view.__exit__(None, None, None)

@@ -17,7 +17,7 @@ from streams.errors import ExitCode, TrackerError, UsageError
 from streams.settings import Settings, read
 from streams.simulator.knobs import LIVELY, Knobs, meaning
 from streams.simulator.plan import Wish, scenario
-from streams.simulator.producer import PRODUCER_OPTIONS, FileTarget, KafkaTarget, Target
+from streams.simulator.producer import PRODUCER_OPTIONS, FileTarget, KafkaTarget, Target, quiet_clients
 from streams.simulator.run import Run
 from streams.simulator.truth import Truth
 from tracker import duration
@@ -110,6 +110,7 @@ def _target(out: Path | None, settings: Settings) -> Iterator[Target]:
     from streams.clients import kafka_arguments, probe_kafka
     from streams.failures import door
 
+    quiet_clients()
     probe_kafka(settings)
     with door(settings), closing(KafkaProducer(**kafka_arguments(settings), **PRODUCER_OPTIONS)) as producer:
         _check_topics(producer, settings)

@@ -3,6 +3,7 @@
 It knows nothing of what the events say.
 """
 
+import logging
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,6 +66,11 @@ class Target(Protocol):
 
     def finish(self) -> Delivery:
         """Wait until every event is confirmed or has failed."""
+
+
+def quiet_clients() -> None:
+    """From now on kafka-python keeps its log lines to itself: whether messages arrived is told by `Delivery`."""
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
 
 def _said(error: Exception) -> str:

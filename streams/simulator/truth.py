@@ -5,7 +5,7 @@ touchpoint and the furthest stage by the highest, both are a maximum over a set;
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -26,10 +26,12 @@ class Standing(NamedTuple):
 
 
 class _Customer(msgspec.Struct, gc=False):
-    newest: tuple[int, int, str]
-    """Moment, stage, event id: the order in which touchpoints count."""
-    furthest: int
-    seen: int
+    last_ms: int
+    """The newest touchpoint of any kind: who opens a ticket has not gone quiet."""
+    newest: tuple[int, int, str] = (0, NO_STAGE, "")
+    """Moment, stage, event id of the newest that belongs to a stage: the order in which touchpoints count."""
+    furthest: int = NO_STAGE
+    seen: int = 0
     """The stages they were ever in, a bit each."""
 
 
@@ -46,7 +48,7 @@ class Truth:
         self.copies = 0
         self.poison: Counter[str] = Counter()
         self.by_channel: Counter[str] = Counter()
-        self._customers: dict[str, _Customer] = {}
+        self._all: dict[str, _Customer] = {}
 
     def add(self, event: Event) -> None:
         """Take one message of the stream into account."""
@@ -59,17 +61,15 @@ class Truth:
             self.copies += 1
             return
         self.touchpoints += 1
-        if event.stage == NO_STAGE:
-            return
         name = event.person if self.identity else event.customer
-        touch = (event.at_ms, event.stage, event.event_id)
-        seen = self._customers.get(name)
+        seen = self._all.get(name)
         if seen is None:
-            self._customers[name] = _Customer(touch, event.stage, 1 << event.stage)
-            return
-        seen.newest = max(seen.newest, touch)
-        seen.furthest = max(seen.furthest, event.stage)
-        seen.seen |= 1 << event.stage
+            seen = self._all[name] = _Customer(event.at_ms)
+        seen.last_ms = max(seen.last_ms, event.at_ms)
+        if event.stage != NO_STAGE:
+            seen.newest = max(seen.newest, (event.at_ms, event.stage, event.event_id))
+            seen.furthest = max(seen.furthest, event.stage)
+            seen.seen |= 1 << event.stage
 
     def watch(self, events: Iterable[Event]) -> Iterable[Event]:
         """The same events, each taken into account as it passes."""
@@ -79,7 +79,7 @@ class Truth:
 
     def funnel(self) -> dict[str, int]:
         """By stage, the customers who came at least that far."""
-        furthest = Counter(customer.furthest for customer in self._customers.values())
+        furthest = Counter(customer.furthest for customer in self._begun())
         result, so_far = {}, 0
         for place in reversed(range(len(self.stages))):
             so_far += furthest[place]
@@ -88,7 +88,7 @@ class Truth:
 
     def visited(self) -> dict[str, int]:
         """By stage, the customers who were ever there: without skips, the funnel."""
-        masks = Counter(customer.seen for customer in self._customers.values())
+        masks = Counter(customer.seen for customer in self._begun())
         return {
             stage: sum(count for mask, count in masks.items() if mask >> place & 1)
             for place, stage in enumerate(self.stages)
@@ -96,16 +96,16 @@ class Truth:
 
     def current(self) -> dict[str, int]:
         """By stage, the customers who are there now."""
-        counts = Counter(customer.newest[1] for customer in self._customers.values())
+        counts = Counter(customer.newest[1] for customer in self._begun())
         return {stage: counts[place] for place, stage in enumerate(self.stages)}
 
     def dropped(self, drops_after_ms: Sequence[int | None], now_ms: int) -> dict[str, int]:
         """By stage, the customers who have been quiet there for longer than it allows."""
         counts: Counter[int] = Counter()
-        for customer in self._customers.values():
-            newest_ms, stage, _ = customer.newest
+        for customer in self._begun():
+            stage = customer.newest[1]
             allowed_ms = drops_after_ms[stage]
-            counts[stage] += allowed_ms is not None and now_ms > newest_ms + allowed_ms
+            counts[stage] += allowed_ms is not None and now_ms > customer.last_ms + allowed_ms
         return {stage: counts[place] for place, stage in enumerate(self.stages)}
 
     def customers(self) -> dict[str, Standing]:
@@ -113,12 +113,13 @@ class Truth:
         stages = self.stages
         return {
             name: Standing(stages[customer.newest[1]], stages[customer.furthest])
-            for name, customer in self._customers.items()
+            for name, customer in self._all.items()
+            if customer.furthest != NO_STAGE
         }
 
     def most_loyal(self) -> str:
         """A customer who came as far as anyone; empty where there is none."""
-        return max(self._customers, key=lambda name: self._customers[name].furthest, default="")
+        return max(self._all, key=lambda name: self._all[name].furthest, default="")
 
     def rejected(self) -> dict[str, int]:
         """By reason, the messages that must end in the topic of rejections."""
@@ -126,3 +127,7 @@ class Truth:
         for kind, count in self.poison.items():
             reasons[REASONS[kind]] += count
         return dict(reasons)
+
+    def _begun(self) -> Iterator[_Customer]:
+        """Those whose journey has begun: a ticket alone is no journey."""
+        return (customer for customer in self._all.values() if customer.furthest != NO_STAGE)

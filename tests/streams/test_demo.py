@@ -61,7 +61,8 @@ class Tracker:
             fields.append(Field("seven", "funnel", day="d", stage=NAMES[max(stages)]))
             for field in fields:
                 counts[field] = counts.get(field, 0) + 1
-        counts[Field("seven", "reached", day="d", stage="loyalty")] += self.lies
+        loyal = Field("seven", "reached", day="d", stage="loyalty")
+        counts[loyal] = counts.get(loyal, 0) + self.lies
         return Figures(counts, {})
 
     def applied(self) -> int:

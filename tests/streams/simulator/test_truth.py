@@ -70,3 +70,14 @@ def test_quiet_for_longer_than_allowed_is_dropped() -> None:
     truth.add(event(2, 100, "bob"))
     assert truth.dropped((50, 50, None), 150) == {"seen": 0, "tried": 0, "bought": 0}
     assert truth.dropped((50, 50, None), 151) == {"seen": 1, "tried": 0, "bought": 0}
+
+
+def test_any_touchpoint_ends_the_quiet() -> None:
+    """A ticket keeps a customer from dropping out, but is no journey by itself."""
+    truth = Truth(STAGES)
+    truth.add(event(0, 100))
+    truth.add(event(-1, 140))
+    truth.add(event(-1, 140, "bob"))
+    assert truth.dropped((50, 50, None), 190)["seen"] == 0
+    assert truth.dropped((50, 50, None), 191)["seen"] == 1
+    assert truth.funnel()["seen"] == len(truth.customers()) == 1
