@@ -1,0 +1,64 @@
+"""Kafka that dies, restarts or freezes: the tracker waits, and ends exact."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from streams.torture.rig import Rig
+from tests.faults.profile import seconds
+from tests.faults.test_redis import begin, keep_for
+
+pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.timeout(900)]
+Make = Callable[..., Rig]
+
+
+def end(made: Rig) -> None:
+    """Everything applied, and as in truth."""
+    made.settle(2, 240)
+    verdict = made.judge()
+    assert verdict.holds, (verdict.lost, verdict.wrong[:5])
+
+
+def test_killed(rig: Make) -> None:
+    """kill −9 of the broker, and a while without it."""
+    made = rig()
+    begin(made)
+    made.kafka.kill9()
+    keep_for(made, seconds(6, 20))
+    made.kafka.restart()
+    end(made)
+
+
+def test_graceful_restarts(rig: Make) -> None:
+    """The broker is restarted again and again."""
+    made = rig()
+    begin(made, customers=4000)
+    for _ in range(int(seconds(2, 5))):
+        made.kafka.restart()
+        keep_for(made, seconds(3, 8))
+    end(made)
+
+
+def test_frozen(rig: Make) -> None:
+    """SIGSTOP of the broker past every time-out."""
+    made = rig()
+    begin(made)
+    made.kafka.pause()
+    keep_for(made, seconds(8, 30))
+    made.kafka.resume()
+    end(made)
+
+
+def test_a_new_crew_goes_on_where_redis_stands(rig: Make) -> None:
+    """Kafka's own offsets are advisory: a group that forgot them changes nothing."""
+    made = rig()
+    begin(made, customers=1500)
+    made.settle(2, 120)
+    made.crew.close()
+    time.sleep(0.1)
+    made.crew.keep(2)
+    made.feed(500, None)
+    made.settle(2, 120)
+    verdict = made.judge()
+    assert verdict.holds, (verdict.lost, verdict.wrong[:5])
