@@ -3,18 +3,20 @@
 It opens nothing by itself; what the libraries raise is translated in `streams/failures.py`.
 """
 
-import socket
+import asyncio
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from typing import Any, Final
 
-from streams.errors import ConfigurationError, Unreachable
-from streams.failures import KAFKA_SILENT, door
+from streams.errors import ConfigurationError, TrackerError, Unreachable
+from streams.failures import closed_kafka, door, silent_kafka
 from streams.settings import Settings
 
 # A person waits at most ten seconds for an answer or an error; these leave room for a second attempt.
 PROBE_S: Final = 3
+PROBES: Final = 3
 BOOTSTRAP_MS: Final = 6_000
 REQUEST_MS: Final = 8_000
 # Two connections a partition would be idle most of the time; a pool that waits is better than one that grows.
@@ -103,18 +105,50 @@ def kafka_admin(settings: Settings) -> Iterator[Any]:
 
 
 def probe_kafka(settings: Settings) -> None:
-    """Returns when one of Kafka's addresses takes a connection; raises Unreachable at once where none does.
+    """Returns when one of Kafka's addresses lets us in; raises at once, with the reason, where none does.
 
-    kafka-python would try until its bootstrap time is over, and then not say why.
+    The clients themselves would try until their time is over, and then not say why.
     """
-    for address in kafka_bootstrap(settings).split(","):
-        host, _, port = address.rpartition(":")
+    addresses = kafka_bootstrap(settings).split(",")
+    arguments = kafka_arguments(settings)
+    del arguments["bootstrap_servers"]
+    # In a thread of its own, since the caller may run in an event loop already.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, _first_open(settings, addresses, arguments)).result()
+
+
+async def _first_open(settings: Settings, addresses: Sequence[str], arguments: dict[str, Any]) -> None:
+    reasons: list[TrackerError] = []
+    for address in addresses[:PROBES]:
         try:
-            socket.create_connection((host.strip("[]"), int(port)), PROBE_S).close()
-        except OSError:
-            continue
-        return
-    raise Unreachable(KAFKA_SILENT.message.format(where=settings.kafka_bootstrap), KAFKA_SILENT.remedy)
+            with door(settings):
+                await asyncio.wait_for(_knock(address, arguments), PROBE_S)
+        except TrackerError as reason:
+            reasons.append(reason)
+        except (ConnectionResetError, EOFError):
+            reasons.append(closed_kafka(settings))
+        except OSError:  # refused, no such host, and asyncio's time-out
+            reasons.append(silent_kafka(settings))
+        else:
+            return
+    # A refusal says more than a silence.
+    raise min(reasons, key=lambda reason: isinstance(reason, Unreachable))
+
+
+async def _knock(address: str, arguments: dict[str, Any]) -> None:
+    """Connects as a client would, password and all, and asks one question."""
+    from aiokafka.conn import create_conn
+    from aiokafka.errors import KafkaConnectionError
+    from aiokafka.protocol.metadata import MetadataRequest
+
+    host, _, port = address.rpartition(":")
+    connection = await create_conn(host.strip("[]"), int(port), request_timeout_ms=PROBE_S * 1000, **arguments)
+    try:
+        await connection.send(MetadataRequest([]))
+    except KafkaConnectionError as closed:
+        raise EOFError from closed
+    finally:
+        await connection.close()
 
 
 def redis_client(settings: Settings, *, retries: int = 1) -> Any:

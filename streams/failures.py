@@ -160,6 +160,17 @@ def translate(error: BaseException, settings: Settings | None = None) -> Tracker
     return None
 
 
+def silent_kafka(settings: Settings) -> TrackerError:
+    """What to tell when Kafka has not answered in time."""
+    return Unreachable(KAFKA_SILENT.message.format(where=settings.kafka_bootstrap), KAFKA_SILENT.remedy)
+
+
+def closed_kafka(settings: Settings) -> TrackerError:
+    """What to tell when Kafka hangs up without a word."""
+    remedy = f"KAFKA_SECURITY_PROTOCOL is {settings.kafka_security_protocol}: check that this port speaks it."
+    return Denied(f"Kafka at {settings.kafka_bootstrap} closes the connection.", remedy)
+
+
 def _of_journey_file(error: JourneyFileError) -> TrackerError:
     lines = [f"{error.name}:{each.line}:{each.column}: {each.message}: {each.remedy}" for each in error.problems]
     return UsageError("\n       ".join(lines), f"`tracker check {error.name}` shows where.")

@@ -3,6 +3,7 @@
 It knows no command; `streams/cli/commands.py` has the table.
 """
 
+import logging
 import os
 import signal
 import sys
@@ -33,6 +34,8 @@ Each command has its own --help. Settings come from the environment; `tracker do
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command that the words name (those of the process where none are given); its exit code."""
     words = list(sys.argv[1:] if words is None else words) or ["--help"]
+    # What libraries log before a command sets up its logs would stand beside our one line.
+    logging.getLogger().addHandler(logging.NullHandler())
     previous = signal.signal(signal.SIGTERM, _terminate)
     try:
         return run(lambda: build(_app())(args=words, prog_name="tracker", standalone_mode=False))
