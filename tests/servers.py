@@ -8,9 +8,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
+import trustme
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from kafka.admin import KafkaAdminClient, NewTopic
 from redis import Redis
 
@@ -62,10 +64,13 @@ class PrivateServers:
         self._household = stack.enter_context(Household())
         self._numbers = count(1)
 
-    def kafka(self, *, port: int | None = None, properties: Mapping[str, str] | None = None) -> KafkaServer:
-        """A Kafka of one's own, ready."""
-        server = KafkaServer(self._household, port=port, properties=properties, directory=self._place("kafka"))
-        return self._start(server)
+    def kafka(self, **options: Any) -> KafkaServer:
+        """A Kafka of one's own, ready; options as KafkaServer takes them."""
+        return self._start(KafkaServer(self._household, directory=self._place("kafka"), **options))
+
+    def guarded_kafka(self, users: Mapping[str, str]) -> "GuardedKafka":
+        """A Kafka with passwords (SASL PLAIN) and certificates (TLS) at doors of their own."""
+        return GuardedKafka(self, users)
 
     def redis(self, *, port: int | None = None, aof: bool = True, **options: str) -> RedisServer:
         """A Redis of one's own, ready; options as in redis.conf with underscores: `maxmemory="5mb"`."""
@@ -82,6 +87,12 @@ class PrivateServers:
         cluster.join()
         return cluster
 
+    def new_place(self, kind: str) -> Path:
+        """A directory that goes with the test."""
+        place = self._place(kind)
+        place.mkdir()
+        return place
+
     def _place(self, kind: str) -> Path:
         return self._household.directory / f"{kind}-{next(self._numbers)}"
 
@@ -89,6 +100,34 @@ class PrivateServers:
         self._stack.callback(server.kill9)
         server.start()
         return server
+
+
+class GuardedKafka:
+    """A Kafka that three doors lead to: `password` (SASL_PLAINTEXT), `tls` (SSL), `both` (SASL_SSL)."""
+
+    def __init__(self, starter: PrivateServers, users: Mapping[str, str]) -> None:
+        authority = trustme.CA()
+        place = starter.new_place("certificates")
+        self.cafile = place / "ca.pem"
+        authority.cert_pem.write_to_path(self.cafile)
+        chain = place / "server.pem"
+        chain.write_bytes(_as_kafka_reads_it(authority.issue_cert(ports.LOOPBACK, "localhost")))
+        known = " ".join(f'user_{name}="{password}"' for name, password in users.items())
+        login = f"org.apache.kafka.common.security.plain.PlainLoginModule required {known};"
+        guarded = {f"listener.name.{door}.plain.sasl.jaas.config": login for door in ("password", "both")}
+        tls = {"ssl.keystore.type": "PEM", "ssl.keystore.location": str(chain)}
+        self.server = starter.kafka(
+            listeners={"PASSWORD": "SASL_PLAINTEXT", "TLS": "SSL", "BOTH": "SASL_SSL"},
+            properties={"sasl.enabled.mechanisms": "PLAIN"} | guarded | tls,
+        )
+        self.password, self.tls, self.both = map(self.server.listener, ("PASSWORD", "TLS", "BOTH"))
+
+
+def _as_kafka_reads_it(certificate: trustme.LeafCert) -> bytes:
+    """Key and chain in one PEM; Java wants the key in PKCS 8."""
+    key = load_pem_private_key(certificate.private_key_pem.bytes(), None)
+    pkcs8 = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return pkcs8 + b"".join(link.bytes() for link in certificate.cert_chain_pems)
 
 
 class RedisCluster:

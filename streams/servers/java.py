@@ -43,7 +43,7 @@ def packaged_java() -> Path | None:
 def major_version(java: Path) -> int | None:
     """17 for "17.0.15", 8 for "1.8.0_402"; None when it does not run (macOS has a `java` that only advertises one)."""
     # Without the option each run leaves a directory in /tmp.
-    command = [java, "-XX:-UsePerfData", "-version"]
+    command = [str(java), "-XX:-UsePerfData", "-version"]
     try:
         probe = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_S, check=False)
     except (OSError, subprocess.TimeoutExpired):

@@ -25,7 +25,6 @@ JVM_OPTIONS = (
 PROPERTIES: dict[str, str] = {
     "process.roles": "broker,controller",
     "node.id": "1",
-    "listener.security.protocol.map": "CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT",
     "inter.broker.listener.name": "CLIENT",
     "controller.listener.names": "CONTROLLER",
     "auto.create.topics.enable": "false",
@@ -63,7 +62,10 @@ rootLogger.appenderRef.out.ref = out
 
 
 class KafkaServer(ServerProcess):
-    """One Kafka; `properties` replace or join the usual ones, `jvm_options` take the place of the usual ones."""
+    """One Kafka; `properties` replace or join the usual ones, `jvm_options` take the place of the usual ones.
+
+    `listeners` are more doors than the plain one, as name and protocol: `{"GUARDED": "SASL_PLAINTEXT"}`.
+    """
 
     name = "Kafka"
 
@@ -74,26 +76,32 @@ class KafkaServer(ServerProcess):
         port: int | None = None,
         properties: Mapping[str, str] | None = None,
         jvm_options: Sequence[str] = JVM_OPTIONS,
+        listeners: Mapping[str, str] | None = None,
         directory: Path | None = None,
         report: Report = silence,
     ) -> None:
         super().__init__(household, port=port, directory=directory)
+        self.listeners = dict(listeners or {})
         self.properties = PROPERTIES | dict(properties or {})
         self.jvm_options = tuple(jvm_options)
         self._report = report
         self._java: list[str] = []
-        self._controller_port = 0
+        self._more_ports: dict[str, int] = {}
 
     @property
     def bootstrap(self) -> str:
         """The address as clients take it."""
         return self.address
 
+    def listener(self, name: str) -> str:
+        """The address of one of `listeners`."""
+        return f"{ports.LOOPBACK}:{self._more_ports[name]}"
+
     def prepare(self) -> list[str]:
         """The command, after jars, configuration and formatted storage are there."""
         if not self._java:
             self._java = self._java_command()
-        self._controller_port = ports.free_port()
+        self._more_ports = {name: self._port_for(name) for name in ["CONTROLLER", *self.listeners]}
         configuration = self._write_configuration()
         if not (self.directory / "data" / "meta.properties").exists():
             self._format(configuration)
@@ -120,12 +128,20 @@ class KafkaServer(ServerProcess):
             f"{jars.fetch(self._report)}/*",
         ]
 
+    def _port_for(self, name: str) -> int:
+        """The port of a listener: the same one over restarts, as long as it is free."""
+        before = self._more_ports.get(name)
+        return before if before and self._port_is_fixed and ports.is_free(before) else ports.free_port()
+
     def _write_configuration(self) -> Path:
-        client, controller = f"CLIENT://{self.address}", f"CONTROLLER://{ports.LOOPBACK}:{self._controller_port}"
+        more = {name: f"{name}://{self.listener(name)}" for name in self._more_ports}
+        own = f"CLIENT://{self.address}"
+        protocols = {"CLIENT": "PLAINTEXT", "CONTROLLER": "PLAINTEXT"} | self.listeners
         placed = {
-            "listeners": f"{client},{controller}",
-            "advertised.listeners": client,
-            "controller.quorum.voters": f"1@{ports.LOOPBACK}:{self._controller_port}",
+            "listeners": ",".join([own, *more.values()]),
+            "advertised.listeners": ",".join([own, *(more[name] for name in self.listeners)]),
+            "listener.security.protocol.map": ",".join(f"{name}:{kind}" for name, kind in protocols.items()),
+            "controller.quorum.voters": f"1@{self.listener('CONTROLLER')}",
             "log.dirs": str(self.directory / "data"),
         }
         file = self.directory / "server.properties"

@@ -166,9 +166,12 @@ class ServerProcess(ABC):
 
     def last_words(self) -> str:
         """The last line that tells something."""
-        lines = [line.strip() for line in self.log_tail().splitlines()]
-        telling = [line for line in lines if line and not line.startswith(("at ", "..."))]
-        return telling[-1] if telling else "(none)"
+        return self._telling().splitlines()[-1]
+
+    def _telling(self) -> str:
+        """The last lines of this process, without the frames of stack traces."""
+        lines = [line.strip() for line in self._said().splitlines()]
+        return "\n".join([line for line in lines if line and not line.startswith(("at ", "..."))][-8:]) or "nothing"
 
     def _reap(self) -> None:
         if self._process is not None and self._process.returncode is None:
@@ -191,7 +194,7 @@ class ServerProcess(ABC):
             if words in self._said():
                 return TrackerError(f"{self.name} {fate}: {meaning}.", remedy, code)
         status = self._process.returncode
-        return TrackerError(f"{self.name} {fate} (status {status}). It said:\n{self.log_tail() or 'nothing'}")
+        return TrackerError(f"{self.name} {fate} (status {status}). It said:\n{self._telling()}")
 
     def _cannot_write(self, problem: OSError) -> TrackerError:
         code = ExitCode.DISK_FULL if problem.errno == errno.ENOSPC else ExitCode.FAILED
