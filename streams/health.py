@@ -14,11 +14,14 @@ Check = Callable[[], dict[str, object] | None]
 
 
 class Pages:
-    """An HTTP server with three pages."""
+    """An HTTP server with three pages; /health alone is /health/ready."""
 
-    def __init__(self, live: Check, ready: Check, registry: CollectorRegistry) -> None:
-        self._checks = {"/health/live": live, "/health/ready": ready}
+    def __init__(
+        self, live: Check, ready: Check, registry: CollectorRegistry, port_variable: str = "TRACKER_HTTP_PORT"
+    ) -> None:
+        self._checks = {"/health/live": live, "/health/ready": ready, "/health": ready}
         self._registry = registry
+        self._port_variable = port_variable
         self._runner: web.AppRunner | None = None
 
     async def start(self, host: str, port: int) -> int:
@@ -35,7 +38,7 @@ class Pages:
             await self._runner.cleanup()
             raise TrackerError(
                 f"Port {port} on {host} cannot be listened on: {error.strerror or error}.",
-                "Choose another with TRACKER_HTTP_PORT, or 0 for any free one.",
+                f"Choose another with {self._port_variable}, or 0 for any free one.",
                 ExitCode.PORT_IN_USE,
             ) from error
         chosen: int = self._runner.addresses[0][1]

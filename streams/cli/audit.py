@@ -1,0 +1,96 @@
+"""`tracker audit`: are the figures the sum of the customers?
+
+It prints what `streams/audit.py` finds.
+"""
+
+import json
+import os
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+
+from streams.audit import READ_TIMEOUT_S, Audited, audit_store, customers
+from streams.cli.progress import progress
+from streams.clients import redis_client
+from streams.definitions import load_journeys
+from streams.errors import ExitCode, Mismatch
+from streams.failures import door
+from streams.layout import require
+from streams.settings import read
+from tracker.customer import Journeys
+
+# Enough to see what is wrong; --json has them all.
+MOST_SHOWN = 20
+
+
+def audit(as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for machines.")] = False) -> int:
+    """Add up all customers and compare with the funnel.
+
+    Every figure is the sum of what the customers' states contribute to it. This counts them again, partition by
+    partition, each at one moment; workers may go on meanwhile. The exit code is 0 when all figures hold and 8 when
+    some do not.
+
+    Examples:
+      tracker audit
+      tracker audit --json
+    """
+    settings = read(os.environ)
+    journeys = Journeys(load_journeys(settings), settings.lateness_horizon_ms)
+    patient = replace(settings, redis_timeout_s=max(settings.redis_timeout_s, READ_TIMEOUT_S))
+    with door(settings):
+        redis_client(settings).ping()
+        client = redis_client(patient)
+        require(client, settings.partitions)
+        with progress("customers added up", customers(client, settings.partitions)) as advance:
+            found = list(audit_store(client, journeys, settings.partitions, advance=advance))
+    print(as_data(found) if as_json else as_text(found))
+    if all(each.sound for each in found):
+        return ExitCode.OK
+    if as_json:
+        return ExitCode.MISMATCH
+    raise _mismatch(found)
+
+
+def as_text(found: list[Audited]) -> str:
+    """What was found, the figures that differ first."""
+    lines = [
+        f"partition {each.partition}: {one.field} is {one.stored}, the customers say {one.summed}"
+        for each in found
+        for one in each.differences
+    ]
+    if len(lines) > MOST_SHOWN:
+        lines = [*lines[:MOST_SHOWN], f"and {len(lines) - MOST_SHOWN} more (--json has them all)"]
+    away = [each for each in found if each.strays]
+    lines += [f"partition {each.partition}: {each.strays} customers are at home elsewhere" for each in away]
+    total = sum(each.customers for each in found)
+    held = "every figure is their sum" if not lines else "not every figure is their sum"
+    return "\n".join([*lines, f"{total} customers in {len(found)} partitions: {held}"])
+
+
+def as_data(found: list[Audited]) -> str:
+    """The same as one JSON object."""
+    partitions = [
+        {
+            "partition": each.partition,
+            "customers": each.customers,
+            "strays": each.strays,
+            "differences": [one._asdict() for one in each.differences],
+        }
+        for each in found
+    ]
+    total = sum(each.customers for each in found)
+    return json.dumps({"ok": all(each.sound for each in found), "customers": total, "partitions": partitions}, indent=2)
+
+
+def _mismatch(found: list[Audited]) -> Mismatch:
+    if any(each.strays for each in found):
+        return Mismatch(
+            "Customers are stored in partitions where they are not at home.",
+            "TRACKER_PARTITIONS is not the number that the workers run with, or they ran with different ones.",
+        )
+    return Mismatch(
+        "The figures are not the sum of the customers.",
+        "If TRACKER_JOURNEYS names the files that the workers run, stop them, empty Redis and start them: "
+        "everything is built again from Kafka.",
+    )

@@ -1,0 +1,29 @@
+"""`tracker exporter`: serve the funnel to Prometheus."""
+
+import asyncio
+import os
+import sys
+
+from streams.clients import redis_url
+from streams.errors import ExitCode
+from streams.exporter import run
+from streams.logs import configure
+from streams.settings import read
+
+
+def exporter() -> int:
+    """Serve the funnel to Prometheus, until Ctrl-C or SIGTERM.
+
+    /metrics has the customers by stage and status, those who reached each stage, drop-offs and more, and how fresh
+    these figures are. While Redis is away it serves the last ones, and says so: /health answers 503 when they are
+    older than 15 seconds. EXPORTER_PORT is the port, TRACKER_HTTP_HOST the address, loopback by default.
+
+    Examples:
+      tracker exporter
+      EXPORTER_PORT=9200 tracker exporter
+    """
+    settings = read(os.environ)
+    configure(settings)
+    redis_url(settings)
+    asyncio.run(run(settings, lambda address: print(address, file=sys.stdout, flush=True)))
+    return ExitCode.OK

@@ -1,0 +1,168 @@
+"""One customer, as stored: where they are in each journey, in words and numbers of a person.
+
+It reads a record and its journey's names; what the numbers mean was decided by the engine.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Any, Final
+
+from schemas.touchpoint import ALIAS_KINDS
+from streams.errors import ExitCode, TrackerError
+from streams.stores.keys import PREFIX, keys
+from tracker.contribution import unescape
+from tracker.customer import Journeys, Runner
+from tracker.home import home
+from tracker.identity import AliasTooLong, name, normalise
+from tracker.problem import nearest
+from tracker.state import Instance, Journey, Progress, UnreadableStateError, decode
+
+# How much is looked through for a name that was probably meant.
+SEARCH_S: Final = 1.0
+SEARCH_AT_ONCE: Final = 2000
+MOST_CANDIDATES: Final = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A customer as the store holds them."""
+
+    customer: str
+    partition: int
+    record: bytes
+    timer_ms: int | None
+    """When the tracker looks at them again although nothing came."""
+
+
+def find(client: Any, customer: str, partitions: int, prefix: str = PREFIX) -> Stored:
+    """The customer of that name, or of that alias of another kind. Raises TrackerError, NOT_FOUND."""
+    candidates = spellings(customer)
+    for spelling in candidates:
+        partition = home(spelling, partitions)
+        names = keys(partition, prefix)
+        with client.pipeline(transaction=True) as pipe:
+            pipe.hget(names.states, spelling)
+            pipe.zscore(names.timers, spelling)
+            record, due = pipe.execute()
+        if record is not None:
+            return Stored(spelling, partition, record, None if due is None else int(due))
+    near = similar(client, customer, partitions, prefix)
+    raise TrackerError(
+        f"There is no customer {customer!r}.",
+        f"Did you mean {near!r}?"
+        if near
+        else "Ids are written as in the touchpoints; `anonymous_id:...` and the "
+        "like for those who are not known by a customer_id.",
+        ExitCode.NOT_FOUND,
+    )
+
+
+def spellings(customer: str) -> list[str]:
+    """What a customer of that id may be called in the store, the likeliest first."""
+    try:
+        plain = normalise(customer)
+    except AliasTooLong:
+        plain = None
+    return list(dict.fromkeys([customer, *(name(kind, plain) for kind in ALIAS_KINDS if plain)]))
+
+
+def similar(client: Any, customer: str, partitions: int, prefix: str = PREFIX) -> str | None:
+    """A customer whose name begins alike and was probably meant; None where none is found within a second."""
+    until_s = monotonic() + SEARCH_S
+    half = customer[: max(1, len(customer) // 2)]
+    start = "".join(f"\\{letter}" if letter in "*?[]\\" else letter for letter in half)
+    found: list[str] = []
+    for partition in range(partitions):
+        cursor: int | None = None
+        while cursor != 0 and monotonic() < until_s and len(found) < MOST_CANDIDATES:
+            cursor, page = client.hscan(
+                keys(partition, prefix).states, cursor or 0, match=f"{start}*", count=SEARCH_AT_ONCE
+            )
+            found += [field.decode() for field in page]
+    return nearest(customer, found)
+
+
+def describe(stored: Stored, journeys: Journeys) -> dict[str, Any]:
+    """All that is known of a customer as plain data. Times are RFC 3339 in UTC. Raises TrackerError."""
+    runners = {runner.definition.journey: runner for runner in journeys.runners}
+    try:
+        record = decode(stored.record)
+    except UnreadableStateError as error:
+        raise TrackerError(
+            f"The state of {stored.customer!r} cannot be read: {error}.", "Use the version that the workers run."
+        ) from error
+    return {
+        "customer": stored.customer,
+        "partition": stored.partition,
+        "looked_at_again": moment(stored.timer_ms),
+        "journeys": [
+            {
+                "journey": journey.name,
+                "version": journey.version,
+                "declared": journey.name in runners,
+                "instances": list(_instances(journey, runners.get(journey.name))),
+            }
+            for journey in record.journeys
+        ],
+    }
+
+
+def _instances(journey: Journey, runner: Runner | None) -> Iterable[dict[str, Any]]:
+    for instance in journey.instances:
+        yield _instance(instance, runner)
+
+
+def _instance(instance: Instance, runner: Runner | None) -> dict[str, Any]:
+    progress = instance.progress
+
+    def stage(place: int) -> str | None:
+        if place < 0:
+            return None
+        stages = runner.definition.stages if runner else ()
+        # Without its journey file a stage is known by its number alone.
+        return stages[place].name if place < len(stages) else f"stage {place + 1}"
+
+    def at(offset_ms: int | None) -> str | None:
+        return None if offset_ms is None else moment(progress.zero_ms + offset_ms)
+
+    reached = [place for place, first in enumerate(progress.first) if first is not None]
+    return {
+        "key": instance.key,
+        "status": runner.contributor.status(progress) if runner else None,
+        "current": stage(progress.stage),
+        "since": at(progress.since) if progress.stage >= 0 else None,
+        "furthest": stage(progress.furthest),
+        "funnel_depth": progress.depth,
+        "funnel_stage": stage(progress.depth - 1),
+        "last": at(progress.last),
+        "drops_out": moment(runner.due_ms(instance)) if runner else None,
+        "dropped": progress.is_dropped,
+        "dropped_at": at(progress.dropped),
+        "recovered_at": at(progress.recovered),
+        "exited_at": at(progress.exited),
+        "corrections": instance.corrections,
+        "segments": _segments(progress, runner) if runner else {},
+        "stages": [
+            {
+                "stage": stage(place),
+                "reached": at(progress.first[place]),
+                "visits": progress.visits[place],
+                "seconds": progress.spent[place] // 1000,
+            }
+            for place in reached
+        ],
+    }
+
+
+def _segments(progress: Progress, runner: Runner) -> dict[str, str]:
+    # They come as they stand in the names of aggregates.
+    return {unescape(name): unescape(value) for name, value in runner.contributor.segment_values(progress)}
+
+
+def moment(at_ms: int | None) -> str | None:
+    """A moment as `2026-11-22T14:05:09.250Z`."""
+    if at_ms is None:
+        return None
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
