@@ -162,7 +162,7 @@ def redis_client(settings: Settings, *, retries: int = 1) -> Any:
     with door(settings):
         if settings.redis_cluster:
             return redis.RedisCluster(**_for_cluster(options))
-        return redis.Redis(connection_pool=redis.BlockingConnectionPool(**options, timeout=settings.redis_timeout_s))
+        return redis.Redis.from_pool(redis.BlockingConnectionPool(**options, timeout=settings.redis_timeout_s))
 
 
 def async_redis_client(settings: Settings, *, retries: int = 0) -> Any:
@@ -179,7 +179,7 @@ def async_redis_client(settings: Settings, *, retries: int = 0) -> Any:
     options = _redis_options(settings, parse_url, Retry(ExponentialBackoff(cap=0.5, base=0.05), retries))
     if settings.redis_cluster:
         return redis.RedisCluster(**_for_cluster(options))
-    return redis.Redis(connection_pool=redis.BlockingConnectionPool(**options, timeout=settings.redis_timeout_s))
+    return redis.Redis.from_pool(redis.BlockingConnectionPool(**options, timeout=settings.redis_timeout_s))
 
 
 def _redis_options(settings: Settings, parse_url: Callable[[str], Any], retry: Any) -> dict[str, Any]:

@@ -53,11 +53,13 @@ class Commit:
         self._cache = cache
         self._meters = meters
         self._after_step = after_step
+        self._epochs: dict[int, int] = {}
 
     async def take(self, partition: int, floor_epoch: int) -> Tenure:
         """The partition in our hands, once the messages that its last owner left in the outbox are out."""
         self._cache.drop(partition)
         tenure = await self._insist("redis", lambda: self._store.take(partition, floor_epoch))
+        self._epochs[partition] = tenure.epoch
         for blob in tenure.outbox:
             await self._publish(tenure, blob)
         tenure.outbox.clear()
@@ -109,7 +111,9 @@ class Commit:
         """Steps 6 and 7."""
         blob, sequence = pack(tenure.partition, tenure.epoch, tenure.sequence, plan.messages)
         await self._insist("redis", lambda: self._store.apply(tenure, topic, next_offset, plan, blob, sequence))
-        self._cache.put(tenure.partition, plan.states)
+        if self._epochs.get(tenure.partition) == tenure.epoch:
+            # Else the partition was taken anew meanwhile, and its cache may hold newer states already.
+            self._cache.put(tenure.partition, plan.states)
         clock.step(6)
         self._after_step(6)
         if blob:

@@ -67,7 +67,9 @@ class Lane:
         self._idle = asyncio.Event()
         self._idle.set()
         self._closing = False
-        self._task = asyncio.get_running_loop().create_task(self._run(), name=f"lane-{partition}")
+        self._sweep_at_s = 0.0
+        self._loop = asyncio.get_running_loop()
+        self._task = self._loop.create_task(self._run(), name=f"lane-{partition}")
 
     async def put(self, delivery: Delivery, acknowledge: Callable[[], object]) -> None:
         """Step 1: the next batch; waits while enough are waiting already."""
@@ -144,11 +146,12 @@ class Lane:
         return bound.first
 
     async def _next(self) -> None:
+        if self._loop.time() >= self._sweep_at_s:
+            await self._guard(self._sweep())
         try:
-            async with asyncio.timeout(SWEEP_EVERY_S):
+            async with asyncio.timeout_at(self._sweep_at_s):
                 delivery, acknowledge = await self._queue.get()
         except TimeoutError:
-            await self._guard(self._sweep())
             return
         await self._guard(self._apply(delivery, acknowledge))
 
@@ -183,7 +186,10 @@ class Lane:
         acknowledge()
 
     async def _sweep(self) -> None:
-        if self.tenure is not None:
-            while await self._commit.sweep(self.tenure, self._clock.now(int(self._wall_s() * 1000))):
-                if self._closing or not self._queue.empty():
-                    return
+        """Look at those whose timer is due; batches that wait get a turn in between."""
+        assert self.tenure is not None
+        self._sweep_at_s = self._loop.time() + SWEEP_EVERY_S
+        while await self._commit.sweep(self.tenure, self._clock.now(int(self._wall_s() * 1000))):
+            if self._closing or not self._queue.empty():
+                self._sweep_at_s = 0.0
+                return

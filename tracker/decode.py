@@ -55,32 +55,46 @@ def decode(value: bytes | None, received_at_ms: int | None) -> Touch | Flaw:
         return Flaw("id_too_long", str(error))
     if customer is None:
         return Flaw("no_id", f"`ids` holds none of {', '.join(ALIAS_KINDS)} with a value that is an id")
-    device_ms = _milliseconds(wire.occurred_at)
-    if not EARLIEST_MS <= device_ms <= LATEST_MS:
-        return Flaw("impossible_time", f"occurred_at is {device_ms} ms since 1970; are the units milliseconds?")
-    at_ms = device_ms
-    received_ms = received_at_ms if wire.received_at is None else _milliseconds(wire.received_at)
-    if received_ms is not None:
-        if wire.sent_at is not None:
-            at_ms = correct(device_ms, _milliseconds(wire.sent_at), received_ms)
-        if at_ms > received_ms + FUTURE_MS:
-            at_ms = received_ms
+    moment = _moment(wire, received_at_ms)
+    if isinstance(moment, Flaw):
+        return moment
     return Touch(
         customer,
-        at_ms,
+        moment,
         wire.type,
         wire.channel,
         wire.event_id,
         wire.properties or {},
         wire.context or {},
-        device_ms,
+        _milliseconds(wire.occurred_at),
     )
+
+
+def _moment(wire: Touchpoint, received_at_ms: int | None) -> int | Flaw:
+    """When it happened, by the corrected clock."""
+    device_ms = at_ms = _milliseconds(wire.occurred_at)
+    if not EARLIEST_MS <= device_ms <= LATEST_MS:
+        return Flaw("impossible_time", f"occurred_at is {device_ms} ms since 1970; are the units milliseconds?")
+    if wire.received_at is not None:
+        received_at_ms = _milliseconds(wire.received_at)
+        if not EARLIEST_MS <= received_at_ms <= LATEST_MS:
+            return Flaw("impossible_time", f"received_at is {received_at_ms} ms since 1970")
+    # A producer may set the broker's timestamp to anything; an impossible one says nothing, and is not the fault of
+    # the touchpoint.
+    if received_at_ms is not None and EARLIEST_MS <= received_at_ms <= LATEST_MS:
+        if wire.sent_at is not None:
+            at_ms = correct(device_ms, _milliseconds(wire.sent_at), received_at_ms)
+            if at_ms < EARLIEST_MS:
+                return Flaw("impossible_time", f"by sent_at and received_at it happened at {at_ms} ms since 1970")
+        if at_ms > received_at_ms + FUTURE_MS:
+            at_ms = received_at_ms
+    return at_ms
 
 
 def correct(device_ms: int, sent_ms: int, received_ms: int) -> int:
     """The device's time with its clock's error taken out, to the whole minute.
 
-    `received − sent` is clock error plus network delay. Rounding it to minutes removes the delay, so that two
+    `received - sent` is clock error plus network delay. Rounding it to minutes removes the delay, so that two
     touchpoints of one device keep the order of its own clock; a clock that is right within half a minute is
     left alone. See docs/decisions/0001-clock-correction.md.
     """

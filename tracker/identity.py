@@ -15,6 +15,8 @@ NO_IDS: Final = frozenset(
      "unknown", "[object object]", "00000000-0000-0000-0000-000000000000"}
 )  # fmt: skip
 
+_PREFIXES: Final = tuple(f"{kind}:" for kind in ALIAS_KINDS)
+
 
 class AliasTooLong(ValueError):  # noqa: N818  # says what is wrong with the value
     """An id longer than `MAX_ID_BYTES` in UTF-8."""
@@ -40,9 +42,12 @@ def normalise(value: str | int | None) -> str | None:
 def name(kind: str, value: str) -> str:
     """The customer's name for an alias: bare for `customer_id`, `kind:value` for the others.
 
-    The prefix keeps strangers apart whose ids of different kinds happen to read the same.
+    The prefix keeps strangers apart whose ids of different kinds happen to read the same; a `customer_id` that reads
+    like such a name gets one too.
     """
-    return value if kind == "customer_id" else f"{kind}:{value}"
+    if kind == "customer_id" and not (":" in value and value.startswith(_PREFIXES)):
+        return value
+    return f"{kind}:{value}"
 
 
 def strongest(ids: Mapping[str, str | int | None]) -> str | None:

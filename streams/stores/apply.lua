@@ -7,24 +7,29 @@
 --   5 timers      sorted set  customer by due ms
 --   6 outbox      list        one blob of messages a batch
 --   7 sequence    integer     messages ever put into the outbox
+--   8 writes      integer     writes that the partition has seen
 -- ARGV:
---   1 epoch  2 topic  3 offset before ('' for none)  4 offset after
+--   1 epoch  2 topic  3 writes before  4 offset after
 --   5 outbox blob ('' for none)  6 sequence after
 --   7 number of values for states, 8 for aggregates, 9 for timers, 10 for settled timers; then these values, flat
--- Returns {'applied'} | {'again'} (this very batch is in already) | {'fenced', epoch} | {'lost', offset}.
+-- Returns {'applied'} | {'again'} (this very batch is in already) | {'fenced', epoch} | {'lost', writes}.
 local epoch = redis.call('GET', KEYS[1])
 if epoch ~= ARGV[1] then
   return {'fenced', epoch or ''}
 end
-local offset = redis.call('HGET', KEYS[2], ARGV[2]) or ''
-if offset ~= ARGV[3] then
-  if offset == ARGV[4] then
+-- Every write counts, whichever topic it is of: a store that has lost its last writes may still hold this topic's
+-- offset, and states that the owner has cached since would bring half of what was lost.
+local writes = tonumber(redis.call('GET', KEYS[8]) or '0')
+local before = tonumber(ARGV[3])
+if writes ~= before then
+  if writes == before + 1 and redis.call('HGET', KEYS[2], ARGV[2]) == ARGV[4] then
     return {'again'}
   end
-  return {'lost', offset}
+  return {'lost', tostring(writes)}
 end
 -- The first write is one that Redis refuses when its memory is full, so that a refusal leaves nothing behind.
 redis.call('HSET', KEYS[2], ARGV[2], ARGV[4])
+redis.call('INCR', KEYS[8])
 -- Lua unpacks fewer than 8,000 values at once.
 local CHUNK = 4000
 local first = 11

@@ -22,6 +22,8 @@ class Keys(NamedTuple):
     """List: the messages of a batch as msgpack, an element a batch, until Kafka has them."""
     sequence: str
     """Integer: how many messages have ever been put into the outbox."""
+    writes: str
+    """Integer: how many writes the partition has seen; fewer than its owner did, and the store has lost some."""
 
 
 def keys(partition: int, prefix: str = PREFIX) -> Keys:

@@ -19,6 +19,7 @@ class Held:
     timers: dict[str, int] = field(default_factory=dict)
     outbox: list[bytes] = field(default_factory=list)
     sequence: int = 0
+    writes: int = 0
 
 
 class MemoryStore:
@@ -34,7 +35,7 @@ class MemoryStore:
     async def take(self, partition: int, floor_epoch: int) -> Tenure:
         held = self.held(partition)
         held.epoch = max(held.epoch + 1, floor_epoch)
-        return Tenure(partition, held.epoch, dict(held.offsets), held.sequence, list(held.outbox))
+        return Tenure(partition, held.epoch, dict(held.offsets), held.sequence, list(held.outbox), held.writes)
 
     async def read(self, partition: int, customers: Sequence[str]) -> list[bytes | None]:
         states = self.held(partition).states
@@ -44,16 +45,18 @@ class MemoryStore:
         held = self.held(tenure.partition)
         if held.epoch != tenure.epoch:
             raise Fenced if held.epoch > tenure.epoch else Lost
-        if held.offsets.get(topic) != tenure.offsets.get(topic):
-            if held.offsets.get(topic) != next_offset:
+        if held.writes != tenure.writes:
+            if held.writes != tenure.writes + 1 or held.offsets.get(topic) != next_offset:
                 raise Lost
         else:
             self._write(held, topic, next_offset, plan, blob, sequence)
         tenure.offsets[topic] = next_offset
         tenure.sequence = sequence
+        tenure.writes += 1
 
     @staticmethod
     def _write(held: Held, topic: str, next_offset: int, plan: Plan, blob: bytes, sequence: int) -> None:
+        held.writes += 1
         held.offsets[topic] = next_offset
         held.states.update(plan.states)
         for name, difference in plan.aggregates.items():

@@ -43,12 +43,11 @@ class RedisStore:
 
     async def take(self, partition: int, floor_epoch: int) -> Tenure:
         names = keys(partition, self._prefix)
-        reply = await _ask(
-            self._take(keys=[names.epoch, names.offsets, names.sequence, names.outbox], args=[floor_epoch])
-        )
-        epoch, offsets, sequence, outbox = reply
+        script_keys = [names.epoch, names.offsets, names.sequence, names.outbox, names.writes]
+        reply = await _ask(self._take(keys=script_keys, args=[floor_epoch]))
+        epoch, offsets, sequence, outbox, writes = reply
         by_topic = {offsets[i].decode(): int(offsets[i + 1]) for i in range(0, len(offsets), 2)}
-        return Tenure(partition, int(epoch), by_topic, int(sequence), list(outbox))
+        return Tenure(partition, int(epoch), by_topic, int(sequence), list(outbox), int(writes))
 
     async def read(self, partition: int, customers: Sequence[str]) -> list[bytes | None]:
         if not customers:
@@ -61,14 +60,14 @@ class RedisStore:
         states = [part for pair in plan.states.items() for part in pair]
         aggregates = [part for pair in plan.aggregates.items() if pair[1] for part in pair]
         timers = [part for customer, due_ms in plan.timers.items() for part in (due_ms, customer)]
-        before = tenure.offsets.get(topic, "")
         args = [
-            tenure.epoch, topic, before, next_offset, blob, sequence,
+            tenure.epoch, topic, tenure.writes, next_offset, blob, sequence,
             len(states), len(aggregates), len(timers), len(plan.settled),
             *states, *aggregates, *timers, *plan.settled,
         ]  # fmt: skip
         script_keys = [
             names.epoch, names.offsets, names.states, names.aggregates, names.timers, names.outbox, names.sequence,
+            names.writes,
         ]  # fmt: skip
         answer = [part.decode() for part in await _ask(self._apply(keys=script_keys, args=args))]
         if answer[0] == "fenced":
@@ -77,9 +76,10 @@ class RedisStore:
                 raise Fenced(f"partition {tenure.partition}: epoch {held} is newer than {tenure.epoch}")
             raise Lost(f"partition {tenure.partition}: epoch {tenure.epoch} is gone")
         if answer[0] == "lost":
-            raise Lost(f"partition {tenure.partition}: {topic} stands at {answer[1] or 'none'}, not {before or 'none'}")
+            raise Lost(f"partition {tenure.partition}: {answer[1]} writes are there, not {tenure.writes}")
         tenure.offsets[topic] = next_offset
         tenure.sequence = sequence
+        tenure.writes += 1
 
     async def trim(self, tenure: Tenure, blob: bytes) -> None:
         names = keys(tenure.partition, self._prefix)

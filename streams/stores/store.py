@@ -19,6 +19,8 @@ class Tenure:
     """Messages ever put into the outbox."""
     outbox: list[bytes]
     """Blobs that Kafka may not have yet, oldest first."""
+    writes: int
+    """Writes that the partition has ever seen; tells a store that has gone back in time from one that has not."""
 
 
 class Fenced(Exception):  # noqa: N818  # a state of the store, not an error of our code
@@ -45,7 +47,7 @@ class Store(Protocol):
     async def apply(self, tenure: Tenure, topic: str, next_offset: int, plan: Plan, blob: bytes, sequence: int) -> None:
         """Write all of a plan, or nothing; the second call with the same arguments changes nothing.
 
-        Raises `Fenced` or `Lost`. On success the tenure's offset and sequence have moved on.
+        Raises `Fenced` or `Lost`. On success the tenure's offset, sequence and writes have moved on.
         """
 
     async def trim(self, tenure: Tenure, blob: bytes) -> None:

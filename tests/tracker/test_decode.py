@@ -110,3 +110,27 @@ def test_the_future_is_clamped() -> None:
 def test_arbitrary_bytes_never_raise(value: bytes) -> None:
     """Whatever arrives is a touch or a flaw."""
     assert isinstance(decode(value, RECEIVED_MS), Touch | Flaw)
+
+
+@pytest.mark.parametrize(
+    "moments",
+    [
+        {"received_at": 2**63 - 1, "sent_at": 0},
+        {"received_at": -(2**63), "sent_at": 2**63 - 1},
+        {"sent_at": "9999-12-31T23:59:59Z"},
+        {"sent_at": 253_402_300_799_999_000},
+    ],
+)
+def test_no_clock_of_a_producer_leads_out_of_the_calendar(moments) -> None:
+    """Whatever `sent_at` and `received_at` say, a touch lies between 1980 and 9999 or is a flaw."""
+    found = decode(message(**moments), RECEIVED_MS)
+    assert isinstance(found, Flaw)
+    assert found.reason == "impossible_time"
+
+
+@pytest.mark.parametrize("timestamp", [-1, 0, 1_790_000_000, 2**62])
+def test_an_impossible_broker_timestamp_says_nothing(timestamp: int) -> None:
+    """A producer may stamp its records with anything; the touchpoint keeps its own time."""
+    touch = decode(message(occurred_at=RECEIVED_MS), timestamp)
+    assert isinstance(touch, Touch)
+    assert touch.at_ms == RECEIVED_MS

@@ -1,0 +1,190 @@
+"""The contract of a store on a real Redis and on a real Redis Cluster, and what these alone can do."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from redis import Redis
+
+from streams import settings
+from streams.clients import async_redis_client, redis_client
+from streams.servers import RedisServer
+from streams.stores.keys import keys
+from streams.stores.memory import Held
+from streams.stores.redis import RedisStore
+from streams.stores.store import Unavailable
+from tests.servers import PrivateServers, fresh_names, start_private_servers
+from tests.streams.stores.contract import WEB, Rig, StoreContract, plan
+
+pytestmark = pytest.mark.integration
+PARTITIONS = 8
+
+
+class RedisRig:
+    """A store on a real Redis under names of its own."""
+
+    def __init__(self, url: str, *, cluster: bool = False) -> None:
+        environ = {"REDIS_URL": url, "REDIS_CLUSTER": str(cluster).lower(), "TRACKER_REDIS_TIMEOUT_S": "0.5"}
+        self.settings = settings.read(environ)
+        self.prefix = fresh_names().prefix
+
+    def run(self, scenario):
+        async def opened():
+            store = RedisStore(async_redis_client(self.settings), self.prefix)
+            try:
+                return await scenario(store)
+            finally:
+                await store.close()
+
+        return asyncio.run(opened())
+
+    def held(self, partition: int) -> Held:
+        names = keys(partition, self.prefix)
+        with closing(redis_client(self.settings)) as client:
+            return Held(
+                int(client.get(names.epoch) or 0),
+                {topic.decode(): int(offset) for topic, offset in client.hgetall(names.offsets).items()},
+                {customer.decode(): record for customer, record in client.hgetall(names.states).items()},
+                {field.decode(): int(count) for field, count in client.hgetall(names.aggregates).items()},
+                {
+                    customer.decode(): int(at_ms)
+                    for customer, at_ms in client.zrange(names.timers, 0, -1, withscores=True)
+                },
+                client.lrange(names.outbox, 0, -1),
+                int(client.get(names.sequence) or 0),
+                int(client.get(names.writes) or 0),
+            )
+
+    def save(self) -> dict[str, bytes | None]:
+        with closing(redis_client(self.settings)) as client:
+            return {name: client.dump(name) for name in self._names()}
+
+    def restore(self, saved: dict[str, bytes | None]) -> None:
+        with closing(redis_client(self.settings)) as client:
+            for name, dump in saved.items():
+                client.delete(name)
+                if dump is not None:
+                    client.restore(name, 0, dump)
+
+    def wipe(self) -> None:
+        with closing(redis_client(self.settings)) as client:
+            client.flushall()
+            client.script_flush()
+
+    def _names(self) -> list[str]:
+        return [name for partition in range(PARTITIONS) for name in keys(partition, self.prefix)]
+
+
+@pytest.fixture(scope="module")
+def own() -> Iterator[PrivateServers]:
+    """Servers of this file, which its tests may empty."""
+    with start_private_servers() as starter:
+        yield starter
+
+
+@pytest.fixture(scope="module")
+def single(own: PrivateServers) -> RedisServer:
+    return own.redis(aof=False)
+
+
+@pytest.fixture(scope="module")
+def cluster_url(own: PrivateServers) -> str:
+    return own.redis_cluster(save="").url
+
+
+class TestRedisStore(StoreContract):
+    """Redis keeps the contract."""
+
+    @pytest.fixture
+    def rig(self, single: RedisServer) -> Rig:
+        return RedisRig(single.url)
+
+
+class TestRedisClusterStore(StoreContract):
+    """A Redis Cluster of three nodes keeps the contract."""
+
+    @pytest.fixture
+    def rig(self, cluster_url: str) -> Rig:
+        return RedisRig(cluster_url, cluster=True)
+
+
+def test_a_full_redis_is_an_outage_and_nothing_half(own: PrivateServers) -> None:
+    """Under `noeviction` a write that does not fit any more is refused whole, and goes through once there is room."""
+    server = own.redis(aof=False, maxmemory="3mb", maxmemory_policy="noeviction")
+    rig = RedisRig(server.url)
+
+    async def scenario(store):
+        tenure = await store.take(0, 1)
+        with Redis.from_url(server.url) as client:
+            filled = 0
+            with pytest.raises(Exception, match="OOM|maxmemory"):
+                for filled in range(200):
+                    client.set(f"ballast {filled}", b"x" * 20_000)
+            before = rig.held(0)
+            with pytest.raises(Unavailable):
+                await store.apply(tenure, WEB, 5, plan({"a": b"A"}, {"f": 1}, {"a": 1}), b"blob", 1)
+            assert rig.held(0) == before
+            client.delete(*(f"ballast {number}" for number in range(filled)))
+        await store.apply(tenure, WEB, 5, plan({"a": b"A"}, {"f": 1}, {"a": 1}), b"blob", 1)
+
+    rig.run(scenario)
+    assert rig.held(0) == Held(1, {WEB: 5}, {"a": b"A"}, {"f": 1}, {"a": 1}, [b"blob"], 1, 1)
+
+
+def test_memory_that_runs_out_within_a_write_tears_nothing(own: PrivateServers) -> None:
+    """A plan bigger than all that is left is written whole or not at all."""
+    rig = RedisRig(own.redis(aof=False, maxmemory="3mb", maxmemory_policy="noeviction").url)
+
+    async def scenario(store):
+        tenure = await store.take(0, 1)
+        big = plan({f"c{number}": b"x" * 1_000 for number in range(6_000)}, {"f": 1})
+        try:
+            await store.apply(tenure, WEB, 5, big, b"blob", 1)
+        except Unavailable:
+            assert rig.held(0).writes == 0
+            assert rig.held(0).states == {}
+        else:
+            held = rig.held(0)
+            assert (len(held.states), held.aggregates, held.offsets) == (6_000, {"f": 1}, {WEB: 5})
+
+    rig.run(scenario)
+
+
+def test_a_frozen_redis_is_an_outage_and_the_write_counts_once(own: PrivateServers) -> None:
+    """The answer does not come in time; the same call afterwards finds out whether the write was done."""
+    server = own.redis(aof=False)
+    rig = RedisRig(server.url)
+
+    async def scenario(store):
+        tenure = await store.take(0, 1)
+        await store.apply(tenure, WEB, 1, plan(aggregates={"f": 1}), b"", 0)
+        server.pause()
+        try:
+            for _ in range(2):
+                with pytest.raises(Unavailable):
+                    await store.apply(tenure, WEB, 2, plan(aggregates={"f": 1}), b"", 0)
+        finally:
+            server.resume()
+        await store.apply(tenure, WEB, 2, plan(aggregates={"f": 1}), b"", 0)
+
+    rig.run(scenario)
+    assert rig.held(0).aggregates == {"f": 2}
+
+
+def test_a_redis_that_comes_back_empty_is_taken_again(own: PrivateServers) -> None:
+    """Killed without a file to read from: first an outage, then loss, and scripts are sent again by themselves."""
+    server = own.redis(aof=False, save="")
+    rig = RedisRig(server.url)
+
+    async def scenario(store):
+        tenure = await store.take(0, 1)
+        await store.apply(tenure, WEB, 1, plan({"a": b"A"}), b"", 0)
+        server.kill9()
+        with pytest.raises(Unavailable):
+            await store.read(0, ["a"])
+        server.start()
+        heir = await store.take(0, 500)
+        assert (heir.epoch, heir.offsets) == (500, {})
+
+    rig.run(scenario)

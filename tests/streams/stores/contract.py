@@ -1,0 +1,239 @@
+"""What every store must do, as tests to inherit; a rig says how a store is opened, looked into and set back."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+import pytest
+
+from streams.stores.memory import Held
+from streams.stores.store import Fenced, Lost, Store
+from tracker.plan import Message, Plan
+
+WEB, SHOP = "touchpoints.web", "touchpoints.shop"
+Scenario = Callable[[Store], Awaitable[Any]]
+
+
+class Rig(Protocol):
+    """One store for one test."""
+
+    def run(self, scenario: Scenario) -> Any:
+        """The scenario's result with the store opened for it."""
+
+    def held(self, partition: int) -> Held:
+        """What is kept of a partition."""
+
+    def save(self) -> Any:
+        """All that is kept, to come back to."""
+
+    def restore(self, saved: Any) -> None:
+        """All as it was: what a store does that loses its last writes."""
+
+    def wipe(self) -> None:
+        """All gone."""
+
+
+def plan(
+    states: dict[str, bytes] | None = None,
+    aggregates: dict[str, int] | None = None,
+    timers: dict[str, int] | None = None,
+    settled: tuple[str, ...] = (),
+) -> Plan:
+    """A plan of these changes, without messages: the store gets them as a blob."""
+    return Plan(states or {}, aggregates or {}, timers or {}, list(settled), list[Message](), Counter())
+
+
+class StoreContract:
+    """Inherit and define a fixture `rig`."""
+
+    def test_a_partition_never_seen_is_empty(self, rig: Rig) -> None:
+        """The first owner finds no offset, no message, and at least the epoch that it asks for."""
+
+        async def scenario(store):
+            tenure = await store.take(3, 1_000)
+            assert (tenure.partition, tenure.epoch, tenure.offsets, tenure.outbox) == (3, 1_000, {}, [])
+            assert (tenure.sequence, tenure.writes) == (0, 0)
+            assert await store.read(3, ["nobody"]) == [None]
+            assert await store.read(3, []) == []
+
+        rig.run(scenario)
+
+    def test_epochs_only_grow(self, rig: Rig) -> None:
+        """Each owner's epoch is above the last one's, whatever its clock says, and exact up to far-off years."""
+
+        async def scenario(store):
+            floors = (1_790_000_000_000, 5, 1_790_000_000_000, 253_402_300_799_999)
+            return [(await store.take(0, floor)).epoch for floor in floors]
+
+        assert rig.run(scenario) == [1_790_000_000_000, 1_790_000_000_001, 1_790_000_000_002, 253_402_300_799_999]
+
+    def test_a_write_brings_everything_at_once(self, rig: Rig) -> None:
+        """States, sums, timers, outbox, offset and sequence are there after it, and the tenure has moved on."""
+
+        async def scenario(store):
+            tenure = await store.take(0, 1)
+            await store.apply(tenure, WEB, 7, plan({"a": b"\x00\xff"}, {"f": 2}, {"a": 50}), b"\x93blob", 2)
+            await store.apply(tenure, SHOP, 3, plan({"b": b"B"}, {"f": -1, "g": 4}), b"", 2)
+            assert (tenure.offsets, tenure.sequence, tenure.writes) == ({WEB: 7, SHOP: 3}, 2, 2)
+            assert await store.read(0, ["b", "x", "a"]) == [b"B", None, b"\x00\xff"]
+
+        rig.run(scenario)
+        held = rig.held(0)
+        assert held == Held(
+            1, {WEB: 7, SHOP: 3}, {"a": b"\x00\xff", "b": b"B"}, {"f": 1, "g": 4}, {"a": 50}, [b"\x93blob"], 2, 2
+        )
+
+    def test_the_same_write_twice_counts_once(self, rig: Rig) -> None:
+        """A call that is repeated because its answer was lost changes nothing and is told as a success."""
+
+        async def scenario(store):
+            tenure = await store.take(0, 1)
+            await store.apply(tenure, WEB, 7, plan({"a": b"A"}, {"f": 2}, {"a": 5}), b"blob", 1)
+            once = rig.held(0)
+            tenure.offsets, tenure.sequence, tenure.writes = {}, 0, 0
+            await store.apply(tenure, WEB, 7, plan({"a": b"A"}, {"f": 2}, {"a": 5}), b"blob", 1)
+            assert rig.held(0) == once
+            assert (tenure.offsets, tenure.sequence, tenure.writes) == ({WEB: 7}, 1, 1)
+            await store.apply(tenure, WEB, 9, plan(), b"", 1)
+
+        rig.run(scenario)
+
+    def test_sums_that_come_to_nothing_are_gone(self, rig: Rig) -> None:
+        """A field at zero is no field, so that old days do not pile up."""
+
+        async def scenario(store):
+            tenure = await store.take(0, 1)
+            await store.apply(tenure, WEB, 1, plan(aggregates={"f": 2, "g": 1, "zero": 0}), b"", 0)
+            await store.apply(tenure, WEB, 2, plan(aggregates={"f": -2}), b"", 0)
+
+        rig.run(scenario)
+        assert rig.held(0).aggregates == {"g": 1}
+
+    def test_an_old_owner_is_refused(self, rig: Rig) -> None:
+        """A process that slept while its partition moved writes nothing, not even a repeat."""
+
+        async def scenario(store):
+            old = await store.take(0, 1)
+            await store.apply(old, WEB, 5, plan({"a": b"old"}), b"", 0)
+            new = await store.take(0, 1)
+            before = rig.held(0)
+            for next_offset in (5, 9):
+                with pytest.raises(Fenced):
+                    await store.apply(old, WEB, next_offset, plan({"a": b"zombie"}, {"f": 1}), b"x", 1)
+            assert rig.held(0) == before
+            assert new.offsets == {WEB: 5}
+            await store.apply(new, WEB, 9, plan({"a": b"new"}), b"", 0)
+
+        rig.run(scenario)
+
+    def test_an_empty_store_is_noticed(self, rig: Rig) -> None:
+        """The epoch is gone: the owner must begin again, and nothing half is written."""
+
+        async def scenario(store):
+            tenure = await store.take(0, 1)
+            await store.apply(tenure, WEB, 5, plan({"a": b"A"}), b"", 0)
+            rig.wipe()
+            with pytest.raises(Lost):
+                await store.apply(tenure, WEB, 9, plan({"a": b"AA"}, {"f": 1}), b"x", 1)
+            assert rig.held(0) == Held()
+            again = await store.take(0, 2_000)
+            assert (again.epoch, again.offsets, again.writes) == (2_000, {}, 0)
+
+        rig.run(scenario)
+
+    @pytest.mark.parametrize("topic", [WEB, SHOP])
+    def test_lost_writes_are_noticed_by_a_write_of_any_topic(self, rig: Rig, topic: str) -> None:
+        """The store has gone back by one write of `web`: the next write is refused, also where it is of `shop`."""
+
+        async def scenario(store):
+            tenure = await store.take(0, 1)
+            await store.apply(tenure, WEB, 5, plan({"a": b"A"}), b"", 0)
+            await store.apply(tenure, SHOP, 2, plan({"b": b"B"}), b"", 0)
+            saved = rig.save()
+            await store.apply(tenure, WEB, 9, plan({"a": b"AA"}, {"f": 1}), b"x", 1)
+            rig.restore(saved)
+            before = rig.held(0)
+            with pytest.raises(Lost):
+                await store.apply(tenure, topic, 12, plan({"a": b"AAA"}, {"f": 1}), b"x", 2)
+            assert rig.held(0) == before
+            assert (await store.take(0, 1)).offsets == {WEB: 5, SHOP: 2}
+
+        rig.run(scenario)
+
+    def test_a_lost_epoch_is_noticed(self, rig: Rig) -> None:
+        """The store has gone back behind the owner's own taking of the partition."""
+
+        async def scenario(store):
+            await store.take(0, 1)
+            saved = rig.save()
+            tenure = await store.take(0, 1)
+            rig.restore(saved)
+            with pytest.raises(Lost):
+                await store.apply(tenure, WEB, 9, plan(), b"", 0)
+
+        rig.run(scenario)
+
+    def test_the_outbox_is_a_queue(self, rig: Rig) -> None:
+        """Only the oldest blob leaves it, only by its own name, and a repeat takes nothing."""
+
+        async def scenario(store):
+            tenure = await store.take(0, 1)
+            await store.apply(tenure, WEB, 1, plan(), b"one", 1)
+            await store.apply(tenure, WEB, 2, plan(), b"two", 2)
+            await store.trim(tenure, b"two")
+            assert rig.held(0).outbox == [b"one", b"two"]
+            await store.trim(tenure, b"one")
+            await store.trim(tenure, b"one")
+            assert rig.held(0).outbox == [b"two"]
+            heir = await store.take(0, 1)
+            assert (heir.outbox, heir.sequence) == ([b"two"], 2)
+            await store.trim(tenure, b"two")
+            assert rig.held(0).outbox == [b"two"], "an old owner trims nothing"
+
+        rig.run(scenario)
+
+    def test_timers_come_due_in_order(self, rig: Rig) -> None:
+        """The most overdue first, no more than asked for, none before its time; settled ones are gone."""
+
+        async def scenario(store):
+            tenure = await store.take(0, 1)
+            moments = {"late": 30, "first": 10, "second": 20, "far": 253_402_300_799_999}
+            await store.apply(tenure, WEB, 1, plan(timers=moments), b"", 0)
+            assert await store.due(0, 9, 10) == []
+            assert await store.due(0, 30, 10) == ["first", "second", "late"]
+            assert await store.due(0, 30, 2) == ["first", "second"]
+            await store.apply(tenure, "timers", 1, plan(timers={"first": 40}, settled=("second",)), b"", 0)
+            assert await store.due(0, 30, 10) == ["late"]
+
+        rig.run(scenario)
+
+    def test_partitions_do_not_meet(self, rig: Rig) -> None:
+        """A write to one partition, or its taking, leaves every other as it is."""
+
+        async def scenario(store):
+            tenures = [await store.take(number, 1) for number in range(8)]
+            for tenure in tenures:
+                await store.apply(tenure, WEB, 1, plan({"a": b"%d" % tenure.partition}), b"", 0)
+            await store.take(5, 1)
+            await store.apply(tenures[4], WEB, 2, plan({"b": b"B"}), b"", 0)
+            assert await store.read(7, ["a", "b"]) == [b"7", None]
+
+        rig.run(scenario)
+
+    def test_a_big_plan_is_written_whole(self, rig: Rig) -> None:
+        """More values than one command of a script takes, of every kind."""
+        names = [f"customer \u00e9 {number}" for number in range(9_001)]
+        states = {name: name.encode() for name in names}
+        timers = {name: number for number, name in enumerate(names)}
+
+        async def scenario(store):
+            tenure = await store.take(0, 1)
+            await store.apply(tenure, WEB, 1, plan(states, dict.fromkeys(names, 1), timers), b"", 0)
+            assert await store.read(0, names) == list(states.values())
+            held = rig.held(0)
+            assert held.aggregates == dict.fromkeys(names, 1)
+            assert held.timers == timers
+            await store.apply(tenure, WEB, 2, plan(settled=tuple(names)), b"", 0)
+            assert await store.due(0, 10**9, 10) == []
+
+        rig.run(scenario)

@@ -1,0 +1,58 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.touchpoint import ALIAS_KINDS, MAX_ID_BYTES
+from tracker.identity import AliasTooLong, name, normalise, strongest
+
+
+def test_the_strongest_alias_stands_for_the_customer() -> None:
+    """The order of kinds decides, not the order in which a producer wrote them."""
+    ids = {"account_id": "acme", "anonymous_id": "a-17", "customer_id": "c-1"}
+    assert strongest(ids) == "c-1"
+    assert strongest(dict(reversed(ids.items()))) == "c-1"
+    del ids["customer_id"]
+    assert strongest(ids) == "anonymous_id:a-17"
+
+
+@pytest.mark.parametrize(
+    "value", [None, "", "  ", "null", "NULL", " None ", "-1", "0", 0, -1, "anonymous", "undefined"]
+)
+def test_what_means_nobody_is_no_id(value) -> None:
+    """Placeholders fall through to the next alias, else strangers would become one customer."""
+    assert normalise(value) is None
+    assert strongest({"customer_id": value, "account_id": "acme"}) == "account_id:acme"
+    assert strongest({"customer_id": value}) is None
+
+
+def test_unknown_kinds_are_no_ids() -> None:
+    """An alias of a kind that nobody declared identifies nobody."""
+    assert strongest({"session_id": "s-1"}) is None
+
+
+def test_one_id_written_in_two_ways_is_one() -> None:
+    """Composed or decomposed letters, blanks around, a number or its digits: the same customer."""
+    assert normalise("e\u0301va ") == normalise("\u00e9va")
+    assert normalise(17) == normalise(" 17")
+
+
+@pytest.mark.parametrize(("letter", "count"), [("x", MAX_ID_BYTES), ("\u00e9", MAX_ID_BYTES // 2)])
+def test_the_bound_counts_bytes(letter: str, count: int) -> None:
+    """Exactly the bound is an id, one byte more is none."""
+    assert normalise(letter * count) == letter * count
+    with pytest.raises(AliasTooLong):
+        normalise(letter * count + "x")
+
+
+aliases = st.tuples(st.sampled_from(ALIAS_KINDS), st.text(min_size=1) | st.sampled_from(["a", "anonymous_id:a"]))
+
+
+@given(aliases, aliases)
+def test_strangers_never_share_a_name(one: tuple[str, str], other: tuple[str, str]) -> None:
+    """Two aliases have the same name only if they are the same alias."""
+    assert (name(*one) == name(*other)) == (one == other)
+
+
+def test_a_customer_id_that_reads_like_an_alias_is_not_that_alias() -> None:
+    """Whoever signs up as `anonymous_id:a` does not become the stranger `a`."""
+    assert strongest({"customer_id": "anonymous_id:a"}) != strongest({"anonymous_id": "a"})
