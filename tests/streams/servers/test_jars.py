@@ -1,5 +1,6 @@
 """Fetching Kafka's jars, from a repository on this machine."""
 
+import gc
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
@@ -11,6 +12,9 @@ import pytest
 
 from streams.errors import ExitCode, TrackerError
 from streams.servers import jars, ports
+
+# The client below jgo leaves an answer of 404 unread; it goes with the fixture's garbage, not in a later test.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
 JARS = {"org.one:first:1.0": b"first jar", "org.two:second:2.0": b"second jar"}
 
@@ -32,6 +36,7 @@ def repository(tmp_path: Path) -> Iterator[tuple[Path, str]]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield root, f"http://{ports.LOOPBACK}:{server.server_port}"
         server.shutdown()
+    gc.collect()
 
 
 @pytest.fixture
