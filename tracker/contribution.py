@@ -107,7 +107,7 @@ def bucket_of(spent_ms: int) -> str:
 
 
 def began_ms(progress: Progress) -> int | None:
-    """When the journey began: its first stage-bearing touchpoint; None before that."""
+    """When the journey began: its first touchpoint that matched a stage; None before that."""
     firsts = [at for at in progress.first if at is not None]
     return progress.zero_ms + min(firsts) if firsts else None
 

@@ -3,36 +3,20 @@
 It knows steps, windows and exclusions as numbers, and nothing of current stages, drop-offs or where touchpoints
 come from. Touchpoints arrive in the order of the set.
 
-Sequential and strict: for every step the latest chain that ends there is kept, since it can do all that an earlier
-one can: its entry and its last step are both at least as late (docs/decisions/0011-latest-chain.md). So a
-touchpoint costs O(steps), whatever the number of entries.
+Sequential and strict: for every step only the latest chain that ends there is kept, since it can do all that an
+earlier one can: its entry and its last step are both at least as late (docs/decisions/0011-latest-chain.md). So a
+touchpoint costs O(steps), whatever the number of entries. `any` is in `tracker/any_order.py`.
 """
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from tracker.definition import Definition
-from tracker.state import Progress, Times
+from tracker.state import Progress
 
-Advance = Callable[[Progress, int, int], int]
-"""Take a touchpoint's time and bits into the funnel; the stage that the touchpoint counts for, -1 for none."""
-
-
-def entry_of(chain: Times) -> int:
-    """When a chain began."""
-    for at in chain:
-        if at is not None:
-            return at
-    raise ValueError("an empty chain has no entry")
-
-
-def seconds_to_reach(best: Times) -> list[float | None]:
-    """By step of the deepest chain: seconds since the step before it in time; None where there is none."""
-    met = sorted((at, step) for step, at in enumerate(best) if at is not None)
-    waits: list[float | None] = [None] * len(best)
-    for (before, _), (at, step) in zip(met, met[1:], strict=False):
-        waits[step] = (at - before) / 1000
-    return waits
+Advance = Callable[[Progress, int, int, int], int]
+"""Take a touchpoint (its time, all its bits, its stage bits) in; the furthest stage that a chain now reaches by it,
+-1 for none."""
 
 
 class Steps:
@@ -43,15 +27,14 @@ class Steps:
         names = [stage.name for stage in stages]
         self.count: Final = len(stages)
         self.mask: Final = (1 << self.count) - 1
+        self.mode: Final = definition.funnel.mode
         self.window: Final = definition.funnel.window_ms
         self.waits: Final = tuple(definition.funnel.step_windows_ms.get(name) for name in names)
+        self.has_waits: Final = any(wait is not None for wait in self.waits)
         self.is_entry: Final = tuple(all(stage.optional for stage in stages[:step]) for step in range(self.count))
         self.before: Final = tuple(
             tuple(j for j in range(step - 1, -1, -1) if all(stage.optional for stage in stages[j + 1 : step]))
             for step in range(self.count)
-        )
-        self.pads: Final = tuple(
-            tuple((None,) * (step - j - 1) for j in range(step)) for step in range(self.count)
         )
         self.breaks: Final = tuple(
             (
@@ -61,30 +44,12 @@ class Steps:
             )
             for place, exclusion in enumerate(definition.funnel.exclude)
         )
+        """By exclusion: its bit, and the steps [low, high) whose chains it ends."""
         self.break_mask: Final = sum(bit for bit, _, _ in self.breaks)
 
 
-def _extend(steps: Steps, chains: list[Any], step: int, at: int) -> Times | None:
-    """The best chain that a touchpoint at `at` ends at `step`; None where it ends none."""
-    window, wait = steps.window, steps.waits[step]
-    found: Times | None = None
-    found_entry = 0
-    for before in steps.before[step]:
-        chain = chains[before]
-        if chain is None or (wait is not None and at - chain[-1] > wait):
-            continue
-        entry = chain[0] if chain[0] is not None else entry_of(chain)
-        if window is not None and at - entry > window:
-            continue
-        if found is None or entry > found_entry:
-            found, found_entry = (*chain, *steps.pads[step][before], at), entry
-    if steps.is_entry[step] and (found is None or window is not None and at > found_entry):
-        # A later entry leaves more of the window; without a window the longer chain says more.
-        return ((None,) * step + (at,))
-    return found
-
-
-def _descending(mask: int) -> list[int]:
+def descending(mask: int) -> list[int]:
+    """The bits of a mask, from the highest."""
     steps = []
     while mask:
         step = mask.bit_length() - 1
@@ -93,120 +58,57 @@ def _descending(mask: int) -> list[int]:
     return steps
 
 
-def _chained(steps: Steps, strict: bool) -> Advance:
-    """Sequential or strict counting."""
-    none: list[Any] = [None] * steps.count
-    stage_mask, break_mask = steps.mask, steps.break_mask
-    descending = {1 << step: [step] for step in range(steps.count)}
+def chained(steps: Steps, *, strict: bool) -> Advance:
+    """Sequential or strict counting.
 
-    def advance(progress: Progress, at: int, bits: int) -> int:
-        stages = bits & stage_mask
-        chains = progress.chains
-        if not chains:
-            if not stages:
-                return -1
-            chains = progress.chains = none.copy()
-        reached = -1
-        ended: list[tuple[int, Times]] = []
-        if stages:
-            for step in descending.get(stages) or _descending(stages):
-                chain = _extend(steps, chains, step, at)
-                if chain is not None:
-                    ended.append((step, chain))
+    `chains` holds, by step, the entry of the latest chain that ends there, and then, where steps have windows of
+    their own, the time of its last step. Without any window every entry counts as 0.
+    """
+    count, window, waits, has_waits = steps.count, steps.window, steps.waits, steps.has_waits
+    is_entry, befores, breaks, break_mask = steps.is_entry, steps.before, steps.breaks, steps.break_mask
+    none: list[int | None] = [None] * (count * 2 if has_waits else count)
+    single = {1 << step: [step] for step in range(count)}
+    timeless = window is None
+
+    def entry_of(chains: list[int | None], step: int, at: int) -> int | None:
+        """The latest entry of a chain that a touchpoint at `at` ends at `step`."""
+        if is_entry[step]:
+            return 0 if timeless else at
+        found: int | None = None
+        wait = waits[step]
+        for before in befores[step]:
+            entry = chains[before]
+            if entry is None or (window is not None and at - entry > window):
+                continue
+            if wait is not None and at - chains[count + before] > wait:  # type: ignore[operator]
+                continue
+            if found is None or entry > found:
+                found = entry
+        return found
+
+    def advance(progress: Progress, at: int, bits: int, stages: int) -> int:
+        chains = progress.chains or none.copy()
+        ended = []
+        for step in single.get(stages) or descending(stages):
+            entry = entry_of(chains, step, at)
+            if entry is not None:
+                ended.append((step, entry))
         if strict:
-            chains = progress.chains = none.copy() if ended else []
+            chains = none.copy()
         elif bits & break_mask:
-            for bit, low, high in steps.breaks:
+            for bit, low, high in breaks:
                 if bits & bit:
-                    for step in range(low, high):
-                        chains[step] = None
-        for step, chain in ended:
-            chains[step] = chain
-            if step >= progress.depth:
-                progress.depth = step + 1
-                progress.best = chain
-        if ended:
-            reached = ended[0][0]
-        elif stages:
-            reached = (stages & -stages).bit_length() - 1
+                    chains[low:high] = none[low:high]
+        progress.chains = chains
+        if not ended:
+            return -1
+        for step, entry in ended:
+            chains[step] = entry
+            if has_waits:
+                chains[count + step] = at
+        reached = ended[0][0]
+        if reached >= progress.depth:
+            progress.depth = reached + 1
         return reached
 
     return advance
-
-
-def _assign(masks: list[int], taken: dict[int, int], at: int, banned: set[int]) -> bool:
-    """Give touchpoint `at` a step of its own, moving others where that helps (augmenting paths)."""
-    mask = masks[at]
-    while mask:
-        step = (mask & -mask).bit_length() - 1
-        mask &= mask - 1
-        if step in banned:
-            continue
-        banned.add(step)
-        holder = taken.get(step)
-        if holder is None or _assign(masks, taken, holder, banned):
-            taken[step] = at
-            return True
-    return False
-
-
-def _matching(masks: list[int]) -> dict[int, int]:
-    """Step → touchpoint: as many different steps as these touchpoints can meet, each serving one."""
-    taken: dict[int, int] = {}
-    for at in range(len(masks)):
-        _assign(masks, taken, at, set())
-    return taken
-
-
-def _any_order(steps: Steps) -> Advance:
-    """Counting in any order.
-
-    `chains` holds at most one touchpoint a step, as [time, mask] from old to new: of all sets of touchpoints that
-    can each serve a different step, the latest. Such sets form a matroid, so whatever window ends now, those of
-    them within it are as many as any choice within it could be.
-    """
-    stage_mask, window, breaks = steps.mask, steps.window, steps.breaks
-
-    def broken(kept: list[Any], bits: int) -> bool:
-        served = _matching([mask for _, mask in kept])
-        for bit, low, high in breaks:
-            if bits & bit and (high == steps.count and low == 0 or (low in served and high not in served)):
-                return True
-        return False
-
-    def advance(progress: Progress, at: int, bits: int) -> int:
-        stages = bits & stage_mask
-        kept = progress.chains
-        if bits & steps.break_mask and kept and broken(kept, bits):
-            kept = progress.chains = []
-        if not stages:
-            return -1
-        kept.append([at, stages])
-        masks = [mask for _, mask in kept]
-        if len(_matching(masks)) < len(kept):
-            for index in range(len(kept)):
-                rest = masks[:index] + masks[index + 1 :]
-                if len(_matching(rest)) == len(rest):
-                    del kept[index]
-                    break
-        inside = kept if window is None else [one for one in kept if at - one[0] <= window]
-        masks = [mask for _, mask in inside]
-        if len(inside) > progress.depth:
-            progress.depth = len(inside)
-            best: list[int | None] = [None] * steps.count
-            for step, index in _matching(masks).items():
-                best[step] = inside[index][0]
-            progress.best = tuple(best)
-        for step in _descending(stages):
-            if len(_matching([*masks[:-1], 1 << step])) == len(masks):
-                return step
-        return (stages & -stages).bit_length() - 1
-
-    return advance
-
-
-def compile_funnel(steps: Steps, mode: str) -> Advance:
-    """The function that takes one touchpoint into the funnel, chosen once for the definition's mode."""
-    if mode == "any":
-        return _any_order(steps)
-    return _chained(steps, strict=mode == "strict")

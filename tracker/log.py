@@ -3,29 +3,35 @@
 It knows how an entry is packed, ordered and found again; what an entry means is the engine's affair.
 """
 
+from collections.abc import Iterable
 from hashlib import blake2b
 from struct import Struct
 from typing import Final, NamedTuple
 
-# 12 bytes keep the ids of a log exact in identity and order where it matters: UUIDs of every version differ
-# within them, and ids of up to 12 bytes are kept whole. Ten touchpoints of 16 bytes would break the state's budget.
+# 12 bytes keep ids exact in identity, and in order where it matters: UUIDs of every version differ within them, and
+# ids of up to 12 bytes are kept whole. Whole UUIDs would cost a customer of ten touchpoints 40 bytes more.
 ID_BYTES: Final = 12
 _PREFIX_BYTES: Final = 6
 _UUID_LENGTH: Final = 36
 _TIME_BYTES: Final = 6
 _WIDTHS: Final = ((8, "B"), (16, "H"), (32, "I"), (64, "Q"))
 
+NO_RULE: Final = 255
+
 
 class Entry(NamedTuple):
-    """One touchpoint as the fold sees it; sorts as the design orders touchpoints."""
+    """One touchpoint as the fold sees it; entries sort as the design orders touchpoints."""
 
     at_ms: int
-    order: int
-    """The first stage that it belongs to; the number of stages where it belongs to none."""
+    order: tuple[int, ...]
+    """The first and the last stage that it matches; beyond the last stage where it matches none."""
     id: bytes
     bits: int
+    """Stages, exit and exclusions met, as `tracker/matcher.py` numbers them."""
     rule: int
+    """The first rule met; NO_RULE where none is."""
     segments: bytes
+    """One code a segment."""
 
 
 def short_id(event_id: str) -> bytes:
@@ -43,29 +49,51 @@ def short_id(event_id: str) -> bytes:
     return text[:_PREFIX_BYTES] + blake2b(text, digest_size=ID_BYTES - _PREFIX_BYTES).digest()
 
 
+def readable_id(short: bytes) -> str:
+    """A short id for people: the id itself where it was kept whole, else what is left of it, in hexadecimal."""
+    text = short.rstrip(b"\0")
+    return text.decode() if text and text.isascii() and text.decode().isprintable() else short.hex() + "…"
+
+
+def holds_id(ids: bytes, short: bytes) -> bool:
+    """Whether a string of short ids has this one."""
+    place = ids.find(short)
+    while place >= 0 and place % ID_BYTES:
+        place = ids.find(short, place + 1)
+    return place >= 0
+
+
 class Layout:
-    """How the entries of one journey are packed; its size depends on the number of bits and segments."""
+    """How the entries of one journey are packed; their size depends on the number of bits and segments."""
 
     def __init__(self, stages: int, bits: int, segments: int) -> None:
         code = next(code for width, code in _WIDTHS if bits <= width)
         self._struct = Struct(f">HI{ID_BYTES}s{code}B{segments}s")
+        self._pack = self._struct.pack
         self._stages = stages
         self._stage_mask = (1 << stages) - 1
+        self._orders: dict[int, tuple[int, ...]] = {}
         self.size: Final = self._struct.size
+
+    def order(self, bits: int) -> tuple[int, ...]:
+        """The first and the last stage among the bits; beyond the last stage where there is none."""
+        order = self._orders.get(bits)
+        if order is None:
+            stages = bits & self._stage_mask
+            order = ((stages & -stages).bit_length() - 1, stages.bit_length() - 1) if stages else (self._stages,)
+            # Definitions have few overlapping rules, so few sets of bits occur; conditions on odd data may make more.
+            if len(self._orders) < 4096:
+                self._orders[bits] = order
+        return order
 
     def pack(self, entry: Entry) -> bytes:
         """An entry as bytes."""
         at_ms, _, short, bits, rule, segments = entry
-        return self._struct.pack(at_ms >> 32, at_ms & 0xFFFFFFFF, short, bits, rule, segments)
+        return self._pack(at_ms >> 32, at_ms & 0xFFFFFFFF, short, bits, rule, segments)
 
-    def pack_all(self, entries: list[Entry]) -> bytes:
+    def pack_all(self, entries: Iterable[Entry]) -> bytes:
         """A sorted log."""
         return b"".join(map(self.pack, entries))
-
-    def order(self, bits: int) -> int:
-        """The first stage among the bits; the number of stages where there is none."""
-        stages = bits & self._stage_mask
-        return (stages & -stages).bit_length() - 1 if stages else self._stages
 
     def unpack(self, log: bytes) -> list[Entry]:
         """The entries of a log, in order."""
@@ -80,11 +108,24 @@ class Layout:
         begin = index * self.size
         return int.from_bytes(log[begin : begin + _TIME_BYTES], "big")
 
-    def holds(self, log: bytes, short: bytes) -> bool:
-        """Whether the log has an entry with this id."""
+    def newest_ms(self, log: bytes) -> int:
+        """When the last entry happened; 0 for an empty log."""
+        begin = len(log) - self.size
+        return int.from_bytes(log[begin : begin + _TIME_BYTES], "big") if begin >= 0 else 0
+
+    def newest(self, log: bytes) -> Entry:
+        """The last entry."""
+        return self.unpack(log[-self.size :])[0]
+
+    def count(self, log: bytes) -> int:
+        """How many entries a log has."""
+        return len(log) // self.size
+
+    def find(self, log: bytes, short: bytes) -> int:
+        """The index of the entry with this id; -1 where there is none."""
         place = log.find(short)
         while place >= 0:
             if (place - _TIME_BYTES) % self.size == 0:
-                return True
+                return place // self.size
             place = log.find(short, place + 1)
-        return False
+        return -1

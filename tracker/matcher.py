@@ -9,10 +9,19 @@ from typing import Any, Final, NamedTuple
 
 from tracker.conditions import Predicate, compile_where, getter
 from tracker.definition import Definition, Rule, Segment
+from tracker.log import NO_RULE
 from tracker.touch import Touch
 
-NO_RULE: Final = 255
 MAX_BITS: Final = 63
+
+
+def as_text(value: Any) -> str | None:
+    """A plain value as JSON writes it, texts without their quotes; None for lists, objects and null."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, (int, float)) else None
 
 
 class _Candidate(NamedTuple):
@@ -57,20 +66,20 @@ class Matcher:
         self._types = {rule.type for _, rule in rules} - {None}
         numbered = [(bit, rule, min(place, NO_RULE - 1)) for place, (bit, rule) in enumerate(rules)]
         compiled = [(rule, _Candidate(bit, place, compile_where(rule))) for bit, rule, place in numbered]
-        self._table: dict[tuple[str | None, str | None], Match | tuple[_Candidate, ...]] = {
+        self._table: dict[tuple[str | None, str | None], Match | list[_Candidate]] = {
             (channel, kind): self._plan(
-                tuple(
+                [
                     candidate
                     for rule, candidate in compiled
-                    if rule.channel in (None, channel) and rule.type in (None, kind)
-                )
+                    if rule.channel in {None, channel} and rule.type in {None, kind}
+                ]
             )
             for channel in (*self._channels, None)
             for kind in (*self._types, None)
         }
 
     @staticmethod
-    def _plan(candidates: tuple[_Candidate, ...]) -> Match | tuple[_Candidate, ...]:
+    def _plan(candidates: list[_Candidate]) -> Match | list[_Candidate]:
         """The answer itself where no condition needs to be tried, else what to try."""
         if any(candidate.test for candidate in candidates):
             return candidates
@@ -85,14 +94,13 @@ class Matcher:
         if plan is None:
             channel = touch.channel if touch.channel in self._channels else None
             plan = self._table[channel, touch.type if touch.type in self._types else None]
-        if type(plan) is Match:
+        if not isinstance(plan, list):
             return plan
         bits, first = 0, NO_RULE
         for bit, rule, test in plan:
-            if test is None or test(touch):  # type: ignore[operator]
-                bits |= bit  # type: ignore[operator]
-                if first == NO_RULE:
-                    first = rule  # type: ignore[assignment]
+            if test is None or test(touch):
+                bits |= bit
+                first = min(first, rule)
         return Match(bits, first)
 
 
@@ -118,6 +126,4 @@ def segment_coder(segments: tuple[Segment, ...]) -> Callable[[Touch], bytes]:
 def _code(value: Any, codes: dict[Any, int]) -> int:
     if value is None or value == "":
         return 0
-    if isinstance(value, bool):
-        value = "true" if value else "false"
-    return codes.get(value if isinstance(value, str) else str(value)[:64], OTHER)
+    return codes.get(value if isinstance(value, str) else as_text(value), OTHER)

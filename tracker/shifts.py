@@ -3,34 +3,36 @@
 It compares what was reported with what holds now; it folds nothing.
 """
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from schemas.transition import Kind, Transition, Why
 from tracker.definition import Definition
-from tracker.matcher import NO_RULE, rule_names
+from tracker.log import NO_RULE
+from tracker.matcher import rule_names
 from tracker.state import Progress
 from tracker.touch import Touch
 
 
+# These name the stage arrived at; the others the stage that the customer was in.
+_ARRIVALS: Final = ("entered", "advanced", "returned", "completed", "exited", "corrected")
+
+
 class View(NamedTuple):
-    """What reports are made of, taken before a touchpoint changes it (times since 1970)."""
+    """What has been reported of a progress (times since 1970)."""
 
     stage: int
-    furthest: int
     firsts: tuple[int | None, ...]
-    gaps: tuple[int, ...]
+    gaps: int
     dropped_ms: int | None
     recovered_ms: int | None
     is_dropped: bool
     exited_ms: int | None
-    completed_ms: int | None
     depth: int
     segments: tuple[int, ...]
 
 
 def view(progress: Progress) -> View:
-    """What is to be seen of a progress; equal for equal histories, whatever moment they count from."""
+    """What is to be seen of a progress; equal for equal histories."""
     zero = progress.zero_ms
 
     def since_1970(at: int | None) -> int | None:
@@ -38,17 +40,25 @@ def view(progress: Progress) -> View:
 
     return View(
         progress.stage,
-        progress.furthest,
         tuple(since_1970(at) for at in progress.first),
-        tuple(progress.gaps),
+        sum(progress.gaps),
         since_1970(progress.dropped),
         since_1970(progress.recovered),
         progress.is_dropped,
         since_1970(progress.exited),
-        since_1970(progress.completed),
         progress.depth,
         tuple(progress.segments),
     )
+
+
+class Before(NamedTuple):
+    """The little of a progress that a step's transitions depend on, taken before the step changes it."""
+
+    stage: int
+    gaps: int
+    is_dropped: bool
+    is_out: bool
+    completed: bool
 
 
 class Teller:
@@ -59,6 +69,7 @@ class Teller:
         self._version = definition.version
         self._names = tuple(stage.name for stage in definition.stages)
         self._optional = tuple(stage.optional for stage in definition.stages)
+        self._goals = tuple(place for place, stage in enumerate(definition.stages) if stage.goal)
         self._rules = rule_names(definition)
 
     def _name(self, stage: int) -> str | None:
@@ -86,9 +97,21 @@ class Teller:
             why=why,
         )
 
-    def dropped(self, customer: str, instance: str | None, progress: Progress) -> Transition:
+    def before(self, progress: Progress) -> Before:
+        """What to compare a progress with after its next step."""
+        return Before(
+            progress.stage,
+            sum(progress.gaps) if progress.gaps else 0,
+            progress.is_dropped,
+            progress.exited is not None,
+            self._has_completed(progress),
+        )
+
+    def _has_completed(self, progress: Progress) -> bool:
+        return any(progress.first[goal] is not None for goal in self._goals)
+
+    def dropped(self, customer: str, instance: str | None, progress: Progress, at_ms: int) -> Transition:
         """The clock passed the deadline."""
-        at_ms = progress.zero_ms + (progress.dropped or 0)
         return self._make("dropped", customer, instance, progress.stage, progress.stage, at_ms)
 
     def corrected(
@@ -99,27 +122,37 @@ class Teller:
         return self._make("corrected", customer, instance, before.stage, progress.stage, touch.at_ms, why)
 
     def step(
-        self, customer: str, instance: str | None, before: View, progress: Progress, touch: Touch, rule: int
-    ) -> Iterator[Transition]:
+        self, customer: str, instance: str | None, before: Before, progress: Progress, touch: Touch, rule: int
+    ) -> list[Transition]:
         """What one touchpoint that came after all others did."""
-        why = self.why(touch, rule)
-        now = progress.zero_ms + progress.last
-        was, stage = before.stage, progress.stage
-        zero = progress.zero_ms
-        if progress.gaps and sum(progress.gaps) > sum(before.gaps):
-            if not before.is_dropped:
-                yield self._make("dropped", customer, instance, was, was, zero + (progress.dropped or 0))
-            yield self._make("recovered", customer, instance, was, was, now, why)
-        exited = progress.exited is not None
-        if stage >= 0 and (was < 0 or (before.exited_ms is not None and not exited)):
-            yield self._make("entered", customer, instance, -1, stage, now, why, self._skipped(progress, -1, stage))
+        was, gaps, was_dropped, was_out, had_completed = before
+        stage, zero = progress.stage, progress.zero_ms
+        is_out = progress.exited is not None
+        if stage == was and is_out == was_out and not was_dropped and (not progress.gaps or sum(progress.gaps) == gaps):
+            return []
+        told: list[Transition] = []
+        why, now_ms = self.why(touch, rule), touch.at_ms
+
+        def tell(kind: Kind, origin: int, at_ms: int, cause: Why, skipped: tuple[str, ...] = ()) -> None:
+            told.append(self._make(kind, customer, instance, origin, stage if kind in _ARRIVALS else was, at_ms, cause, skipped))
+
+        if sum(progress.gaps) > gaps:
+            if not was_dropped:
+                tell("dropped", was, zero + (progress.dropped or 0), Why())
+            tell("recovered", was, now_ms, why)
+        elif was_dropped:
+            # The clock had gone ahead of a touchpoint that came just in time.
+            tell("corrected", was, now_ms, why)
+        came_back = was_out and not is_out
+        if stage >= 0 and (was < 0 or came_back):
+            tell("entered", -1, now_ms, why, self._skipped(progress, -1, stage))
         elif stage != was:
-            kind: Kind = "advanced" if stage > was else "returned"
-            yield self._make(kind, customer, instance, was, stage, now, why, self._skipped(progress, was, stage))
-        if progress.completed is not None and before.completed_ms is None:
-            yield self._make("completed", customer, instance, was, stage, now, why)
-        if exited and before.exited_ms is None:
-            yield self._make("exited", customer, instance, stage, stage, now, why)
+            tell("advanced" if stage > was else "returned", was, now_ms, why, self._skipped(progress, was, stage))
+        if not had_completed and self._has_completed(progress):
+            tell("completed", was, now_ms, why)
+        if is_out and not was_out:
+            tell("exited", stage, now_ms, why)
+        return told
 
     def _skipped(self, progress: Progress, origin: int, stage: int) -> tuple[str, ...]:
         """The stages between, which were never reached and are not optional."""

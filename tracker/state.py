@@ -1,17 +1,14 @@
 """The state of a customer: every journey and instance in one record, as versioned msgpack.
 
-It knows how a record is laid out and read, in this and in earlier versions; it decides nothing.
-Times within a journey are milliseconds after `zero_ms`, the first touchpoint's time: four bytes instead of eight.
+It knows how a record is laid out and read; it decides nothing.
+Times within a progress are milliseconds after its `zero_ms`, its first touchpoint: five bytes instead of nine.
 """
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 VERSION: Final = 1
-
-Times = tuple[int | None, ...]
-"""When each step of a chain was met, in step order; None where an optional step is missing."""
 
 
 class Progress(msgspec.Struct, array_like=True):
@@ -19,7 +16,7 @@ class Progress(msgspec.Struct, array_like=True):
 
     zero_ms: int
     last: int = 0
-    """The last touchpoint of any kind."""
+    """The last touchpoint."""
     stage: int = -1
     """The current stage; -1 before the journey begins."""
     since: int = 0
@@ -30,25 +27,23 @@ class Progress(msgspec.Struct, array_like=True):
     visits: list[int] = []
     """By stage: how often it was entered."""
     spent: list[int] = []
-    """By stage: milliseconds in closed stays."""
+    """By stage: milliseconds in stays that have ended."""
     gaps: list[int] = []
-    """By stage: drop-offs that were followed by a recovery."""
+    """By stage: drop-offs that ended in a recovery; empty where there was none."""
     dropped: int | None = None
-    """The last drop-off."""
+    """The last drop-off that ended in a recovery."""
     recovered: int | None = None
     """The last recovery."""
     is_dropped: bool = False
-    """The clock has passed the deadline and no touchpoint has come since."""
+    """The clock has passed the deadline, and nothing has come since."""
     exited: int | None = None
-    completed: int | None = None
-    """When a goal was first reached."""
+    """When the customer left the journey, and has not come back."""
     depth: int = 0
     """How many steps deep the funnel was ever met."""
-    best: Times = ()
-    """The chain that first came that deep."""
-    chains: list[Any] = []
-    """What can still be continued: its form belongs to the funnel's mode."""
+    chains: list[int | None] = []
+    """What can still be continued; its form belongs to the funnel's mode."""
     segments: list[int] = []
+    """By segment: the code of its value."""
 
 
 class Instance(msgspec.Struct, array_like=True):
@@ -57,9 +52,11 @@ class Instance(msgspec.Struct, array_like=True):
     key: str | None
     progress: Progress
     log: bytes = b""
-    """Recent touchpoints, sorted; its newest entry is the newest touchpoint of all."""
+    """Recent touchpoints, sorted."""
     base: bytes | None = None
     """The progress of all that is older than the log."""
+    base_until_ms: int = 0
+    """Older touchpoints than this go on top of the base although the horizon would let them in."""
     former_ids: bytes = b""
     """Ids of the latest touchpoints that are older than the log."""
     corrections: int = 0
@@ -80,30 +77,51 @@ class Record(msgspec.Struct, array_like=True):
 
     version: int
     journeys: list[Journey]
+    other_ids: bytes = b""
+    """Ids of the latest touchpoints that bear on no journey."""
 
 
 class UnreadableStateError(Exception):
     """A stored record was written by a newer version, or is damaged."""
 
 
+class _Head(msgspec.Struct, array_like=True):
+    version: int
+
+
 _encoder: Final = msgspec.msgpack.Encoder()
 _record: Final = msgspec.msgpack.Decoder(Record)
 _progress: Final = msgspec.msgpack.Decoder(Progress)
+_head: Final = msgspec.msgpack.Decoder(_Head)
 
 encode = _encoder.encode
 
 
 def decode(data: bytes) -> Record:
-    """The record in `data`; raises UnreadableStateError."""
+    """The record in `data`; raises UnreadableStateError.
+
+    Fields that a later program adds at the end of a structure have defaults, so older records decode; a change of
+    meaning gets a version of its own and a branch here.
+    """
     try:
         record = _record.decode(data)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        raise UnreadableStateError(f"a stored state cannot be read: {error}") from error
+        raise UnreadableStateError(_reason(data, str(error))) from error
     if record.version != VERSION:
-        raise UnreadableStateError(f"a stored state has version {record.version}; this program reads {VERSION}")
+        raise UnreadableStateError(_reason(data, "unknown version"))
     return record
 
 
 def decode_progress(data: bytes) -> Progress:
     """The progress kept as a base."""
     return _progress.decode(data)
+
+
+def _reason(data: bytes, error: str) -> str:
+    try:
+        version = _head.decode(data).version
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return f"a stored state is damaged: {error}"
+    if version != VERSION:
+        return f"a stored state has version {version}; this program reads {VERSION}"
+    return f"a stored state is damaged: {error}"

@@ -1,0 +1,133 @@
+"""The fold: what one touchpoint does to a progress, compiled from the definition once.
+
+It knows stages, gaps, exits and segments; the funnel is `tracker/funnel.py`, and which touchpoint comes when is
+`tracker/engine.py`.
+"""
+
+from collections.abc import Callable
+
+from tracker.any_order import any_order
+from tracker.definition import Definition
+from tracker.funnel import Steps, chained
+from tracker.state import Progress
+
+Step = Callable[[Progress, int, int, bytes], int]
+"""Take a touchpoint (at milliseconds since 1970, its bits, its segment codes) in; the stage that it counts for,
+-1 for none."""
+
+FIRST, LAST = -1, -2
+
+
+def attributions(definition: Definition) -> tuple[int, ...]:
+    """By segment: the stage whose touchpoint gives the value, FIRST or LAST."""
+    places = {stage.name: place for place, stage in enumerate(definition.stages)} | {"first": FIRST, "last": LAST}
+    return tuple(places[segment.attribution] for segment in definition.segments)
+
+
+def begin(definition: Definition, at_ms: int) -> Progress:
+    """The progress before the first touchpoint, which is at `at_ms`."""
+    count = len(definition.stages)
+    return Progress(
+        zero_ms=at_ms,
+        first=[None] * count,
+        visits=[0] * count,
+        spent=[0] * count,
+        segments=[0] * len(definition.segments),
+    )
+
+
+def compile_step(definition: Definition, steps: Steps) -> Step:
+    """The function that takes one touchpoint, not older than those before it, into a progress."""
+    count = len(definition.stages)
+    stage_mask, exit_bit = steps.mask, 1 << count
+    limits = tuple(stage.drops_after_ms for stage in definition.stages)
+    forward = definition.order == "forward"
+    in_any_order, strict = steps.mode == "any", steps.mode == "strict"
+    advance = any_order(steps) if in_any_order else chained(steps, strict=strict)
+    attribution = attributions(definition)
+    single = {1 << stage: stage for stage in range(count)}
+
+    def counts_for(progress: Progress, stages: int, reached: int) -> int:
+        """The stage that a touchpoint of several stages counts for."""
+        if reached >= 0:
+            return reached
+        matching = [stage for stage in range(count) if stages >> stage & 1]
+        if in_any_order:
+            return next((stage for stage in matching if progress.first[stage] is None), matching[-1])
+        return matching[0]
+
+    def close_gap(progress: Progress, at: int) -> None:
+        """A gap longer than the current stage allows was a drop-off, and ends in a recovery."""
+        stage = progress.stage
+        limit = limits[stage]
+        progress.is_dropped = False
+        if limit is None or at - progress.last <= limit:
+            return
+        gaps = progress.gaps or [0] * count
+        gaps[stage] += 1
+        progress.gaps = gaps
+        progress.dropped = progress.last + limit
+        progress.recovered = at
+
+    def leave(progress: Progress, at: int) -> None:
+        """An exit: the clock stops."""
+        if progress.stage < 0 or progress.exited is not None:
+            return
+        progress.spent[progress.stage] += at - progress.since
+        progress.exited = at
+
+    def aside(progress: Progress, at: int, bits: int) -> int:
+        """A touchpoint of no stage."""
+        if bits & steps.break_mask or strict:
+            advance(progress, at, bits, 0)
+        if bits & exit_bit:
+            leave(progress, at)
+        return -1
+
+    def step(progress: Progress, at_ms: int, bits: int, segments: bytes) -> int:
+        happened = at_ms - progress.zero_ms
+        before = progress.stage
+        # Beyond the horizon touchpoints are taken in as they arrive: for the clock they happen no earlier than the last.
+        at = happened if happened > progress.last or before < 0 else progress.last
+        was_in = before >= 0 and progress.exited is None
+        if was_in:
+            limit = limits[before]
+            if progress.is_dropped or (limit is not None and at - progress.last > limit):
+                close_gap(progress, at)
+        progress.last = at
+        stages = bits & stage_mask
+        if not stages:
+            return aside(progress, at, bits)
+        stage = single.get(stages, -1)
+        reached = advance(progress, at, bits, stages)
+        if stage < 0:
+            stage = counts_for(progress, stages, reached)
+        first = progress.first[stage]
+        if first is None or happened < first:
+            progress.first[stage] = happened
+        if stage > progress.furthest:
+            progress.furthest = stage
+        after = before if forward and before > stage else stage
+        if after != before or not was_in:
+            if was_in:
+                progress.spent[before] += at - progress.since
+            progress.exited = None
+            progress.stage = after
+            progress.since = at
+            progress.visits[after] += 1
+        if attribution:
+            _attribute(progress, stage, segments, attribution)
+        if bits & exit_bit:
+            leave(progress, at)
+        return stage
+
+    return step
+
+
+def _attribute(progress: Progress, stage: int, segments: bytes, attribution: tuple[int, ...]) -> None:
+    """Take the touchpoint's segment values where the definition says that it gives them."""
+    for place, code in enumerate(segments):
+        if code:
+            source = attribution[place]
+            if source == LAST or (progress.segments[place] == 0 and source in (FIRST, stage)):
+                progress.segments[place] = code
