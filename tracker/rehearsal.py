@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tracker.contribution import Contributor
+from tracker.conditions import lookup
 from tracker.customer import Journeys
 from tracker.definition import Definition, Example, Given
-from tracker.state import Progress, decode
+from tracker.summary import Summary, summaries
 from tracker.touch import Touch
 
 BEGIN_MS: Final = 1_767_571_200_000
@@ -41,29 +41,35 @@ def rehearse(definition: Definition) -> list[Outcome]:
     """The outcome of each of the definition's examples, in their order."""
     journeys = Journeys([definition], None)
     return [
-        Outcome(number, example.line or 1, _misses(definition, example, journeys))
+        Outcome(number, example.line or 1, _misses(example, outcome(journeys, example)))
         for number, example in enumerate(definition.examples, start=1)
     ]
 
 
-def _misses(definition: Definition, example: Example, journeys: Journeys) -> tuple[Miss, ...]:
-    progress = _progress(example, journeys)
-    found = {key: FINDERS[key](definition, progress) for key in example.expect}
-    return tuple(
-        Miss(key, _plain(expected), found[key])
-        for key, expected in example.expect.items()
-        if _comparable(expected) != _comparable(found[key])
-    )
+def outcome(journeys: Journeys, example: Example) -> Summary | None:
+    """What came of the example's touchpoints; None where no journey began.
 
-
-def _progress(example: Example, journeys: Journeys) -> Progress | None:
-    """The progress of the example's customer; where a journey has a key, of the instance that moved last."""
+    Where the journey has a key, the instance that the newest touchpoint with a key belongs to.
+    """
     touches = [_touch(given, number) for number, given in enumerate(example.given)]
-    newest_ms = max(each.at_ms for each in example.given)
-    now_ms = BEGIN_MS + max(newest_ms, example.at_ms or 0)
-    record = decode(journeys.fold(CUSTOMER, None, touches, now_ms).after)
-    instances = [instance.progress for journey in record.journeys for instance in journey.instances]
-    return max(instances, key=lambda each: each.zero_ms + each.last, default=None)
+    newest = sorted(touches, key=lambda touch: touch.at_ms)
+    now_ms = max(newest[-1].at_ms, BEGIN_MS + (example.at_ms or 0))
+    found = summaries(journeys, journeys.fold(CUSTOMER, None, touches, now_ms).after)
+    key = journeys.definitions[0].key
+    if key is None:
+        return found[0] if found else None
+    by_key = {each.key: each for each in found}
+    wanted = [str(value) for touch in newest if (value := lookup(touch, key)) is not None]
+    return next((by_key[each] for each in reversed(wanted) if each in by_key), None)
+
+
+def _misses(example: Example, found: Summary | None) -> tuple[Miss, ...]:
+    got = {key: FINDERS[key](found) if found else NOTHING[key] for key in example.expect}
+    return tuple(
+        Miss(key, _plain(expected), got[key])
+        for key, expected in example.expect.items()
+        if _comparable(expected) != _comparable(got[key])
+    )
 
 
 def _touch(given: Given, number: int) -> Touch:
@@ -78,41 +84,21 @@ def _touch(given: Given, number: int) -> Touch:
     )
 
 
-def _current(definition: Definition, progress: Progress | None) -> str | None:
-    return definition.stages[progress.stage].name if progress and progress.stage >= 0 else None
-
-
-def _furthest(definition: Definition, progress: Progress | None) -> str | None:
-    return definition.stages[progress.furthest].name if progress and progress.furthest >= 0 else None
-
-
-def _reached(definition: Definition, progress: Progress | None) -> list[str]:
-    first = progress.first if progress else [None] * len(definition.stages)
-    return [stage.name for stage, at in zip(definition.stages, first, strict=True) if at is not None]
-
-
-def _skipped(definition: Definition, progress: Progress | None) -> list[str]:
-    if progress is None or progress.furthest < 0:
-        return []
-    below = zip(definition.stages[: progress.furthest], progress.first, strict=False)
-    return [stage.name for stage, at in below if at is None and not stage.optional]
-
-
-def _funnel_depth(_: Definition, progress: Progress | None) -> int:
-    return progress.depth if progress else 0
-
-
-def _status(definition: Definition, progress: Progress | None) -> str | None:
-    return Contributor(definition).status(progress) if progress else None
-
-
-FINDERS: Final[dict[str, Callable[[Definition, Progress | None], Any]]] = {
-    "current": _current,
-    "furthest": _furthest,
-    "reached": _reached,
-    "skipped": _skipped,
-    "funnel_depth": _funnel_depth,
-    "status": _status,
+FINDERS: Final[dict[str, Callable[[Summary], Any]]] = {
+    "current": lambda summary: summary.current,
+    "furthest": lambda summary: summary.furthest,
+    "reached": lambda summary: list(summary.reached),
+    "skipped": lambda summary: list(summary.skipped),
+    "funnel_depth": lambda summary: summary.funnel_depth,
+    "status": lambda summary: summary.status,
+}
+NOTHING: Final[dict[str, Any]] = {
+    "current": None,
+    "furthest": None,
+    "reached": [],
+    "skipped": [],
+    "funnel_depth": 0,
+    "status": None,
 }
 
 
