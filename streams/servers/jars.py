@@ -72,7 +72,7 @@ def cached() -> Path:
 def fetch(report: Report = silence) -> Path:
     """The directory with Kafka's jars, filled from the network the first time."""
     directory, jars = cached(), locked()
-    if all((directory / jar.file_name).exists() for jar in jars):
+    if _is_whole(directory, jars):
         return directory
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
@@ -109,9 +109,14 @@ def _fetch_into(directory: Path, jars: list[Jar], report: Report) -> None:
                 given_up.set()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-        shutil.rmtree(directory, ignore_errors=True)
-        with contextlib.suppress(FileExistsError):
+        # Another tracker may have been quicker, and its Kafka may be running from there by now.
+        if not _is_whole(directory, jars):
+            shutil.rmtree(directory, ignore_errors=True)
             whole.rename(directory)
+
+
+def _is_whole(directory: Path, jars: list[Jar]) -> bool:
+    return all((directory / jar.file_name).exists() for jar in jars)
 
 
 def _fetch_one(context: "MavenContext", jar: Jar, whole: Path, given_up: threading.Event) -> None:

@@ -4,6 +4,7 @@ import gc
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -33,7 +34,7 @@ def repository(tmp_path: Path) -> Iterator[tuple[Path, str]]:
         place.mkdir(parents=True)
         (place / f"{artifact}-{version}.jar").write_bytes(content)
     with ThreadingHTTPServer((ports.LOOPBACK, 0), partial(Quiet, directory=root)) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield root, f"http://{ports.LOOPBACK}:{server.server_port}"
         server.shutdown()
     gc.collect()
@@ -84,6 +85,15 @@ def test_a_jar_that_was_lost_is_fetched_again(repository, use) -> None:
     lost.unlink()
     jars.fetch()
     assert lost.exists()
+
+
+def test_two_fetches_at_once_do_no_harm(repository, use) -> None:
+    """Two trackers that start for the first time together both get their jars, and the cache holds them once."""
+    use(repository[1])
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: jars.fetch(), range(2))
+    assert first == second
+    assert [file.name for file in first.parent.iterdir()] == [first.name]
 
 
 def test_a_changed_jar_is_refused(repository, use) -> None:
