@@ -1,0 +1,213 @@
+import ast
+import json
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import jsonschema
+import pytest
+import yaml
+
+from streams import settings
+from streams.cli.commands import COMMANDS, load
+
+ROOT = Path(__file__).parents[2]
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+SERVICES = COMPOSE["services"]
+OURS = {name: service for name, service in SERVICES.items() if service["image"].startswith("journey-tracker")}
+ONE_SHOT = {"topics"}
+PROMETHEUS = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text(encoding="utf-8"))
+
+
+def environment(service: dict) -> dict[str, str]:
+    """What the container gets, with the default of each `${NAME:-default}`."""
+    return {name: re.sub(r"\$\{\w+:-(.*?)\}", r"\1", value) for name, value in service.get("environment", {}).items()}
+
+
+def test_compose_is_valid() -> None:
+    """docker-compose.yml is what the published schema of the Compose Specification describes."""
+    schema = json.loads((Path(__file__).parent / "compose-spec.json").read_text(encoding="utf-8"))
+    jsonschema.validate(COMPOSE, schema)
+
+
+def test_everything_is_there() -> None:
+    """Kafka, Redis, two workers, the exporter, Prometheus, Alertmanager and Grafana are started."""
+    wanted = {"kafka", "redis", "topics", "worker-1", "worker-2", "exporter", "prometheus", "alertmanager", "grafana"}
+    assert set(SERVICES) == wanted
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_image_is_pinned(name) -> None:
+    """Each image has a full version: the same file starts the same programs next year."""
+    assert re.fullmatch(r"[a-z/-]+:v?\d+\.\d+\.\d+(-[a-z]+)?", SERVICES[name]["image"])
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES.keys() - ONE_SHOT))
+def test_service_is_looked_after(name) -> None:
+    """Each long-running service has a health check and is started again."""
+    service = SERVICES[name]
+    assert service["healthcheck"]["test"][0] == "CMD" and service["restart"] == "unless-stopped"
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_dependencies_are_waited_for(name) -> None:
+    """What a service needs exists and is healthy (or has done its work) before it starts."""
+    for needed, how in SERVICES[name].get("depends_on", {}).items():
+        condition = "service_completed_successfully" if needed in ONE_SHOT else "service_healthy"
+        assert needed in SERVICES and how == {"condition": condition}
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES.keys() - {"kafka"}))
+def test_service_can_do_little(name) -> None:
+    """All but Kafka (whose start script writes its configuration) run with a read-only root and no capabilities."""
+    service = SERVICES[name]
+    assert service["read_only"] is True and service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_ports_are_on_loopback(name) -> None:
+    """No port is open to the network."""
+    assert all(port.startswith("127.0.0.1:") for port in SERVICES[name].get("ports", ()))
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_command_exists(name) -> None:
+    """What a container of ours is told to do is a command of the tracker, sub-command included."""
+    word, *more = OURS[name]["command"]
+    command = load(next(each for each in COMMANDS if each.name == word))
+    assert not more or more[0] in command.commands
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_variables_are_settings(name) -> None:
+    """Every variable of our containers is a setting, with a value that is allowed."""
+    given = environment(OURS[name])
+    assert given.keys() <= {knob.variable for knob in settings.KNOBS}
+    settings.read(given)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_volumes_exist(name) -> None:
+    """What is mounted from the project exists, and each named volume is declared."""
+    for volume in SERVICES[name].get("volumes", ()):
+        source = volume.partition(":")[0]
+        assert (ROOT / source).is_dir() if source.startswith(".") else source in COMPOSE["volumes"]
+
+
+def test_no_volume_is_left_over() -> None:
+    """Each declared volume is used."""
+    used = {volume.partition(":")[0] for service in SERVICES.values() for volume in service.get("volumes", ())}
+    assert set(COMPOSE["volumes"]) == {source for source in used if not source.startswith(".")}
+
+
+def test_our_pages_are_looked_at_where_they_are() -> None:
+    """Health checks and Prometheus ask the ports that the settings name."""
+    port = {"worker-1": "TRACKER_HTTP_PORT", "worker-2": "TRACKER_HTTP_PORT", "exporter": "EXPORTER_PORT"}
+    for name, variable in port.items():
+        service = OURS[name]
+        asked = urlsplit(re.search(r"http://[^']+", service["healthcheck"]["test"][3])[0])
+        assert str(asked.port) == service["environment"][variable] == service["expose"][0]
+        assert asked.path in pages()
+
+
+def pages() -> set[str]:
+    """The paths in the source of our HTTP server."""
+    tree = ast.parse((ROOT / "streams/health.py").read_text(encoding="utf-8"))
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return {text for text in texts if re.fullmatch(r"/[a-z/]+", text)}
+
+
+def test_prometheus_scrapes_what_runs() -> None:
+    """Each target is a service of ours at its port, and none of ours is forgotten."""
+    jobs = {job["job_name"]: job["static_configs"][0]["targets"] for job in PROMETHEUS["scrape_configs"]}
+    targets = set(jobs["exporter"] + jobs["worker"])
+    assert targets == {f"{name}:{service['expose'][0]}" for name, service in OURS.items() if "expose" in service}
+
+
+def test_prometheus_tells_alertmanager() -> None:
+    """Alerts go to the service and port where Alertmanager listens."""
+    (target,) = PROMETHEUS["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"]
+    name, _, port = target.partition(":")
+    assert f"--web.listen-address=:{port}" in SERVICES[name]["command"]
+
+
+def test_configuration_files_exist() -> None:
+    """Each --config.file is a file that is mounted there."""
+    for name in ("prometheus", "alertmanager"):
+        inside = next(word.partition("=")[2] for word in SERVICES[name]["command"] if "--config.file" in word)
+        source, _, target = next(each for each in SERVICES[name]["volumes"] if each.startswith("."))[:-3].partition(":")
+        assert (ROOT / source / Path(inside).relative_to(target)).is_file()
+
+
+def test_alertmanager_has_its_receivers() -> None:
+    """The receiver of the route is declared."""
+    told = yaml.safe_load((ROOT / "deploy/alertmanager/alertmanager.yml").read_text(encoding="utf-8"))
+    assert told["route"]["receiver"] in {receiver["name"] for receiver in told["receivers"]}
+
+
+def test_grafana_finds_prometheus() -> None:
+    """The provisioned data source has a fixed uid and names Prometheus' service and port."""
+    path = ROOT / "deploy/grafana/provisioning/datasources/prometheus.yaml"
+    (source,) = yaml.safe_load(path.read_text(encoding="utf-8"))["datasources"]
+    assert source["uid"] == "journey-prometheus"
+    assert urlsplit(source["url"]).netloc == "prometheus:9090"
+    assert "--web.listen-address=:9090" in SERVICES["prometheus"]["command"]
+
+
+def test_grafana_finds_the_dashboards() -> None:
+    """The folder that Grafana is told to read is where the dashboards are mounted."""
+    path = ROOT / "deploy/grafana/provisioning/dashboards/journeys.yaml"
+    (provider,) = yaml.safe_load(path.read_text(encoding="utf-8"))["providers"]
+    assert f"./deploy/grafana/dashboards:{provider['options']['path']}:ro" in SERVICES["grafana"]["volumes"]
+
+
+def test_dashboards_use_the_fixed_source() -> None:
+    """Every dashboard asks the provisioned data source."""
+    for path in (ROOT / "deploy/grafana/dashboards").glob("*.json"):
+        assert set(re.findall(r'"uid": "([\w-]+prometheus[\w-]*)"', path.read_text("utf-8"))) <= {"journey-prometheus"}
+
+
+def test_kafka_listens_where_it_is_looked_for() -> None:
+    """KAFKA_BOOTSTRAP is an address that Kafka advertises inside; the published port is the one outside."""
+    kafka = SERVICES["kafka"]["environment"]
+    advertised = dict(each.split("://") for each in kafka["KAFKA_ADVERTISED_LISTENERS"].split(","))
+    listening = {each.split("://:")[0]: each.split("://:")[1] for each in kafka["KAFKA_LISTENERS"].split(",")}
+    assert OURS["worker-1"]["environment"]["KAFKA_BOOTSTRAP"] == advertised["INSIDE"] == f"kafka:{listening['INSIDE']}"
+    assert SERVICES["kafka"]["ports"] == [f"127.0.0.1:{listening['OUTSIDE']}:{listening['OUTSIDE']}"]
+
+
+def test_kafka_is_the_version_that_is_tested() -> None:
+    """Compose starts the Kafka that the embedded servers start."""
+    locked = (ROOT / "streams/servers/jars.lock").read_text(encoding="utf-8")
+    version = SERVICES["kafka"]["image"].partition(":")[2]
+    assert version in locked
+
+
+def test_image_is_built_from_what_is_there() -> None:
+    """Each path that the Dockerfile copies exists, and is let through by .dockerignore."""
+    ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    copied = [
+        word
+        for line in (ROOT / "deploy/Dockerfile").read_text(encoding="utf-8").splitlines()
+        if line.startswith("COPY ") and "--from" not in line
+        for word in line.split()[1:-1]
+    ]
+    assert copied and all((ROOT / word).exists() and f"!{word}" in ignored for word in copied)
+
+
+def test_image_runs_as_nobody_in_particular() -> None:
+    """The image ends with a user other than root, and its variables are settings."""
+    text = (ROOT / "deploy/Dockerfile").read_text(encoding="utf-8")
+    users = re.findall(r"^USER (\S+)$", text, re.MULTILINE)
+    assert users and users[-1].split(":")[0] not in {"0", "root"}
+    known = {knob.variable for knob in settings.KNOBS}
+    assert {name for name in re.findall(r"(\w+)=", text) if name.startswith(("TRACKER_", "KAFKA_"))} <= known
+
+
+def test_image_has_the_version_of_the_project() -> None:
+    """The tag of our image is the version in pyproject.toml."""
+    import tomllib
+
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert {service["image"] for service in OURS.values()} == {f"journey-tracker:{version}"}
