@@ -2,7 +2,7 @@
 
 import os
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from typing import Annotated
 
@@ -82,6 +82,8 @@ def _play(running: RealPipeline, view: View, pace: float | None, seed: int) -> t
 
 
 def _stay(running: RealPipeline) -> None:
-    while True:
-        running.check()
-        time.sleep(LOOK_S)
+    """Return at Ctrl-C, which is how this is meant to end."""
+    with suppress(KeyboardInterrupt):
+        while True:
+            running.check()
+            time.sleep(LOOK_S)

@@ -34,6 +34,8 @@ class Knobs:
             if not 0 <= share <= 1:
                 name = knob.name.replace("_", "-")
                 raise UsageError(f"--{name} is {share}.", "Give a share between 0 and 1, such as 0.05.")
+        if self.poison == 1:
+            raise UsageError("--poison is 1, so nobody would ever come.", "Give a share below 1, such as 0.05.")
 
 
 def meaning(name: str) -> str:

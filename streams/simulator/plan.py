@@ -11,6 +11,7 @@ from streams.simulator.stream import Scenario
 
 # Without a rate nobody can say when a message will be sent: the stream then looks like the hour that has just passed.
 DEFAULT_SPAN_MS = 3_600_000
+SPAN_KEPT_FREE = 0.03
 DEFAULT_CUSTOMERS = 10_000
 # What kafka-python can send at most: the pace of the stream's clock where neither rate nor number is given.
 FASTEST_PER_S = 10_000
@@ -50,8 +51,8 @@ def scenario(wish: Wish, now_ms: int) -> Scenario:
     else:
         span_ms = DEFAULT_SPAN_MS if wish.span_ms is None else wish.span_ms
         expected = draft.expected_messages or round((wish.duration_s or 1) * FASTEST_PER_S)
-        # One part in a hundred is kept free, so that more duplicates than expected do not reach into the future.
-        interval_ms = span_ms * 0.99 / max(expected, 1)
+        # A part is kept free, so that more duplicates than expected do not reach into the future.
+        interval_ms = span_ms * (1 - SPAN_KEPT_FREE) / max(expected, 1)
         starts_ms = now_ms - span_ms
     return Scenario(
         starts_ms=starts_ms if wish.starts_ms is None else wish.starts_ms,

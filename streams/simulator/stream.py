@@ -62,9 +62,11 @@ class Scenario:
         """About how many messages there will be."""
         if self.messages is not None or self.customers is None:
             return self.messages
-        knobs = self.knobs
-        steps = sum(scaled(self.customers, self.reached)) + self.customers * 1.5 * knobs.tickets
-        return round(steps * (1 + knobs.duplicates) / (1 - min(knobs.poison, 0.99)))
+        knobs, funnel = self.knobs, scaled(self.customers, self.reached)
+        steps = sum(funnel) + (knobs.returns + knobs.anonymous) * funnel[1] - knobs.skips * funnel[2]
+        # Who went quiet or stays anonymous opens no ticket.
+        steps += 1.5 * knobs.tickets * (1 - knobs.quiet) * (funnel[0] - knobs.anonymous * (funnel[0] - funnel[1]))
+        return round(steps * (1 + knobs.duplicates + knobs.poison / (1 - knobs.poison)))
 
 
 def events(scenario: Scenario) -> Iterator[Event]:
@@ -147,7 +149,7 @@ class _Stream:
 
     def _send(self, now: float, customer: Customer, visit: Visit, happened_ms: int) -> Iterator[Event]:
         rng, knobs = self.rng, self.scenario.knobs
-        if knobs.poison and rng.random() < knobs.poison:
+        while knobs.poison and rng.random() < knobs.poison:
             yield self._poison(customer, visit, happened_ms)
         event = self._event(customer, visit, happened_ms)
         yield event

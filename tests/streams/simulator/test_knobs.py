@@ -1,4 +1,5 @@
 from dataclasses import asdict, fields
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,14 @@ def test_a_knob_is_a_share(share) -> None:
 def test_every_knob_says_what_it_shares() -> None:
     """Help and documentation come from the table."""
     assert all(meaning(knob.name).startswith("of the") for knob in fields(Knobs))
+
+
+def test_documentation_has_every_knob() -> None:
+    """The page's table is the knobs' own: option, default and meaning."""
+    page = (Path(__file__).parents[3] / "docs" / "simulator.md").read_text()
+    for knob in fields(Knobs):
+        option = f"--{knob.name.replace('_', '-')}"
+        assert f"| `{option}` | {knob.default} | {meaning(knob.name)} |" in page
 
 
 def test_calm_is_all_zero() -> None:
