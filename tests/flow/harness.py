@@ -1,0 +1,264 @@
+"""The whole application in memory: Kafka as lists, the store and the publisher in memory, a clock turned by hand.
+
+Everything between Kafka's records and Redis' keys is the product's own: ownership, lanes, commit, planner, journeys.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import msgspec
+from faust.types import TP
+
+from schemas.rejection import Rejection
+from schemas.topics import REJECTED, ROUTED, TRANSITIONS, touchpoint_topic
+from schemas.transition import Transition
+from streams.cache import Cache
+from streams.commit import Commit
+from streams.lane import Lane
+from streams.meters import Meters
+from streams.outbox import Parcel
+from streams.ownership import Ownership
+from streams.publisher import MemoryPublisher
+from streams.stores.memory import MemoryStore
+from streams.transport import Bounds, Delivery
+from tests.touchpoints import START_MS, Record
+from tracker.customer import Journeys
+from tracker.definition import Definition
+from tracker.home import home
+from tracker.journey_file import read
+from tracker.plan import Batch, Planner
+
+WEB, SHOP, SUPPORT = (touchpoint_topic(channel) for channel in ("web", "shop", "support"))
+INPUTS = (WEB, SHOP, SUPPORT, ROUTED)
+JOURNEY = """
+journey: retail
+version: 1
+stages:
+  - {name: seen, touchpoints: [{channel: web, type: Page Viewed}], drops_after: 2d}
+  - {name: cart, touchpoints: [{channel: web, type: Product Added}], drops_after: 1d}
+  - {name: bought, touchpoints: [{channel: shop, type: Order Completed}], goal: true}
+  - {name: helped, touchpoints: [{channel: support}], optional: true, drops_after: 5d}
+  - {name: again, touchpoints: [{channel: shop, type: Order Repeated}]}
+"""
+
+
+def definition(text: str = JOURNEY) -> Definition:
+    """The journey in `text`, which must have no problems."""
+    found, problems = read(text, "test.yaml")
+    assert found is not None, problems
+    return found
+
+
+class Crash(BaseException):
+    """A process that is gone between two instructions."""
+
+
+class World:
+    """What outlives a worker: Kafka, the store, and the clock."""
+
+    def __init__(self, partitions: int = 2, journey: str = JOURNEY) -> None:
+        self.partitions = partitions
+        self.journeys = Journeys([definition(journey)])
+        self.store = MemoryStore()
+        self.now_ms = START_MS
+        self.parcels: list[Parcel] = []
+        self.logs: dict[TP, list[Record]] = defaultdict(list)
+        self.firsts: dict[TP, int] = defaultdict(int)
+
+    def turn(self, milliseconds: int) -> None:
+        """The clock, forward."""
+        self.now_ms += milliseconds
+
+    def produce(self, topic: str, value: bytes | None, *, to: str | int, at_ms: int | None = None) -> None:
+        """A record for the partition of a customer, or for one by number."""
+        partition = home(to, self.partitions) if isinstance(to, str) else to
+        tp = TP(topic, partition)
+        stamp = self.now_ms if at_ms is None else at_ms
+        offset = self.firsts[tp] + len(self.logs[tp])
+        self.logs[tp].append(Record(offset, value, str(to).encode(), stamp))
+
+    def delivered(self, parcel: Parcel) -> None:
+        """A parcel has come to the broker: its messages are in their topics."""
+        self.parcels.append(parcel)
+        for message in parcel.messages:
+            self.produce(message.topic, message.value, to=message.partition)
+
+    def forget(self, tp: TP, before: int) -> None:
+        """Retention: Kafka no longer holds what lies before an offset."""
+        self.logs[tp] = self.logs[tp][before - self.firsts[tp] :]
+        self.firsts[tp] = before
+
+    def records(self, tp: TP, offset: int, most: int) -> Sequence[Record]:
+        """What a fetch brings."""
+        start = offset - self.firsts[tp]
+        return self.logs[tp][start : start + most]
+
+    def published(self, topic: str) -> list[bytes]:
+        """The messages of a topic, repeats left out, in the order of their numbers."""
+        by_number: dict[tuple[int, int, int], bytes] = {}
+        for parcel in self.parcels:
+            for sequence, message in enumerate(parcel.messages, parcel.first_sequence):
+                if message.topic == topic:
+                    same = by_number.setdefault((parcel.partition, parcel.epoch, sequence), message.value)
+                    assert same == message.value, "a repeat is identical"
+        return list(by_number.values())
+
+    def transitions(self, customer: str | None = None) -> list[Transition]:
+        """What was told of a customer, or of all."""
+        told = [msgspec.json.decode(value, type=Transition) for value in self.published(TRANSITIONS)]
+        return [one for one in told if customer in (None, one.customer)]
+
+    def rejections(self) -> list[Rejection]:
+        """What was rejected."""
+        return [msgspec.json.decode(value, type=Rejection) for value in self.published(REJECTED)]
+
+    def states(self) -> dict[str, bytes]:
+        """Every customer's record."""
+        return {name: record for held in self.store.partitions.values() for name, record in held.states.items()}
+
+    def figures(self) -> dict[str, int]:
+        """The aggregates of all partitions, added up."""
+        total: dict[str, int] = defaultdict(int)
+        for held in self.store.partitions.values():
+            for field, count in held.aggregates.items():
+                total[field] += count
+        return dict(total)
+
+    def figure(self, field: str) -> int:
+        """One aggregate."""
+        return self.figures().get(field, 0)
+
+    def contributions(self) -> dict[str, int]:
+        """What the aggregates must be: the sum over all states."""
+        total: dict[str, int] = defaultdict(int)
+        for record in self.states().values():
+            for field, count in self.journeys.contribution(record).items():
+                total[field] += count
+        return {field: count for field, count in total.items() if count}
+
+
+class Worker:
+    """One worker process, without a process."""
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        batch: int = 100,
+        cache_bytes: int = 1_000_000,
+        after_step: Callable[[int], None] = lambda _step: None,
+        publisher: Any = None,
+    ) -> None:
+        self.world = world
+        self.meters = Meters()
+        self.publisher = publisher or MemoryPublisher(world.delivered)
+        self.ended: list[object] = []
+        self.acknowledged: list[tuple[str, int, int]] = []
+        self._batch = batch
+        self._planner = Planner(world.journeys, world.partitions)
+        self.commit = Commit(self._planner, world.store, self.publisher, Cache(cache_bytes), self.meters, after_step)
+        self.ownership = Ownership(INPUTS, self._open)
+        self._at: dict[TP, int] = {}
+        self._epochs: dict[int, int] = {}
+
+    def _open(self, partition: int) -> Lane:
+        return Lane(
+            partition, INPUTS, self, self.commit, self.meters, self.ended.append, self.ended.append,
+            lambda: self.world.now_ms / 1000,
+        )  # fmt: skip
+
+    async def start_at(self, partition: int, epoch: int, offsets: dict[str, int]) -> None:
+        self._at.update({TP(topic, partition): offset for topic, offset in offsets.items()})
+        self._epochs[partition] = epoch
+
+    async def bounds(self, topics: Iterable[str], partition: int) -> dict[str, Bounds]:
+        world = self.world
+        tps = [TP(topic, partition) for topic in topics]
+        return {tp.topic: Bounds(world.firsts[tp], world.firsts[tp] + len(world.logs[tp])) for tp in tps}
+
+    async def own(self, *partitions: int) -> None:
+        """Take these partitions (all where none are named) and apply what waits in them."""
+        numbers = partitions or range(self.world.partitions)
+        self.ownership.assign(TP(topic, number) for topic in INPUTS for number in numbers)
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Read until nothing is left and every lane has come to rest and looked at its timers."""
+        while not self.ended and (self._unread() or not self._rests()):
+            for tp in self._unread():
+                await self._fetch(tp)
+            await asyncio.sleep(0.01)
+        if not self.ended:
+            await asyncio.sleep(1.5)
+            if self._unread():
+                await self.settle()
+
+    def _unread(self) -> list[TP]:
+        taken = [tp for tp in self._at if (lane := self.ownership.lanes.get(tp.partition)) and lane.tenure]
+        return [tp for tp in taken if self.world.records(tp, self._at[tp], 1)]
+
+    def _rests(self) -> bool:
+        lanes = self.ownership.lanes.values()
+        return all(lane.tenure and lane._queue.empty() and lane._idle.is_set() for lane in lanes)
+
+    async def _fetch(self, tp: TP) -> None:
+        records = self.world.records(tp, self._at[tp], self._batch)
+        end = self.world.firsts[tp] + len(self.world.logs[tp])
+        batch = Batch(tp.topic, tp.partition, records)
+        self._at[tp] = batch.next_offset
+        done = (tp.topic, tp.partition, batch.next_offset)
+        put = self.ownership.put(
+            Delivery(batch, self._epochs[tp.partition], end), lambda: self.acknowledged.append(done)
+        )
+        putting = asyncio.ensure_future(put)
+        # A lane that has crashed takes nothing more.
+        while not putting.done() and not self.ended:
+            await asyncio.wait({putting}, timeout=0.01)
+        putting.cancel()
+        await asyncio.gather(putting, return_exceptions=True)
+
+    async def stop(self) -> None:
+        """Let go, as on SIGTERM."""
+        await self.ownership.revoke(TP("", number) for number in list(self.ownership.lanes))
+
+    async def crash(self) -> None:
+        """Gone without a word; whatever its tasks were about to do never happens."""
+        tasks = [lane._task for lane in self.ownership.lanes.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def crash_at(*points: tuple[int, int]) -> Callable[[], Callable[[int], None]]:
+    """Makers of `after_step` for one worker after the other, each of which crashes at its point: (step, how often)."""
+    left = list(points)
+
+    def make() -> Callable[[int], None]:
+        if not left:
+            return lambda _step: None
+        step, times = left.pop(0)
+        seen = iter(range(times - 1))
+
+        def after(number: int) -> None:
+            if number == step and next(seen, None) is None:
+                raise Crash
+
+        return after
+
+    return make
+
+
+async def run_through(world: World, crashes: Callable[[], Callable[[int], None]], *, batch: int = 100) -> int:
+    """Workers one after the other until one lives to the end; returns how many it took."""
+    workers = 0
+    while True:
+        workers += 1
+        worker = Worker(world, batch=batch, after_step=crashes())
+        await worker.own()
+        if not worker.ended:
+            await worker.stop()
+            return workers
+        assert all(isinstance(reason, Crash) for reason in worker.ended), worker.ended
+        await worker.crash()
