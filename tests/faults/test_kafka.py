@@ -1,5 +1,6 @@
 """Kafka that dies, restarts or freezes: the tracker waits, and ends exact."""
 
+import resource
 import time
 from collections.abc import Callable
 
@@ -9,7 +10,13 @@ from streams.torture.rig import Rig
 from tests.faults.profile import seconds
 from tests.faults.test_redis import begin, keep_for
 
-pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.integration,
+    pytest.mark.timeout(900),
+    # The feeder's aiokafka leaves connections to a broker that vanished to the garbage collector.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 Make = Callable[..., Rig]
 
 
@@ -47,6 +54,18 @@ def test_frozen(rig: Make) -> None:
     made.kafka.pause()
     keep_for(made, seconds(8, 30))
     made.kafka.resume()
+    end(made)
+
+
+def test_a_disk_that_takes_no_more(rig: Make) -> None:
+    """Kafka cannot write and ends itself; with room again, and started again, nothing is missing."""
+    made = rig()
+    begin(made)
+    # What the kernel says beyond this size is what it says of a full disk: the write fails.
+    resource.prlimit(made.kafka.pid, resource.RLIMIT_FSIZE, (4096, 4096))
+    made.until(lambda: not made.kafka.runs, 2, 60, "the broker has ended itself")
+    keep_for(made, seconds(2, 20))
+    made.kafka.restart()
     end(made)
 
 

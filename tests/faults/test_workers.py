@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from streams.torture.rig import Rig
+from tests.faults.profile import seconds
 from tests.servers import wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.timeout(600)]
@@ -67,5 +68,38 @@ def test_a_frozen_worker_wakes_up_too_late(rig: Make) -> None:
         time.sleep(0.2)
     made.crew.thaw(frozen)
     made.settle(2, 120)
+    verdict = made.judge()
+    assert verdict.holds, verdict.wrong[:5]
+
+
+def test_a_rolling_restart(rig: Make) -> None:
+    """SIGTERM one after the other, three workers: each exits 0, and the stream goes on."""
+    made = rig()
+    made.crew.keep(3)
+    made.feed(4000, rate=500)
+    wait_until(lambda: made.total_applied() > 300, 60)
+    for hand in list(made.crew.hands):
+        assert made.crew.stop(hand) == 0
+        made.crew.keep(3)
+        before = made.total_applied()
+        made.until(lambda applied=before: made.total_applied() > applied, 3, 60, "the others go on")
+    made.settle(3, 120)
+    verdict = made.judge()
+    assert verdict.holds, verdict.wrong[:5]
+
+
+def test_joins_and_leaves(rig: Make) -> None:
+    """Workers come and go every few seconds."""
+    made, chance = rig(), random.Random(5)
+    made.crew.keep(1)
+    feeder = made.feed(4000, rate=500)
+    until_s = time.monotonic() + seconds(20, 60)
+    while time.monotonic() < until_s and not feeder.done:
+        if len(made.crew.hands) < 2 or (len(made.crew.hands) < 4 and chance.random() < 0.5):
+            made.crew.start()
+        else:
+            made.crew.stop(chance.choice(made.crew.hands))
+        time.sleep(seconds(3, 5))
+    made.settle(2, 150)
     verdict = made.judge()
     assert verdict.holds, verdict.wrong[:5]

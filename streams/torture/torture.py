@@ -1,0 +1,86 @@
+"""Torture for as long as one asks: a stream, faults at random, rest, the verdict, and again."""
+
+import random
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+from streams.servers import KafkaServer, RedisServer
+from streams.servers.household import Household
+from streams.torture.faults import FAULTS
+from streams.torture.rig import Rig
+from streams.torture.verdict import Verdict
+
+ROUND_CUSTOMERS = 3000
+ROUND_RATE = 400.0
+WORKERS = 2
+REST_WITHIN_S = 240.0
+
+
+class Round(NamedTuple):
+    """One stream with its faults, and what came of it."""
+
+    number: int
+    faults: tuple[str, ...]
+    recovery_s: float
+    """From the last fault's end, or the stream's, to everything applied."""
+    messages: int
+    resent: int
+    redelivered: int
+    verdict: Verdict
+
+
+def torture(minutes: float, seed: int, tell: Callable[[Round], None], say: Callable[[str], None]) -> bool:
+    """Whether every round ended exact; the same seed chooses the same faults."""
+    chance = random.Random(seed)
+    until_s = time.monotonic() + minutes * 60
+    exact, number = True, 0
+    while exact and (number == 0 or time.monotonic() < until_s):
+        number += 1
+        found = _round(number, seed, chance, say)
+        tell(found)
+        exact = found.verdict.holds
+    return exact
+
+
+def _round(number: int, seed: int, chance: random.Random, say: Callable[[str], None]) -> Round:
+    with ExitStack() as stack:
+        household = stack.enter_context(Household())
+        kafka = stack.enter_context(_running(KafkaServer(household)))
+        redis = stack.enter_context(_running(RedisServer(household, options={"appendonly": "yes"})))
+        logs = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tracker-torture-")))
+        rig = Rig(kafka, redis, logs, seed=seed * 100 + number)
+        stack.callback(rig.close)
+        rig.create_topics()
+        rig.crew.keep(WORKERS)
+        feeder = rig.feed(ROUND_CUSTOMERS, ROUND_RATE)
+        rig.until(lambda: rig.total_applied() > 0, WORKERS, 60, "the first batch is applied")
+        struck, whole = [], True
+        while not feeder.done and len(struck) < 8:
+            fault = chance.choice(FAULTS)
+            say(f"round {number}: {fault.name}")
+            fault.strike(rig, chance)
+            struck.append(fault.name)
+            whole = whole and fault.keeps_outbox
+            rig.until(lambda: True, WORKERS, 1, "workers are kept")
+            time.sleep(chance.uniform(0.5, 4))
+        recovery_s = rig.settle(WORKERS, REST_WITHIN_S)
+        verdict = rig.judge(outbox_whole=whole)
+        return Round(
+            number, tuple(struck), recovery_s, feeder.confirmed, feeder.resent_chunks, verdict.redelivered, verdict
+        )
+
+
+class _running:  # noqa: N801  # reads as a verb at its use
+    def __init__(self, server: KafkaServer | RedisServer) -> None:
+        self._server = server
+
+    def __enter__(self) -> "KafkaServer | RedisServer":
+        self._server.start()
+        return self._server
+
+    def __exit__(self, *_: object) -> None:
+        self._server.kill9()
