@@ -1,0 +1,65 @@
+"""The pages that are made from the code, and their making: `python -m tests.house.pages` writes them."""
+
+import inspect
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from streams import settings
+from streams.cli.commands import available, load
+from streams.errors import ExitCode
+
+ROOT = Path(__file__).parents[2]
+WIDTH = 100
+
+
+def help_texts() -> Iterator[tuple[str, str]]:
+    """Every command and sub-command with its `--help`."""
+    for path, command in commands():
+        sizes = {"terminal_width": WIDTH, "max_content_width": WIDTH}
+        yield path, command.get_help(command.make_context(path, [], resilient_parsing=True, **sizes)).strip()
+
+
+def commands() -> Iterator[tuple[str, Any]]:
+    """Every command and sub-command with the words that call it."""
+    for command in available():
+        yield from _with_children(load(command), f"tracker {command.name}")
+
+
+def _with_children(command: Any, path: str) -> Iterator[tuple[str, Any]]:
+    yield path, command
+    for name, child in getattr(command, "commands", {}).items():
+        yield from _with_children(child, f"{path} {name}")
+
+
+def cli_page() -> str:
+    """docs/cli.md."""
+    parts = ["# The command line\n\nMade from `--help` by `make docs`; a test holds it in step.\n"]
+    parts += [f"\n## `{path}`\n\n```text\n{said}\n```\n" for path, said in help_texts()]
+    parts.append("\n## Exit codes\n\n| code | name | meaning |\n|---|---|---|\n")
+    meanings = _meanings()
+    parts += [f"| {code.value} | {code.name} | {meanings.get(code.name, '')} |\n" for code in ExitCode]
+    return "".join(parts)
+
+
+def _meanings() -> dict[str, str]:
+    """The sentence under each exit code in its source."""
+    lines = [line.strip() for line in inspect.getsource(ExitCode).splitlines()]
+    pairs = pairwise(lines)
+    return {
+        line.split(" = ")[0]: below.strip('"') for line, below in pairs if " = " in line and below.startswith('"""')
+    }
+
+
+PAGES = {"docs/cli.md": cli_page, "deploy/env/reference.env": settings.reference}
+
+
+def write() -> None:
+    """Write every page that is not in step."""
+    for path, make in PAGES.items():
+        (ROOT / path).write_text(make(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()

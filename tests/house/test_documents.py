@@ -1,0 +1,90 @@
+import re
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from streams.cli.commands import COMMANDS
+from tests.house.pages import PAGES, commands, help_texts
+
+ROOT = Path(__file__).parents[2]
+SKIPPED = {"__pycache__", "node_modules", "results", "build", "dist"}
+TEXTS = sorted(
+    path
+    for path in ROOT.rglob("*")
+    if path.is_file()
+    and not SKIPPED & set(path.relative_to(ROOT).parts)
+    and not any(part.startswith(".") and part not in {".ci", ".dockerignore"} for part in path.relative_to(ROOT).parts)
+    and path.suffix in {".py", ".md", ".yml", ".yaml", ".toml", ".lua", ".env", ".sh", ".lock", ".json", ""}
+)
+DOCUMENTS = [path for path in TEXTS if path.suffix == ".md"]
+# Written in halves, so that this file does not contain them. Machines, registries' hosts, ways of working.
+FORBIDDEN = re.compile(
+    r"/wo" r"rk/|/ro" r"ot/|/ho" r"me/[a-z]|fresh-" r"machine|pythonh" r"osted|registry\.np" r"mjs|maven\.or" r"g"
+    r"|proxy\.gol" r"ang|deb\.deb" r"ian|pypi\.or" r"g|anthr" r"opic|\bcla" r"ude\b|\bchatg" r"pt\b|language mod" r"el",
+    re.IGNORECASE,
+)  # fmt: skip
+PATH = re.compile(r"`((?:schemas|tracker|streams|deploy|tests|docs|examples|bench)/[\w./{},*-]+)`")
+
+
+def expanded(path: str) -> list[str]:
+    """`a/{b,c}.py` as `a/b.py` and `a/c.py`."""
+    found = re.fullmatch(r"(.*)\{([^}]*)\}(.*)", path)
+    return [found[1] + each.strip() + found[3] for each in found[2].split(",")] if found else [path]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_named_paths_exist(document) -> None:
+    """Every path of the project that a document names exists."""
+    named = {each for path in PATH.findall(document.read_text(encoding="utf-8")) for each in expanded(path)}
+    assert sorted(path for path in named if not any(ROOT.glob(path.rstrip("/")))) == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(document) -> None:
+    """Every relative link of a document leads to a file."""
+    links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", document.read_text(encoding="utf-8"))
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def test_the_project_speaks_of_itself_alone() -> None:
+    """No file names a machine, a registry's host or how it was written."""
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()[:80]}"
+        for path in TEXTS
+        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1)
+        if FORBIDDEN.search(line)
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_is_in_step(page) -> None:
+    """What is made from the code is what the code makes (`make docs` writes it)."""
+    assert (ROOT / page).read_text(encoding="utf-8") == PAGES[page]()
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_command_exists(command) -> None:
+    """Each command of the table has its file."""
+    assert find_spec(command.target.partition(":")[0]) is not None
+
+
+@pytest.mark.parametrize(("path", "said"), [pytest.param(*each, id=each[0]) for each in help_texts()])
+def test_command_has_an_example(path, said) -> None:
+    """The help of each command shows how it is called; that of a group lists its commands."""
+    assert "Commands:" in said or re.search(rf"Examples?:\n(.*\n)*?.*{path}", said)
+
+
+@pytest.mark.parametrize(("path", "command"), [pytest.param(*each, id=each[0]) for each in commands()])
+def test_options_are_explained(path, command) -> None:
+    """Each option and argument says what it is for."""
+    silent = [each.name for each in command.params if not each.help and not getattr(each, "hidden", False)]
+    assert silent == []
+
+
+def test_readme_names_the_two_commands() -> None:
+    """The README shows `./run demo` and `./run test`, and CI runs the latter."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "./run demo" in readme and "./run test" in readme
+    assert "./run test" in (ROOT / ".ci/run").read_text(encoding="utf-8")
