@@ -6,6 +6,7 @@ It knows where things lie; what they say is tracker/journey_map.py's, and what a
 from collections.abc import Callable
 from typing import Any, Final
 
+from schemas import topics
 from tracker import map_cells, map_curve, svg
 from tracker.journey_map import Column, Map, Row
 from tracker.map_cells import Box
@@ -46,7 +47,9 @@ class _Drawing:
         self.right = self.left + self.pitch * count
         # A map of one or two stages is no wider than its columns, but wide enough for its heading.
         self.width = max(self.right + MARGIN, 760)
-        self.colours = {channel: CHANNELS[place % len(CHANNELS)] for place, channel in enumerate(journey.channels)}
+        # The usual channels have the same colour on every map.
+        channels = dict.fromkeys((*topics.CHANNELS, *journey.channels))
+        self.colours = {channel: CHANNELS[place % len(CHANNELS)] for place, channel in enumerate(channels)}
         self.body: list[str] = []
         self.defs = ""
         self.y = MARGIN

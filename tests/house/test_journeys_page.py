@@ -16,7 +16,7 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 YAML = [text for language, text in BLOCKS if language == "yaml"]
 EVENTS = """\
 {"customer": "c1", "event": "Leaflet Viewed", "timestamp": "2026-01-05T08:00:00Z"}
-{"customer": "c1", "event": "Order Completed", "timestamp": "2026-01-05T09:00:00Z", "channel": "shop", "properties": {"status": "paid"}}
+{"customer": "c1", "event": "Order Completed", "timestamp": "2026-01-05T09:00:00Z", "channel": "shop"}
 {"customer": "c2", "event": "Page Viewed", "timestamp": "2026-01-05T09:30:00Z"}
 """
 
