@@ -4,7 +4,6 @@ Every choice where the design is silent is numbered in docs/decisions/0020-what-
 repeated here. Nothing is incremental: each question looks at the whole ordered set, and the funnel tries all chains.
 """
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -62,21 +61,20 @@ def fold_one(definition: Definition, touches: Sequence[Touch], now_ms: int) -> J
     exited = False
     for position, touch in enumerate(ordered):
         matching = matches(definition, touch)
+        if current is not None and not exited and quiet(stages[current], last_at, touch.at_ms):
+            drops.append(last_at + drops_after(stages[current]))  # 14
+            recoveries.append(touch.at_ms)
+        last_at = touch.at_ms
         if matching:
-            stage = stage_counted(definition, ordered, position, set(reached))
-            if current is not None and not exited and quiet(stages[current], last_at, touch.at_ms):
-                drops.append(last_at + drops_after(stages[current]))  # 14
-                recoveries.append(touch.at_ms)
+            stage = stage_counted(definition, ordered, position)
             reached.setdefault(stage, touch.at_ms)  # 5
             counted.append((touch, stage))
             target = stage if definition.order == "free" else max(reached)  # 6
             if target != current or exited:
                 visits[target] = visits.get(target, 0) + 1
-            current, last_at, exited = target, touch.at_ms, False
-        if current is not None and not exited and any(meets(rule, touch) for rule in definition.exits):
-            if quiet(stages[current], last_at, touch.at_ms):
-                drops.append(last_at + drops_after(stages[current]))  # 16
-            exited = True
+            current, exited = target, False
+        if current is not None and any(meets(rule, touch) for rule in definition.exits):
+            exited = True  # 16
     if current is None:
         return None  # 3
     dropped = not exited and quiet(stages[current], last_at, now_ms)
@@ -90,7 +88,7 @@ def fold_one(definition: Definition, touches: Sequence[Touch], now_ms: int) -> J
         reached={stages[index].name: at for index, at in sorted(reached.items())},
         visits={stages[index].name: count for index, count in sorted(visits.items())},
         skipped=[s.name for i, s in enumerate(stages[:furthest]) if i not in reached and not s.optional],
-        funnel_depth=depth(definition, [stage for stage, _ in chain]),
+        funnel_depth=depth(definition, chain) if chain else 0,
         chain=[(stages[stage].name, ordered[position].at_ms) for stage, position in chain],
         status=status(stages[current], exited, dropped),
         dropped_at=max(drops, default=None),
@@ -109,7 +107,9 @@ def status(stage: Stage, exited: bool, dropped: bool) -> str:
         return "exited"
     if dropped:
         return "dropped"
-    return "completed" if stage.goal else "waiting"
+    if stage.goal:
+        return "completed"
+    return "active" if stage.drops_after_ms is None else "waiting"
 
 
 # Order and rules
@@ -118,8 +118,9 @@ def status(stage: Stage, exited: bool, dropped: bool) -> str:
 def order(definition: Definition, touches: Sequence[Touch]) -> list[Touch]:
     """The set in its order: choices 1 and 2."""
 
-    def key(touch: Touch) -> tuple[int, tuple[int, ...], str]:
-        return touch.at_ms, tuple(matches(definition, touch)) or (len(definition.stages),), touch.event_id
+    def key(touch: Touch) -> tuple[int, int, int, str]:
+        matching = matches(definition, touch) or [len(definition.stages)]
+        return touch.at_ms, matching[0], matching[-1], touch.event_id
 
     seen: set[str] = set()
     ordered = []
@@ -212,15 +213,16 @@ def quiet(stage: Stage, last_at: int, at: int) -> bool:
 # Which stage a touchpoint counts for
 
 
-def stage_counted(definition: Definition, ordered: list[Touch], position: int, reached: set[int]) -> int:
+def stage_counted(definition: Definition, ordered: list[Touch], position: int) -> int:
     """Choice 4."""
     matching = matches(definition, ordered[position])
     if len(matching) == 1:
         return matching[0]
-    if definition.funnel.mode == "any":
-        return next((stage for stage in matching if stage not in reached), matching[-1])
-    served = {chain[-1][0] for chain in all_chains(definition, ordered) if chain[-1][1] == position}
-    return max(served) if served else matching[0]
+    ending_here = [chain for chain in all_chains(definition, ordered) if chain[-1][1] == position]
+    if not ending_here:
+        return matching[0]
+    deepest = max(depth(definition, chain) for chain in ending_here)
+    return max(chain[-1][0] for chain in ending_here if depth(definition, chain) == deepest)
 
 
 # The funnel
@@ -231,22 +233,18 @@ Chain = tuple[tuple[int, int], ...]
 
 
 def deepest_chain(definition: Definition, ordered: list[Touch]) -> Chain:
-    """Of all deepest chains the earliest, by its first touchpoint, then its second, and so on."""
-    best: Chain = ()
-    for chain in all_chains(definition, ordered):
-        difference = depth(definition, [s for s, _ in chain]) - depth(definition, [s for s, _ in best])
-        earlier = [p for _, p in chain] < [p for _, p in best]
-        if difference > 0 or (difference == 0 and earlier):
-            best = chain
-    return best
+    """Of all deepest chains the one that is complete first; of those the one with the latest entry, then latest steps."""
+
+    def rank(chain: Chain) -> tuple[int, int, list[int]]:
+        first, *_, last = chain if len(chain) > 1 else chain * 2
+        return depth(definition, chain), -last[1], [first[1], *(position for _, position in reversed(chain))]
+
+    return max(all_chains(definition, ordered), key=rank, default=())
 
 
-def depth(definition: Definition, served: list[int]) -> int:
-    """How deep a chain is that serves these stages: choices 7 and 12."""
-    if definition.funnel.mode != "any" or not served:
-        return served[-1] + 1 if served else 0
-    needed = {i for i, stage in enumerate(definition.stages) if not stage.optional}
-    return len(definition.stages) if needed <= set(served) else len(served)
+def depth(definition: Definition, chain: Chain) -> int:
+    """How deep a chain is: choices 7 and 12."""
+    return len(chain) if definition.funnel.mode == "any" else chain[-1][0] + 1
 
 
 def all_chains(definition: Definition, ordered: list[Touch]) -> Iterator[Chain]:
@@ -268,8 +266,6 @@ def longer(definition: Definition, ordered: list[Touch], chain: Chain) -> Iterat
     """The chains that go one step beyond this one."""
     first, (last_stage, last) = ordered[chain[0][1]], chain[-1]
     served = tuple(stage for stage, _ in chain)
-    if ends_at(definition, served, ordered[last], after=True):
-        return
     for position in range(last + 1, len(ordered)):
         touch = ordered[position]
         in_window = definition.funnel.window_ms is None or touch.at_ms - first.at_ms <= definition.funnel.window_ms  # 8
@@ -278,8 +274,8 @@ def longer(definition: Definition, ordered: list[Touch], chain: Chain) -> Iterat
                 limit = definition.funnel.step_windows_ms.get(definition.stages[stage].name)
                 if limit is None or touch.at_ms - ordered[last].at_ms <= limit:
                     yield (*chain, (stage, position))
-        if definition.funnel.mode == "strict" or ends_at(definition, served, touch, after=False):
-            return  # 11: the next touchpoint serves or nothing does; 10, 13: nothing follows
+        if definition.funnel.mode == "strict" or ends_at(definition, served, touch):
+            return  # 11: the next touchpoint serves or nothing does; 10: nothing follows
 
 
 def may_follow(definition: Definition, last: int | None, stage: int, served: tuple[int, ...]) -> bool:
@@ -290,12 +286,8 @@ def may_follow(definition: Definition, last: int | None, stage: int, served: tup
     return (last is None or stage > last) and all(left_out.optional for left_out in between)
 
 
-def ends_at(definition: Definition, served: tuple[int, ...], touch: Touch, *, after: bool) -> bool:
-    """Whether a touchpoint ends a chain that has served these stages; `after`: it is itself the chain's last."""
-    if any(meets(rule, touch) for rule in definition.exits):
-        return True  # 13, also when the exit serves a step itself
-    if after:
-        return False  # 10: a chain's own touchpoint is not between its steps
+def ends_at(definition: Definition, served: tuple[int, ...], touch: Touch) -> bool:
+    """Whether a touchpoint that serves no step of a chain ends it: choice 10."""
     return any(
         meets(exclusion.rule, touch) and within(definition, exclusion.between, served)
         for exclusion in definition.funnel.exclude
@@ -332,7 +324,7 @@ def segments(definition: Definition, counted: list[tuple[Touch, int]]) -> dict[s
 
 
 def as_text(value: Any) -> str | None:
-    """A plain value as text: itself, or its JSON. None for null, lists and objects."""
-    if value is None or isinstance(value, str):
-        return value
-    return None if isinstance(value, list | dict) else json.dumps(value)
+    """A value as text; none for null, an empty text, lists and objects."""
+    if value is None or value == "" or isinstance(value, list | dict):
+        return None
+    return str(value).lower() if isinstance(value, bool) else str(value)
