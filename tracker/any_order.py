@@ -51,15 +51,24 @@ def _by_latest(steps: Steps) -> Advance:
         if window is not None:
             kept = [one for one in kept if at - one[0] <= window]
         masks = [mask for _, mask in kept]
-        grown = next((step for step in descending(stages) if _is_free([*masks[:-1], 1 << step])), -1)
-        if grown < 0:
+        served = _first_of_deepest(masks[:-1], stages)
+        if most_steps(masks) < len(kept):
             oldest = next(place for place in range(len(kept)) if _is_free([*masks[:place], *masks[place + 1 :]]))
             del kept[oldest], masks[oldest]
         progress.chains = [part for one in kept for part in one]
         progress.depth = max(progress.depth, len(kept))
-        return grown
+        return served
 
     return advance
+
+
+def _first_of_deepest(masks: Sequence[int], stages: int) -> int:
+    """Of the longest chains that end with a touchpoint of these stages, the first step that it serves in one."""
+    steps = descending(stages)[::-1]
+    if len(steps) == 1:
+        return steps[0]
+    # max() takes the first of equals.
+    return max(steps, key=lambda step: most_steps([mask & ~(1 << step) for mask in masks]))
 
 
 def _is_free(masks: Sequence[int]) -> bool:
@@ -74,8 +83,6 @@ def _by_sets(steps: Steps) -> Advance:
     definition with more than MAX_STEPS_BY_SETS steps and such a funnel is refused.
     """
     window, waits, has_waits = steps.window, steps.waits, steps.has_waits
-    # Where nothing depends on which steps were met, a chain that met more does all that one that met less can.
-    more_is_better = not has_waits and all((low, high) == (0, steps.count) for _, low, high in steps.breaks)
     if steps.count > MAX_STEPS_BY_SETS:
         raise ValueError(f"a funnel in any order with exclusions or windows by step has at most {MAX_STEPS_BY_SETS} steps")
 
@@ -86,34 +93,39 @@ def _by_sets(steps: Steps) -> Advance:
             open_chains = [one for one in open_chains if at - one[1] <= window]
         longer: list[tuple[int, int, int]] = []
         now = at if has_waits else 0
-        for step in descending(stages):
-            longer.append((1 << step, at, now))
+        served, deepest = -1, 0
+        for step in reversed(descending(stages)):
             wait = waits[step]
-            longer.extend(
+            ending = [
                 (met | 1 << step, entry, now)
                 for met, entry, last in open_chains
                 if not met >> step & 1 and (wait is None or at - last <= wait)
-            )
+            ]
+            ending.append((1 << step, at, now))
+            depth = max(met.bit_count() for met, _, _ in ending)
+            if depth > deepest:
+                served, deepest = step, depth
+            longer.extend(ending)
         for bit, low, high in steps.breaks:
             if bits & bit:
                 anywhere = (low, high) == (0, steps.count)
                 open_chains = [
                     one for one in open_chains if not (anywhere or (one[0] >> low & 1 and not one[0] >> high & 1))
                 ]
-        deepest = max((met.bit_count() for met, _, _ in longer), default=0)
+        progress.chains = [part for one in _best([*longer, *open_chains]) for part in one]
         progress.depth = max(progress.depth, deepest)
-        progress.chains = [part for one in _best([*longer, *open_chains], more_is_better) for part in one]
-        return -1
+        return served
 
     return advance
 
 
-def _best(chains: list[tuple[int, int, int]], more_is_better: bool) -> list[tuple[int, int, int]]:
-    """The chains that no other outdoes, in a fixed order."""
+def _best(chains: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """The chains that no other of the same steps outdoes, in a fixed order."""
     kept: list[tuple[int, int, int]] = []
-    # Sorted so, a chain of the same steps (or of more) that comes before has an entry at least as late.
-    for chain in sorted(set(chains), key=lambda one: (-one[1], -one[2], -one[0])):
-        met, _, last = chain
-        if not any((one[0] == met or (more_is_better and one[0] & met == met)) and one[2] >= last for one in kept):
+    met, last = 0, -1
+    # Sorted so, a chain of the same steps that comes before has an entry at least as late.
+    for chain in sorted(set(chains), reverse=True):
+        if chain[0] != met or chain[2] > last:
             kept.append(chain)
+            met, _, last = chain
     return kept

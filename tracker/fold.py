@@ -42,19 +42,10 @@ def compile_step(definition: Definition, steps: Steps) -> Step:
     stage_mask, exit_bit = steps.mask, 1 << count
     limits = tuple(stage.drops_after_ms for stage in definition.stages)
     forward = definition.order == "forward"
-    in_any_order, strict = steps.mode == "any", steps.mode == "strict"
-    advance = any_order(steps) if in_any_order else chained(steps, strict=strict)
+    strict = steps.mode == "strict"
+    advance = any_order(steps) if steps.mode == "any" else chained(steps, strict=strict)
     attribution = attributions(definition)
     single = {1 << stage: stage for stage in range(count)}
-
-    def counts_for(progress: Progress, stages: int, reached: int) -> int:
-        """The stage that a touchpoint of several stages counts for."""
-        if reached >= 0:
-            return reached
-        matching = [stage for stage in range(count) if stages >> stage & 1]
-        if in_any_order:
-            return next((stage for stage in matching if progress.first[stage] is None), matching[-1])
-        return matching[0]
 
     def close_gap(progress: Progress, at: int) -> None:
         """A gap longer than the current stage allows was a drop-off, and ends in a recovery."""
@@ -101,7 +92,8 @@ def compile_step(definition: Definition, steps: Steps) -> Step:
         stage = single.get(stages, -1)
         reached = advance(progress, at, bits, stages)
         if stage < 0:
-            stage = counts_for(progress, stages, reached)
+            # Of several stages it counts for the furthest that a chain now reaches, else for the first it matches.
+            stage = reached if reached >= 0 else (stages & -stages).bit_length() - 1
         first = progress.first[stage]
         if first is None or happened < first:
             progress.first[stage] = happened

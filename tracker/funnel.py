@@ -15,8 +15,8 @@ from tracker.definition import Definition
 from tracker.state import Progress
 
 Advance = Callable[[Progress, int, int, int], int]
-"""Take a touchpoint (its time, all its bits, its stage bits) in; the furthest stage that a chain now reaches by it,
--1 for none."""
+"""Take a touchpoint (its time, all its bits, its stage bits) in; the stage that it serves in the deepest chain that
+now ends with it, -1 where none does."""
 
 
 class Steps:
