@@ -14,7 +14,7 @@ from streams.torture.faults import FAULTS
 from streams.torture.rig import Rig
 from streams.torture.verdict import Verdict
 
-ROUND_CUSTOMERS = 3000
+ROUND_CUSTOMERS = 8000
 ROUND_RATE = 400.0
 WORKERS = 2
 REST_WITHIN_S = 240.0
