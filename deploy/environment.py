@@ -36,7 +36,7 @@ TROUBLES = (
     (NO_ANSWER, "The dependencies cannot be downloaded.",
      "Check the network, the proxy (HTTPS_PROXY) and the index (PIP_INDEX_URL), and run it again.", UNREACHABLE),
     ("No matching distribution found.*", "A dependency has no ready-made package for this Python on this machine.",
-     "Use CPython 3.11 or 3.12 (PYTHON chooses it); nothing is compiled here.", UNSUPPORTED),
+     "Use CPython 3.11 or 3.12 (PYTHON chooses it), and check PIP_INDEX_URL; nothing is compiled.", UNSUPPORTED),
 )  # fmt: skip
 
 
