@@ -56,6 +56,7 @@ class WorkerProcesses:
             "TRACKER_JOURNEYS": os.pathsep.join(str(file) for file in settings.journey_files()),
         }
         self._process: subprocess.Popen[bytes] | None = None
+        self._others: list[subprocess.Popen[bytes]] = []
 
     @property
     def pages(self) -> list[str]:
@@ -68,6 +69,15 @@ class WorkerProcesses:
         with self.log_path.open("ab") as log:
             # Where we are, not where the log is: settings may name files by relative paths.
             self._process = self.household.start(command, Path.cwd(), log, self._environ)
+
+    def start_exporter(self) -> str:
+        """Serve the funnel to Prometheus too; the address of its page. It ends with the household."""
+        port = ports.free_port()
+        with (self.household.directory / "exporter.log").open("ab") as log:
+            command = [sys.executable, "-m", "streams", "exporter"]
+            environ = self._environ | {"EXPORTER_PORT": str(port)}
+            self._others.append(self.household.start(command, Path.cwd(), log, environ))
+        return f"http://{self._host}:{port}/metrics"
 
     def wait_until_ready(self, deadline_s: float = READY_S) -> None:
         """Return when each process has its partitions; raises TrackerError when one ends or takes too long."""
@@ -109,6 +119,10 @@ class WorkerProcesses:
 
     def stop(self) -> None:
         """Let them drain, and wait for them."""
+        for other in self._others:
+            other.terminate()
+            other.wait(STOP_S)
+            self.household.forget(other)
         if self._process is None:
             return
         if self._process.poll() is None:

@@ -12,6 +12,7 @@ from rich.align import Align
 from rich.console import Console, Group, JustifyMethod, RenderableType
 from rich.live import Live
 from rich.rule import Rule
+from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
@@ -68,7 +69,7 @@ class View(Protocol):
     ) -> None: ...
 
     def say(self, line: str) -> None:
-        """Show a sentence for a person, above what moves."""
+        """Tell a person what is being waited for."""
 
     def show(self, snapshot: Snapshot) -> None:
         """Show the present moment."""
@@ -115,6 +116,7 @@ class LiveView:
     def __init__(self, console: Console) -> None:
         self.console = console
         self._live = Live(console=console, auto_refresh=False, transient=False, vertical_overflow="crop")
+        self._waiting = Status("", console=console, spinner="dots", spinner_style="green")
         self._drawn_s = -1.0
         self._phase = ""
 
@@ -122,15 +124,18 @@ class LiveView:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._waiting.stop()
         self._live.stop()
 
     def say(self, line: str) -> None:
-        """A line above the picture."""
-        self.console.print(Text(line, style="dim"))
+        """What is being waited for, until the picture is there or the next line comes."""
+        self._waiting.update(Text(line, style="bright_black"))
+        self._waiting.start()
 
     def show(self, snapshot: Snapshot) -> None:
         """Draw, at most `FRAMES_PER_S` times a second."""
         if not self._live.is_started:
+            self._waiting.stop()
             self._live.start()
         if snapshot.elapsed_s - self._drawn_s < 1 / FRAMES_PER_S and snapshot.phase == self._phase:
             return

@@ -1,6 +1,8 @@
 """`tracker demo`: a live funnel from nothing, compared with the truth at the end."""
 
+import io
 import os
+import sys
 import time
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -54,6 +56,9 @@ def demo(
     if rate is not None and (fast or rate <= 0):
         raise UsageError("--rate must be above 0 and cannot be used together with --fast.", "Choose one of them.")
     pace = None if fast else rate or RATE
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that cannot show a bar gets a question mark, not the end of the demo.
+        sys.stdout.reconfigure(errors="replace")
     console = Console(highlight=False)
     settings = replace(read(os.environ), journeys=None)
     quiet_clients()
@@ -62,8 +67,13 @@ def demo(
         view.__exit__(None, None, None)
         console.print(verdict(outcome))
         if keep:
-            console.print(addresses(running, run.truth.most_loyal()), markup=False, soft_wrap=True)
+            console.print(
+                addresses(running, run.truth.most_loyal(), running.workers.start_exporter()),
+                markup=False,
+                soft_wrap=True,
+            )
             _stay(running)
+            console.print("Stopping.")
     return ExitCode.OK if outcome.equal else ExitCode.MISMATCH
 
 

@@ -50,7 +50,7 @@ def _different(outcome: Outcome, different: Iterable[Compared]) -> Text:
     return Text.assemble(("  ✗ ", "bold red"), ("Redis differs from the simulation: ", "bold"), "; ".join(lines))
 
 
-def addresses(running: RealPipeline, someone: str) -> str:
+def addresses(running: RealPipeline, someone: str, funnel_page: str) -> str:
     """Where everything is, and what to try."""
     settings = running.settings
     pages = "\n".join(f"  worker   {page}/metrics" for page in running.workers.pages)
@@ -58,10 +58,12 @@ def addresses(running: RealPipeline, someone: str) -> str:
 Everything stays up until Ctrl-C:
   Kafka    {settings.kafka_bootstrap}
   Redis    {settings.redis_url}
+  funnel   {funnel_page}
 {pages}
 
 In another terminal:
-  export KAFKA_BOOTSTRAP={settings.kafka_bootstrap} REDIS_URL={settings.redis_url}
+  export KAFKA_BOOTSTRAP={settings.kafka_bootstrap}
+  export REDIS_URL={settings.redis_url}
   tracker show {someone}
-  tracker exporter
+  tracker topics check
   tracker simulate --rate 100 --duration 1m"""

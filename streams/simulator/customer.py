@@ -15,6 +15,7 @@ from streams.simulator.steps import Properties, Step
 DAY_MS: Final = 86_400_000
 # Far enough ahead to lie in the future of any stream, so that it is clamped and not believed.
 FUTURE_MS: Final = 400 * DAY_MS
+CLAMPED_SHARE: Final = 0.25
 # Clocks are off by whole minutes, since the tracker corrects whole minutes: the truth is then known exactly.
 CLOCK_ERRORS_MIN: Final = (-4_320, -1_440, -60, -7, 9, 55, 120, 1_500)
 # Quiet customers were last seen this long ago, longer than any stage up to the purchase allows.
@@ -66,24 +67,29 @@ class Casting:
         """Customer `number`, who comes as far as stage `depth`."""
         rng, knobs = self.rng, self.knobs
         quiet = depth < QUIET_UNTIL_STAGE and rng.random() < knobs.quiet
-        visits = self._journey(number + rng.random(), self._path(depth))
-        anonymous = rng.random() < knobs.anonymous
-        if anonymous:
-            self._identify(visits)
-        if not quiet:
-            # What went quiet long ago came in order: beyond the lateness horizon, order of arrival counts.
-            self._tickets(visits)
-            self._delays(visits)
-        customer = Customer(number, visits, self._context(), anonymous=anonymous)
+        customer = Customer(number, self._journey(number + rng.random(), self._path(depth)), self._context())
+        customer.anonymous = rng.random() < knobs.anonymous
+        if customer.anonymous:
+            self._identify(customer.visits)
         if quiet:
+            # What went quiet long ago came in order: beyond the lateness horizon, order of arrival counts.
             low, high = QUIET_DAYS
             customer.ago_ms = DAY_MS * (low + int(rng.random() * (high - low)))
-        elif rng.random() < knobs.wrong_clocks:
-            if rng.random() < 0.25:
-                customer.clamped = True
-            else:
-                customer.clock_error_ms = 60_000 * rng.choice(CLOCK_ERRORS_MIN)
+            return customer
+        self._tickets(customer.visits)
+        self._clock(customer)
+        if not customer.clamped:
+            # A clamped touchpoint happens when it is received: delayed, it would be another journey.
+            self._delays(customer.visits)
         return customer
+
+    def _clock(self, customer: Customer) -> None:
+        if self.rng.random() >= self.knobs.wrong_clocks:
+            return
+        if self.rng.random() < CLAMPED_SHARE:
+            customer.clamped = True
+        else:
+            customer.clock_error_ms = 60_000 * self.rng.choice(CLOCK_ERRORS_MIN)
 
     def _context(self) -> dict[str, Any]:
         roll = self.rng.random()

@@ -199,11 +199,11 @@ class _Stream:
 
     def _device_times(self, fields: dict[str, Any], customer: Customer, at_ms: int) -> int:
         sent_ms = self._now_ms() - customer.ago_ms
-        received_ms = sent_ms + int(self.rng.random() * NETWORK_MS)
-        fields["received_at"] = received_ms
         if customer.clamped:
             fields["occurred_at"] = _date(at_ms + FUTURE_MS)
-            return received_ms
+            fields["received_at"] = sent_ms
+            return sent_ms
+        fields["received_at"] = sent_ms + int(self.rng.random() * NETWORK_MS)
         fields["occurred_at"] = _date(at_ms + customer.clock_error_ms)
         fields["sent_at"] = _date(sent_ms + customer.clock_error_ms)
         return at_ms

@@ -104,6 +104,20 @@ def test_skips_and_returns() -> None:
     assert calm.funnel() == skipped.funnel() == returned.funnel()
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_without_skips_all_steps_are_met_in_order(seed) -> None:
+    """Whatever arrives when, by the corrected clock each customer has met every stage up to the furthest in order."""
+    met: dict[str, list[tuple[int, int]]] = {}
+    for event in events(scenario(knobs=replace(WILD, skips=0), seed=seed)):
+        if event.stage >= 0:
+            met.setdefault(event.person, []).append((event.at_ms, event.stage))
+    for touches in met.values():
+        depth = 0
+        for _, stage in sorted(touches):
+            depth += stage == depth
+        assert depth == max(stage for _, stage in touches) + 1
+
+
 def test_anonymous_customers_identify_themselves() -> None:
     """A customer who comes under two ids sends one touchpoint with both; with identity resolved it is one person."""
     sent = list(events(scenario(knobs=replace(CALM, anonymous=1))))

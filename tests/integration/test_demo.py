@@ -1,0 +1,123 @@
+"""The demo as a person runs it: from nothing to two equal funnels, and nothing left behind."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from streams.errors import ExitCode
+from tests.servers import wait_until
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+ROOT = Path(__file__).parents[2]
+
+
+@contextmanager
+def demo(*words: str) -> Iterator[subprocess.Popen[str]]:
+    """`tracker demo` without a terminal and without servers of its own named; killed if the test leaves it."""
+    environ = {name: value for name, value in os.environ.items() if name not in {"KAFKA_BOOTSTRAP", "REDIS_URL"}}
+    command = [sys.executable, "-m", "streams", "demo", *words]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def household(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """Everything that the demo has started, directly or not."""
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+def directories() -> set[str]:
+    """The private directories of all demos and servers on this machine."""
+    return {str(path) for path in Path(tempfile.gettempdir()).glob("journey-tracker-*")}
+
+
+def used(family: list[psutil.Process]) -> set[str]:
+    """The private directories that these processes were started for."""
+    words = " ".join(" ".join(member.cmdline()) for member in family if member.is_running())
+    return set(re.findall(rf"{re.escape(tempfile.gettempdir())}/journey-tracker-\w+", words))
+
+
+def until_it_runs(process: subprocess.Popen[str]) -> None:
+    """Return when touchpoints are being applied."""
+    for line in process.stdout:
+        if (found := re.search(r" applied (\d+)", line)) and int(found[1]):
+            return
+        assert not line.startswith("error")
+    pytest.fail("the demo ended before it ran")
+
+
+def test_from_nothing_to_two_equal_funnels() -> None:
+    """The published funnel is in Redis, exactly; in a pipe not one escape code is printed."""
+    with demo("--fast") as process:
+        said, _ = process.communicate(timeout=150)
+    assert process.returncode == ExitCode.OK, said
+    assert "All 28 numbers are equal." in said
+    assert "funnel 10000 > 5000 > 1500 > 300 > 150 > 50 > 20" in said
+    assert "\x1b" not in said
+
+
+def test_it_survives_a_killed_worker() -> None:
+    """A worker that is killed half-way changes no number: the supervisor starts another."""
+    with demo("--rate", "2500") as process:
+        until_it_runs(process)
+        victim = next(child for child in household(process) if "--supervised" in child.cmdline())
+        victim.kill()
+        said, _ = process.communicate(timeout=150)
+    assert process.returncode == ExitCode.OK, said
+    assert "All 28 numbers are equal." in said
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, ExitCode.INTERRUPTED), (signal.SIGTERM, ExitCode.TERMINATED)]
+)
+def test_stopped_half_way_nothing_is_left(number, code) -> None:
+    """Ctrl-C or SIGTERM in the middle: an exit code that says so, no process, no directory, no traceback."""
+    with demo() as process:
+        until_it_runs(process)
+        family = household(process)
+        places = used(family)
+        process.send_signal(number)
+        said, _ = process.communicate(timeout=60)
+        assert process.returncode == code, said
+        assert "Traceback" not in said
+        assert places
+        wait_until(lambda: not any(member.is_running() for member in family), 15)
+        wait_until(lambda: not places & directories(), 15)
+
+
+def test_killed_it_leaves_nothing_either() -> None:
+    """Even kill -9 of the demo leaves neither servers nor workers nor directories."""
+    with demo() as process:
+        until_it_runs(process)
+        family = household(process)
+        places = used(family)
+        process.kill()
+        process.wait(10)
+        wait_until(lambda: not any(member.is_running() for member in family), 30)
+        wait_until(lambda: not places & directories(), 15)
+
+
+def test_ended_workers_are_told_with_their_log() -> None:
+    """When the workers end for good, the demo says so with the end of their log."""
+    with demo() as process:
+        until_it_runs(process)
+        supervisor = next(child for child in household(process) if "--processes" in child.cmdline())
+        supervisor.send_signal(signal.SIGTERM)
+        said, _ = process.communicate(timeout=60)
+    assert process.returncode == ExitCode.FAILED, said
+    assert "The workers have ended with exit code 0; the end of their log:" in said
+    assert "  | " in said
