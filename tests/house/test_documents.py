@@ -88,3 +88,28 @@ def test_readme_names_the_two_commands() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "./run demo" in readme and "./run test" in readme
     assert "./run test" in (ROOT / ".ci/run").read_text(encoding="utf-8")
+
+
+def test_readme_lists_the_commands() -> None:
+    """The README's table is the table of commands."""
+    told = re.findall(r"^\| `tracker (\S+)` \| (.*) \|$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
+    assert told == [(command.name, command.summary) for command in COMMANDS]
+
+
+CALLS = re.compile(r"(?:^|`)(?:\./run|tracker) ([a-z]+)((?: [^`#\n]+)?)", re.MULTILINE)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_shown_calls_work(document) -> None:
+    """Each call of the tracker that a document shows is of a command, with options that it has."""
+    known = dict(commands())
+    for name, rest in CALLS.findall(document.read_text(encoding="utf-8")):
+        words = rest.split()
+        if name == "test":
+            continue
+        longest = f"tracker {name} {words[0]}" if words and f"tracker {name} {words[0]}" in known else f"tracker {name}"
+        assert longest in known or name in {each.name for each in COMMANDS}, f"{name}{rest}"
+        if longest in known:
+            options = {option for each in known[longest].params for option in each.opts} | {"--help", "-h"}
+            asked = {word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)}
+            assert asked <= options, f"{name}{rest}"
