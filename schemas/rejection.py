@@ -38,4 +38,6 @@ class Rejection(msgspec.Struct, frozen=True):
     value: bytes | None
     """The original bytes (base64 in JSON)."""
     key: bytes | None = None
+    received_at_ms: int | None = None
+    """The original's timestamp at the broker: sent again with it, a touchpoint keeps its time."""
     schema: str = SCHEMA

@@ -3,12 +3,18 @@
 from streams.clients import probe_kafka, redis_client
 from streams.definitions import load_journeys
 from streams.failures import door
+from streams.layout import require
 from streams.settings import Settings
 
 
 def preflight(settings: Settings) -> None:
-    """Returns when journeys can be read and both servers answer. Raises a TrackerError within ten seconds."""
+    """Returns when journeys can be read, both servers answer and the store is laid out as the settings say.
+
+    Raises a TrackerError within ten seconds.
+    """
     with door(settings):
         load_journeys(settings)
         probe_kafka(settings)
-        redis_client(settings).ping()
+        client = redis_client(settings)
+        client.ping()
+        require(client, settings.partitions)

@@ -5,12 +5,12 @@ It reads a record and its journey's names; what the numbers mean was decided by 
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from time import monotonic
 from typing import Any, Final
 
 from schemas.touchpoint import ALIAS_KINDS
 from streams.errors import ExitCode, TrackerError
+from streams.moments import shown
 from streams.stores.keys import PREFIX, keys
 from tracker.contribution import unescape
 from tracker.customer import Journeys, Runner
@@ -162,7 +162,5 @@ def _segments(progress: Progress, runner: Runner) -> dict[str, str]:
 
 
 def moment(at_ms: int | None) -> str | None:
-    """A moment as `2026-11-22T14:05:09.250Z`."""
-    if at_ms is None:
-        return None
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """A moment as text, where there is one."""
+    return None if at_ms is None else shown(at_ms)

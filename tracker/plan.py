@@ -187,5 +187,6 @@ def _reject(flaw: Flaw, batch: Batch, record: Record, now_ms: int) -> Message:
         rejected_at_ms=now_ms,
         value=record.value,
         key=record.key,
+        received_at_ms=record.timestamp,
     )
     return Message(REJECTED, batch.partition, record.key, _encode_json(rejection))

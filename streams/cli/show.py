@@ -74,8 +74,10 @@ def _draw_instance(console: Any, journey: Mapping[str, Any], instance: Mapping[s
     console.print(f"{head}   [{COLOURS.get(status, 'dim')}]{status}[/]")
     if not journey["declared"]:
         console.print("  [yellow]its journey file is not among TRACKER_JOURNEYS, so its stages have no names here[/]")
-    for label, value in _lines(instance, now_s):
-        console.print(f"  [dim]{label:<10}[/] {_plain(value)}")
+    lines = _lines(instance, now_s)
+    width = max(len(label) for label, _ in lines)
+    for label, value in lines:
+        console.print(f"  [dim]{_plain(label.ljust(width))}[/]  {_plain(value)}")
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 3, 0, 0))
     for column, justify in (("  stage", "left"), ("reached", "left"), ("visits", "right"), ("time in it", "right")):
         table.add_column(column, justify=justify)  # type: ignore[arg-type]

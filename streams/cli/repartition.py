@@ -1,0 +1,96 @@
+"""`tracker repartition`: move the store of stopped workers to more partitions.
+
+It tells what `streams/repartition.py` foresees and does.
+"""
+
+import json
+import os
+from dataclasses import asdict, replace
+from typing import Annotated, Any
+
+import typer
+
+from streams.cli.progress import progress
+from streams.clients import kafka_admin, redis_client
+from streams.definitions import load_journeys
+from streams.errors import ExitCode
+from streams.failures import door
+from streams.repartition import Foresight, Order, Outcome, Repartition
+from streams.settings import Settings, read
+from streams.stores.keys import keys
+from tracker.customer import Journeys
+
+# A page of states and a switch are quick; a server that is busy writing its log is given time.
+PATIENCE_S = 30.0
+
+
+def repartition(
+    to: Annotated[int, typer.Option("--to", min=1, max=4096, help="The number of partitions to have.")],
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check, say what would be done, change nothing.")] = False,
+    allow_lag: Annotated[
+        bool, typer.Option("--allow-lag", help="Go ahead although touchpoints wait; they are routed home later.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for machines.")] = False,
+) -> int:
+    """Move to another number of partitions.
+
+    Partitions are the most workers that can share the load, and Kafka can only add some. Stop all workers first.
+    TRACKER_PARTITIONS is the number until now; afterwards set it to the new one and start them. Redis needs room for
+    every customer twice while this runs. If it is interrupted, run it again: it goes on where it stopped, and no
+    worker starts before it is done.
+
+    Examples:
+      tracker repartition --to 16 --dry-run
+      tracker repartition --to 16
+    """
+    settings = read(os.environ)
+    patient = replace(settings, redis_timeout_s=max(settings.redis_timeout_s, PATIENCE_S))
+    journeys = Journeys(load_journeys(settings), settings.lateness_horizon_ms)
+    with door(settings), kafka_admin(settings) as admin:
+        redis_client(settings).ping()
+        client = redis_client(patient)
+        order = _order(settings, to, allow_lag=allow_lag)
+        with progress("customers", _steps(client, to, dry_run=dry_run)) as advance:
+            work = Repartition(order, client, admin, journeys, advance=advance)
+            done: Foresight | Outcome = work.foresee() if dry_run else work.run()
+    if as_json:
+        print(json.dumps({"from": order.origin, "to": to, "dry_run": dry_run, **asdict(done)}, indent=2))
+    else:
+        print(_foreseen(done, order) if isinstance(done, Foresight) else _done(done, to))
+    return ExitCode.OK
+
+
+def _order(settings: Settings, to: int, *, allow_lag: bool) -> Order:
+    topics = settings.topics()
+    return Order(
+        origin=settings.partitions,
+        to=to,
+        group=settings.group,
+        inputs=[topic.name for topic in topics if topic.direction == "input"],
+        topics=[topic.name for topic in topics],
+        allow_lag=allow_lag,
+    )
+
+
+def _steps(client: Any, to: int, *, dry_run: bool) -> int:
+    customers = sum(int(client.hlen(keys(partition).states)) for partition in range(to))
+    return customers if dry_run else customers * 2
+
+
+def _foreseen(found: Foresight, order: Order) -> str:
+    share = f" ({found.moving / found.customers:.0%})" if found.customers else ""
+    lines = [f"{found.customers} customers, of whom {found.moving}{share} would move to another partition"]
+    lines += [f"{topic}: {count} partitions would become {order.to}" for topic, count in found.grows.items()]
+    if found.customers:
+        lines.append(f"each partition would have {min(found.by_partition)} to {max(found.by_partition)} customers")
+    return "\n".join([*lines, "Nothing was changed."])
+
+
+def _done(done: Outcome, to: int) -> str:
+    again = "; it went on where it had stopped" if done.resumed else ""
+    grown = f"Kafka has made the partitions of {', '.join(done.grown)}.\n" if done.grown else ""
+    return (
+        f"{done.customers} customers are in {to} partitions, every figure is their sum{again}.\n{grown}"
+        f"Set TRACKER_PARTITIONS={to} everywhere, then start the workers."
+    )

@@ -1,0 +1,29 @@
+"""Moments as people write them on a command line: `2h` ago, a day, an instant."""
+
+from datetime import UTC, datetime
+
+from streams.errors import UsageError
+from tracker.duration import DurationError, parse
+
+
+def moment_ms(text: str, now_ms: int) -> int:
+    """The moment in milliseconds since 1970: a length of time before now (`2h`, `1d12h`), a day, or RFC 3339.
+
+    A day or an instant without an offset is in UTC. Raises UsageError.
+    """
+    try:
+        return now_ms - parse(text)
+    except DurationError:
+        pass
+    try:
+        at = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise UsageError(
+            f"{text!r} is no moment.", "Write how long ago (2h, 1d12h), a day (2026-11-22) or 2026-11-22T14:00:00Z."
+        ) from None
+    return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def shown(at_ms: int) -> str:
+    """A moment as `2026-11-22T14:05:09.250Z`."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
