@@ -3,13 +3,14 @@
 It knows the wire format's limits and nothing of what reads it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from schemas.rejection import Reason
 from schemas.touchpoint import MAX_ID_BYTES, MAX_TOUCHPOINT_BYTES
+from streams.simulator.event import Event
 
 Fields = dict[str, Any]
 
@@ -54,3 +55,18 @@ KINDS: Final = (
     Poison("schema_2", "unknown_schema", _with(schema="touchpoint/2")),
     Poison("too_large", "too_large", _oversized),
 )
+
+
+def storm(count: int, channel: str = "web") -> Iterator[Event]:
+    """So many poison messages in a row, the kinds taking turns, each with a key of its own."""
+    for number in range(count):
+        kind = KINDS[number % len(KINDS)]
+        key = f"poison-{number}"
+        good = {
+            "event_id": key,
+            "type": "Page Viewed",
+            "channel": channel,
+            "occurred_at": 1_795_341_600_000,
+            "ids": {"customer_id": key},
+        }
+        yield Event(channel, key.encode(), kind.spoil(good), poison=kind.kind)

@@ -1,4 +1,6 @@
 import json
+import signal
+import threading
 
 import pytest
 
@@ -38,6 +40,15 @@ def test_a_rate_and_a_duration_are_held(tmp_path, capsys) -> None:
     told = json.loads(capsys.readouterr().out)
     assert told["messages"] == 200
     assert told["seconds"] > 0.9
+
+
+def test_ctrl_c_ends_it_in_order(tmp_path, capsys) -> None:
+    """Interrupted, it says what was sent until then, all of it confirmed, and exits with 130."""
+    threading.Timer(0.5, signal.raise_signal, [signal.SIGINT]).start()
+    words = ["simulate", "--rate", "100", "--duration", "1m", "--out", str(tmp_path / "a"), "--json"]
+    assert main(words) == ExitCode.INTERRUPTED
+    told = json.loads(capsys.readouterr().out)
+    assert 0 < told["messages"] == told["confirmed"] < 1_000
 
 
 @pytest.mark.parametrize(
