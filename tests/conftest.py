@@ -42,7 +42,7 @@ def private_servers() -> Iterator[PrivateServers]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:  # noqa: ARG001
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """With CI=true a skipped test has failed: what it wants is installed there, or it is no test of ours."""
     report = yield
     if report.skipped and os.environ.get("CI") == "true":
