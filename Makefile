@@ -11,4 +11,5 @@ demo:   ## a live funnel, from nothing
 	./run demo
 
 docs:   ## write the pages that are made from the code: docs/cli.md, deploy/env/reference.env
-	./run test tests/house --write-docs
+	./run test --collect-only -q tests/house/test_run.py > /dev/null
+	$${TRACKER_VENV:-.venv}/bin/python -m tests.house.pages
