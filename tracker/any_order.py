@@ -84,7 +84,7 @@ def _by_sets(steps: Steps) -> Advance:
     """
     window, waits, has_waits = steps.window, steps.waits, steps.has_waits
     if steps.count > MAX_STEPS_BY_SETS:
-        raise ValueError(f"a funnel in any order with exclusions or windows by step has at most {MAX_STEPS_BY_SETS} steps")
+        raise ValueError(f"in any order with exclusions or windows by step: at most {MAX_STEPS_BY_SETS} steps")
 
     def advance(progress: Progress, at: int, bits: int, stages: int) -> int:
         flat = progress.chains

@@ -6,6 +6,7 @@ replays and explanations. It knows entries and steps alone.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from tracker.any_order import any_order
@@ -34,7 +35,7 @@ def chain_of(steps: Steps, entries: Sequence[Entry], depth: int) -> list[Link]:
 
 def seconds_to_reach(chain: Sequence[Link]) -> dict[int, float]:
     """By step: seconds since the touchpoint before it in the chain."""
-    return {link.step: (link.at_ms - before.at_ms) / 1000 for before, link in zip(chain, chain[1:], strict=False)}
+    return {link.step: (link.at_ms - before.at_ms) / 1000 for before, link in pairwise(chain)}
 
 
 class _InOrder:

@@ -92,7 +92,7 @@ def _compare(number_test: Callable[[Any, Any], bool]) -> Callable[[Any], Test]:
             return lambda value: isinstance(value, str) and number_test(value, wanted)
         limit = number(wanted)
         if limit is None:
-            return lambda value: False
+            return lambda _: False
 
         def test(value: Any) -> bool:
             found = number(value)
@@ -159,7 +159,7 @@ def pattern_problem(pattern: Any) -> str | None:
         return f"a pattern is at most {MAX_PATTERN_LENGTH} characters long"
     try:
         re.compile(pattern)
-        repeats = _open_repeats(re._parser.parse(pattern), inside=False)  # type: ignore[attr-defined]
+        repeats = _open_repeats(re._parser.parse(pattern), inside=False)  # type: ignore[attr-defined]  # noqa: SLF001 - no public parser
     except (re.error, ValueError, OverflowError, RecursionError) as error:
         return f"{error}"
     if repeats > MAX_OPEN_REPEATS:

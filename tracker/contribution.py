@@ -1,13 +1,14 @@
 """Contributions: what one state adds to the figures. The one place that knows the names of the aggregates.
 
-A field is `journey|figure|…`, at its end `segment=value` where it breaks a figure down:
+A field is `journey|figure|…`, at its end `segment=value` where it breaks a figure down (all but `stay`, `seconds` and
+`corrections`: a histogram for every value is more than anyone looks at):
 
 | field | counts |
 |---|---|
 | `j|cohort|day` | instances whose journey began on this UTC day |
 | `j|current|stage|status` | instances in the stage now, by status |
 | `j|reached|day|stage` | instances of the cohort that ever reached the stage |
-| `j|funnel|day|stage` | instances of the cohort whose funnel depth is exactly this stage (sum from the last stage for "at least") |
+| `j|funnel|day|stage` | instances of the cohort whose funnel depth is exactly this stage ("at least": sum the later ones too) |
 | `j|visits|stage` | times the stage was entered |
 | `j|dropoffs|stage`, `j|recoveries|stage` | drop-offs in the stage ever, and those that ended |
 | `j|completions|stage` | instances that reached this stage, a goal |
@@ -17,6 +18,8 @@ A field is `journey|figure|…`, at its end `segment=value` where it breaks a fi
 | `j|corrections` | late touchpoints that changed what had been reported |
 """
 
+from bisect import bisect_left
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from tracker.definition import Definition
@@ -28,6 +31,9 @@ DAY_MS: Final = 24 * 3600 * 1000
 
 # Upper bounds in seconds, inclusive; the last bucket is `inf`.
 BUCKETS_S: Final = (60, 600, 3600, 21600, 86400, 259200, 604800, 2592000, 7776000)
+_BOUNDS_MS: Final = tuple(bound * 1000 for bound in BUCKETS_S)
+_BUCKETS: Final = (*map(str, BUCKETS_S), "inf")
+MAX_NAMES: Final = 2000
 
 
 class Field(NamedTuple):
@@ -58,8 +64,6 @@ FIGURES: Final[dict[str, tuple[str, ...]]] = {
     "seconds": ("stage",),
     "corrections": (),
 }
-# These are not broken down by segment: a histogram for every value is more than anyone looks at.
-_WHOLE: Final = frozenset(("stay", "seconds", "corrections"))
 _ESCAPES: Final = str.maketrans({"%": "%25", "|": "%7C", "=": "%3D"})
 
 
@@ -103,13 +107,48 @@ def day_of(at_ms: int) -> str:
 
 def bucket_of(spent_ms: int) -> str:
     """The bucket of a time spent in a stage."""
-    return next((str(bound) for bound in BUCKETS_S if spent_ms <= bound * 1000), "inf")
+    return _BUCKETS[bisect_left(_BOUNDS_MS, spent_ms)]
 
 
 def began_ms(progress: Progress) -> int | None:
     """When the journey began: its first touchpoint that matched a stage; None before that."""
     firsts = [at for at in progress.first if at is not None]
     return progress.zero_ms + min(firsts) if firsts else None
+
+
+class Facts(NamedTuple):
+    """What of a state the figures depend on; taken before the state is changed in place."""
+
+    began_ms: int
+    stage: int
+    """-1 before the journey begins: then there are no figures."""
+    status: int
+    depth: int
+    reached: tuple[bool, ...]
+    visits: tuple[int, ...]
+    spent: tuple[int, ...]
+    gaps: tuple[int, ...]
+    segments: tuple[int, ...]
+    corrections: int
+
+
+NOTHING: Final = Facts(0, -1, 0, 0, (), (), (), (), (), 0)
+_STATUS: Final = {name: place for place, name in enumerate(STATUSES)}
+_DROPPED, _EXITED = _STATUS["dropped"], _STATUS["exited"]
+
+
+class _Names(NamedTuple):
+    """The fields of one cohort day and one set of segment values: each figure as a whole, then by segment."""
+
+    cohort: tuple[str, ...]
+    current: tuple[tuple[tuple[str, ...], ...], ...]
+    """By stage and status."""
+    reached: tuple[tuple[str, ...], ...]
+    funnel: tuple[tuple[str, ...], ...]
+    visits: tuple[tuple[str, ...], ...]
+    dropoffs: tuple[tuple[str, ...], ...]
+    recoveries: tuple[tuple[str, ...], ...]
+    exits: tuple[tuple[str, ...], ...]
 
 
 class Contributor:
@@ -123,68 +162,176 @@ class Contributor:
         self._segments = tuple(
             (escape(segment.name), tuple(escape(value) for value in segment.values)) for segment in definition.segments
         )
+        # Where a customer neither dropped off nor left: by stage.
+        self._calm = tuple(
+            _STATUS["completed"] if goal else _STATUS["active" if limit is None else "waiting"]
+            for goal, limit in zip(self._goals, self._limits, strict=True)
+        )
+        self._seconds = tuple(f"{self._journey}|seconds|{stage}" for stage in self._stages)
+        self._stays = tuple(f"{self._journey}|stay|{stage}|" for stage in self._stages)
+        self._corrections = f"{self._journey}|corrections"
+        self._names: dict[tuple[int, tuple[int, ...]], _Names] = {}
 
     def status(self, progress: Progress) -> str | None:
         """One of STATUSES; None before the journey begins."""
-        if progress.stage < 0:
-            return None
+        return STATUSES[self._status(progress)] if progress.stage >= 0 else None
+
+    def _status(self, progress: Progress) -> int:
         if progress.exited is not None:
-            return "exited"
-        if progress.is_dropped:
-            return "dropped"
-        if self._goals[progress.stage]:
-            return "completed"
-        return "active" if self._limits[progress.stage] is None else "waiting"
+            return _EXITED
+        return _DROPPED if progress.is_dropped else self._calm[progress.stage]
 
     def segment_values(self, progress: Progress) -> list[tuple[str, str]]:
         """The declared value of every segment, `other` where there is none."""
+        return self._values(progress.segments)
+
+    def _values(self, codes: Iterable[int]) -> list[tuple[str, str]]:
         return [
             (name, values[code - FIRST_VALUE] if code > OTHER else "other")
-            for (name, values), code in zip(self._segments, progress.segments, strict=True)
+            for (name, values), code in zip(self._segments, codes, strict=True)
         ]
 
-    def vector(self, instance: Instance) -> dict[str, int]:
-        """What this instance adds to every aggregate."""
+    def facts(self, instance: Instance) -> Facts:
+        """What the figures of an instance depend on."""
         progress = instance.progress
-        began = began_ms(progress)
-        if began is None:
-            return {}
-        whole = self._figures(progress, day_of(began))
-        fields = {f"{self._journey}|{name}": count for name, count in whole.items()}
-        for segment, value in self.segment_values(progress):
-            for name, count in whole.items():
-                if name.partition("|")[0] not in _WHOLE:
-                    fields[f"{self._journey}|{name}|{segment}={value}"] = count
-        if instance.corrections:
-            fields[f"{self._journey}|corrections"] = instance.corrections
+        if progress.stage < 0:
+            return NOTHING
+        first = progress.first
+        return Facts(
+            progress.zero_ms + min([at for at in first if at is not None]),
+            progress.stage,
+            self._status(progress),
+            progress.depth,
+            tuple([at is not None for at in first]),
+            tuple(progress.visits),
+            tuple(progress.spent),
+            tuple(progress.gaps),
+            tuple(progress.segments),
+            instance.corrections,
+        )
+
+    def vector(self, instance: Instance) -> dict[str, int]:
+        """What an instance adds to every aggregate."""
+        fields: dict[str, int] = {}
+        self._add(fields, self.facts(instance), 1)
         return fields
 
-    def _figures(self, progress: Progress, day: str) -> dict[str, int]:
+    def change(self, fields: dict[str, int], before: Facts, after: Facts) -> None:
+        """Add to `fields` what changed between two states of an instance; fields that come to 0 may stay."""
+        if before == after:
+            return
+        same_cohort = before.began_ms // DAY_MS == after.began_ms // DAY_MS
+        if same_cohort and before.segments == after.segments and before.stage >= 0 and after.stage >= 0:
+            self._change(fields, before, after)
+        else:
+            self._add(fields, before, -1)
+            self._add(fields, after, 1)
+
+    def _change(self, fields: dict[str, int], before: Facts, after: Facts) -> None:  # noqa: C901, PLR0912 - a list
+        """What changed where cohort and segments did not: only the fields that differ are touched."""
+        names = self._names_of(after)
+        if before.stage != after.stage or before.status != after.status:
+            _count(fields, names.current[before.stage][before.status], -1)
+            _count(fields, names.current[after.stage][after.status], 1)
+            if before.status == _EXITED:
+                _count(fields, names.exits[before.stage], -1)
+            if after.status == _EXITED:
+                _count(fields, names.exits[after.stage], 1)
+        if before.depth != after.depth:
+            if before.depth:
+                _count(fields, names.funnel[before.depth - 1], -1)
+            if after.depth:
+                _count(fields, names.funnel[after.depth - 1], 1)
+        if before.reached != after.reached:
+            for stage, (had, has) in enumerate(zip(before.reached, after.reached, strict=True)):
+                if had != has:
+                    _count(fields, names.reached[stage], has - had)
+        if before.visits != after.visits:
+            for stage, (was, now) in enumerate(zip(before.visits, after.visits, strict=True)):
+                if was != now:
+                    _count(fields, names.visits[stage], now - was)
+        self._add_stays(fields, before, -1)
+        self._add_stays(fields, after, 1)
+        if before.gaps or after.gaps or _DROPPED in (before.status, after.status):  # noqa: PLR6201 - quicker than a set
+            self._add_gaps(fields, names, before, -1)
+            self._add_gaps(fields, names, after, 1)
+        if before.corrections != after.corrections:
+            _count(fields, (self._corrections,), after.corrections - before.corrections)
+
+    def _add(self, fields: dict[str, int], facts: Facts, sign: int) -> None:
+        """Everything that a state adds, times `sign`."""
+        if facts.stage < 0:
+            return
+        names = self._names_of(facts)
+        _count(fields, names.cohort, sign)
+        _count(fields, names.current[facts.stage][facts.status], sign)
+        if facts.status == _EXITED:
+            _count(fields, names.exits[facts.stage], sign)
+        if facts.depth:
+            _count(fields, names.funnel[facts.depth - 1], sign)
+        for stage, count in enumerate(facts.visits):
+            if count:
+                _count(fields, names.visits[stage], sign * count)
+            if facts.reached[stage]:
+                _count(fields, names.reached[stage], sign)
+        self._add_stays(fields, facts, sign)
+        self._add_gaps(fields, names, facts, sign)
+        if facts.corrections:
+            _count(fields, (self._corrections,), sign * facts.corrections)
+
+    def _add_stays(self, fields: dict[str, int], facts: Facts, sign: int) -> None:
+        open_stage = -1 if facts.status == _EXITED else facts.stage
+        for stage, visits in enumerate(facts.visits):
+            if visits > (stage == open_stage):
+                spent_ms = facts.spent[stage]
+                _count(fields, (self._stays[stage] + bucket_of(spent_ms),), sign)
+                if spent_ms >= 1000:
+                    _count(fields, (self._seconds[stage],), sign * (spent_ms // 1000))
+
+    @staticmethod
+    def _add_gaps(fields: dict[str, int], names: _Names, facts: Facts, sign: int) -> None:
+        for stage, count in enumerate(facts.gaps):
+            if count:
+                _count(fields, names.recoveries[stage], sign * count)
+                _count(fields, names.dropoffs[stage], sign * count)
+        if facts.status == _DROPPED:
+            _count(fields, names.dropoffs[facts.stage], sign)
+
+    def _names_of(self, facts: Facts) -> _Names:
+        key = facts.began_ms // DAY_MS, facts.segments
+        names = self._names.get(key)
+        if names is None:
+            names = self._make_names(*key)
+            # Bounded: a replay of history brings many days, each with a few segment values.
+            if len(self._names) >= MAX_NAMES:
+                self._names.clear()
+            self._names[key] = names
+        return names
+
+    def _make_names(self, day: int, codes: tuple[int, ...]) -> _Names:
+        cohort = day_of(day * DAY_MS)
+        ends = ["", *(f"|{name}={value}" for name, value in self._values(codes))]
+
+        def fields(*parts: str) -> tuple[str, ...]:
+            whole = "|".join((self._journey, *parts))
+            return tuple(whole + end for end in ends)
+
+        def reached(stage: str, goal: bool) -> tuple[str, ...]:
+            return fields("reached", cohort, stage) + (fields("completions", stage) if goal else ())
+
         stages = self._stages
-        current = stages[progress.stage]
-        fields = {f"cohort|{day}": 1, f"current|{current}|{self.status(progress)}": 1}
-        for place, name in enumerate(stages):
-            if progress.first[place] is not None:
-                fields[f"reached|{day}|{name}"] = 1
-                if self._goals[place]:
-                    fields[f"completions|{name}"] = 1
-            if progress.visits[place]:
-                fields[f"visits|{name}"] = progress.visits[place]
-            if progress.visits[place] > (place == progress.stage and progress.exited is None):
-                fields[f"stay|{name}|{bucket_of(progress.spent[place])}"] = 1
-                fields[f"seconds|{name}"] = progress.spent[place] // 1000
-            gaps = progress.gaps[place] if progress.gaps else 0
-            fields[f"recoveries|{name}"] = gaps
-            fields[f"dropoffs|{name}"] = gaps + (progress.is_dropped and place == progress.stage)
-        if progress.depth:
-            fields[f"funnel|{day}|{stages[progress.depth - 1]}"] = 1
-        if progress.exited is not None:
-            fields[f"exits|{current}"] = 1
-        return {name: count for name, count in fields.items() if count}
+        return _Names(
+            fields("cohort", cohort),
+            tuple(tuple(fields("current", stage, status) for status in STATUSES) for stage in stages),
+            tuple(reached(stage, goal) for stage, goal in zip(stages, self._goals, strict=True)),
+            tuple(fields("funnel", cohort, stage) for stage in stages),
+            tuple(fields("visits", stage) for stage in stages),
+            tuple(fields("dropoffs", stage) for stage in stages),
+            tuple(fields("recoveries", stage) for stage in stages),
+            tuple(fields("exits", stage) for stage in stages),
+        )
 
 
-def difference(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:
-    """`after - before`, without the fields that stay the same."""
-    changes = {field: count - before.get(field, 0) for field, count in after.items()}
-    changes |= {field: -count for field, count in before.items() if field not in after}
-    return {field: count for field, count in changes.items() if count}
+def _count(fields: dict[str, int], names: tuple[str, ...], count: int) -> None:
+    for name in names:
+        fields[name] = fields.get(name, 0) + count

@@ -11,11 +11,12 @@ import msgspec
 
 from schemas.transition import Transition
 from tracker.conditions import getter
-from tracker.contribution import Contributor, difference
+from tracker.contribution import NOTHING, Contributor
 from tracker.definition import Definition
 from tracker.engine import DEFAULT_HORIZON_MS, MAX_IDS, Engine
 from tracker.log import ID_BYTES, Entry, holds_id, short_id
 from tracker.matcher import as_text
+from tracker.migration import UnknownDefinitionError, migrate, same_shape
 from tracker.shifts import Teller, View, view
 from tracker.state import VERSION, Instance, Journey, Record, decode, encode
 from tracker.touch import Touch
@@ -70,16 +71,22 @@ class Runner:
         self.teller = Teller(definition)
         self._key = getter(definition.key) if definition.key else None
 
+    def key_of(self, touch: Touch) -> str | None:
+        """The instance that a touch belongs to; None for none, and where the journey has no key."""
+        if self._key is None:
+            return None
+        key = as_text(self._key(touch))
+        return key[:MAX_KEY_LENGTH] if key else None
+
     def group(self, batch: _Batch) -> dict[str | None, list[Item]]:
         """The entries of a batch by instance, in arrival order."""
         groups: dict[str | None, list[Item]] = {}
         for place, touch in enumerate(batch.touches):
             key = None
             if self._key is not None:
-                key = as_text(self._key(touch))
-                if not key:
+                key = self.key_of(touch)
+                if key is None:
                     continue
-                key = key[:MAX_KEY_LENGTH]
             entry = self.engine.entry(touch)
             if entry is not None:
                 groups.setdefault(key, []).append((entry, place))
@@ -196,9 +203,19 @@ class Runner:
 class Journeys:
     """All journeys that run side by side, ready to fold customers."""
 
-    def __init__(self, definitions: Sequence[Definition], horizon_ms: int | None = DEFAULT_HORIZON_MS) -> None:
+    def __init__(
+        self,
+        definitions: Sequence[Definition],
+        horizon_ms: int | None = DEFAULT_HORIZON_MS,
+        former: Sequence[Definition] = (),
+    ) -> None:
+        """`former`: earlier versions of the definitions that stored states may still be of."""
         self.definitions: Final = tuple(definitions)
         self.runners: Final = tuple(Runner(definition, horizon_ms) for definition in definitions)
+        self._former = {
+            (one.definition.journey, one.engine.layout_id): one
+            for one in (Runner(definition, horizon_ms) for definition in former)
+        }
         self._max_ids = MAX_IDS if horizon_ms is not None else None
 
     def fold(self, customer: str, before: bytes | None, touches: Sequence[Touch], now_ms: int) -> Change:
@@ -210,7 +227,7 @@ class Journeys:
         ignored = self._note_others(record, batch) if len(batch.bearing) < len(touches) else 0
         return Change(
             encode(record),
-            aggregates,
+            {field: count for field, count in aggregates.items() if count},
             min((due for due in dues if due is not None), default=None),
             batch.transitions,
             len(touches) - len(batch.duplicate),
@@ -226,12 +243,32 @@ class Journeys:
         for journey in decode(data).journeys:
             runner = runners.get(journey.name)
             if runner is not None:
+                contributor = self._folded_by(runner, journey).contributor
                 for instance in journey.instances:
-                    _add(total, runner.contributor.vector(instance))
+                    for field, count in contributor.vector(instance).items():
+                        total[field] = total.get(field, 0) + count
         return total
 
-    @staticmethod
-    def _fold_journey(runner: Runner, record: Record, batch: _Batch, aggregates: dict[str, int]) -> int | None:
+    def _folded_by(self, runner: Runner, journey: Journey) -> Runner:
+        """The runner whose definition a stored journey was folded with, as far as figures are concerned."""
+        former = self._former.get((journey.name, journey.layout))
+        if former is not None:
+            return former
+        if same_shape(journey.layout, runner.engine.layout_id):
+            return runner
+        raise UnknownDefinitionError(journey.name, journey.version)
+
+    def _migrate(self, runner: Runner, journey: Journey, aggregates: dict[str, int]) -> None:
+        """Make a stored journey one of the present definition."""
+        old = self._folded_by(runner, journey)
+        for place, instance in enumerate(journey.instances):
+            after = migrate(instance, old.engine, runner.engine)
+            old.contributor.change(aggregates, old.contributor.facts(instance), NOTHING)
+            runner.contributor.change(aggregates, NOTHING, runner.contributor.facts(after))
+            journey.instances[place] = after
+        journey.layout, journey.version = runner.engine.layout_id, runner.definition.version
+
+    def _fold_journey(self, runner: Runner, record: Record, batch: _Batch, aggregates: dict[str, int]) -> int | None:
         """Fold the batch into one journey; when the clock will change it next."""
         definition, contributor = runner.definition, runner.contributor
         journey = next((one for one in record.journeys if one.name == definition.journey), None)
@@ -241,17 +278,19 @@ class Journeys:
                 return None
             journey = Journey(definition.journey, definition.version, runner.engine.layout_id, [])
             record.journeys.append(journey)
+        elif journey.layout != runner.engine.layout_id:
+            self._migrate(runner, journey, aggregates)
         due: int | None = None
         for instance in journey.instances:
             items = groups.pop(instance.key, None)
             next_ms = runner.due_ms(instance)
             if items or (next_ms is not None and batch.now_ms >= next_ms):
-                before = contributor.vector(instance)
+                before = contributor.facts(instance)
                 if items:
                     batch.bearing.update(place for _, place in items)
                     runner.take(instance, items, batch)
                 runner.tick(instance, batch)
-                _add(aggregates, difference(before, contributor.vector(instance)))
+                contributor.change(aggregates, before, contributor.facts(instance))
                 next_ms = runner.due_ms(instance)
             due = next_ms if due is None else due if next_ms is None else min(due, next_ms)
         for key, items in groups.items():
@@ -262,7 +301,7 @@ class Journeys:
             batch.bearing.update(place for _, place in items)
             runner.take(instance, items, batch)
             runner.tick(instance, batch)
-            _add(aggregates, contributor.vector(instance))
+            contributor.change(aggregates, NOTHING, contributor.facts(instance))
             next_ms = runner.due_ms(instance)
             due = next_ms if due is None else due if next_ms is None else min(due, next_ms)
         return due
@@ -283,13 +322,3 @@ class Journeys:
         ids = record.other_ids + b"".join(new)
         record.other_ids = ids if self._max_ids is None else ids[-self._max_ids :]
         return len(new)
-
-
-def _add(total: dict[str, int], fields: dict[str, int]) -> None:
-    """Add fields to a total, leaving out what becomes zero."""
-    for field, count in fields.items():
-        summed = total.get(field, 0) + count
-        if summed:
-            total[field] = summed
-        else:
-            total.pop(field, None)

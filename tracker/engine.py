@@ -27,9 +27,9 @@ MAX_IDS: Final = 32 * ID_BYTES
 
 
 def fingerprint(definition: Definition) -> int:
-    """Two 16-bit halves: what bits, lists and figures mean (high), and all else that the fold depends on (low)."""
+    """32 bits: what bits, lists and figures mean (the upper 20), and all else that the fold depends on."""
     shape = (
-        [(stage.name, stage.goal) for stage in definition.stages],
+        [(stage.name, stage.goal, stage.drops_after_ms is None) for stage in definition.stages],
         [exclusion.rule for exclusion in definition.funnel.exclude],
         [(segment.name, segment.path, segment.values) for segment in definition.segments],
         definition.key,
@@ -41,7 +41,7 @@ def fingerprint(definition: Definition) -> int:
         definition.exits,
         [segment.attribution for segment in definition.segments],
     )
-    return (crc32(repr(shape).encode()) & 0xFFFF) << 16 | crc32(repr(rest).encode()) & 0xFFFF
+    return (crc32(repr(shape).encode()) & 0xFFFFF) << 12 | crc32(repr(rest).encode()) & 0xFFF
 
 
 class Engine:

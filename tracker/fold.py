@@ -36,7 +36,7 @@ def begin(definition: Definition, at_ms: int) -> Progress:
     )
 
 
-def compile_step(definition: Definition, steps: Steps) -> Step:
+def compile_step(definition: Definition, steps: Steps) -> Step:  # noqa: C901, PLR0915 - closures, straight when called
     """The function that takes one touchpoint, not older than those before it, into a progress."""
     count = len(definition.stages)
     stage_mask, exit_bit = steps.mask, 1 << count
@@ -75,10 +75,10 @@ def compile_step(definition: Definition, steps: Steps) -> Step:
             leave(progress, at)
         return -1
 
-    def step(progress: Progress, at_ms: int, bits: int, segments: bytes) -> int:
+    def step(progress: Progress, at_ms: int, bits: int, segments: bytes) -> int:  # noqa: C901 - the hot path
         happened = at_ms - progress.zero_ms
         before = progress.stage
-        # Beyond the horizon touchpoints are taken in as they arrive: for the clock they happen no earlier than the last.
+        # Beyond the horizon touchpoints come as they arrive: for the clock they happen no earlier than the last.
         at = happened if happened > progress.last or before < 0 else progress.last
         was_in = before >= 0 and progress.exited is None
         if was_in:
@@ -97,8 +97,7 @@ def compile_step(definition: Definition, steps: Steps) -> Step:
         first = progress.first[stage]
         if first is None or happened < first:
             progress.first[stage] = happened
-        if stage > progress.furthest:
-            progress.furthest = stage
+        progress.furthest = max(progress.furthest, stage)
         after = before if forward and before > stage else stage
         if after != before or not was_in:
             if was_in:

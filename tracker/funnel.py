@@ -58,7 +58,7 @@ def descending(mask: int) -> list[int]:
     return steps
 
 
-def chained(steps: Steps, *, strict: bool) -> Advance:
+def chained(steps: Steps, *, strict: bool) -> Advance:  # noqa: C901 - closures, straight when called
     """Sequential or strict counting.
 
     `chains` holds, by step, the entry of the latest chain that ends there, and then, where steps have windows of
@@ -86,7 +86,7 @@ def chained(steps: Steps, *, strict: bool) -> Advance:
                 found = entry
         return found
 
-    def advance(progress: Progress, at: int, bits: int, stages: int) -> int:
+    def advance(progress: Progress, at: int, bits: int, stages: int) -> int:  # noqa: C901 - the hot path
         chains = progress.chains or none.copy()
         ended = []
         for step in single.get(stages) or descending(stages):

@@ -12,7 +12,7 @@ from tracker.matcher import rule_names
 from tracker.state import Progress
 from tracker.touch import Touch
 
-
+_CLOCK: Final = Why()
 # These name the stage arrived at; the others the stage that the customer was in.
 _ARRIVALS: Final = ("entered", "advanced", "returned", "completed", "exited", "corrected")
 
@@ -82,7 +82,7 @@ class Teller:
 
     def _make(
         self, kind: Kind, customer: str, instance: str | None, origin: int, stage: int, at_ms: int,
-        why: Why = Why(), skipped: tuple[str, ...] = (),
+        why: Why = _CLOCK, skipped: tuple[str, ...] = (),
     ) -> Transition:  # fmt: skip
         return Transition(
             kind=kind,
@@ -134,11 +134,12 @@ class Teller:
         why, now_ms = self.why(touch, rule), touch.at_ms
 
         def tell(kind: Kind, origin: int, at_ms: int, cause: Why, skipped: tuple[str, ...] = ()) -> None:
-            told.append(self._make(kind, customer, instance, origin, stage if kind in _ARRIVALS else was, at_ms, cause, skipped))
+            arrived = stage if kind in _ARRIVALS else was
+            told.append(self._make(kind, customer, instance, origin, arrived, at_ms, cause, skipped))
 
         if sum(progress.gaps) > gaps:
             if not was_dropped:
-                tell("dropped", was, zero + (progress.dropped or 0), Why())
+                tell("dropped", was, zero + (progress.dropped or 0), _CLOCK)
             tell("recovered", was, now_ms, why)
         elif was_dropped:
             # The clock had gone ahead of a touchpoint that came just in time.
