@@ -12,7 +12,6 @@ import os
 import sys
 import threading
 import time
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -26,7 +25,7 @@ from streams.errors import TrackerError
 from streams.settings import read
 from streams.simulator.knobs import Knobs
 from streams.simulator.plan import Wish, scenario
-from streams.simulator.producer import PRODUCER_OPTIONS, KafkaTarget, quiet_clients
+from streams.simulator.producer import kafka_target, quiet_clients
 from streams.simulator.run import Report, Run
 from streams.simulator.truth import Truth
 from tracker import duration
@@ -139,13 +138,11 @@ def main() -> int:
     quiet_clients()
     settings = replace(read(os.environ), journeys=None)
     wish = Wish(seed=options.seed, rate=options.rate, duration_s=duration.parse(options.duration) / 1000, knobs=KNOBS)
-    from kafka import KafkaProducer
-
     try:
         with pipeline(settings, os.environ, print) as running:
             plan = scenario(wish, int(time.time() * 1000))
-            with closing(KafkaProducer(**kafka_arguments(running.settings), **PRODUCER_OPTIONS)) as producer:
-                return tell(soak(running, Run(plan, KafkaTarget(producer), Truth(), rate=options.rate), options.rate))
+            with kafka_target(kafka_arguments(running.settings)) as target:
+                return tell(soak(running, Run(plan, target, Truth(), rate=options.rate), options.rate))
     except TrackerError as error:
         print(f"error: {error}", file=sys.stderr)
         return int(error.exit_code)

@@ -4,7 +4,7 @@ import io
 import os
 import sys
 import time
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import replace
 from typing import Annotated
 
@@ -20,7 +20,7 @@ from streams.live_view import View, view_for
 from streams.settings import read
 from streams.simulator.knobs import Knobs
 from streams.simulator.plan import Wish, scenario
-from streams.simulator.producer import PRODUCER_OPTIONS, KafkaTarget, quiet_clients
+from streams.simulator.producer import kafka_target, quiet_clients
 from streams.simulator.run import Run
 from streams.simulator.truth import Truth
 
@@ -62,32 +62,31 @@ def demo(
     console = Console(highlight=False)
     settings = replace(read(os.environ), journeys=None)
     quiet_clients()
-    with view_for(console) as view, door(settings), pipeline(settings, os.environ, view.say) as running:
-        run, outcome = _play(running, view, pace, seed)
-        view.__exit__(None, None, None)
-        console.print(verdict(outcome))
-        if keep:
-            console.print(
-                addresses(running, run.truth.most_loyal(), running.workers.start_exporter()),
-                markup=False,
-                soft_wrap=True,
-            )
-            _stay(running)
-            console.print("Stopping.")
+    view = view_for(console)
+    with view, door(settings), pipeline(settings, os.environ, view.say) as running:
+        try:
+            with view:
+                run, outcome = _play(running, view, pace, seed)
+            console.print(verdict(outcome))
+            if keep:
+                exporter = running.workers.start_exporter()
+                console.print(addresses(running, run.truth.most_loyal(), exporter), markup=False, soft_wrap=True)
+                _stay(running)
+        except KeyboardInterrupt:
+            console.print("\nStopping.")
+            raise
     return ExitCode.OK if outcome.equal else ExitCode.MISMATCH
 
 
 def _play(running: RealPipeline, view: View, pace: float | None, seed: int) -> tuple[Run, Outcome]:
-    from kafka import KafkaProducer
-
     from streams.clients import kafka_arguments
     from streams.definitions import load_journeys
 
     wish = Wish(seed=seed, customers=CUSTOMERS, rate=pace, span_ms=SPAN_MS, knobs=KNOBS)
     plan = scenario(wish, int(time.time() * 1000))
     (definition,) = load_journeys(running.settings)
-    with closing(KafkaProducer(**kafka_arguments(running.settings), **PRODUCER_OPTIONS)) as producer:
-        run = Run(plan, KafkaTarget(producer), Truth(), rate=pace)
+    with kafka_target(kafka_arguments(running.settings)) as target:
+        run = Run(plan, target, Truth(), rate=pace)
         return run, Demo(run, definition, running, view).play()
 
 

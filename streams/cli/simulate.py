@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
@@ -17,7 +17,7 @@ from streams.errors import ExitCode, TrackerError, UsageError
 from streams.settings import Settings, read
 from streams.simulator.knobs import LIVELY, Knobs, meaning
 from streams.simulator.plan import Wish, scenario
-from streams.simulator.producer import PRODUCER_OPTIONS, FileTarget, KafkaTarget, Target, quiet_clients
+from streams.simulator.producer import FileTarget, Target, kafka_target, quiet_clients
 from streams.simulator.run import Run
 from streams.simulator.truth import Truth
 from tracker import duration
@@ -105,16 +105,14 @@ def _target(out: Path | None, settings: Settings) -> Iterator[Target]:
         with FileTarget(out) as file:
             yield file
         return
-    from kafka import KafkaProducer
-
     from streams.clients import kafka_arguments, probe_kafka
     from streams.failures import door
 
     quiet_clients()
     probe_kafka(settings)
-    with door(settings), closing(KafkaProducer(**kafka_arguments(settings), **PRODUCER_OPTIONS)) as producer:
-        _check_topics(producer, settings)
-        yield KafkaTarget(producer)
+    with door(settings), kafka_target(kafka_arguments(settings)) as target:
+        _check_topics(target.producer, settings)
+        yield target
 
 
 def _check_topics(producer: Any, settings: Settings) -> None:

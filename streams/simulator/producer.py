@@ -5,6 +5,8 @@ It knows nothing of what the events say.
 
 import logging
 import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +19,8 @@ from streams.simulator.event import Event
 # kafka-python queues without a bound. This many unconfirmed messages are 3 seconds of its full speed.
 MOST_UNCONFIRMED: Final = 25_000
 DELIVERY_TIMEOUT_S: Final = 30.0
+# What was not confirmed by now has been reported; a broker that is gone must not keep us.
+CLOSE_S: Final = 5.0
 # Added to the settings' own options. A fiftieth of a second of patience makes batches out of single messages;
 # a request may hold the poison of the kind `too_large`, which exceeds the tracker's limit, not the broker's.
 PRODUCER_OPTIONS: Final[dict[str, Any]] = {
@@ -82,7 +86,7 @@ class KafkaTarget:
     """Sends to `touchpoints.<channel>` by the strongest alias; the default partitioner is Kafka's murmur2."""
 
     producer: Any
-    """A kafka-python producer, made with `PRODUCER_OPTIONS`."""
+    """A kafka-python producer, as `kafka_target` makes it."""
     delivery: Delivery = field(default_factory=Delivery)
 
     def __post_init__(self) -> None:
@@ -136,6 +140,18 @@ class KafkaTarget:
                 lambda: delivery.sent - delivery.confirmed - delivery.failed < MOST_UNCONFIRMED // 2,
                 DELIVERY_TIMEOUT_S,
             )
+
+
+@contextmanager
+def kafka_target(arguments: Mapping[str, Any]) -> Iterator[KafkaTarget]:
+    """A target with a kafka-python producer of its own; `arguments` say where Kafka is and who we are."""
+    from kafka import KafkaProducer
+
+    producer = KafkaProducer(**arguments, **PRODUCER_OPTIONS)
+    try:
+        yield KafkaTarget(producer)
+    finally:
+        producer.close(timeout=CLOSE_S)
 
 
 class FileTarget:
