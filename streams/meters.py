@@ -1,7 +1,7 @@
 """The meters: what this process counts of its own work, and whether its servers answer."""
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from time import monotonic, time
 from typing import Any, Final
 
@@ -30,6 +30,7 @@ class Meters:
         self.away: set[str] = set()
         """Servers that did not answer the last call."""
         self._logged_s: dict[str, float] = {}
+        self._lagging: set[tuple[str, int]] = set()
         self._latency = Latency()
         self.registry.register(self._latency)
         self._series: dict[str, Any] = {}
@@ -115,12 +116,14 @@ class Meters:
     def lag(self, partition: int, topic: str, records: int) -> None:
         """Records behind the last batch of a topic-partition."""
         self._series["tracker_lag_records"].labels(topic, str(partition)).set(max(0, records))
+        self._lagging.add((topic, partition))
 
-    def owned(self, partitions: int) -> None:
-        """How many partitions are in our hands."""
-        self._series["tracker_partitions_owned"].set(partitions)
-        if not partitions:
-            self._series["tracker_lag_records"].clear()
+    def owned(self, partitions: Collection[int]) -> None:
+        """The partitions in our hands; the lag of any other is for its own owner to tell."""
+        self._series["tracker_partitions_owned"].set(len(partitions))
+        for topic, partition in [place for place in self._lagging if place[1] not in partitions]:
+            self._series["tracker_lag_records"].remove(topic, str(partition))
+            self._lagging.discard((topic, partition))
 
     def _add(self, name: str, count: int, *labels: str) -> None:
         if count:

@@ -45,7 +45,7 @@ class Watchdog:
 
     async def look(self) -> None:
         """Count what waits; a stall is reported once the worker has had its time."""
-        self._meters.owned(len(self._lanes))
+        self._meters.owned(self._lanes)
         idle_s = monotonic() - self._meters.last_applied_s
         try:
             self.waiting = await self._count()

@@ -130,9 +130,10 @@ good = st.fixed_dictionaries(
 
 @given(st.lists(good | odd, min_size=1, max_size=6), st.integers(-1, 2**62), st.integers(0, 2**45))
 def test_no_message_stops_a_partition(wires, stamp, now_ms) -> None:
-    """Whatever producers write, and whatever their clocks say, a plan comes out, and every record is in it somewhere."""
+    """Whatever producers write, and whatever their clocks say, a plan comes out, and every record is in it."""
     world = World(partitions=1)
-    records = [Record(place, msgspec.json.encode(wire), timestamp=stamp) for place, wire in enumerate(wires)]
+    values = [msgspec.json.encode(wire) for wire in wires]
+    records = [Record(place, value, timestamp=stamp) for place, value in enumerate(values)]
     planner = Planner(world.journeys, 1)
     reading = planner.read(Batch(WEB, 0, records), now_ms)
     plan = planner.plan(reading, dict.fromkeys(reading.touches), now_ms)
