@@ -25,6 +25,7 @@ SETTLE_S: Final = 20.0
 # The rate is taken over so many looks: steady to the eye, and still lively.
 RATE_LOOKS: Final = 10
 RATES_KEPT: Final = 200
+ARRIVING: Final = "customers arrive"
 
 
 class Pipeline(Protocol):
@@ -97,7 +98,7 @@ class Demo:
         progress = _Progress(self.clock)
         while simulation.is_alive():
             self.pipeline.check()
-            applied = self._look("customers arrive")
+            applied = self._look(ARRIVING)
             progress.note(applied, waiting=self.run.truth.messages > applied)
             simulation.join(LOOK_S)
 
@@ -140,7 +141,7 @@ class Demo:
                 elapsed_s=now - self._begun,
                 phase=phase,
                 stages=stage_figures(figures, self.definition.journey, self.stages),
-                planned=run.scenario.expected_messages or sent,
+                planned=run.scenario.expected_messages or sent if phase == ARRIVING else sent,
                 sent=sent,
                 applied=min(applied, sent),
                 lag=max(sent - applied, 0) if lag is None else lag,

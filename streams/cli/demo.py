@@ -72,6 +72,7 @@ def demo(
                 exporter = running.workers.start_exporter()
                 console.print(addresses(running, run.truth.most_loyal(), exporter), markup=False, soft_wrap=True)
                 _stay(running)
+                console.print("\nStopping.")
         except KeyboardInterrupt:
             console.print("\nStopping.")
             raise
