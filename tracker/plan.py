@@ -7,7 +7,7 @@ carries out what `plan` returns; this file knows neither Kafka nor Redis.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -18,6 +18,11 @@ from tracker.customer import Journeys
 from tracker.decode import Flaw, decode
 from tracker.home import home
 from tracker.touch import Touch
+
+
+# In base64 it still fits into the 1 MiB that a broker takes unless told otherwise: a rejection that no broker took
+# would hold up its partition for ever. The whole record stays where it came from.
+MAX_REJECTED_BYTES: Final = 700 * 1024
 
 
 class Record(Protocol):
@@ -180,9 +185,12 @@ def _route(customer: str, at_home: int, value: bytes | None, received_ms: int | 
 
 
 def _reject(flaw: Flaw, batch: Batch, record: Record, now_ms: int) -> Message:
+    value, detail = record.value, flaw.detail
+    if value is not None and len(value) > MAX_REJECTED_BYTES:
+        value, detail = value[:MAX_REJECTED_BYTES], f"{detail}; the first {MAX_REJECTED_BYTES} bytes are kept here"
     rejection = Rejection(
         reason=flaw.reason,
-        detail=flaw.detail,
+        detail=detail,
         place=Place(batch.topic, batch.partition, record.offset),
         rejected_at_ms=now_ms,
         value=record.value,

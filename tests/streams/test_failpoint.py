@@ -25,7 +25,7 @@ def test_it_kills_after_the_step_of_that_batch(text: str, passed: int) -> None:
         "    print(number, flush=True)\n"
     )
     ended = subprocess.run(
-        [sys.executable, "-c", words, text], capture_output=True, text=True, env=os.environ, check=False
+        [sys.executable, "-c", words, text], capture_output=True, text=True, check=False
     )
     assert ended.returncode == -signal.SIGKILL
     assert ended.stdout.split() == [str(number) for number in range(passed)]

@@ -68,6 +68,13 @@ def test_a_rejection_can_be_driven_again(planner: Planner) -> None:
     assert (plan.counts["rejected"], plan.counts["rejected:not_json"]) == (1, 1)
 
 
+def test_a_rejection_fits_into_a_brokers_record(planner: Planner) -> None:
+    """However big the record was: one that no broker takes would hold up the partition for ever."""
+    [message] = planner.read(batch(b"x" * 10_000_000), NOW_MS).messages
+    assert 900_000 < len(message.value) < 1_000_000
+    assert "are kept here" in msgspec.json.decode(message.value)["detail"]
+
+
 def test_a_plan_is_all_that_changes(planner: Planner) -> None:
     """New state, differences of figures, a timer, a transition in the customer's name."""
     reading = planner.read(batch(touchpoint(HERE), touchpoint(HERE)), NOW_MS)
