@@ -7,11 +7,12 @@ import typer
 
 from streams.errors import ExitCode
 from streams.torture.rig import NotAtRest
-from streams.torture.torture import Round, torture as run
+from streams.torture.torture import Round
+from streams.torture.torture import torture as run
 
 
 def torture(
-    minutes: Annotated[float, typer.Option("--minutes", "-m", min=0, help="How long; the round begun is finished.")] = 5,
+    minutes: Annotated[float, typer.Option("--minutes", "-m", min=0, help="How long; a round is finished.")] = 5,
     seed: Annotated[int | None, typer.Option("--seed", help="Choose the same faults again.")] = None,
 ) -> int:
     """Kill and freeze workers, Kafka and Redis at random, then compare every state with the truth.

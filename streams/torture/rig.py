@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ from streams.torture.verdict import Verdict, judge
 KNOBS = Knobs(duplicates=0.05, disorder=0.05, late=0.02, wrong_clocks=0.02, poison=0.005)
 
 
-class NotAtRest(Exception):
+class NotAtRest(Exception):  # noqa: N818  # the state of the world, not of our code
     """What was sent is not all applied in time; the message has the workers' last words."""
 
 
@@ -62,16 +61,15 @@ class Rig:
         }
         self.settings: Settings = read({**os.environ, **environ})
         self.definition = load_journeys(self.settings)[0]
+        self.client: Any = Redis.from_url(redis.url, socket_timeout=5, retry=Retry(NoBackoff(), 0))
+        """Blocking, and gives up at once."""
         self.view = KafkaView(kafka.bootstrap, self.settings)
         self.crew = Crew(environ, directory)
         self.truth = Truth([stage.name for stage in self.definition.stages])
         self.feeder: Feeder | None = None
+        self.recovery_s = 0.0
+        self.verdict = Verdict()
         self._feeds = 0
-
-    @property
-    def client(self) -> Any:
-        """A blocking Redis client that gives up at once."""
-        return Redis.from_url(self.redis_server.url, socket_timeout=5, retry=Retry(NoBackoff(), 0))
 
     def create_topics(self, config: Mapping[str, str] | None = None) -> None:
         """All topics of the installation."""
@@ -96,9 +94,7 @@ class Rig:
             customers=customers,
             knobs=self.knobs,
         )
-        self.feeder = Feeder(
-            self.kafka.bootstrap, self.settings.partitions, events(scenario), rate, self.truth
-        )
+        self.feeder = Feeder(self.kafka.bootstrap, self.settings.partitions, events(scenario), rate, self.truth)
         self.feeder.start()
         return self.feeder
 
@@ -130,14 +126,18 @@ class Rig:
         return all(applied.get(place, 0) >= end for place, end in self.view.ends().items() if end)
 
     def settle(self, workers: int, deadline_s: float) -> float:
-        """Keep `workers` at work until everything is applied; the seconds that took. Raises `NotAtRest`."""
+        """Keep `workers` at work until everything is applied; the seconds that took after the last was sent.
+
+        Raises `NotAtRest`.
+        """
         assert self.feeder is not None
-        begun_s = time.monotonic()
-        until_s = begun_s + deadline_s
+        until_s = time.monotonic() + deadline_s
         self.until(lambda: self.feeder is not None and self.feeder.done, workers, deadline_s, "the feeder ends")
         self.feeder.join(1)
-        self.until(self.is_at_rest, workers, until_s - time.monotonic(), "all is applied")
-        return time.monotonic() - begun_s
+        fed_s = time.monotonic()
+        self.until(self.is_at_rest, workers, until_s - fed_s, "all is applied")
+        self.recovery_s = time.monotonic() - fed_s
+        return self.recovery_s
 
     def until(self, condition: Callable[[], bool], workers: int, deadline_s: float, what: str) -> None:
         """Keep `workers` at work until a condition holds."""
@@ -153,22 +153,34 @@ class Rig:
         assert self.feeder is not None
         # Poison that was sent twice, because its fate was unknown, is rejected twice.
         whole = outbox_whole and not self.feeder.resent_chunks
-        return judge(self.client, self.view, self.settings, self.definition, self.truth, outbox_whole=whole)
+        self.verdict = judge(self.client, self.view, self.settings, self.definition, self.truth, outbox_whole=whole)
+        return self.verdict
 
-    def with_options(self, **options: object) -> Settings:
-        """The settings with some replaced."""
-        return replace(self.settings, **options)  # type: ignore[arg-type]
+    def report(self) -> dict[str, object]:
+        """What the faults cost, for `docs/reliability.md`."""
+        return {
+            "messages": self.feeder.confirmed if self.feeder else 0,
+            "customers": self.verdict.customers,
+            "lost": self.verdict.lost,
+            "wrong": len(self.verdict.wrong),
+            "redelivered": self.verdict.redelivered,
+            "refused": self.crew.said("store has lost writes"),
+            "fenced": self.crew.said("FENCED"),
+            "ended": len(self.crew.ends),
+            "recovery_s": round(self.recovery_s, 1),
+        }
 
     def close(self) -> None:
         """End workers and feeder."""
         if self.feeder is not None:
             self.feeder.stop()
         self.crew.close()
+        self.client.close()
 
     def _where(self) -> str:
         try:
             applied, ends = self.applied(), self.view.ends()
         except Exception as error:  # noqa: BLE001  # only for the message
             return f"{type(error).__name__}: {error}"
-        behind = {place: f"{applied.get(place, 0)} of {end}" for place, end in ends.items() if applied.get(place, 0) < end}
-        return f"behind: {behind}"
+        behind = {place: (applied.get(place, 0), end) for place, end in ends.items() if applied.get(place, 0) < end}
+        return f"behind (applied, end): {behind}"

@@ -49,8 +49,10 @@ def torture(minutes: float, seed: int, tell: Callable[[Round], None], say: Calla
 def _round(number: int, seed: int, chance: random.Random, say: Callable[[str], None]) -> Round:
     with ExitStack() as stack:
         household = stack.enter_context(Household())
-        kafka = stack.enter_context(_running(KafkaServer(household)))
-        redis = stack.enter_context(_running(RedisServer(household, options={"appendonly": "yes"})))
+        kafka, redis = KafkaServer(household), RedisServer(household, options={"appendonly": "yes"})
+        for server in (redis, kafka):
+            stack.callback(server.kill9)
+            server.start()
         logs = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tracker-torture-")))
         rig = Rig(kafka, redis, logs, seed=seed * 100 + number)
         stack.callback(rig.close)
@@ -58,7 +60,8 @@ def _round(number: int, seed: int, chance: random.Random, say: Callable[[str], N
         rig.crew.keep(WORKERS)
         feeder = rig.feed(ROUND_CUSTOMERS, ROUND_RATE)
         rig.until(lambda: rig.total_applied() > 0, WORKERS, 60, "the first batch is applied")
-        struck, whole = [], True
+        struck: list[str] = []
+        whole = True
         while not feeder.done and len(struck) < 8:
             fault = chance.choice(FAULTS)
             say(f"round {number}: {fault.name}")
@@ -72,15 +75,3 @@ def _round(number: int, seed: int, chance: random.Random, say: Callable[[str], N
         return Round(
             number, tuple(struck), recovery_s, feeder.confirmed, feeder.resent_chunks, verdict.redelivered, verdict
         )
-
-
-class _running:  # noqa: N801  # reads as a verb at its use
-    def __init__(self, server: KafkaServer | RedisServer) -> None:
-        self._server = server
-
-    def __enter__(self) -> "KafkaServer | RedisServer":
-        self._server.start()
-        return self._server
-
-    def __exit__(self, *_: object) -> None:
-        self._server.kill9()

@@ -37,7 +37,15 @@ class Verdict:
         return not self.lost and not self.wrong
 
 
-def judge(redis: Any, kafka: KafkaView, settings: Settings, definition: Definition, truth: Truth, *, outbox_whole: bool = True) -> Verdict:
+def judge(
+    redis: Any,
+    kafka: KafkaView,
+    settings: Settings,
+    definition: Definition,
+    truth: Truth,
+    *,
+    outbox_whole: bool = True,
+) -> Verdict:
     """The verdict on a stream that has been applied to its end.
 
     `outbox_whole`: Redis has kept all it was told, so that every sequence number must have come out.
@@ -53,7 +61,7 @@ def judge(redis: Any, kafka: KafkaView, settings: Settings, definition: Definiti
         states.update(records)
         aggregates = {name.decode(): int(count) for name, count in redis.hgetall(names.aggregates).items()}
         for found in audit(journeys, records.values(), aggregates):
-            verdict.wrong.append(f"partition {partition}: {found.field} is {found.stored}, the states say {found.summed}")
+            verdict.wrong.append(f"{found.field} of {partition} is {found.stored}, the states say {found.summed}")
         if left := redis.llen(names.outbox):
             verdict.wrong.append(f"partition {partition}: {left} batches of messages are left in the outbox")
         _check_offsets(verdict, kafka, partition, redis.hgetall(names.offsets))

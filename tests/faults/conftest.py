@@ -1,5 +1,7 @@
 """A rig a test: servers of its own, because every test breaks them."""
 
+import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,8 +12,13 @@ from tests.servers import PrivateServers
 
 
 @pytest.fixture
-def rig(private_servers: PrivateServers, tmp_path: Path) -> Iterator[Callable[..., Rig]]:
-    """Makes the rig of a test: `rig(aof=False, options={…}, knobs=…)`."""
+def rig(
+    private_servers: PrivateServers, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Rig]]:
+    """Makes the rig of a test: `rig(aof=False, options={…}, knobs=…)`.
+
+    With FAULTS_REPORT=FILE each test leaves a line of what its fault cost, for docs/reliability.md.
+    """
     rigs: list[Rig] = []
 
     def make(*, aof: bool = True, redis_options: dict[str, str] | None = None, **arguments: object) -> Rig:
@@ -27,4 +34,7 @@ def rig(private_servers: PrivateServers, tmp_path: Path) -> Iterator[Callable[..
 
     yield make
     for made in rigs:
+        if report := os.environ.get("FAULTS_REPORT"):
+            with Path(report).open("a") as file:
+                file.write(json.dumps({"test": request.node.name} | made.report()) + "\n")
         made.close()

@@ -28,7 +28,7 @@ def end(made: Rig) -> None:
 
 
 def test_killed(rig: Make) -> None:
-    """kill −9 of the broker, and a while without it."""
+    """Kill -9 of the broker, and a while without it."""
     made = rig()
     begin(made)
     made.kafka.kill9()

@@ -37,7 +37,7 @@ def keep_for(made: Rig, length_s: float) -> None:
 
 
 def test_killed_with_an_append_only_file(rig: Make) -> None:
-    """kill −9 with AOF everysec: up to a second of writes is gone, and read again from Kafka."""
+    """Kill -9 with AOF everysec: up to a second of writes is gone, and read again from Kafka."""
     made = rig()
     begin(made)
     made.redis_server.kill9()

@@ -26,13 +26,13 @@ def test_an_undisturbed_run_is_exact(rig: Make) -> None:
 
 
 def test_ten_kills_at_random(rig: Make) -> None:
-    """kill −9 of a worker at ten random moments."""
+    """Kill -9 of a worker at ten random moments."""
     made, chance = rig(), random.Random(11)
     made.crew.keep(2)
     feeder = made.feed(6000, rate=500)
     for _ in range(10):
-        before = feeder.confirmed
-        wait_until(lambda: feeder.confirmed > before + chance.randrange(200, 900) or feeder.done, 30)
+        enough = feeder.confirmed + chance.randrange(200, 900)
+        wait_until(lambda enough=enough: feeder.confirmed > enough or feeder.done, 30)
         made.crew.keep(2)
         made.crew.kill(chance.choice(made.crew.hands))
     made.settle(2, 120)
