@@ -19,7 +19,7 @@ from tracker.home import home
 
 INPUTS = ["touchpoints.web", "journey.routed"]
 TOPICS = [*INPUTS, "journey.transitions"]
-CUSTOMERS = 500
+CUSTOMERS = 150
 
 pytestmark = pytest.mark.integration
 
