@@ -4,10 +4,10 @@ It knows conditions alone. Where it cannot tell, it says nothing: a value may be
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from tracker.conditions import OPERATORS
+from tracker.conditions import OPERATORS, number
 from tracker.definition import Condition, Rule
 
 Path = tuple[str, ...]
@@ -56,7 +56,8 @@ def _clash(conditions: list[Condition]) -> str | None:
         return "cannot be missing and have a value"
     choices = _choices(conditions)
     if choices is not None:
-        fits = [each for each in choices if all(_may_hold(each, condition) for condition in conditions)]
+        tests = [_test(condition) for condition in conditions]
+        fits = any(all(any(test(each) for each in _variants(choice)) for test in tests) for choice in choices)
         return None if fits else f"cannot meet {_sentence(conditions)}"
     if not _of_one_sort(conditions):
         return None
@@ -104,12 +105,14 @@ def _variants(value: Any) -> tuple[Any, ...]:
     return (value, str(value)) if isinstance(value, int | float) and not isinstance(value, bool) else (value,)
 
 
-def _holds(value: Any, condition: Condition) -> bool:
-    return OPERATORS[condition.operator](condition.value)(value)
-
-
-def _may_hold(value: Any, condition: Condition) -> bool:
-    return any(_holds(each, condition) for each in _variants(value))
+def _test(condition: Condition) -> Callable[[Any], bool]:
+    """The engine's own test; a list is looked up in instead of gone through, for pairs of rules are many."""
+    values = condition.value
+    if condition.operator != "in" or any(isinstance(each, bool) for each in values):
+        return OPERATORS[condition.operator](values)
+    texts = frozenset(each for each in values if isinstance(each, str))
+    numbers = frozenset(each for each in values if not isinstance(each, str))
+    return lambda value: (isinstance(value, str) and value in texts) or (bool(numbers) and number(value) in numbers)
 
 
 def _assured(known: list[Condition], wanted: Condition) -> bool:
@@ -119,7 +122,8 @@ def _assured(known: list[Condition], wanted: Condition) -> bool:
         return bool(wanted.value) and any(_needs_a_value(each) for each in known)
     choices = _choices(known)
     if choices is not None:
-        return all(_holds(each, wanted) for choice in choices for each in _variants(choice))
+        test = _test(wanted)
+        return all(test(each) for choice in choices for each in _variants(choice))
     if wanted.operator not in BOUNDS or not _of_one_sort([*known, wanted]):
         return False
     low, high = _bounds(known)
