@@ -229,7 +229,8 @@ def _footer(definition: Definition, figures: Mapping[str, Any] | None) -> str:
     if definition.key:
         words += f", one journey for each {definition.key[-1].replace('_', ' ')}"
     if figures:
-        words += f"; figures of {figures['customers']:,} customers from {_events(figures)} touchpoints"
+        counted = "journeys" if definition.key else "customers"
+        words += f"; figures of {figures['customers']:,} {counted} from {_events(figures)} touchpoints"
     return words
 
 

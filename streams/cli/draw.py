@@ -88,7 +88,10 @@ def figures(journey: Definition, events: Sequence[str]) -> dict[str, Any] | None
     """What a replay of these files says of the journey; None where there are none."""
     if not events:
         return None
-    raise NotImplementedError
+    # Only figures need what reads events; a map without them is drawn at once.
+    from streams import replay
+
+    return replay.figures(journey, events)
 
 
 def write(output: Path, drawn: str) -> None:
