@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import NoReturn
 
 HOME = Path(__file__).resolve().parents[1]
-FAILED, UNREACHABLE, DISK_FULL, UNSUPPORTED, INTERRUPTED = 1, 4, 7, 9, 130
+FAILED, UNREACHABLE, DISK_FULL, UNSUPPORTED, INTERRUPTED, TERMINATED = 1, 4, 7, 9, 130, 143
 NO_ANSWER = (
     "Failed to establish|Connection refused|Name or service not known|Temporary failure in name|Read timed out"
     "|Connection (reset|broken|aborted)|Network is unreachable|ProxyError|Max retries|[45]\\d\\d (Client|Server) Error"
@@ -52,6 +53,8 @@ def main(words: Sequence[str]) -> NoReturn:
     """Replaces this process by the tracker, or by pytest where the first word is `test`."""
     testing = words[:1] == ["test"]
     venv = Path(os.environ.get("TRACKER_VENV") or HOME / ".venv").absolute()
+    # A handler does not survive the exec below.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
         ensure(venv, extra="dev" if testing else "")
     except Trouble as trouble:
@@ -139,17 +142,28 @@ def install(venv: Path, wanted: dict[str, str], extra: str) -> None:
     flags = ["--disable-pip-version-check", "--no-input", "--progress-bar=off", "--only-binary=:all:"]
     project = ["--editable", f"{HOME}[{extra}]" if extra else str(HOME)]
     words = [str(venv / "bin/python"), "-I", "-m", "pip", "install", *flags, *project]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=pip_environ()) as pip:
+    # pip starts another pip to build the project: a group of their own lets both be ended.
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen(words, env=pip_environ(), process_group=0, **pipes) as pip:
         try:
             said = follow(pip.stdout or [])
         except BaseException:
-            pip.terminate()
+            end(pip)
             raise
     log.write_text("".join(said), encoding="utf-8")
     if pip.returncode:
         raise explained("".join(said))
     (venv / "stamp").write_text(json.dumps({**wanted, "extra": extra}), encoding="utf-8")
     unfinished.unlink()
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """Returns when the process and its children are gone."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(5)
 
 
 def pip_environ() -> dict[str, str]:
