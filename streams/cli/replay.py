@@ -1,0 +1,202 @@
+"""`tracker replay`: recorded events through a journey, with no server at all.
+
+It draws what tracker/replay.py counts.
+"""
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from streams.errors import ExitCode, TrackerError, UsageError
+from streams.event_files import STDIN
+from streams.paint import Paint
+from streams.replay import Gathered, gather, moment, show_time
+from tracker.definition import Definition
+from tracker.explain import account
+from tracker.journey_file import load
+from tracker.replay import Breakdown, BreakdownError, Figures, Replay, Report, Told, breakdown, customer_as_json
+
+BAR: Final = 24
+SHOWN_VALUES: Final = 12
+UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
+
+
+def replay(
+    definition: Annotated[Path, typer.Argument(metavar="DEFINITION", help="The journey file.")],
+    events: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="EVENTS...", help="Files of events, one JSON object a line, gzipped or not; - for stdin."),
+    ] = None,
+    *,
+    now: Annotated[str | None, typer.Option(metavar="T", help="Look at this moment instead of the last event's.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="T", help="Leave out the events after this moment.")] = None,
+    customers: Annotated[bool, typer.Option("--customers", help="Also tell what became of each customer.")] = False,
+    by: Annotated[
+        str | None,
+        typer.Option(metavar="SEGMENT", help="Break down by a segment, or a place: properties.plan, context.x:last."),
+    ] = None,
+    explain: Annotated[str | None, typer.Option(metavar="ID", help="Tell one customer's story instead.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for machines.")] = False,
+) -> int:
+    """Run recorded touchpoints through a journey.
+
+    Each line is a touchpoint as producers send it, or the short form
+    {"customer": "c1", "event": "signed up", "timestamp": "2026-11-22T10:00:00Z", "properties": {...}}.
+    Lines may come in any order. No server is needed.
+
+    Examples:
+      tracker replay my-journey.yaml events.jsonl.gz
+      zcat events/*.gz | tracker replay my-journey.yaml - --by plan --json
+      tracker replay my-journey.yaml events.jsonl --explain c-1042
+    """
+    journey = load(definition)
+    chosen = broken_down(journey, by)
+    now_ms, until_ms = moment("--now", now), moment("--until", until)
+    gathered = gather(
+        [journey], named(events), until_ms=until_ms, also=[chosen.path] if chosen and chosen.path else []
+    )
+    running = Replay(journey, gathered.columns, now_ms, chosen)
+    if explain is not None:
+        return tell(running, gathered, explain, as_json=as_json)
+    by_customer = {one.name: customer_as_json(one, show_time) for one in each(running)} if customers else None
+    report = running.report if customers else running.run()
+    if as_json:
+        document = report.as_json(gathered.tally.rejected)
+        if by_customer is not None:
+            document["by_customer"] = by_customer
+        print(json.dumps(document, ensure_ascii=False))
+    else:
+        draw(report, by, by_customer)
+    say_what_was_read(gathered)
+    return outcome(gathered)
+
+
+def named(events: list[str] | None) -> list[str]:
+    """The files to read; standard input where none is named and something comes in there."""
+    if events:
+        return events
+    if sys.stdin.isatty():
+        raise UsageError("No events are named.", "Name files, or - for standard input.")
+    return [STDIN]
+
+
+def broken_down(journey: Definition, by: str | None) -> Breakdown | None:
+    """What `--by` asks for; raises UsageError."""
+    try:
+        return None if by is None else breakdown(journey, by)
+    except BreakdownError as error:
+        raise UsageError(f"--by: {error}") from None
+
+
+def each(running: Replay) -> Iterable[Told]:
+    """All instances of all customers."""
+    for told in running.customers():
+        yield from told
+
+
+def tell(running: Replay, gathered: Gathered, customer: str, *, as_json: bool) -> int:
+    """Prints one customer's story."""
+    events = gathered.columns.of(customer)
+    if events is None:
+        raise TrackerError(
+            f"No event of the customer {customer!r} was read.",
+            "Customers are named as in the events; other ids than customer_id with their kind: anonymous_id:a-17.",
+            ExitCode.NOT_FOUND,
+        )
+    told = account(running.definition, gathered.columns, customer, events, running.now_ms)
+    print(json.dumps(told.as_json(show_time), ensure_ascii=False, indent=2) if as_json else told.as_text(show_time))
+    say_what_was_read(gathered)
+    return ExitCode.OK
+
+
+def outcome(gathered: Gathered) -> ExitCode:
+    """FAILED where nothing that was read is a touchpoint."""
+    tally = gathered.tally
+    return ExitCode.FAILED if tally.rejected and tally.rejected == tally.lines else ExitCode.OK
+
+
+def say_what_was_read(gathered: Gathered) -> None:
+    """Prints to stderr how much was read, how fast, and what could not be read."""
+    tally, spent_s = gathered.tally, gathered.spent_s()
+    paint = Paint(sys.stderr)
+    for one in tally.examples:
+        print(paint("yellow", f"{one.file}:{one.line}: {one.reason}: {one.detail}"), file=sys.stderr)
+    if tally.rejected:
+        counts = ", ".join(f"{count:,} {reason}" for reason, count in tally.reasons.most_common())
+        rest = f"{tally.rejected:,} of {tally.lines:,} lines were left out: {counts}."
+        print(paint("yellow", rest), file=sys.stderr)
+    if not tally.lines:
+        print(paint("yellow", "No events were read: the input is empty."), file=sys.stderr)
+    cut = f", {tally.cut:,} after --until left out" if tally.cut else ""
+    rate = f"{tally.lines / spent_s:,.0f} a second"
+    print(paint("dim", f"{tally.lines:,} events in {spent_s:.1f} s ({rate}){cut}"), file=sys.stderr)
+
+
+def draw(report: Report, by: str | None, by_customer: dict[str, Any] | None) -> None:
+    """Prints the figures for a person."""
+    paint = Paint(sys.stdout)
+    definition, figures = report.definition, report.figures
+    counted = "instances" if definition.key else "customers"
+    title = paint("bold", definition.title or definition.journey)
+    print(f"{title}  version {definition.version}  {figures.customers:,} {counted} at {show_time(report.now_ms)}\n")
+    print("\n".join(table(figures, paint)))
+    for value, part in list((report.by or {}).items())[:SHOWN_VALUES]:
+        print(f"\n{paint('bold', f'{by} = {value}')}  {part.customers:,} {counted}")
+        print("\n".join(table(part, paint)))
+    if report.by and len(report.by) > SHOWN_VALUES:
+        print(f"\n… and {len(report.by) - SHOWN_VALUES:,} more values; --json has them all")
+    if by_customer is not None:
+        print()
+        print("\n".join(customer_lines(by_customer, paint)))
+    counts = f"{report.applied:,} applied, {report.duplicate:,} duplicate"
+    print(f"\n{paint('dim', f'touchpoints: {counts}')}")
+
+
+def table(figures: Figures, paint: Paint) -> list[str]:
+    """The stages as lines: a bar, counts, shares and times."""
+    width = max(5, *(len(name) for name in figures.names))
+    entered = figures.stages[0].funnel if figures.stages else 0
+    head = f"{'stage':<{width}}  {'funnel':<{BAR}} {'':>9} {'of first':>8} {'of prev.':>8}"
+    lines = [paint("dim", f"{head}  {'reached':>9} {'now':>9} {'waiting':>9} {'dropped':>9}  {'time to reach':>13}")]
+    before = None
+    for name, stage in zip(figures.names, figures.stages, strict=True):
+        bar = "█" * round(BAR * stage.funnel / entered) if entered else ""
+        bar = bar or ("▏" if stage.funnel else "")
+        counts = f"{stage.funnel:>9,} {share(stage.funnel, entered):>8} {share(stage.funnel, before):>8}"
+        more = f"{stage.reached:>9,} {stage.current:>9,} {stage.waiting:>9,} {stage.dropped:>9,}"
+        wait = stage.as_json(name)["seconds_to_reach"]["median"]
+        lines.append(f"{name:<{width}}  {paint('blue', f'{bar:<{BAR}}')} {counts}  {more}  {lasting(wait):>13}")
+        before = stage.funnel
+    return lines
+
+
+def share(count: int, whole: int | None) -> str:
+    """A share in per cent; a dash where there is nothing to share."""
+    return f"{100 * count / whole:.1f} %" if whole else "-"
+
+
+def lasting(seconds: float | None) -> str:
+    """A length of time in its two greatest units."""
+    if seconds is None:
+        return "-"
+    rest = round(seconds)
+    parts = []
+    for size, unit in UNITS:
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2]) or f"{seconds:g} s"
+
+
+def customer_lines(by_customer: dict[str, Any], paint: Paint) -> list[str]:
+    """One line a customer."""
+    width = max(8, *(len(name) for name in by_customer)) if by_customer else 8
+    lines = [paint("dim", f"{'customer':<{width}}  {'status':<10} {'depth':>5}  {'current':<20} furthest")]
+    for name, one in by_customer.items():
+        place = f"{one['funnel_depth']:>5}  {one['current']:<20} {one['furthest']}"
+        lines.append(f"{name:<{width}}  {one['status']:<10} {place}")
+    return lines

@@ -1,0 +1,100 @@
+"""Files of events on their way into a replay: read once, kept in columns, timed.
+
+It knows files, clocks and the terminal; what the events amount to is tracker/replay.py's.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from streams.errors import UsageError
+from streams.event_files import Tally, touches
+from tracker.definition import Definition
+from tracker.event_columns import Columns, Path
+from tracker.event_line import parse_time
+from tracker.replay import replay
+
+PROGRESS_EVERY_S: Final = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """All events of some files."""
+
+    columns: Columns
+    tally: Tally
+    began_s: float
+
+    def spent_s(self) -> float:
+        """Seconds since reading began."""
+        return max(time.perf_counter() - self.began_s, 1e-6)
+
+
+def gather(
+    definitions: Sequence[Definition],
+    files: Sequence[str],
+    *,
+    until_ms: int | None = None,
+    also: Iterable[Path] = (),
+) -> Gathered:
+    """The events of the files, as far as the definitions look at them; raises TrackerError for what cannot be read."""
+    tally = Tally()
+    columns = Columns(definitions, also)
+    began_s = time.perf_counter()
+    show = progress_line()
+    add = columns.add
+    try:
+        for touch in touches(files, tally, until_ms, show):
+            add(touch)
+    finally:
+        show(-1, 0)
+    return Gathered(columns, tally, began_s)
+
+
+def figures(definition: Definition, files: Sequence[str]) -> dict[str, Any]:
+    """What a replay of the files prints as JSON."""
+    gathered = gather([definition], files)
+    return replay(definition, gathered.columns).as_json(gathered.tally.rejected)
+
+
+def progress_line() -> Callable[[int, int], None]:
+    """A line on stderr that says how far reading has come; none where stderr is no terminal. -1 wipes it."""
+    if not sys.stderr.isatty():
+        return lambda _lines, _bytes: None
+    began_s = shown_s = time.perf_counter()
+
+    def show(lines: int, size: int) -> None:
+        nonlocal shown_s
+        now_s = time.perf_counter()
+        if lines >= 0 and now_s - shown_s < PROGRESS_EVERY_S:
+            return
+        shown_s = now_s
+        rate = lines / max(now_s - began_s, 1e-6)
+        text = f"{lines:,} events, {size / 1e6:,.0f} MB, {rate:,.0f} a second" if lines >= 0 else ""
+        sys.stderr.write(f"\r{text}\033[K")
+        sys.stderr.flush()
+
+    return show
+
+
+def moment(option: str, text: str | None) -> int | None:
+    """A moment given as an option, in milliseconds since 1970; raises UsageError."""
+    if text is None:
+        return None
+    at_ms = int(text) if text.lstrip("-").isdigit() and len(text) < 20 else parse_time(text)
+    if at_ms is None:
+        raise UsageError(
+            f"{option}: {text!r} is no moment", "write 2026-11-22T10:00:00Z, a day, or milliseconds since 1970"
+        )
+    return at_ms
+
+
+def show_time(at_ms: int | None) -> str | None:
+    """A moment in RFC 3339, with milliseconds where there are any."""
+    if at_ms is None:
+        return None
+    whole = datetime.fromtimestamp(at_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{whole}.{at_ms % 1000:03d}Z" if at_ms % 1000 else f"{whole}Z"
