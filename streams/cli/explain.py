@@ -1,0 +1,52 @@
+"""`tracker explain`: why a customer is where they are, from what the workers have stored.
+
+The account is tracker/explain.py's.
+"""
+
+import json
+import os
+from time import time
+from typing import Annotated
+
+import typer
+
+from streams.clients import redis_client
+from streams.definitions import load_journeys
+from streams.errors import ExitCode
+from streams.failures import door
+from streams.layout import require
+from streams.replay import show_time
+from streams.settings import read
+from streams.show import find
+from tracker.customer import Journeys
+from tracker.explain import account_of_record
+
+
+def explain(
+    customer: Annotated[str, typer.Argument(help="The customer's id, or `anonymous_id:...` and the like.")],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for machines.")] = False,
+) -> int:
+    """Tell why a customer is where they are.
+
+    For each journey: every touchpoint that is still kept, the rule it met, what it changed, and what would move the
+    customer on. Touchpoints older than the lateness horizon are folded together; `tracker replay ... --explain` has
+    the whole story from files.
+
+    Examples:
+      tracker explain c-1042
+      tracker explain anonymous_id:a-17 --json
+    """
+    settings = read(os.environ)
+    journeys = Journeys(load_journeys(settings), settings.lateness_horizon_ms)
+    with door(settings):
+        client = redis_client(settings)
+        require(client, settings.partitions)
+        stored = find(client, customer, settings.partitions)
+    told = account_of_record(journeys, stored.customer, stored.record, int(time() * 1000))
+    if as_json:
+        accounts = [account.as_json(show_time) for account in told]
+        print(json.dumps({"customer": stored.customer, "partition": stored.partition, "journeys": accounts}, indent=2))
+    else:
+        print("\n\n".join(account.as_text(show_time) for account in told))
+    return ExitCode.OK
