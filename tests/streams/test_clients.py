@@ -1,3 +1,4 @@
+import socket
 import ssl
 import time
 
@@ -135,3 +136,18 @@ def test_unreachable_redis_is_told_at_once() -> None:
     asked = settings.read(NOWHERE)
     with pytest.raises(Unreachable, match=r"redis://127.0.0.1:9 does not answer"), door(asked):
         clients.redis_client(asked).ping()
+
+
+def test_silent_servers_are_told_within_ten_seconds() -> None:
+    """Where something takes the connection and never answers, both servers are Unreachable in time."""
+    from streams.failures import door
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        asked = settings.read({"KAFKA_BOOTSTRAP": f"127.0.0.1:{port}", "REDIS_URL": f"redis://127.0.0.1:{port}"})
+        begun = time.monotonic()
+        with pytest.raises(Unreachable), clients.kafka_admin(asked):
+            pass
+        with pytest.raises(Unreachable), door(asked):
+            clients.redis_client(asked).ping()
+    assert time.monotonic() - begun < 10
