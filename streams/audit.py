@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from streams.errors import TrackerError
+from streams.one_moment import hashes
 from streams.stores.keys import PREFIX, keys
 from tracker.audit import Difference, audit
 from tracker.customer import Journeys
@@ -58,10 +59,7 @@ def _partition(
     client: Any, journeys: Journeys, partition: int, partitions: int, advance: Callable[[int], None], prefix: str
 ) -> Audited:
     names = keys(partition, prefix)
-    with client.pipeline(transaction=True) as pipe:
-        pipe.hgetall(names.states)
-        pipe.hgetall(names.aggregates)
-        states, aggregates = pipe.execute()
+    states, aggregates = hashes(client, names.states, names.aggregates)
     stored = {field.decode(): int(count) for field, count in aggregates.items()}
     try:
         differences = audit(journeys, _told(states.values(), advance), stored)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from streams.one_moment import hashes
 from streams.stores.keys import PREFIX, keys
 from tracker.contribution import Field, parse
 
@@ -83,11 +84,8 @@ def read(client: Any, partitions: int, prefix: str = PREFIX) -> Figures:
     offsets: dict[tuple[str, int], int] = {}
     for partition in range(partitions):
         names = keys(partition, prefix)
-        # One slot, one transaction: the state of one moment. The partitions follow one another; they share no customer.
-        with client.pipeline(transaction=True) as pipe:
-            pipe.hgetall(names.aggregates)
-            pipe.hgetall(names.offsets)
-            aggregates, applied = pipe.execute()
+        # The partitions follow one another; they share no customer.
+        aggregates, applied = hashes(client, names.aggregates, names.offsets)
         for name, count in aggregates.items():
             counts[_parse(_text(name))] += int(count)
         for topic, offset in applied.items():

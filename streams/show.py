@@ -47,7 +47,7 @@ def find(client: Any, customer: str, partitions: int, prefix: str = PREFIX) -> S
             pipe.zscore(names.timers, spelling)
             record, due = pipe.execute()
         if record is not None:
-            return Stored(spelling, partition, record, None if due is None else int(due))
+            return Stored(spelling, partition, record, None if due is None else int(float(due)))
     near = similar(client, customer, partitions, prefix)
     raise TrackerError(
         f"There is no customer {customer!r}.",
@@ -69,19 +69,27 @@ def spellings(customer: str) -> list[str]:
 
 
 def similar(client: Any, customer: str, partitions: int, prefix: str = PREFIX) -> str | None:
-    """A customer whose name begins alike and was probably meant; None where none is found within a second."""
+    """A customer who was probably meant; None where none is found within a second.
+
+    Ids mostly differ at their end, so those that end alike are looked for before those that begin alike.
+    """
     until_s = monotonic() + SEARCH_S
-    half = customer[: max(1, len(customer) // 2)]
-    start = "".join(f"\\{letter}" if letter in "*?[]\\" else letter for letter in half)
+    half = len(customer) // 2
     found: list[str] = []
-    for partition in range(partitions):
-        cursor: int | None = None
-        while cursor != 0 and monotonic() < until_s and len(found) < MOST_CANDIDATES:
-            cursor, page = client.hscan(
-                keys(partition, prefix).states, cursor or 0, match=f"{start}*", count=SEARCH_AT_ONCE
-            )
-            found += [field.decode() for field in page]
+    for pattern in (f"*{_literal(customer[half:])}", f"{_literal(customer[: half + 1])}*"):
+        alike: list[str] = []
+        for partition in range(partitions):
+            cursor: int | None = None
+            while cursor != 0 and monotonic() < until_s and len(alike) < MOST_CANDIDATES:
+                names = keys(partition, prefix)
+                cursor, page = client.hscan(names.states, cursor or 0, match=pattern, count=SEARCH_AT_ONCE)
+                alike += [field.decode() for field in page]
+        found += alike
     return nearest(customer, found)
+
+
+def _literal(text: str) -> str:
+    return "".join(f"\\{letter}" if letter in "*?[]\\" else letter for letter in text)
 
 
 def describe(stored: Stored, journeys: Journeys) -> dict[str, Any]:

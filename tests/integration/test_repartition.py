@@ -1,6 +1,7 @@
 """Repartitioning with a real Redis and a fake of Kafka's admin client, stopped after every step."""
 
 from collections import Counter
+from contextlib import closing
 from types import SimpleNamespace
 
 import pytest
@@ -8,11 +9,17 @@ from kafka import TopicPartition
 from kafka.errors import InvalidPartitionsError
 from redis import Redis
 
+from schemas.rejection import Place, Rejection
+from streams import figures
 from streams.audit import audit_store
+from streams.clients import redis_client
 from streams.errors import Mismatch, TrackerError, UsageError
 from streams.layout import plan_key, require
+from streams.rejected import RedisMemory
 from streams.repartition import Order, Repartition
 from streams.repartition_store import staged
+from streams.settings import read as read_settings
+from streams.show import find
 from streams.stores.keys import keys
 from tests.stored import crowd, fill, journeys
 from tracker.home import home
@@ -256,3 +263,20 @@ def test_a_dry_run_changes_nothing(redis) -> None:
     assert 0.4 < foresight.moving / CUSTOMERS < 0.6
     assert foresight.grows == dict.fromkeys(TOPICS, 4)
     assert {key: redis.dump(key) for key in redis.keys()} == before  # noqa: SIM118
+
+
+def test_it_runs_on_a_cluster(private_servers) -> None:
+    """On a Redis Cluster of three nodes: the move, the audit, the look at one customer and the figures."""
+    url = private_servers.redis_cluster().url
+    with closing(redis_client(read_settings({"REDIS_URL": url, "REDIS_CLUSTER": "true"}))) as client:
+        fill(client, crowd(CUSTOMERS), 4)
+        before = everything(client, 4)
+        with pytest.raises(Stopped):
+            work(client, Admin(4), stop_after="switch 1").run()
+        work(client, Admin(6)).run()
+        require_moved(client, before, 6)
+        assert find(client, "c7", 6).customer == "c7"
+        assert figures.read(client, 6).by("shop", "cohort") == {(): CUSTOMERS}
+        memory = RedisMemory(client)
+        memory.note([rejection := Rejection("no_id", "", Place("t", 0, 1), 1, b"")], 2)
+        assert memory.known([rejection]) == [True]
