@@ -13,9 +13,10 @@ from streams.errors import ExitCode, TrackerError
 from streams.moments import shown
 from streams.stores.keys import PREFIX, keys
 from tracker.contribution import unescape
-from tracker.customer import Journeys, Runner
+from tracker.customer import Journeys
 from tracker.home import home
 from tracker.identity import AliasTooLong, name, normalise
+from tracker.intake import Runner
 from tracker.problem import nearest
 from tracker.state import Instance, Journey, Progress, UnreadableStateError, decode
 

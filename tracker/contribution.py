@@ -8,7 +8,7 @@ A field is `journey|figure|…`, at its end `segment=value` where it breaks a fi
 | `j|cohort|day` | instances whose journey began on this UTC day |
 | `j|current|stage|status` | instances in the stage now, by status |
 | `j|reached|day|stage` | instances of the cohort that ever reached the stage |
-| `j|funnel|day|stage` | instances of the cohort whose funnel depth is exactly this stage ("at least": sum the later ones too) |
+| `j|funnel|day|stage` | those of the cohort whose funnel depth is exactly this stage ("at least": sum the later ones) |
 | `j|visits|stage` | times the stage was entered |
 | `j|dropoffs|stage`, `j|recoveries|stage` | drop-offs in the stage ever, and those that ended |
 | `j|completions|stage` | instances that reached this stage, a goal |
@@ -252,7 +252,7 @@ class Contributor:
                     _count(fields, names.visits[stage], now - was)
         self._add_stays(fields, before, -1)
         self._add_stays(fields, after, 1)
-        if before.gaps or after.gaps or _DROPPED in (before.status, after.status):  # noqa: PLR6201 - quicker than a set
+        if before.gaps or after.gaps or _DROPPED in (before.status, after.status):
             self._add_gaps(fields, names, before, -1)
             self._add_gaps(fields, names, after, 1)
         if before.corrections != after.corrections:

@@ -10,20 +10,17 @@ from typing import Final
 import msgspec
 
 from schemas.transition import Transition
-from tracker.conditions import getter
-from tracker.contribution import NOTHING, Contributor
+from tracker.contribution import NOTHING
 from tracker.definition import Definition
-from tracker.engine import DEFAULT_HORIZON_MS, MAX_IDS, Engine
-from tracker.log import ID_BYTES, Entry, holds_id, short_id
-from tracker.matcher import as_text
+from tracker.engine import DEFAULT_HORIZON_MS, MAX_IDS
+from tracker.intake import BEARING, DUPLICATE, LATE, Batch, Item, Runner
+from tracker.log import ID_BYTES, short_id
 from tracker.migration import UnknownDefinitionError, migrate, same_shape
-from tracker.shifts import Teller, View, view
 from tracker.state import VERSION, Instance, Journey, Record, decode, encode
 from tracker.touch import Touch
 
 # A customer with more orders than this is a reseller or a machine: no new ones begin, their touchpoints are ignored.
 MAX_INSTANCES: Final = 500
-MAX_KEY_LENGTH: Final = 128
 
 
 class Change(msgspec.Struct):
@@ -42,162 +39,6 @@ class Change(msgspec.Struct):
     """Of the applied ones: older than the lateness horizon, so taken in on top of the base."""
     ignored: int = 0
     """Of the applied ones: those that bear on no journey."""
-
-
-class _Batch:
-    """The touches of one fold, and by their place what became of them."""
-
-    def __init__(self, customer: str, touches: Sequence[Touch], now_ms: int) -> None:
-        self.customer = customer
-        self.touches = touches
-        self.now_ms = now_ms
-        self.bearing: set[int] = set()
-        self.duplicate: set[int] = set()
-        self.late: set[int] = set()
-        self.transitions: list[Transition] = []
-
-
-Item = tuple[Entry, int]
-"""An entry and the place of its touch in the batch."""
-
-
-class Runner:
-    """One journey with everything that is prepared for it."""
-
-    def __init__(self, definition: Definition, horizon_ms: int | None) -> None:
-        self.definition = definition
-        self.engine = Engine(definition, horizon_ms)
-        self.contributor = Contributor(definition)
-        self.teller = Teller(definition)
-        self._key = getter(definition.key) if definition.key else None
-
-    def key_of(self, touch: Touch) -> str | None:
-        """The instance that a touch belongs to; None for none, and where the journey has no key."""
-        if self._key is None:
-            return None
-        key = as_text(self._key(touch))
-        return key[:MAX_KEY_LENGTH] if key else None
-
-    def group(self, batch: _Batch) -> dict[str | None, list[Item]]:
-        """The entries of a batch by instance, in arrival order."""
-        groups: dict[str | None, list[Item]] = {}
-        for place, touch in enumerate(batch.touches):
-            key = None
-            if self._key is not None:
-                key = self.key_of(touch)
-                if key is None:
-                    continue
-            entry = self.engine.entry(touch)
-            if entry is not None:
-                groups.setdefault(key, []).append((entry, place))
-        return groups
-
-    def take(self, instance: Instance, items: list[Item], batch: _Batch) -> None:
-        """Take the touches of one batch into an instance."""
-        if len(items) == 1 or self._is_order_free(instance, items):
-            items.sort()
-            self._take_sorted(instance, items, batch)
-            return
-        for item in items:
-            self._take_sorted(instance, [item], batch)
-
-    def _is_order_free(self, instance: Instance, items: list[Item]) -> bool:
-        """Whether nothing in the batch can come to lie beyond the horizon: only then does arrival order matter."""
-        horizon_ms = self.engine.horizon_ms
-        if horizon_ms is None:
-            return True
-        times = [entry.at_ms for entry, _ in items]
-        newest_ms = max(*times, self.engine.layout.newest_ms(instance.log))
-        return newest_ms - min(times) <= horizon_ms and min(times) >= instance.base_until_ms
-
-    def _take_sorted(self, instance: Instance, items: list[Item], batch: _Batch) -> None:
-        engine = self.engine
-        older: list[Item] = []
-        newer: list[Item] = []
-        for item in self._new_ones(instance, items, batch):
-            entry, place = item
-            if engine.is_newest(instance, entry):
-                newer.append(item)
-            elif engine.is_beyond(instance, entry):
-                batch.late.add(place)
-                before = view(instance.progress)
-                engine.apply_late(instance, entry)
-                self._tell_corrected(instance, before, item, batch)
-            else:
-                older.append(item)
-        if older:
-            before = view(instance.progress)
-            engine.insert(instance, [entry for entry, _ in older])
-            self._tell_corrected(instance, before, older[0], batch)
-        if newer:
-            self._advance(instance, newer, batch)
-
-    def _advance(self, instance: Instance, newer: list[Item], batch: _Batch) -> None:
-        """Fast path: touches that come after all others."""
-        engine, teller, progress = self.engine, self.teller, instance.progress
-        for entry, place in newer:
-            before = teller.before(progress)
-            engine.step(progress, entry.at_ms, entry.bits, entry.segments)
-            told = teller.step(batch.customer, instance.key, before, progress, batch.touches[place], entry.rule)
-            if told:
-                batch.transitions.extend(told)
-                instance.corrections += sum(one.kind == "corrected" for one in told)
-        engine.append(instance, [entry for entry, _ in newer])
-
-    def _new_ones(self, instance: Instance, items: list[Item], batch: _Batch) -> list[Item]:
-        """The items that are no duplicates. An earlier version of a known touchpoint takes its place."""
-        engine, log = self.engine, instance.log
-        # Looking an id up in the log is a scan; many look-ups are worth a set.
-        ids = {entry.id for entry in engine.layout.unpack(log)} if len(items) > 8 and log else None
-        seen: set[bytes] = set()
-        new: list[Item] = []
-        for item in items:
-            short = item[0].id
-            if short in seen:
-                batch.duplicate.add(item[1])
-                continue
-            seen.add(short)
-            if (short in ids) if ids is not None else (short in log and engine.layout.find(log, short) >= 0):
-                batch.duplicate.add(item[1])
-                self._take_version(instance, item, batch)
-            elif instance.former_ids and holds_id(instance.former_ids, short):
-                batch.duplicate.add(item[1])
-            else:
-                new.append(item)
-        return new
-
-    def _take_version(self, instance: Instance, item: Item, batch: _Batch) -> None:
-        """Of two touchpoints with one id, the one that comes first in the order counts."""
-        layout, entry = self.engine.layout, item[0]
-        index = layout.find(instance.log, entry.id)
-        if index < 0 or self.engine.is_beyond(instance, entry):
-            return
-        if entry < layout.unpack(instance.log[index * layout.size : (index + 1) * layout.size])[0]:
-            before = view(instance.progress)
-            self.engine.replace(instance, index, entry)
-            self._tell_corrected(instance, before, item, batch)
-
-    def _tell_corrected(self, instance: Instance, before: View, item: Item, batch: _Batch) -> None:
-        if view(instance.progress) != before:
-            entry, place = item
-            instance.corrections += 1
-            batch.transitions.append(
-                self.teller.corrected(
-                    batch.customer, instance.key, before, instance.progress, batch.touches[place], entry.rule
-                )
-            )
-
-    def tick(self, instance: Instance, batch: _Batch) -> None:
-        """Let the clock act on an instance."""
-        engine, progress = self.engine, instance.progress
-        if engine.look(progress, batch.now_ms):
-            at_ms = engine.deadline_ms(progress) or 0
-            batch.transitions.append(self.teller.dropped(batch.customer, instance.key, progress, at_ms))
-
-    def due_ms(self, instance: Instance) -> int | None:
-        """The next moment at which the clock changes an instance."""
-        deadline_ms = self.engine.deadline_ms(instance.progress)
-        return None if deadline_ms is None or instance.progress.is_dropped else deadline_ms + 1
 
 
 class Journeys:
@@ -221,18 +62,30 @@ class Journeys:
     def fold(self, customer: str, before: bytes | None, touches: Sequence[Touch], now_ms: int) -> Change:
         """The customer after these touches, looked at at `now_ms`."""
         record = decode(before) if before is not None else Record(VERSION, [])
-        batch = _Batch(customer, touches, now_ms)
+        batch = Batch(customer, touches, now_ms)
         aggregates: dict[str, int] = {}
-        dues = [self._fold_journey(runner, record, batch, aggregates) for runner in self.runners]
-        ignored = self._note_others(record, batch) if len(batch.bearing) < len(touches) else 0
+        due_ms: int | None = None
+        for runner in self.runners:
+            next_ms = self._fold_journey(runner, record, batch, aggregates)
+            if next_ms is not None and (due_ms is None or next_ms < due_ms):
+                due_ms = next_ms
+        fates = batch.fates
+        ignored = duplicate = late = 0
+        if fates.count(BEARING) != len(fates):
+            if any(not fate & BEARING for fate in fates):
+                ignored = self._note_others(record, batch)
+            duplicate = sum(fate & DUPLICATE > 0 for fate in fates)
+            late = sum(fate & LATE > 0 for fate in fates)
+        if 0 in aggregates.values():
+            aggregates = {field: count for field, count in aggregates.items() if count}
         return Change(
             encode(record),
-            {field: count for field, count in aggregates.items() if count},
-            min((due for due in dues if due is not None), default=None),
+            aggregates,
+            due_ms,
             batch.transitions,
-            len(touches) - len(batch.duplicate),
-            len(batch.duplicate),
-            len(batch.late),
+            len(touches) - duplicate,
+            duplicate,
+            late,
             ignored,
         )
 
@@ -268,57 +121,71 @@ class Journeys:
             journey.instances[place] = after
         journey.layout, journey.version = runner.engine.layout_id, runner.definition.version
 
-    def _fold_journey(self, runner: Runner, record: Record, batch: _Batch, aggregates: dict[str, int]) -> int | None:
+    def _fold_journey(self, runner: Runner, record: Record, batch: Batch, aggregates: dict[str, int]) -> int | None:
         """Fold the batch into one journey; when the clock will change it next."""
-        definition, contributor = runner.definition, runner.contributor
-        journey = next((one for one in record.journeys if one.name == definition.journey), None)
-        groups = runner.group(batch) if batch.touches else {}
+        journey = _journey_of(record, runner.definition.journey)
+        groups = runner.groups(batch)
         if journey is None:
             if not groups:
                 return None
-            journey = Journey(definition.journey, definition.version, runner.engine.layout_id, [])
+            journey = Journey(runner.definition.journey, runner.definition.version, runner.engine.layout_id, [])
             record.journeys.append(journey)
         elif journey.layout != runner.engine.layout_id:
             self._migrate(runner, journey, aggregates)
-        due: int | None = None
+        due_ms: int | None = None
         for instance in journey.instances:
-            items = groups.pop(instance.key, None)
-            next_ms = runner.due_ms(instance)
-            if items or (next_ms is not None and batch.now_ms >= next_ms):
-                before = contributor.facts(instance)
-                if items:
-                    batch.bearing.update(place for _, place in items)
-                    runner.take(instance, items, batch)
-                runner.tick(instance, batch)
-                contributor.change(aggregates, before, contributor.facts(instance))
-                next_ms = runner.due_ms(instance)
-            due = next_ms if due is None else due if next_ms is None else min(due, next_ms)
+            next_ms = self._fold_instance(runner, instance, groups.pop(instance.key, None), batch, aggregates)
+            if next_ms is not None and (due_ms is None or next_ms < due_ms):
+                due_ms = next_ms
         for key, items in groups.items():
             if len(journey.instances) >= MAX_INSTANCES:
                 break
             instance = runner.engine.open(key, min(items)[0])
             journey.instances.append(instance)
-            batch.bearing.update(place for _, place in items)
-            runner.take(instance, items, batch)
-            runner.tick(instance, batch)
-            contributor.change(aggregates, NOTHING, contributor.facts(instance))
-            next_ms = runner.due_ms(instance)
-            due = next_ms if due is None else due if next_ms is None else min(due, next_ms)
-        return due
+            next_ms = self._fold_instance(runner, instance, items, batch, aggregates)
+            if next_ms is not None and (due_ms is None or next_ms < due_ms):
+                due_ms = next_ms
+        return due_ms
 
-    def _note_others(self, record: Record, batch: _Batch) -> int:
+    @staticmethod
+    def _fold_instance(
+        runner: Runner, instance: Instance, items: list[Item] | None, batch: Batch, aggregates: dict[str, int]
+    ) -> int | None:
+        """Fold touches, and the clock, into one instance; when the clock will change it next."""
+        if not items:
+            due_ms = runner.due_ms(instance)
+            if due_ms is None or batch.now_ms < due_ms:
+                return due_ms
+        before = runner.contributor.facts(instance)
+        if items:
+            if runner.is_keyed:
+                for _, place in items:
+                    batch.fates[place] |= BEARING
+            runner.take(instance, items, batch)
+        due_ms = runner.tick(instance, batch)
+        runner.contributor.change(aggregates, before, runner.contributor.facts(instance))
+        return due_ms
+
+    def _note_others(self, record: Record, batch: Batch) -> int:
         """Count the touches that bear on no journey, each once; how many are new."""
         known = {record.other_ids[at : at + ID_BYTES] for at in range(0, len(record.other_ids), ID_BYTES)}
         new: list[bytes] = []
         for place, touch in enumerate(batch.touches):
-            if place in batch.bearing:
+            if batch.fates[place] & BEARING:
                 continue
             short = short_id(touch.event_id)
             if short in known:
-                batch.duplicate.add(place)
+                batch.fates[place] |= DUPLICATE
             else:
                 known.add(short)
                 new.append(short)
         ids = record.other_ids + b"".join(new)
         record.other_ids = ids if self._max_ids is None else ids[-self._max_ids :]
         return len(new)
+
+
+def _journey_of(record: Record, name: str) -> Journey | None:
+    for journey in record.journeys:
+        if journey.name == name:
+            return journey
+    return None

@@ -12,7 +12,7 @@ from zlib import crc32
 from tracker.definition import Definition
 from tracker.fold import begin, compile_step
 from tracker.funnel import Steps
-from tracker.log import ID_BYTES, Entry, Layout, holds_id, short_id
+from tracker.log import ID_BYTES, Entry, Layout, short_id
 from tracker.matcher import Matcher, segment_coder
 from tracker.state import Instance, Progress, decode_progress, encode
 from tracker.touch import Touch
@@ -119,9 +119,13 @@ class Engine:
             return True
         return self.horizon_ms is not None and entry.at_ms < self.layout.newest_ms(instance.log) - self.horizon_ms
 
-    def append(self, instance: Instance, entries: Sequence[Entry]) -> None:
+    def append(self, instance: Instance, items: Sequence[tuple[Entry, int]]) -> None:
         """Fast path: keep entries that were folded and that come after all others."""
-        instance.log += self.layout.pack_all(entries) if len(entries) != 1 else self.layout.pack(entries[0])
+        pack = self.layout.pack
+        if len(items) == 1:
+            instance.log += pack(items[0][0])
+        else:
+            instance.log += b"".join([pack(entry) for entry, _ in items])
         if len(instance.log) >= COMPACT_FROM * self.layout.size:
             self._relieve(instance)
 
@@ -160,10 +164,6 @@ class Engine:
         if deadline_ms is not None and self.deadline_ms(progress) == deadline_ms:
             progress.is_dropped = True
         instance.progress = progress
-
-    def knows(self, instance: Instance, short: bytes) -> bool:
-        """Whether a touchpoint older than the log has this id."""
-        return holds_id(instance.former_ids, short)
 
     def _relieve(self, instance: Instance) -> None:
         """Fold away what is beyond the horizon once it is half of the log, and what is too much in any case."""

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from schemas.transition import Transition
-from tracker.customer import Journeys, Runner
+from tracker.customer import Journeys
 from tracker.definition import Condition, Definition, Rule
 from tracker.duration import show as lasting
 from tracker.event_columns import Columns, Event
 from tracker.event_line import is_nameless
+from tracker.intake import Runner
 from tracker.log import NO_RULE, Entry
 from tracker.matcher import rule_names
 from tracker.replay import Folder, unique

@@ -75,7 +75,7 @@ def compile_step(definition: Definition, steps: Steps) -> Step:  # noqa: C901, P
             leave(progress, at)
         return -1
 
-    def step(progress: Progress, at_ms: int, bits: int, segments: bytes) -> int:  # noqa: C901 - the hot path
+    def step(progress: Progress, at_ms: int, bits: int, segments: bytes) -> int:
         happened = at_ms - progress.zero_ms
         before = progress.stage
         # Beyond the horizon touchpoints come as they arrive: for the clock they happen no earlier than the last.

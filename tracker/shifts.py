@@ -13,8 +13,6 @@ from tracker.state import Progress
 from tracker.touch import Touch
 
 _CLOCK: Final = Why()
-# These name the stage arrived at; the others the stage that the customer was in.
-_ARRIVALS: Final = ("entered", "advanced", "returned", "completed", "exited", "corrected")
 
 
 class View(NamedTuple):
@@ -52,12 +50,12 @@ def view(progress: Progress) -> View:
 
 
 class Before(NamedTuple):
-    """The little of a progress that a step's transitions depend on, taken before the step changes it."""
+    """The little of a progress that a step's transitions depend on."""
 
     stage: int
-    gaps: int
     is_dropped: bool
-    is_out: bool
+    exited: int | None
+    recovered: int | None
     completed: bool
 
 
@@ -97,19 +95,6 @@ class Teller:
             why=why,
         )
 
-    def before(self, progress: Progress) -> Before:
-        """What to compare a progress with after its next step."""
-        return Before(
-            progress.stage,
-            sum(progress.gaps) if progress.gaps else 0,
-            progress.is_dropped,
-            progress.exited is not None,
-            self._has_completed(progress),
-        )
-
-    def _has_completed(self, progress: Progress) -> bool:
-        return any(progress.first[goal] is not None for goal in self._goals)
-
     def dropped(self, customer: str, instance: str | None, progress: Progress, at_ms: int) -> Transition:
         """The clock passed the deadline."""
         return self._make("dropped", customer, instance, progress.stage, progress.stage, at_ms)
@@ -121,38 +106,38 @@ class Teller:
         why = self.why(touch, rule)
         return self._make("corrected", customer, instance, before.stage, progress.stage, touch.at_ms, why)
 
+    def before(self, progress: Progress) -> Before:
+        """What to compare a progress with after its next step, which changes it in place."""
+        completed = any(progress.first[goal] is not None for goal in self._goals)
+        return Before(progress.stage, progress.is_dropped, progress.exited, progress.recovered, completed)
+
     def step(
         self, customer: str, instance: str | None, before: Before, progress: Progress, touch: Touch, rule: int
     ) -> list[Transition]:
         """What one touchpoint that came after all others did."""
-        was, gaps, was_dropped, was_out, had_completed = before
-        stage, zero = progress.stage, progress.zero_ms
-        is_out = progress.exited is not None
-        if stage == was and is_out == was_out and not was_dropped and (not progress.gaps or sum(progress.gaps) == gaps):
-            return []
         told: list[Transition] = []
-        why, now_ms = self.why(touch, rule), touch.at_ms
+        stage, now_ms, why = progress.stage, touch.at_ms, self.why(touch, rule)
+        was, was_dropped, was_out = before.stage, before.is_dropped, before.exited is not None
+        is_out = progress.exited is not None
 
-        def tell(kind: Kind, origin: int, at_ms: int, cause: Why, skipped: tuple[str, ...] = ()) -> None:
-            arrived = stage if kind in _ARRIVALS else was
+        def tell(kind: Kind, origin: int, arrived: int, at_ms: int, cause: Why, skipped: tuple[str, ...] = ()) -> None:
             told.append(self._make(kind, customer, instance, origin, arrived, at_ms, cause, skipped))
 
-        if sum(progress.gaps) > gaps:
+        if progress.recovered != before.recovered:
             if not was_dropped:
-                tell("dropped", was, zero + (progress.dropped or 0), _CLOCK)
-            tell("recovered", was, now_ms, why)
+                tell("dropped", was, was, progress.zero_ms + (progress.dropped or 0), _CLOCK)
+            tell("recovered", was, was, now_ms, why)
         elif was_dropped:
-            # The clock had gone ahead of a touchpoint that came just in time.
-            tell("corrected", was, now_ms, why)
-        came_back = was_out and not is_out
-        if stage >= 0 and (was < 0 or came_back):
-            tell("entered", -1, now_ms, why, self._skipped(progress, -1, stage))
+            # The clock had gone ahead of a touchpoint that happened in time.
+            tell("corrected", was, stage, now_ms, why)
+        if stage >= 0 and (was < 0 or (was_out and not is_out)):
+            tell("entered", -1, stage, now_ms, why, self._skipped(progress, -1, stage))
         elif stage != was:
-            tell("advanced" if stage > was else "returned", was, now_ms, why, self._skipped(progress, was, stage))
-        if not had_completed and self._has_completed(progress):
-            tell("completed", was, now_ms, why)
+            tell("advanced" if stage > was else "returned", was, stage, now_ms, why, self._skipped(progress, was, stage))
+        if not before.completed and any(progress.first[goal] is not None for goal in self._goals):
+            tell("completed", was, stage, now_ms, why)
         if is_out and not was_out:
-            tell("exited", stage, now_ms, why)
+            tell("exited", stage, stage, now_ms, why)
         return told
 
     def _skipped(self, progress: Progress, origin: int, stage: int) -> tuple[str, ...]:

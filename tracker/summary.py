@@ -7,7 +7,8 @@ import msgspec
 
 from tracker.chain import chain_of, seconds_to_reach
 from tracker.contribution import began_ms
-from tracker.customer import Journeys, Runner
+from tracker.customer import Journeys
+from tracker.intake import Runner
 from tracker.state import Instance, decode
 
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from tests import reference
-from tracker.customer import Journeys, Runner
+from tracker.customer import Journeys
 from tracker.definition import Definition
+from tracker.intake import Runner
 from tracker.state import Instance, decode
 from tracker.summary import funnel_chain, summarise
 from tracker.touch import Touch

@@ -1,0 +1,213 @@
+"""The intake: how touches come into one instance of one journey, on the fast path or the late one.
+
+It knows duplicates, order and lateness, and tells transitions; records and figures are `tracker/customer.py`'s.
+"""
+
+from collections.abc import Sequence
+
+from schemas.transition import Transition
+from tracker.conditions import getter
+from tracker.contribution import Contributor
+from tracker.definition import Definition
+from tracker.engine import Engine
+from tracker.log import Entry, holds_id
+from tracker.matcher import as_text
+from tracker.shifts import Before, Teller, View, view
+from tracker.state import Instance
+from tracker.touch import Touch
+
+MAX_KEY_LENGTH = 128
+
+# What became of a touch, as bits: in any journey that it bears on.
+BEARING, DUPLICATE, LATE = 1, 2, 4
+
+Item = tuple[Entry, int]
+"""An entry and the place of its touch in the batch."""
+
+
+class Batch:
+    """The touches of one fold, and by their place what became of them."""
+
+    __slots__ = ("customer", "fates", "now_ms", "touches", "transitions")
+
+    def __init__(self, customer: str, touches: Sequence[Touch], now_ms: int) -> None:
+        self.customer = customer
+        self.touches = touches
+        self.now_ms = now_ms
+        self.fates = bytearray(len(touches))
+        self.transitions: list[Transition] = []
+
+
+class Runner:
+    """One journey with everything that is prepared for it."""
+
+    def __init__(self, definition: Definition, horizon_ms: int | None) -> None:
+        self.definition = definition
+        self.engine = Engine(definition, horizon_ms)
+        self.contributor = Contributor(definition)
+        self.teller = Teller(definition)
+        self.is_keyed = definition.key is not None
+        self._key = getter(definition.key) if definition.key else None
+        self._goals = frozenset(place for place, stage in enumerate(definition.stages) if stage.goal)
+
+    def key_of(self, touch: Touch) -> str | None:
+        """The instance that a touch belongs to; None for none, and where the journey has no key."""
+        if self._key is None:
+            return None
+        key = as_text(self._key(touch))
+        return key[:MAX_KEY_LENGTH] if key else None
+
+    def items(self, batch: Batch) -> list[Item]:
+        """The entries of a batch that bear on a journey without a key, in arrival order."""
+        make, fates = self.engine.entry, batch.fates
+        items: list[Item] = []
+        for place, touch in enumerate(batch.touches):
+            entry = make(touch)
+            if entry is not None:
+                fates[place] |= BEARING
+                items.append((entry, place))
+        return items
+
+    def groups(self, batch: Batch) -> dict[str | None, list[Item]]:
+        """The entries of a batch by instance, in arrival order."""
+        if not self.is_keyed:
+            items = self.items(batch)
+            return {None: items} if items else {}
+        groups: dict[str | None, list[Item]] = {}
+        for place, touch in enumerate(batch.touches):
+            key = self.key_of(touch)
+            entry = self.engine.entry(touch) if key is not None else None
+            if entry is not None:
+                groups.setdefault(key, []).append((entry, place))
+        return groups
+
+    def take(self, instance: Instance, items: list[Item], batch: Batch) -> None:
+        """Take the touches of one batch into an instance."""
+        if len(items) == 1:
+            self._take_sorted(instance, items, batch)
+        elif self._is_order_free(instance, items):
+            items.sort()
+            self._take_sorted(instance, items, batch)
+        else:
+            for item in items:
+                self._take_sorted(instance, [item], batch)
+
+    def due_ms(self, instance: Instance) -> int | None:
+        """The next moment at which the clock changes an instance."""
+        if instance.progress.is_dropped:
+            return None
+        deadline_ms = self.engine.deadline_ms(instance.progress)
+        return None if deadline_ms is None else deadline_ms + 1
+
+    def tick(self, instance: Instance, batch: Batch) -> int | None:
+        """Let the clock act on an instance; when it will the next time."""
+        due_ms = self.due_ms(instance)
+        if due_ms is None or batch.now_ms < due_ms:
+            return due_ms
+        progress = instance.progress
+        progress.is_dropped = True
+        batch.transitions.append(self.teller.dropped(batch.customer, instance.key, progress, due_ms - 1))
+        return None
+
+    def _is_order_free(self, instance: Instance, items: list[Item]) -> bool:
+        """Whether nothing in the batch can come to lie beyond the horizon: only then does arrival order matter."""
+        horizon_ms = self.engine.horizon_ms
+        if horizon_ms is None:
+            return True
+        times = [entry.at_ms for entry, _ in items]
+        newest_ms = max(*times, self.engine.layout.newest_ms(instance.log))
+        return newest_ms - min(times) <= horizon_ms and min(times) >= instance.base_until_ms
+
+    def _take_sorted(self, instance: Instance, items: list[Item], batch: Batch) -> None:
+        engine = self.engine
+        older: list[Item] = []
+        newer: list[Item] = []
+        for item in self._new_ones(instance, items, batch):
+            if engine.is_newest(instance, item[0]):
+                newer.append(item)
+            elif engine.is_beyond(instance, item[0]):
+                batch.fates[item[1]] |= LATE
+                before = view(instance.progress)
+                engine.apply_late(instance, item[0])
+                self._tell_corrected(instance, before, item, batch)
+            else:
+                older.append(item)
+        if older:
+            before = view(instance.progress)
+            engine.insert(instance, [entry for entry, _ in older])
+            self._tell_corrected(instance, before, older[0], batch)
+        if newer:
+            self._advance(instance, newer, batch)
+
+    def _advance(self, instance: Instance, newer: list[Item], batch: Batch) -> None:
+        """Fast path: touches that come after all others."""
+        step, progress, first = self.engine.step, instance.progress, instance.progress.first
+        completed = any([first[goal] is not None for goal in self._goals])
+        for entry, place in newer:
+            was, exited, was_dropped = progress.stage, progress.exited, progress.is_dropped
+            recovered = progress.recovered
+            stage = step(progress, entry[0], entry[3], entry[5])
+            completes = not completed and stage in self._goals
+            # Nothing else can change what transitions tell.
+            if (
+                progress.stage != was
+                or completes
+                or was_dropped
+                or progress.exited != exited
+                or progress.recovered != recovered
+            ):
+                before = Before(was, was_dropped, exited, recovered, completed)
+                touch = batch.touches[place]
+                told = self.teller.step(batch.customer, instance.key, before, progress, touch, entry[4])
+                batch.transitions += told
+                completed = completed or completes
+                if was_dropped:
+                    instance.corrections += sum(one.kind == "corrected" for one in told)
+        self.engine.append(instance, newer)
+
+    def _new_ones(self, instance: Instance, items: list[Item], batch: Batch) -> list[Item]:
+        """The items that are no duplicates. An earlier version of a known touchpoint takes its place."""
+        layout, log, former = self.engine.layout, instance.log, instance.former_ids
+        if len(items) == 1:
+            short = items[0][0].id
+            if short not in log and short not in former:
+                return items
+        # Looking an id up in the log is a scan; many look-ups are worth a set.
+        ids = {entry.id for entry in layout.unpack(log)} if len(items) > 8 and log else None
+        seen: set[bytes] = set()
+        new: list[Item] = []
+        for item in items:
+            short = item[0].id
+            if short in seen:
+                batch.fates[item[1]] |= DUPLICATE
+                continue
+            seen.add(short)
+            if (short in ids) if ids is not None else (short in log and layout.find(log, short) >= 0):
+                batch.fates[item[1]] |= DUPLICATE
+                self._take_version(instance, item, batch)
+            elif former and holds_id(former, short):
+                batch.fates[item[1]] |= DUPLICATE
+            else:
+                new.append(item)
+        return new
+
+    def _take_version(self, instance: Instance, item: Item, batch: Batch) -> None:
+        """Of two touchpoints with one id, the one that comes first in the order counts."""
+        layout, entry = self.engine.layout, item[0]
+        index = layout.find(instance.log, entry.id)
+        if index < 0 or self.engine.is_beyond(instance, entry):
+            return
+        if entry < layout.unpack(instance.log[index * layout.size : (index + 1) * layout.size])[0]:
+            before = view(instance.progress)
+            self.engine.replace(instance, index, entry)
+            self._tell_corrected(instance, before, item, batch)
+
+    def _tell_corrected(self, instance: Instance, before: View, item: Item, batch: Batch) -> None:
+        if view(instance.progress) != before:
+            entry, place = item
+            instance.corrections += 1
+            batch.transitions.append(
+                self.teller.corrected(
+                    batch.customer, instance.key, before, instance.progress, batch.touches[place], entry.rule
+                )
+            )
