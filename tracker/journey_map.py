@@ -206,13 +206,21 @@ def _figures(definition: Definition, figures: Mapping[str, Any]) -> Row:
 
 def _figure(stage: Mapping[str, Any], customers: int) -> Figure:
     reached = stage.get("reached", 0)
-    rows = [("plain", f"{stage.get('current', 0):,} here now")]
-    if stage.get("dropped"):
-        rows.append(("bad", f"{stage['dropped']:,} dropped off"))
+    dropped = stage.get("dropped", 0)
+    # Who dropped off in a stage is still counted as being there; on a map the two add up.
+    rows = [("plain", f"{max(stage.get('current', 0) - dropped, 0):,} here now")]
+    if dropped:
+        rows.append(("bad", f"{dropped:,} dropped off"))
     median = (stage.get("seconds_to_reach") or {}).get("median")
     if median is not None:
         rows.append(("plain", f"{time_words(median)} from the step before"))
     return Figure(reached, reached / customers, tuple(rows))
+
+
+def percent(share: float) -> str:
+    """A share in per cent, with a decimal where it is small."""
+    value = share * 100
+    return f"{value:.0f} %" if value >= 9.95 or value == 0 else f"{value:.1f} %"
 
 
 def time_words(seconds: float) -> str:

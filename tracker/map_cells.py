@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tracker import svg
-from tracker.journey_map import Chip, Figure
+from tracker.journey_map import Chip, Figure, percent
 from tracker.map_colours import BAD, EDGE, FAINT, INK, PAPER, SOFT
 from tracker.text_width import wrap
 
@@ -138,7 +138,7 @@ def figures_height(figure: Figure, width: float) -> float:
 def figures(box: Box, figure: Figure, colour: str) -> list[str]:
     """How many reached the stage, as a number and as a bar of all customers, and what became of them."""
     x, w = box.x + PAD, box.w - 2 * PAD
-    share = f"{figure.share * 100:.0f} %"
+    share = percent(figure.share)
     drawn = [
         card(box),
         svg.text(x, box.y + 31, f"{figure.reached:,}", size=22, fill=colour, bold=True),

@@ -5,7 +5,7 @@ It knows the page; the picture is tracker/map_svg.py's. No script, nothing fetch
 
 from typing import Any, Final
 
-from tracker.journey_map import Chip, Figure, Map, Row
+from tracker.journey_map import Chip, Figure, Map, Row, percent
 from tracker.map_curve import WORDS
 from tracker.map_svg import to_svg
 from tracker.svg import safe
@@ -74,7 +74,7 @@ def _cell(cell: Any) -> str:
         return WORDS[cell]
     if isinstance(cell, Figure):
         rows = "".join(f"<br>{safe(words)}" for _, words in cell.rows)
-        return f"<b>{cell.reached:,}</b> ({cell.share * 100:.0f} %){rows}"
+        return f"<b>{cell.reached:,}</b> ({percent(cell.share)}){rows}"
     items = [_chip(each) if isinstance(each, Chip) else safe(each) for each in cell]
     return items[0] if len(items) == 1 else "".join(["<ul>", *(f"<li>{each}</li>" for each in items), "</ul>"])
 

@@ -6,7 +6,7 @@ It knows Markdown's tables; what stands in them is tracker/journey_map.py's.
 import re
 from typing import Any, Final
 
-from tracker.journey_map import Chip, Figure, Map, Row
+from tracker.journey_map import Chip, Figure, Map, Row, percent
 from tracker.map_curve import WORDS
 
 _SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>|~#])")
@@ -46,7 +46,7 @@ def _cell(cell: Any) -> str:
         return f"{WORDS[cell]} ({cell:+d})" if cell else WORDS[cell]
     if isinstance(cell, Figure):
         return "<br>".join(
-            [f"**{cell.reached:,}** ({cell.share * 100:.0f} %)", *(_plain(words) for _, words in cell.rows)]
+            [f"**{cell.reached:,}** ({percent(cell.share)})", *(_plain(words) for _, words in cell.rows)]
         )
     return "<br>".join(_chip(each) if isinstance(each, Chip) else _plain(each) for each in cell)
 

@@ -24,6 +24,7 @@ from tracker.rehearsal import Outcome, rehearse
 from tracker.yaml_tree import MAX_BYTES
 
 SHORTEST_MARGIN = 4
+WIDEST = 110
 
 
 @dataclass(slots=True)
@@ -157,10 +158,10 @@ def described(file: str, problem: Problem, lines: Sequence[str], paint: Paint) -
     if not text.strip():
         return f"{head}\n     = {problem.remedy}"
     # A long line is shown from a little before the place, so that the mark stays on the screen.
-    cut = max(0, problem.column - 60)
+    cut = max(0, problem.column - 60) if len(text) > WIDEST else 0
     number = str(problem.line).rjust(SHORTEST_MARGIN)
     margin = " " * len(number)
-    excerpt = "".join(mark if mark.isprintable() else " " for mark in text[cut : cut + 100])
+    excerpt = "".join(mark if mark.isprintable() else " " for mark in text[cut : cut + WIDEST])
     return (
         f"{head}\n{paint('dim', f'{number} |')} {excerpt}\n"
         f"{paint('dim', f'{margin} |')} {' ' * (problem.column - 1 - cut)}{paint(colour, '^')}\n"

@@ -5,7 +5,7 @@ import pytest
 from tracker.definition import Definition
 from tracker.journey_fields import FORMS, LANES
 from tracker.journey_file import read
-from tracker.journey_map import ROWS, Chip, Row, condition_words, journey_map, time_words
+from tracker.journey_map import ROWS, Chip, Row, condition_words, journey_map, percent, time_words
 from tracker.map_html import to_html
 from tracker.map_markdown import to_markdown
 from tracker.map_svg import to_svg
@@ -85,7 +85,13 @@ def test_figures_are_shares_of_all_customers() -> None:
     first, second = row("current", "figures", FIGURES).cells
     assert (first.reached, first.share, first.rows) == (200, 1.0, (("plain", "150 here now"),))
     assert (second.reached, second.share) == (50, 0.25)
+    assert second.rows[0] == ("plain", "33 here now")
     assert second.rows[1:] == (("bad", "7 dropped off"), ("plain", "1 d 2 h from the step before"))
+
+
+def test_small_shares_have_a_decimal() -> None:
+    """A share below ten per cent is said with a decimal, none at all without."""
+    assert [percent(each) for each in (1, 0.1, 0.0496, 0.002, 0)] == ["100 %", "10 %", "5.0 %", "0.2 %", "0 %"]
 
 
 def test_times_are_said_in_two_units() -> None:
