@@ -86,12 +86,12 @@ def read(client: Any, partitions: int, prefix: str = PREFIX) -> Figures:
         names = keys(partition, prefix)
         # The partitions follow one another; they share no customer.
         aggregates, applied = hashes(client, names.aggregates, names.offsets)
-        for name, count in aggregates.items():
-            counts[_parse(_text(name))] += int(count)
+        for field, count in aggregates.items():
+            counts[_parse(_text(field))] += int(count)
         for topic, offset in applied.items():
             if (name := _text(topic)) != NOT_A_TOPIC:
                 offsets[name, partition] = int(offset)
-    return Figures({field: count for field, count in counts.items() if count}, offsets)
+    return Figures({each: count for each, count in counts.items() if count}, offsets)
 
 
 def _text(value: bytes | str) -> str:
