@@ -13,8 +13,8 @@ MAX_STAGES: Final = 40
 """A map of more cannot be read, and every stage multiplies the series in Prometheus."""
 MAX_SEGMENTS: Final = 10
 MAX_SEGMENT_VALUES: Final = 50
-SERIES_PER_STAGE: Final = 24
-"""Current by status, reached, funnel depth, flows, and the buckets of the time in a stage."""
+SERIES_PER_STAGE: Final = 12
+"""Current by five statuses, reached, funnel depth, visits, drop-offs, recoveries, completions, exits."""
 WARN_SERIES: Final = 5_000
 MAX_SERIES: Final = 20_000
 """Prometheus holds a few million in all; no journey should take more than this share of them."""

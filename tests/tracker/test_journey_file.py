@@ -216,7 +216,7 @@ def test_loading_raises_all_problems_at_one_door(tmp_path: Path) -> None:
 
 def test_many_series_are_announced() -> None:
     """Segments multiply the series of Prometheus: many are a warning with their number, too many a problem."""
-    stages = ", ".join(f"{{name: s{n}, touchpoints: {{type: t{n}}}}}" for n in range(10))
+    stages = ", ".join(f"{{name: s{n}, touchpoints: {{type: t{n}}}}}" for n in range(20))
     values = ", ".join(f"v{n}" for n in range(50))
     one = f"stages: [{stages}]\nsegments:\n  a: {{from: context.a, values: [{values}]}}\n"
     definition, problems = read(one, "x")
