@@ -17,7 +17,6 @@ from tracker.customer import Journeys
 from tracker.home import home
 from tracker.identity import AliasTooLong, name, normalise
 from tracker.intake import Runner
-from tracker.intake import Runner
 from tracker.problem import nearest
 from tracker.state import Instance, Journey, Progress, UnreadableStateError, decode
 

@@ -1,6 +1,6 @@
 """`tracker rejected`: look at records that could not be read, and send them again.
 
-It shows and asks; `streams/rejected.py` reads and sends.
+It asks; `streams/rejected.py` reads and sends, `streams/cli/rejected_output.py` shows.
 """
 
 import heapq
@@ -15,24 +15,22 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from streams.cli import rejected_output as output
 from streams.cli.progress import progress
 from streams.clients import kafka_arguments, probe_kafka, redis_client
 from streams.errors import ExitCode, TrackerError, UsageError
 from streams.failures import door
-from streams.moments import moment_ms, shown
+from streams.moments import moment_ms
 from streams.rejected import (
     REASONS,
     Choice,
     Found,
     RedisMemory,
-    Retried,
     parse_name,
     read,
     read_one,
-    received_at_ms,
     retry,
     size,
-    still_wrong,
 )  # fmt: skip
 from streams.settings import Settings
 from streams.settings import read as read_settings
@@ -41,7 +39,6 @@ from tracker.problem import choose
 app = typer.Typer(help="Look at touchpoints that could not be read, and send them again.")
 
 NEWEST: Final = 50
-DETAIL_LENGTH: Final = 60
 CONSUMER: Final[Mapping[str, Any]] = {
     "group_id": None,
     "enable_auto_commit": False,
@@ -95,7 +92,7 @@ def list_rejected(
     with _consumer(settings) as consumer, progress("records", size(consumer)) as advance:
         newest = _newest(_counted(read(consumer, choice, advance), counts), limit)
     known = _known(settings, newest)
-    print(_list_data(newest, known, counts) if as_json else _list_text(newest, known, counts))
+    print(output.list_data(newest, known, counts) if as_json else output.list_text(newest, known, counts))
     return ExitCode.OK
 
 
@@ -120,15 +117,19 @@ def show(
         sys.stdout.buffer.write(found.rejection.value or b"")
         sys.stdout.buffer.flush()
     elif as_json:
-        print(json.dumps(_data(found, _known(settings, [found])[0]) | _bytes_of(found), indent=2, ensure_ascii=False))
+        print(
+            json.dumps(
+                output.data(found, _known(settings, [found])[0]) | output.bytes_of(found), indent=2, ensure_ascii=False
+            )
+        )
     else:
-        print(_text_of(found))
+        print(output.text_of(found))
     return ExitCode.OK
 
 
 @app.command("retry")
 def retry_rejected(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Such as 3:17.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Such as 3:17.")] = None,
     *,
     everything: Annotated[bool, typer.Option("--all", help="All that were rejected.")] = False,
     reason: Reasons = None,
@@ -162,7 +163,7 @@ def retry_rejected(
                 read(consumer, choice, advance), producer, RedisMemory(client), _now_ms,
                 unreadable_too=unreadable_too, dry_run=dry_run,
             )  # fmt: skip
-    print(_retried_data(done, dry_run=dry_run) if as_json else _retried_text(done, dry_run=dry_run))
+    print(output.retried_data(done, dry_run=dry_run) if as_json else output.retried_text(done, dry_run=dry_run))
     return ExitCode.OK
 
 
@@ -224,113 +225,3 @@ def _known(settings: Settings, found: list[Found]) -> list[bool | None]:
             return list(RedisMemory(redis_client(settings, retries=0)).known([each.rejection for each in found]))
     except TrackerError:
         return [None] * len(found)
-
-
-def _data(found: Found, known: bool | None) -> dict[str, Any]:
-    rejection = found.rejection
-    flaw = still_wrong(rejection)
-    return {
-        "name": found.name,
-        "reason": rejection.reason,
-        "detail": rejection.detail,
-        "topic": rejection.place.topic,
-        "partition": rejection.place.partition,
-        "offset": rejection.place.offset,
-        "rejected_at": shown(rejection.rejected_at_ms),
-        "received_at": shown(received_at_ms(rejection)),
-        "bytes": len(rejection.value or b""),
-        "retried": known,
-        "readable_now": flaw is None,
-    }
-
-
-def _bytes_of(found: Found) -> dict[str, str | None]:
-    """Key and value, as text where they are text, else in base64."""
-    from base64 import b64encode
-
-    told: dict[str, str | None] = {}
-    for name, content in (("key", found.rejection.key), ("value", found.rejection.value)):
-        try:
-            told[name] = None if content is None else content.decode()
-        except UnicodeDecodeError:
-            told[f"{name}_base64"] = b64encode(content or b"").decode()
-    return told
-
-
-def _text_of(found: Found) -> str:
-    rejection = found.rejection
-    place = rejection.place
-    flaw = still_wrong(rejection)
-    value = rejection.value or b""
-    lines = [
-        f"reason     {rejection.reason}: {_printable(rejection.detail)}",
-        f"from       {place.topic}, partition {place.partition}, offset {place.offset}",
-        f"received   {shown(received_at_ms(rejection))}",
-        f"rejected   {shown(rejection.rejected_at_ms)}",
-        f"now        {'would be read: `tracker rejected retry ' + found.name + '`' if flaw is None else flaw.reason}",
-        f"key        {_told(rejection.key)}",
-        f"value      {len(value)} bytes{'' if rejection.value is not None else ' (none)'}",
-    ]
-    return "\n".join(lines) + (f"\n\n{_told(value)}" if value else "")
-
-
-def _told(content: bytes | None) -> str:
-    """Bytes for a person: text without control characters, else a few of them in hexadecimal."""
-    if content is None:
-        return "none"
-    try:
-        return _printable(content.decode())
-    except UnicodeDecodeError:
-        return f"{content[:256].hex(' ')}{' ...' if len(content) > 256 else ''}"
-
-
-def _printable(text: str) -> str:
-    return "".join(letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text)
-
-
-def _list_text(found: list[Found], known: list[bool | None], counts: Counter[str]) -> str:
-    if not counts:
-        return "Nothing was rejected."
-    rows = [("name", "rejected", "reason", "from", "bytes", "sent again", "detail")]
-    for each, again in zip(found, known, strict=True):
-        rejection, place = each.rejection, each.rejection.place
-        detail = _printable(rejection.detail).replace("\n", " ")
-        short = detail if len(detail) <= DETAIL_LENGTH else detail[: DETAIL_LENGTH - 1] + "…"
-        sent = {True: "yes", False: "-", None: "?"}[again]
-        origin = f"{place.topic}/{place.partition}/{place.offset}"
-        size_ = str(len(rejection.value or b""))
-        rows.append((each.name, shown(rejection.rejected_at_ms)[:19], rejection.reason, origin, size_, sent, short))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    total = sum(counts.values())
-    left = f" (the newest {len(found)} are shown)" if len(found) < total else ""
-    by_reason = ", ".join(f"{count} {reason}" for reason, count in counts.most_common())
-    return "\n".join([*lines, "", f"{total} rejected{left}: {by_reason}"])
-
-
-def _list_data(found: list[Found], known: list[bool | None], counts: Counter[str]) -> str:
-    rows = [_data(each, again) for each, again in zip(found, known, strict=True)]
-    data = {"total": sum(counts.values()), "by_reason": dict(counts.most_common()), "rejected": rows}
-    return json.dumps(data, indent=2, ensure_ascii=False)
-
-
-def _retried_text(done: Retried, *, dry_run: bool) -> str:
-    verb = "would be sent" if dry_run else "sent and confirmed"
-    lines = [f"{done.sent} {verb}" + "".join(f", {count} to {topic}" for topic, count in done.by_topic.items())]
-    if done.before:
-        lines.append(f"{done.before} left out: sent again before")
-    if done.still_wrong:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in done.still_wrong.most_common())
-        lines.append(f"{sum(done.still_wrong.values())} left out: still cannot be read ({reasons}); --unreadable-too")
-    return "\n".join(lines)
-
-
-def _retried_data(done: Retried, *, dry_run: bool) -> str:
-    data = {
-        "dry_run": dry_run,
-        "sent": done.sent,
-        "by_topic": dict(done.by_topic),
-        "sent_before": done.before,
-        "still_unreadable": dict(done.still_wrong),
-    }
-    return json.dumps(data, indent=2)

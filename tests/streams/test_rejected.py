@@ -10,6 +10,7 @@ from schemas.rejection import Place, Rejection
 from schemas.routed import Routed
 from schemas.topics import REJECTED, ROUTED
 from streams.cli import rejected as command
+from streams.cli import rejected_output as output
 from streams.errors import ExitCode, TrackerError, Unreachable, UsageError
 from streams.moments import moment_ms, shown
 from streams.rejected import Choice, Found, RedisMemory, read, read_one, received_at_ms, retry, size, still_wrong
@@ -261,25 +262,25 @@ def test_the_list_shows_the_newest() -> None:
     counts = command.Counter()
     newest = command._newest(command._counted(read(consumer, Choice()), counts), 3)
     assert [each.rejection.place.offset for each in newest] == [6, 7, 8]
-    text = command._list_text(newest, [True, False, None], counts)
+    text = output.list_text(newest, [True, False, None], counts)
     assert "9 rejected (the newest 3 are shown): 9 not_json" in text
     assert "touchpoints.web/1/8" in text
-    data = json.loads(command._list_data(newest, [True, False, None], counts))
+    data = json.loads(output.list_data(newest, [True, False, None], counts))
     assert (data["total"], [row["retried"] for row in data["rejected"]]) == (9, [True, False, None])
 
 
 def test_bytes_are_shown_and_cannot_paint() -> None:
     """Text is shown without control characters, anything else in hexadecimal; JSON has base64 then."""
     found = Found(0, 1, rejection(1, b"\xff\x00"))
-    assert "ff 00" in command._text_of(found)
-    assert command._bytes_of(found) == {"key": "c1", "value_base64": "/wA="}
-    assert "\033" not in command._text_of(Found(0, 1, rejection(1, b"\033[2J")))
-    assert "would be read" in command._text_of(Found(0, 1, good(1)))
+    assert "ff 00" in output.text_of(found)
+    assert output.bytes_of(found) == {"key": "c1", "value_base64": "/wA="}
+    assert "\033" not in output.text_of(Found(0, 1, rejection(1, b"\033[2J")))
+    assert "would be read" in output.text_of(Found(0, 1, good(1)))
 
 
 def test_an_empty_list_says_so() -> None:
     """Nothing rejected is one plain line."""
-    assert command._list_text([], [], command.Counter()) == "Nothing was rejected."
+    assert output.list_text([], [], command.Counter()) == "Nothing was rejected."
 
 
 @pytest.mark.parametrize(
