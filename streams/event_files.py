@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
 
+import msgspec
+
 from schemas.touchpoint import MAX_TOUCHPOINT_BYTES
 from streams.errors import ExitCode, TrackerError, UsageError
 from tracker.decode import Flaw
@@ -115,7 +117,7 @@ def _lines(file: BinaryIO) -> Iterator[bytes]:
     first = file.readline(MAX_LINE_BYTES + 1)
     if first.startswith(_WIDE) or b"\0" in first[:64]:
         raise UsageError("the events are no UTF-8 text", "save them as UTF-8, one JSON object a line")
-    if first.lstrip().startswith(b"["):
+    if first.lstrip().startswith(b"[") and not _is_whole(first):
         raise UsageError("the file is one JSON array", "write one JSON object a line: jq -c '.[]' events.json")
     line = first.removeprefix(_BOM)
     while line:
@@ -123,6 +125,15 @@ def _lines(file: BinaryIO) -> Iterator[bytes]:
         while len(line) > MAX_LINE_BYTES and not line.endswith(b"\n"):
             line = file.readline(MAX_LINE_BYTES + 1)
         line = file.readline(MAX_LINE_BYTES + 1)
+
+
+def _is_whole(line: bytes) -> bool:
+    """Whether the line is JSON by itself; the first of a longer array is not."""
+    try:
+        msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
 
 
 @contextmanager
