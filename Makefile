@@ -10,6 +10,6 @@ check:  ## what CI runs
 demo:   ## a live funnel, from nothing
 	./run demo
 
-docs:   ## write the pages that are made from the code: docs/cli.md, deploy/env/reference.env
+docs:   ## write the pages that are made from the code: docs/cli.md, docs/journeys.md, the schema, …
 	./run --version
 	$${TRACKER_VENV:-.venv}/bin/python -m tests.house.pages

@@ -1,6 +1,7 @@
 """The pages that are made from the code, and their making: `python -m tests.house.pages` writes them."""
 
 import inspect
+import json
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -9,6 +10,10 @@ from typing import Any
 from streams import settings
 from streams.cli.commands import available, load
 from streams.errors import ExitCode
+from tracker import journey_schema
+from tracker.journey_file import load as load_journey
+from tracker.journey_map import journey_map
+from tracker.map_svg import to_svg
 
 ROOT = Path(__file__).parents[2]
 WIDTH = 100
@@ -52,7 +57,30 @@ def _meanings() -> dict[str, str]:
     }
 
 
-PAGES = {"docs/cli.md": cli_page, "deploy/env/reference.env": settings.reference}
+def journeys_page() -> str:
+    """docs/journeys.md: written by hand, with the reference of all keys at its end."""
+    heading = "\n## All keys\n\n"
+    written = (ROOT / "docs" / "journeys.md").read_text(encoding="utf-8").partition(heading)[0]
+    return f"{written}{heading}{journey_schema.reference()}"
+
+
+def journey_json_schema() -> str:
+    """What editors know of journey files."""
+    return json.dumps(journey_schema.document(), indent=2, ensure_ascii=False) + "\n"
+
+
+def journey_picture() -> str:
+    """The map of the seven stages."""
+    return to_svg(journey_map(load_journey(settings.packaged_journeys() / "seven-stages.yaml")))
+
+
+PAGES = {
+    "docs/cli.md": cli_page,
+    "docs/journeys.md": journeys_page,
+    "docs/pictures/seven-stages.svg": journey_picture,
+    "schemas/published/journey.schema.json": journey_json_schema,
+    "deploy/env/reference.env": settings.reference,
+}
 
 
 def write() -> None:

@@ -5,9 +5,7 @@ from pathlib import Path
 import pytest
 
 from streams.cli.main import main
-from tracker.journey_file import load, read
-from tracker.journey_map import journey_map
-from tracker.map_svg import to_svg
+from tracker.journey_file import read
 from tracker.rehearsal import rehearse
 
 ROOT = Path(__file__).parents[2]
@@ -57,11 +55,3 @@ def test_every_template_is_on_the_page() -> None:
     """The page lists each template, and no other."""
     listed = re.findall(r"\[`([\w-]+)`\]\(\.\./examples/journeys/", PAGE)
     assert sorted(listed) == sorted(path.stem for path in (ROOT / "examples" / "journeys").glob("*.yaml"))
-
-
-def test_the_picture_is_in_step() -> None:
-    """`tracker draw examples/journeys/seven-stages.yaml -o docs/pictures/seven-stages.svg` draws it anew."""
-    definition = load(ROOT / "examples" / "journeys" / "seven-stages.yaml")
-    assert (ROOT / "docs" / "pictures" / "seven-stages.svg").read_text(encoding="utf-8") == to_svg(
-        journey_map(definition)
-    )
