@@ -23,7 +23,7 @@ from tracker.journey_doubts import doubt
 from tracker.journey_fields import LANES, NAME
 from tracker.journey_reader import Block, Reader, Word, rule_of
 from tracker.problem import Problem
-from tracker.yaml_tree import MAX_BYTES, YamlError, grow
+from tracker.yaml_tree import MAX_BYTES, Mapping, YamlError, grow
 
 __all__ = ["JourneyFileError", "Problem", "load", "read", "read_bytes"]
 
@@ -84,7 +84,7 @@ def read(text: str, name: str, channels: Sequence[str] = CHANNELS) -> tuple[Defi
     try:
         root, problems = grow(text)
     except YamlError as error:
-        return None, [error.problem]
+        return None, _before(error)
     if root is None:
         return None, [Problem(1, 1, "the file is empty", EMPTY_REMEDY)]
     reader = Reader()
@@ -97,6 +97,15 @@ def read(text: str, name: str, channels: Sequence[str] = CHANNELS) -> tuple[Defi
         if not any(each.severity == "problem" for each in reader.problems):
             definition = _definition(block, name)
     return definition, sorted(set(reader.problems))
+
+
+def _before(error: YamlError) -> list[Problem]:
+    """The fault of syntax, after whatever is wrong with the shape of what stands before it."""
+    reader = Reader(whole=False)
+    if isinstance(error.root, Mapping):
+        reader.block(error.root, "journey")
+    above = [each for each in (*error.problems, *reader.problems) if each.line < error.problem.line]
+    return [*sorted(set(above)), error.problem]
 
 
 def _definition(block: Block, name: str) -> Definition:

@@ -69,8 +69,10 @@ class Word:
 class Reader:
     """Reads nodes and gathers problems; never stops at the first."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, whole: bool = True) -> None:
         self.problems: list[Problem] = []
+        self.whole = whole
+        """Whether the tree is all of the file: of a part, no key can be said to be missing."""
 
     def note(self, node: Node, message: str, remedy: str, severity: Severity = "problem") -> Wrong:
         """Notes a problem at a node; returns what stands for the value that could not be read."""
@@ -93,7 +95,7 @@ class Reader:
             if not isinstance(read, Wrong):
                 block.values[key] = read
         for each in BLOCKS[name]:
-            if each.required and each.name not in node.entries:
+            if self.whole and each.required and each.name not in node.entries:
                 self.note(node, f"{TITLES[name]} lacks the key {each.name!r}", f"add `{_sample(each)}`")
         return block
 

@@ -6,7 +6,6 @@ It knows nothing of journeys.
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -64,11 +63,15 @@ Node = Scalar | Sequence | Mapping
 
 
 class YamlError(Exception):
-    """The text cannot be read as YAML at all; the problem says where and why."""
+    """The text cannot be read as YAML to its end; the problem says where and why."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.message)
         self.problem = problem
+        self.root: Node | None = None
+        """What was read before that place."""
+        self.problems: list[Problem] = []
+        """Small faults before that place."""
 
 
 def plain_value(text: str) -> Any:
@@ -112,7 +115,16 @@ def grow(text: str) -> tuple[Node | None, list[Problem]]:
     """
     grower = _Grower()
     try:
-        for event in _events(text):
+        _feed(grower, text)
+    except YamlError as error:
+        error.root, error.problems = grower.root, grower.problems
+        raise
+    return grower.root, grower.problems
+
+
+def _feed(grower: "_Grower", text: str) -> None:
+    try:
+        for event in yaml.parse(text.removeprefix("\ufeff"), Loader=yaml.SafeLoader):
             grower.take(event)
     except yaml.MarkedYAMLError as error:
         raise YamlError(_syntax_problem(error)) from None
@@ -121,11 +133,6 @@ def grow(text: str) -> tuple[Node | None, list[Problem]]:
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         message = f"a character that YAML does not allow: U+{ord(text[error.position]):04X}"
         raise YamlError(Problem(line, column, message, "remove the invisible character")) from None
-    return grower.root, grower.problems
-
-
-def _events(text: str) -> Iterator[yaml.Event]:
-    yield from yaml.parse(text.removeprefix("\ufeff"), Loader=yaml.SafeLoader)
 
 
 @dataclass(slots=True)

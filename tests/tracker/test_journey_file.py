@@ -169,6 +169,13 @@ def test_all_problems_come_at_once_in_the_order_of_the_file() -> None:
     assert found == [(2, 13), (3, 10), (3, 26), (4, 19), (5, 1)]
 
 
+def test_a_fault_of_syntax_does_not_hide_what_stands_above_it() -> None:
+    """Where the YAML breaks, what was read before is still checked, and nothing is said to be missing."""
+    problems = bad("orderr: free\nstages:\n  - {name: a, drops_after: 3 days}\n  - name: b\n\tgoal: true\nfunnel: 12\n")
+    assert [each.line for each in problems] == [1, 3, 5]
+    assert "tab" in problems[2].message
+
+
 def test_stages_must_be_some_and_not_too_many() -> None:
     """No stages, none at all and a crowd of them are problems."""
     assert "lacks the key 'stages'" in bad("version: 1")[0].message
