@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final, Protocol
 
 import msgspec
 
@@ -30,6 +30,17 @@ SHOWN: Final = 5
 _GZIP: Final = b"\x1f\x8b"
 _BOM: Final = b"\xef\xbb\xbf"
 _WIDE: Final = (b"\xff\xfe", b"\xfe\xff")
+
+
+# The type stubs tie it to one kind of raw stream; here it buffers files, standard input and what is unpacked alike.
+Buffered: Final[Any] = io.BufferedReader
+
+
+class Source(Protocol):
+    """Bytes that come line by line."""
+
+    def readline(self, size: int, /) -> bytes:
+        """The next line, or its first `size` bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +83,7 @@ def touches(
     until_ms: int | None = None,
     progress: Callable[[int, int], None] = lambda _lines, _bytes: None,
 ) -> Iterator[Touch]:
-    """Every touchpoint of the files, in the order of their lines; raises TrackerError for a file that cannot be read."""
+    """Every touchpoint of the files, in the order of their lines; raises TrackerError for what cannot be read."""
     if names.count(STDIN) > 1:
         raise UsageError("standard input is named twice", "name `-` once")
     for name in names:
@@ -113,7 +124,7 @@ def lines(name: str) -> Iterator[bytes]:
             raise _unreadable(name, f"reading failed: {error.strerror or error}", "check the disk") from error
 
 
-def _lines(file: BinaryIO) -> Iterator[bytes]:
+def _lines(file: Source) -> Iterator[bytes]:
     first = file.readline(MAX_LINE_BYTES + 1)
     if first.startswith(_WIDE) or b"\0" in first[:64]:
         raise UsageError("the events are no UTF-8 text", "save them as UTF-8, one JSON object a line")
@@ -137,13 +148,21 @@ def _is_whole(line: bytes) -> bool:
 
 
 @contextmanager
-def _opened(name: str) -> Iterator[BinaryIO]:
+def _opened(name: str) -> Iterator[Source]:
     """The file's bytes, unpacked if they are gzipped, whatever the file is called."""
     if name == STDIN:
-        yield _unpacked(io.BufferedReader(sys.stdin.buffer.raw, BUFFER_BYTES))  # type: ignore[attr-defined]
+        stdin = Buffered(sys.stdin.buffer, BUFFER_BYTES)
+        yield _unpacked(stdin)
+        # Standard input is not ours to close.
+        stdin.detach()
         return
+    with _file(name) as file:
+        yield _unpacked(Buffered(file, BUFFER_BYTES))
+
+
+def _file(name: str) -> BinaryIO:
     try:
-        file = Path(name).open("rb", buffering=BUFFER_BYTES)
+        return Path(name).open("rb", buffering=0)
     except FileNotFoundError:
         raise TrackerError(f"{name}: there is no such file", "check the path", ExitCode.NOT_FOUND) from None
     except IsADirectoryError:
@@ -151,14 +170,11 @@ def _opened(name: str) -> Iterator[BinaryIO]:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise _unreadable(name, reason.lower(), "check the path and its permissions") from error
-    with file:
-        yield _unpacked(file)
 
 
-def _unpacked(file: io.BufferedReader) -> BinaryIO:
-    if file.peek(2)[:2] != _GZIP:
-        return file
-    return io.BufferedReader(gzip.GzipFile(fileobj=file, mode="rb"), BUFFER_BYTES)  # type: ignore[arg-type,return-value]
+def _unpacked(file: Any) -> Source:
+    packed = file.peek(2)[:2] == _GZIP
+    return Buffered(gzip.GzipFile(fileobj=file, mode="rb"), BUFFER_BYTES) if packed else file  # type: ignore[no-any-return]
 
 
 def _unreadable(name: str, what: str, remedy: str) -> TrackerError:

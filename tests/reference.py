@@ -233,7 +233,7 @@ Chain = tuple[tuple[int, int], ...]
 
 
 def deepest_chain(definition: Definition, ordered: list[Touch]) -> Chain:
-    """Of all deepest chains the one that is complete first; of those the one with the latest entry, then latest steps."""
+    """Of the deepest chains the one that is complete first; of those the one with the latest entry, then steps."""
 
     def rank(chain: Chain) -> tuple[int, int, list[int]]:
         first, *_, last = chain if len(chain) > 1 else chain * 2

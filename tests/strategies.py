@@ -40,7 +40,9 @@ def rules() -> st.SearchStrategy[Rule]:
 
 
 @st.composite
-def definitions(draw: st.DrawFn, *, keyed: bool | None = None, modes: Sequence[str] = ("sequential", "strict", "any")) -> Definition:
+def definitions(
+    draw: st.DrawFn, *, keyed: bool | None = None, modes: Sequence[str] = ("sequential", "strict", "any")
+) -> Definition:
     """A checked definition's value, of one to five stages."""
     count = draw(st.integers(1, 5))
     optional = draw(st.lists(st.booleans(), min_size=count, max_size=count)) if draw(st.booleans()) else [False] * count

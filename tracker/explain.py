@@ -124,12 +124,13 @@ def _line_as_json(line: Line, show_time: ShowTime) -> dict[str, Any]:
 def _story_as_text(story: Story, show_time: ShowTime) -> list[str]:
     summary = story.summary
     name = f"\n{summary.key}: " if summary.key is not None else "\n"
-    skipped = f"; skipped {', '.join(summary.skipped)}" if summary.skipped else ""
-    parts = [
-        f"{name}{summary.status} in {summary.current}; furthest {summary.furthest}; "
-        f"{summary.funnel_depth} deep in the funnel{skipped}",
-        "",
+    facts = [
+        f"{name}{summary.status} in {summary.current}",
+        f"furthest {summary.furthest}",
+        f"{summary.funnel_depth} deep in the funnel",
+        *([f"skipped {', '.join(summary.skipped)}"] if summary.skipped else []),
     ]
+    parts = ["; ".join(facts), ""]
     if story.folded_away is not None:
         parts.append(f"  Touchpoints before {show_time(story.folded_away)} are folded together.")
     for line in story.lines:
@@ -233,7 +234,9 @@ def _next(runner: Runner, summary: Summary, now_ms: int) -> list[str]:
         told.append("The customer has dropped off; any touchpoint that bears on the journey is a recovery.")
     elif summary.due_ms is not None and limit is not None:
         left = max(summary.due_ms - 1 - now_ms, 0)
-        told.append(f"Without a touchpoint the customer drops off in {lasting(left // 1000 * 1000)} ({lasting(limit)}).")
+        told.append(
+            f"Without a touchpoint the customer drops off in {lasting(left // 1000 * 1000)} ({lasting(limit)})."
+        )
     elif summary.status == "exited":
         told.append("The customer has left; the next touchpoint of a stage begins again.")
     return told
@@ -244,9 +247,7 @@ def _first_after(names: Sequence[str], current: str) -> str | None:
     return names[place] if place < len(names) else None
 
 
-def account(
-    definition: Definition, columns: Columns, customer: str, events: Sequence[Event], now_ms: int
-) -> Account:
+def account(definition: Definition, columns: Columns, customer: str, events: Sequence[Event], now_ms: int) -> Account:
     """The account of one customer of a replay. Events are in order of time."""
     folder = Folder(definition, columns)
     narrator = _Narrator(folder.runner, customer)
@@ -276,9 +277,7 @@ def account(
     )
 
 
-def _story(
-    narrator: _Narrator, key: str | None, pairs: Iterable[tuple[Entry, Line]], now_ms: int
-) -> Story | None:
+def _story(narrator: _Narrator, key: str | None, pairs: Iterable[tuple[Entry, Line]], now_ms: int) -> Story | None:
     """None where the journey never begins."""
     ordered = sorted(pairs, key=lambda pair: pair[0])
     instance = narrator.runner.engine.open(key, ordered[0][0])

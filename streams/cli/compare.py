@@ -26,10 +26,14 @@ def compare(
     new: Annotated[Path, typer.Argument(metavar="NEW", help="The journey file as it shall be.")],
     events: Annotated[
         list[str] | None,
-        typer.Argument(metavar="EVENTS...", help="Files of events, one JSON object a line, gzipped or not; - for stdin."),
+        typer.Argument(
+            metavar="EVENTS...", help="Files of events, one JSON object a line, gzipped or not; - for stdin."
+        ),
     ] = None,
     *,
-    now: Annotated[str | None, typer.Option(metavar="T", help="Look at this moment instead of the last event's.")] = None,
+    now: Annotated[
+        str | None, typer.Option(metavar="T", help="Look at this moment instead of the last event's.")
+    ] = None,
     until: Annotated[str | None, typer.Option(metavar="T", help="Leave out the events after this moment.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for machines.")] = False,
 ) -> int:
@@ -57,7 +61,9 @@ def compare(
 def draw(comparison: Comparison) -> None:
     """Prints the comparison for a person."""
     paint = Paint(sys.stdout)
-    versions = [f"{one.definition.journey} version {one.definition.version}" for one in (comparison.old, comparison.new)]
+    versions = [
+        f"{one.definition.journey} version {one.definition.version}" for one in (comparison.old, comparison.new)
+    ]
     print(paint("bold", " → ".join(versions)))
     print(
         f"{comparison.customers:,} customers; {comparison.changed:,} are in another stage "

@@ -29,10 +29,14 @@ def replay(
     definition: Annotated[Path, typer.Argument(metavar="DEFINITION", help="The journey file.")],
     events: Annotated[
         list[str] | None,
-        typer.Argument(metavar="EVENTS...", help="Files of events, one JSON object a line, gzipped or not; - for stdin."),
+        typer.Argument(
+            metavar="EVENTS...", help="Files of events, one JSON object a line, gzipped or not; - for stdin."
+        ),
     ] = None,
     *,
-    now: Annotated[str | None, typer.Option(metavar="T", help="Look at this moment instead of the last event's.")] = None,
+    now: Annotated[
+        str | None, typer.Option(metavar="T", help="Look at this moment instead of the last event's.")
+    ] = None,
     until: Annotated[str | None, typer.Option(metavar="T", help="Leave out the events after this moment.")] = None,
     customers: Annotated[bool, typer.Option("--customers", help="Also tell what became of each customer.")] = False,
     by: Annotated[
@@ -56,9 +60,7 @@ def replay(
     journey = load(definition)
     chosen = broken_down(journey, by)
     now_ms, until_ms = moment("--now", now), moment("--until", until)
-    gathered = gather(
-        [journey], named(events), until_ms=until_ms, also=[chosen.path] if chosen and chosen.path else []
-    )
+    gathered = gather([journey], named(events), until_ms=until_ms, also=[chosen.path] if chosen and chosen.path else [])
     running = Replay(journey, gathered.columns, now_ms, chosen)
     if explain is not None:
         return tell(running, gathered, explain, as_json=as_json)

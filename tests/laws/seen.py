@@ -11,6 +11,9 @@ from tracker.state import Instance, decode
 from tracker.summary import funnel_chain, summarise
 from tracker.touch import Touch
 
+# fmt: off
+FIELDS = ("current", "furthest", "reached", "visits", "funnel_depth", "status", "drop_offs", "recoveries", "segments")
+# fmt: on
 Seen = dict[str | None, dict[str, Any]]
 
 
@@ -33,8 +36,7 @@ def of_record(definition: Definition, record: bytes) -> Seen:
 
 def _of_instance(runner: Runner, instance: Instance) -> dict[str, Any]:
     summary = summarise(runner, instance)
-    fields = ("current", "furthest", "reached", "visits", "funnel_depth", "status", "drop_offs", "recoveries", "segments")
-    return {name: getattr(summary, name) for name in fields} | {
+    return {name: getattr(summary, name) for name in FIELDS} | {
         "dropped_at": summary.dropped_ms,
         "recovered_at": summary.recovered_ms,
         "chain": sorted((at_ms, stage) for stage, at_ms, _ in funnel_chain(runner, instance)),
@@ -43,10 +45,8 @@ def _of_instance(runner: Runner, instance: Instance) -> dict[str, Any]:
 
 def by_reference(definition: Definition, touches: Sequence[Touch], now_ms: int) -> Seen:
     """The reference's answer, by instance."""
-    fields = ("current", "furthest", "reached", "visits", "funnel_depth", "status", "dropped_at", "recovered_at",
-              "drop_offs", "recoveries", "segments")  # fmt: skip
     return {
-        key: {name: getattr(journey, name) for name in fields}
+        key: {name: getattr(journey, name) for name in (*FIELDS, "dropped_at", "recovered_at")}
         | {"chain": sorted((at, name) for name, at in journey.chain)}
         for key, journey in reference.fold(definition, touches, now_ms).items()
     }
