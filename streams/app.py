@@ -60,7 +60,7 @@ def add_agents(app: TrackerApp, topics: tuple[str, ...]) -> None:
     async def apply(stream: Any) -> None:
         events: AsyncIterator[Any] = stream.noack().events()
         async for event in events:
-            await app.ownership.put(event.value, event.ack)
+            app.ownership.put(event.value, event.ack)
 
     for topic in topics:
         channel = app.topic(topic, key_serializer="raw", value_serializer="raw")

@@ -1,6 +1,7 @@
 """The commit: one batch through the numbered steps of docs/delivery.md.
 
-1. take a batch: the records of one topic-partition, in order (`streams/lane.py` hands it over);
+1. take a batch: the records of one topic-partition, in order, and with it what the partition holds of the same time
+   in its other topics (`streams/lane.py` hands them over);
 2. decode: touchpoints, or rejections that hold the original bytes, the reason and the place;
 3. resolve identity; touchpoints that are at home elsewhere become messages to `journey.routed`;
 4. read the states that the cache does not hold: one round trip;
@@ -11,7 +12,7 @@
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
 import structlog
@@ -65,14 +66,14 @@ class Commit:
         tenure.outbox.clear()
         return tenure
 
-    async def batch(self, tenure: Tenure, batch: Batch, now_ms: int, wall_ms: int) -> Plan:
-        """Steps 2 to 7 for one batch.
+    async def batch(self, tenure: Tenure, batches: Sequence[Batch], now_ms: int, wall_ms: int) -> Plan:
+        """Steps 2 to 7 for a batch, or for several of the same partition that belong to the same time.
 
         Raises `Fenced` or `Lost` when step 6 is refused; then nothing of the batch was written.
         """
         clock = self._meters.clock()
         self._after_step(1)
-        reading = self._planner.read(batch, wall_ms)
+        reading = self._planner.read(tenure.partition, batches, wall_ms)
         clock.step(3)
         self._after_step(3)
         states = await self._states(reading.partition, list(reading.touches))
@@ -81,8 +82,8 @@ class Commit:
         plan = self._planner.plan(reading, states, now_ms)
         clock.step(5)
         self._after_step(5)
-        await self._write(tenure, batch.topic, batch.next_offset, plan, clock)
-        self._meters.applied(batch, plan)
+        await self._write(tenure, {batch.topic: batch.next_offset for batch in batches}, plan, clock)
+        self._meters.applied(batches, plan)
         return plan
 
     async def sweep(self, tenure: Tenure, now_ms: int) -> int:
@@ -92,7 +93,7 @@ class Commit:
             clock = self._meters.clock()
             states = await self._states(tenure.partition, customers)
             plan = self._planner.sweep(tenure.partition, states, now_ms)
-            await self._write(tenure, TIMERS, tenure.offsets.get(TIMERS, 0) + 1, plan, clock)
+            await self._write(tenure, {TIMERS: tenure.offsets.get(TIMERS, 0) + 1}, plan, clock)
             self._meters.swept(plan)
         return len(customers)
 
@@ -107,10 +108,10 @@ class Commit:
         self._meters.cache(len(customers) - len(missing), len(missing))
         return states
 
-    async def _write(self, tenure: Tenure, topic: str, next_offset: int, plan: Plan, clock: StepClock) -> None:
+    async def _write(self, tenure: Tenure, offsets: Mapping[str, int], plan: Plan, clock: StepClock) -> None:
         """Steps 6 and 7."""
         blob, sequence = pack(tenure.partition, tenure.epoch, tenure.sequence, plan.messages)
-        await self._insist("redis", lambda: self._store.apply(tenure, topic, next_offset, plan, blob, sequence))
+        await self._insist("redis", lambda: self._store.apply(tenure, offsets, plan, blob, sequence))
         if self._epochs.get(tenure.partition) == tenure.epoch:
             # Else the partition was taken anew meanwhile, and its cache may hold newer states already.
             self._cache.put(tenure.partition, plan.states)

@@ -12,6 +12,7 @@ from streams.commit import FIRST_PAUSE_S, LONGEST_PAUSE_S, Commit
 from streams.meters import Meters
 from streams.stores.store import Fenced, Lost, Tenure
 from streams.transport import Bounds, Delivery
+from streams.waiting_room import WaitingRoom
 from tracker.partition_clock import PartitionClock
 
 log = structlog.get_logger()
@@ -29,6 +30,12 @@ class Reader(Protocol):
 
     async def bounds(self, topics: Iterable[str], partition: int) -> dict[str, Bounds]:
         """What Kafka holds of the partition in each topic."""
+
+    def hold(self, topic: str, partition: int) -> None:
+        """Read no more of it for now."""
+
+    def release(self, topic: str, partition: int) -> None:
+        """Read on."""
 
 
 class Lane:
@@ -60,9 +67,10 @@ class Lane:
         self._failed = failed
         self._wall_s = wall_s
         self._clock = PartitionClock(topics)
-        self._queue: asyncio.Queue[tuple[Delivery, Callable[[], object]]] = asyncio.Queue(
-            # A batch a topic may wait: each agent puts one at a time, so a lane that is closed frees them all.
-            len(topics)
+        self._waiting = WaitingRoom(
+            topics,
+            hold=lambda topic: reader.hold(topic, partition),
+            release=lambda topic: reader.release(topic, partition),
         )
         self._idle = asyncio.Event()
         self._idle.set()
@@ -71,9 +79,20 @@ class Lane:
         self._loop = asyncio.get_running_loop()
         self._task = self._loop.create_task(self._run(), name=f"lane-{partition}")
 
-    async def put(self, delivery: Delivery, acknowledge: Callable[[], object]) -> None:
-        """Step 1: the next batch; waits while enough are waiting already."""
-        await self._queue.put((delivery, acknowledge))
+    def put(self, delivery: Delivery, acknowledge: Callable[[], object]) -> None:
+        """Step 1: the next batch waits for its turn."""
+        if not self._closing:
+            self._waiting.put(delivery, acknowledge)
+
+    @property
+    def waiting_records(self) -> int:
+        """How many records wait for their turn."""
+        return self._waiting.records
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether the partition is taken, nothing waits and nothing is in progress."""
+        return self.tenure is not None and self._waiting.empty and self._idle.is_set()
 
     @property
     def caught_up(self) -> bool:
@@ -90,8 +109,7 @@ class Lane:
             log.warning("lane closed over a batch in progress", partition=self.partition)
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
-        while not self._queue.empty():
-            self._queue.get_nowait()
+        self._waiting.clear()
 
     async def _run(self) -> None:
         try:
@@ -150,10 +168,10 @@ class Lane:
             await self._guard(self._sweep())
         try:
             async with asyncio.timeout_at(self._sweep_at_s):
-                delivery, acknowledge = await self._queue.get()
+                await self._waiting.ready(self._clock.behind)
         except TimeoutError:
             return
-        await self._guard(self._apply(delivery, acknowledge))
+        await self._guard(self._apply())
 
     async def _guard(self, work: Awaitable[None]) -> None:
         """Do one piece of work; a refusal by the store is answered here."""
@@ -173,23 +191,28 @@ class Lane:
             self.busy_since_s = None
             self._idle.set()
 
-    async def _apply(self, delivery: Delivery, acknowledge: Callable[[], object]) -> None:
+    async def _apply(self) -> None:
         tenure = self.tenure
-        if tenure is None or delivery.epoch != tenure.epoch or self._closing:
-            self._meters.stale()
+        assert tenure is not None
+        taken = self._waiting.take(tenure.epoch)
+        self._meters.stale(taken.stale)
+        if self._closing or not taken.batches:
             return
-        batch = delivery.batch
         wall_ms = int(self._wall_s() * 1000)
-        self._clock.saw(batch.topic, batch.newest_ms, caught_up=delivery.caught_up)
-        await self._commit.batch(tenure, batch, self._clock.now(wall_ms), wall_ms)
-        self._meters.lag(self.partition, batch.topic, (delivery.end_offset or 0) - batch.next_offset)
-        acknowledge()
+        for batch, caught_up in taken.batches:
+            self._clock.saw(batch.topic, batch.newest_ms, caught_up=caught_up)
+        batches = [batch for batch, _ in taken.batches]
+        await self._commit.batch(tenure, batches, self._clock.now(wall_ms), wall_ms)
+        for topic, end_offset in taken.ends.items():
+            self._meters.lag(self.partition, topic, end_offset - tenure.offsets[topic])
+        for acknowledge in taken.acknowledge:
+            acknowledge()
 
     async def _sweep(self) -> None:
         """Look at those whose timer is due; batches that wait get a turn in between."""
         assert self.tenure is not None
         self._sweep_at_s = self._loop.time() + SWEEP_EVERY_S
         while await self._commit.sweep(self.tenure, self._clock.now(int(self._wall_s() * 1000))):
-            if self._closing or not self._queue.empty():
+            if self._closing or not self._waiting.empty:
                 self._sweep_at_s = 0.0
                 return

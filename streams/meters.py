@@ -1,7 +1,7 @@
 """The meters: what this process counts of its own work, and whether its servers answer."""
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from time import monotonic, time
 from typing import Any, Final
 
@@ -41,21 +41,22 @@ class Meters:
                 self._series[series.name] = meter
         self._steps = {step: self._series["tracker_step_seconds"].labels(str(step)).observe for step in range(3, 8)}
 
-    def applied(self, batch: Batch, plan: Plan) -> None:
-        """A batch has gone through all steps."""
+    def applied(self, batches: Sequence[Batch], plan: Plan) -> None:
+        """Batches have gone through all steps."""
         now_s = time()
         self.last_applied_s = monotonic()
         counts, add = plan.counts, self._add
-        add("tracker_touchpoints_read_total", counts["read"], batch.topic)
         add("tracker_touchpoints_routed_total", counts["routed"])
         if counts["rejected"]:
             for name, count in counts.items():
                 if name.startswith("rejected:"):
                     add("tracker_touchpoints_rejected_total", count, name.partition(":")[2])
         self._folded(plan)
-        self._series["tracker_batch_records"].observe(len(batch.records))
         self._series["tracker_applied_time_seconds"].set(now_s)
-        self._latency.observe(now_s * 1000, [record.timestamp for record in batch.records])
+        for batch in batches:
+            add("tracker_touchpoints_read_total", len(batch.records), batch.topic)
+            self._series["tracker_batch_records"].observe(len(batch.records))
+            self._latency.observe(now_s * 1000, [record.timestamp for record in batch.records])
 
     def swept(self, plan: Plan) -> None:
         """A round of timers has gone through."""
@@ -109,9 +110,9 @@ class Meters:
         """The store has refused a write."""
         self._add("tracker_writes_refused_total", 1, why)
 
-    def stale(self) -> None:
-        """A batch was dropped because it will be read again."""
-        self._add("tracker_batches_stale_total", 1)
+    def stale(self, batches: int) -> None:
+        """Batches were dropped because they will be read again."""
+        self._add("tracker_batches_stale_total", batches)
 
     def lag(self, partition: int, topic: str, records: int) -> None:
         """Records behind the last batch of a topic-partition."""

@@ -39,11 +39,16 @@ class Ownership:
         lanes = [self.lanes.pop(partition) for partition in list(self.lanes) if partition in numbers]
         await asyncio.gather(*(lane.close() for lane in lanes))
 
-    async def put(self, delivery: Delivery, acknowledge: Callable[[], object]) -> None:
+    def put(self, delivery: Delivery, acknowledge: Callable[[], object]) -> None:
         """Hand a batch to the lane of its partition; one without a lane belongs to nobody here any more."""
         lane = self.lanes.get(delivery.batch.partition)
         if lane is not None:
-            await lane.put(delivery, acknowledge)
+            lane.put(delivery, acknowledge)
+
+    @property
+    def waiting_records(self) -> int:
+        """How many records wait in all lanes."""
+        return sum(lane.waiting_records for lane in self.lanes.values())
 
     @property
     def ready(self) -> bool:

@@ -18,6 +18,11 @@ from faust.types import TP, ConsumerMessage
 from tracker.plan import Batch
 
 FETCH_MAX_WAIT_MS: Final = 200
+FETCH_S: Final = 0.05
+"""How long a fetch may find nothing before the partitions that were released meanwhile are asked too."""
+FULL_S: Final = 0.01
+MOST_BATCHES: Final = 20
+"""Full batches that may wait in this process before nothing more is read: what bounds its memory."""
 
 
 @dataclass(slots=True)
@@ -123,9 +128,16 @@ class Consumer(driver.Consumer):
     def _new_consumer_thread(self) -> BatchThread:
         return BatchThread(self, loop=self.loop, beacon=self.beacon)
 
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109  # as above
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ARG002, ASYNC109
         """One message a partition; what arrives while the flow is stopped is dropped and read again after it."""
-        found, _ = await self._wait_next_records(timeout)
+        if not self.flow_active:
+            await self.wait(self.can_resume_flow)
+        active = self._get_active_partitions()
+        if not active or self.app.ownership.waiting_records > self.app.conf.broker_max_poll_records * MOST_BATCHES:
+            # Faust would sleep a second here, for which a partition just released would wait too.
+            await self.sleep(FULL_S)
+            return
+        found = await self._getmany(active_partitions=active, timeout=FETCH_S)
         for tp, delivery in (found or {}).items():
             if self.should_stop or not self.flow_active:
                 return
@@ -174,6 +186,16 @@ class Consumer(driver.Consumer):
     async def bounds(self, topics: Iterable[str], partition: int) -> dict[str, Bounds]:
         """What Kafka holds of the partition in each topic. Raises aiokafka's errors."""
         return await self._thread.bounds(topics, partition)
+
+    def hold(self, topic: str, partition: int) -> None:
+        """Read no more of it for now."""
+        self.pause_partitions({TP(topic, partition)})
+
+    def release(self, topic: str, partition: int) -> None:
+        """Read on."""
+        tp = TP(topic, partition)
+        if tp in self._paused_partitions:
+            self.resume_partitions({tp})
 
 
 class Transport(driver.Transport):

@@ -25,6 +25,11 @@ class PartitionClock:
         return min((wall_ms if time is None else min(time, wall_ms) for time in self._times_ms.values()), default=0)
 
     @property
+    def behind(self) -> frozenset[str]:
+        """Topics that have more to read than what was seen of them."""
+        return frozenset(topic for topic, time in self._times_ms.items() if time is not None)
+
+    @property
     def caught_up(self) -> bool:
         """Whether every topic has been read to its end."""
         return all(time is None for time in self._times_ms.values())

@@ -19,7 +19,6 @@ from tracker.decode import Flaw, decode
 from tracker.home import home
 from tracker.touch import Touch
 
-
 # In base64 it still fits into the 1 MiB that a broker takes unless told otherwise: a rejection that no broker took
 # would hold up its partition for ever. The whole record stays where it came from.
 MAX_REJECTED_BYTES: Final = 700 * 1024
@@ -99,11 +98,16 @@ class Planner:
         self.journeys = journeys
         self.partitions = partitions
 
-    def read(self, batch: Batch, now_ms: int) -> Reading:
-        """Steps 2 and 3: the batch decoded, rejections and strangers set aside, the rest grouped by customer."""
-        reading = Reading(batch.partition)
+    def read(self, partition: int, batches: Sequence[Batch], now_ms: int) -> Reading:
+        """Steps 2 and 3: batches decoded, rejections and strangers set aside, the rest grouped by customer."""
+        reading = Reading(partition)
+        for batch in batches:
+            self._read(reading, batch, now_ms)
+        return reading
+
+    def _read(self, reading: Reading, batch: Batch, now_ms: int) -> None:
         touches, messages = reading.touches, reading.messages
-        partition, partitions = batch.partition, self.partitions
+        partition, partitions = reading.partition, self.partitions
         routed = batch.topic == ROUTED
         flaws = strangers = 0
         for record in batch.records:
@@ -123,12 +127,11 @@ class Planner:
             else:
                 strangers += 1
                 messages.append(_route(customer, at_home, value, received_ms))
-        reading.counts["read"] = len(batch.records)
+        reading.counts["read"] += len(batch.records)
         if flaws:
-            reading.counts["rejected"] = flaws
+            reading.counts["rejected"] += flaws
         if strangers:
-            reading.counts["routed"] = strangers
-        return reading
+            reading.counts["routed"] += strangers
 
     def plan(self, reading: Reading, states: Mapping[str, bytes | None], now_ms: int) -> Plan:
         """Step 5: the touches folded into the states of their customers."""
@@ -193,7 +196,7 @@ def _reject(flaw: Flaw, batch: Batch, record: Record, now_ms: int) -> Message:
         detail=detail,
         place=Place(batch.topic, batch.partition, record.offset),
         rejected_at_ms=now_ms,
-        value=record.value,
+        value=value,
         key=record.key,
         received_at_ms=record.timestamp,
     )

@@ -1,7 +1,7 @@
 """The store in memory: the same protocol as Redis, for tests and trials in one process."""
 # ruff: noqa: D102  # `Store` says what each method does
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from streams.stores.store import Fenced, Lost, Tenure
@@ -41,23 +41,23 @@ class MemoryStore:
         states = self.held(partition).states
         return [states.get(customer) for customer in customers]
 
-    async def apply(self, tenure: Tenure, topic: str, next_offset: int, plan: Plan, blob: bytes, sequence: int) -> None:
+    async def apply(self, tenure: Tenure, offsets: Mapping[str, int], plan: Plan, blob: bytes, sequence: int) -> None:
         held = self.held(tenure.partition)
         if held.epoch != tenure.epoch:
             raise Fenced if held.epoch > tenure.epoch else Lost
         if held.writes != tenure.writes:
-            if held.writes != tenure.writes + 1 or held.offsets.get(topic) != next_offset:
+            if held.writes != tenure.writes + 1 or not offsets.items() <= held.offsets.items():
                 raise Lost
         else:
-            self._write(held, topic, next_offset, plan, blob, sequence)
-        tenure.offsets[topic] = next_offset
+            self._write(held, offsets, plan, blob, sequence)
+        tenure.offsets.update(offsets)
         tenure.sequence = sequence
         tenure.writes += 1
 
     @staticmethod
-    def _write(held: Held, topic: str, next_offset: int, plan: Plan, blob: bytes, sequence: int) -> None:
+    def _write(held: Held, offsets: Mapping[str, int], plan: Plan, blob: bytes, sequence: int) -> None:
         held.writes += 1
-        held.offsets[topic] = next_offset
+        held.offsets.update(offsets)
         held.states.update(plan.states)
         for name, difference in plan.aggregates.items():
             held.aggregates[name] = held.aggregates.get(name, 0) + difference

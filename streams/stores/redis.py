@@ -2,7 +2,7 @@
 # ruff: noqa: D102  # `Store` says what each method does
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any, Final
 
@@ -55,15 +55,15 @@ class RedisStore:
         found: list[bytes | None] = await _ask(self._client.hmget(keys(partition, self._prefix).states, customers))
         return found
 
-    async def apply(self, tenure: Tenure, topic: str, next_offset: int, plan: Plan, blob: bytes, sequence: int) -> None:
+    async def apply(self, tenure: Tenure, offsets: Mapping[str, int], plan: Plan, blob: bytes, sequence: int) -> None:
         names = keys(tenure.partition, self._prefix)
         states = [part for pair in plan.states.items() for part in pair]
         aggregates = [part for pair in plan.aggregates.items() if pair[1] for part in pair]
         timers = [part for customer, due_ms in plan.timers.items() for part in (due_ms, customer)]
         args = [
-            tenure.epoch, topic, tenure.writes, next_offset, blob, sequence,
-            len(states), len(aggregates), len(timers), len(plan.settled),
-            *states, *aggregates, *timers, *plan.settled,
+            tenure.epoch, tenure.writes, blob, sequence,
+            2 * len(offsets), len(states), len(aggregates), len(timers), len(plan.settled),
+            *(part for pair in offsets.items() for part in pair), *states, *aggregates, *timers, *plan.settled,
         ]  # fmt: skip
         script_keys = [
             names.epoch, names.offsets, names.states, names.aggregates, names.timers, names.outbox, names.sequence,
@@ -77,7 +77,7 @@ class RedisStore:
             raise Lost(f"partition {tenure.partition}: epoch {tenure.epoch} is gone")
         if answer[0] == "lost":
             raise Lost(f"partition {tenure.partition}: {answer[1]} writes are there, not {tenure.writes}")
-        tenure.offsets[topic] = next_offset
+        tenure.offsets.update(offsets)
         tenure.sequence = sequence
         tenure.writes += 1
 

@@ -1,6 +1,6 @@
 """The protocol of a store, and what it says when it refuses."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -44,7 +44,7 @@ class Store(Protocol):
     async def read(self, partition: int, customers: Sequence[str]) -> list[bytes | None]:
         """The records of customers, in their order."""
 
-    async def apply(self, tenure: Tenure, topic: str, next_offset: int, plan: Plan, blob: bytes, sequence: int) -> None:
+    async def apply(self, tenure: Tenure, offsets: Mapping[str, int], plan: Plan, blob: bytes, sequence: int) -> None:
         """Write all of a plan, or nothing; the second call with the same arguments changes nothing.
 
         Raises `Fenced` or `Lost`. On success the tenure's offset, sequence and writes have moved on.

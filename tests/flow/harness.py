@@ -160,6 +160,7 @@ class Worker:
         self._planner = Planner(world.journeys, world.partitions)
         self.commit = Commit(self._planner, world.store, self.publisher, Cache(cache_bytes), self.meters, after_step)
         self.ownership = Ownership(INPUTS, self._open)
+        self.held: set[TP] = set()
         self._at: dict[TP, int] = {}
         self._epochs: dict[int, int] = {}
 
@@ -170,8 +171,16 @@ class Worker:
         )  # fmt: skip
 
     async def start_at(self, partition: int, epoch: int, offsets: dict[str, int]) -> None:
-        self._at.update({TP(topic, partition): offset for topic, offset in offsets.items()})
+        tps = {TP(topic, partition): offset for topic, offset in offsets.items()}
+        self._at.update(tps)
+        self.held.difference_update(tps)
         self._epochs[partition] = epoch
+
+    def hold(self, topic: str, partition: int) -> None:
+        self.held.add(TP(topic, partition))
+
+    def release(self, topic: str, partition: int) -> None:
+        self.held.discard(TP(topic, partition))
 
     async def bounds(self, topics: Iterable[str], partition: int) -> dict[str, Bounds]:
         world = self.world
@@ -188,7 +197,8 @@ class Worker:
         """Read until nothing is left and every lane has come to rest and looked at its timers."""
         while not self.ended and (self._unread() or not self._rests()):
             for tp in self._unread():
-                await self._fetch(tp)
+                if tp not in self.held:
+                    self._fetch(tp)
             await asyncio.sleep(0.01)
         if not self.ended:
             await asyncio.sleep(1.5)
@@ -201,23 +211,15 @@ class Worker:
 
     def _rests(self) -> bool:
         lanes = self.ownership.lanes.values()
-        return all(lane.tenure and lane._queue.empty() and lane._idle.is_set() for lane in lanes)
+        return all(lane.is_at_rest for lane in lanes)
 
-    async def _fetch(self, tp: TP) -> None:
+    def _fetch(self, tp: TP) -> None:
         records = self.world.records(tp, self._at[tp], self._batch)
         end = self.world.firsts[tp] + len(self.world.logs[tp])
         batch = Batch(tp.topic, tp.partition, records)
         self._at[tp] = batch.next_offset
         done = (tp.topic, tp.partition, batch.next_offset)
-        put = self.ownership.put(
-            Delivery(batch, self._epochs[tp.partition], end), lambda: self.acknowledged.append(done)
-        )
-        putting = asyncio.ensure_future(put)
-        # A lane that has crashed takes nothing more.
-        while not putting.done() and not self.ended:
-            await asyncio.wait({putting}, timeout=0.01)
-        putting.cancel()
-        await asyncio.gather(putting, return_exceptions=True)
+        self.ownership.put(Delivery(batch, self._epochs[tp.partition], end), lambda: self.acknowledged.append(done))
 
     async def stop(self) -> None:
         """Let go, as on SIGTERM."""

@@ -1,5 +1,7 @@
 """Touchpoints through the whole application, from Kafka's records to states, figures and messages."""
 
+import asyncio
+
 import msgspec
 import pytest
 
@@ -204,7 +206,8 @@ def test_a_busy_partition_still_looks_at_its_timers() -> None:
         while not world.figure("retail|dropoffs|seen"):
             tps = worker._unread()
             assert tps, "all was read before anyone looked at the timers"
-            await worker._fetch(tps[0])
+            worker._fetch(tps[0])
+            await asyncio.sleep(0.01)
         await worker.stop()
 
     run(scenario())

@@ -83,7 +83,7 @@ class Owner:
         return self.tenure
 
     async def batch(self, *names: str, topic: str = WEB, at: int = 0):
-        return await self.commit.batch(self.tenure, of(*names, topic=topic, at=at), NOW_MS, NOW_MS)
+        return await self.commit.batch(self.tenure, [of(*names, topic=topic, at=at)], NOW_MS, NOW_MS)
 
     def count(self, name: str, **labels: str) -> float:
         return self.meters.registry.get_sample_value(name, labels) or 0.0
@@ -387,7 +387,7 @@ def test_a_write_that_ends_after_the_partition_was_taken_anew_is_not_cached() ->
             owner.cache.drop(0)
 
         owner.store.apply = slow
-        await owner.commit.batch(old, of("ann"), NOW_MS, NOW_MS)
+        await owner.commit.batch(old, [of("ann")], NOW_MS, NOW_MS)
         assert owner.cache.get(0, "ann") is None
 
     run(scenario())
@@ -426,7 +426,7 @@ def test_a_sweep_is_written_like_a_batch() -> None:
         heir = Owner(owner.store)
         await heir.take()
         with pytest.raises(Fenced):
-            await owner.commit._write(owner.tenure, TIMERS, 2, (await heir.batch("cyd", at=2)), owner.meters.clock())
+            await owner.commit._write(owner.tenure, {TIMERS: 2}, (await heir.batch("cyd", at=2)), owner.meters.clock())
 
     run(scenario())
 

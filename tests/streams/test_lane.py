@@ -11,7 +11,7 @@ from streams.commit import Commit
 from streams.lane import GRACE_S, SWEEP_EVERY_S, Lane
 from streams.stores.memory import Held
 from streams.transport import Delivery
-from tests.flow.harness import INPUTS, SHOP, WEB, Worker, World
+from tests.flow.harness import SHOP, SUPPORT, WEB, Worker, World
 from tests.touchpoints import START_MS, Record, residents, touchpoint
 from tests.virtual_time import run
 from tracker.plan import Batch
@@ -43,8 +43,8 @@ class OneLane(Worker):
         tenure_epoch = self.lane.tenure.epoch if epoch is None else epoch
         return Delivery(Batch(topic, 0, records), tenure_epoch, at + len(names))
 
-    async def put(self, delivery: Delivery) -> None:
-        await self.lane.put(delivery, lambda: self.acknowledged.append(delivery))
+    def put(self, delivery: Delivery) -> None:
+        self.lane.put(delivery, lambda: self.acknowledged.append(delivery))
 
     def count(self, name: str, **labels: str) -> float:
         return self.meters.registry.get_sample_value(name, labels) or 0.0
@@ -90,8 +90,8 @@ def test_batches_are_applied_one_at_a_time_and_then_acknowledged() -> None:
         worker = await taken()
         worker.gate.clear()
         one, two = worker.delivery("ann"), worker.delivery("bob", topic=SHOP)
-        await worker.put(one)
-        await worker.put(two)
+        worker.put(one)
+        worker.put(two)
         await asyncio.sleep(3)
         assert (worker.reads, worker.acknowledged) == (1, [])
         worker.gate.set()
@@ -102,33 +102,42 @@ def test_batches_are_applied_one_at_a_time_and_then_acknowledged() -> None:
     run(scenario())
 
 
-def test_a_full_lane_holds_the_reader() -> None:
-    """No more than one batch a topic waits; the next one has to be held, which is what bounds memory."""
+def test_a_topic_whose_batch_waits_is_held() -> None:
+    """Nothing more of it is read until its turn has come, which is what bounds memory."""
 
     async def scenario() -> None:
         worker = await taken()
         worker.gate.clear()
-        puts = [asyncio.ensure_future(worker.put(worker.delivery("ann", at=at))) for at in range(len(INPUTS) + 3)]
-        await asyncio.sleep(1)
-        assert sum(put.done() for put in puts) == len(INPUTS) + 1
+        worker.put(worker.delivery("ann"))
+        await asyncio.sleep(0.1)
+        worker.put(worker.delivery("bob", at=1))
+        assert (worker.held, worker.lane.waiting_records) == ({TP(WEB, 0)}, 1)
         worker.gate.set()
-        await asyncio.gather(*puts)
+        await until(lambda: len(worker.acknowledged) == 2)
+        assert (worker.held, worker.lane.waiting_records) == (set(), 0)
         await worker.stop()
 
     run(scenario())
 
 
-def test_closing_frees_whoever_waits_to_put() -> None:
-    """An agent is never left hanging on a lane that is gone."""
+def test_topics_are_applied_in_step() -> None:
+    """Of a backlog, what is applied together belongs to the same time; the rest of a batch waits for its own."""
 
     async def scenario() -> None:
         worker = await taken()
         worker.gate.clear()
-        puts = [asyncio.ensure_future(worker.put(worker.delivery("ann", at=at))) for at in range(len(INPUTS) + 3)]
-        await asyncio.sleep(1)
+        worker.put(worker.delivery("zed", topic=SUPPORT))
+        await asyncio.sleep(0.1)
+        epoch = worker.lane.tenure.epoch
+        web = [Record(at, touchpoint(f"w{at}"), timestamp=1000 * at) for at in range(10)]
+        shop = [Record(at, touchpoint(f"s{at}"), timestamp=3000 * at) for at in range(10)]
+        worker.put(Delivery(Batch(WEB, 0, web), epoch, 50))
+        worker.put(Delivery(Batch(SHOP, 0, shop), epoch, 50))
+        worker.gate.set()
+        await until(lambda: worker.world.store.held(0).offsets.get(SHOP))
+        assert worker.world.store.held(0).offsets == {SUPPORT: 1, WEB: 10, SHOP: 4}
+        await until(lambda: worker.world.store.held(0).offsets[SHOP] == 10)
         await worker.stop()
-        await asyncio.wait_for(asyncio.gather(*puts), 1)
-        assert worker.acknowledged == []
 
     run(scenario())
 
@@ -140,8 +149,8 @@ def test_closing_finishes_the_batch_in_progress_and_starts_no_other() -> None:
         worker = await taken()
         worker.gate.clear()
         one, two = worker.delivery("ann"), worker.delivery("bob", at=1)
-        await worker.put(one)
-        await worker.put(two)
+        worker.put(one)
+        worker.put(two)
         await asyncio.sleep(0.1)
         closing = asyncio.ensure_future(worker.stop())
         await asyncio.sleep(1)
@@ -159,7 +168,7 @@ def test_closing_does_not_wait_for_ever() -> None:
     async def scenario() -> None:
         worker = await taken()
         worker.gate.clear()
-        await worker.put(worker.delivery("ann"))
+        worker.put(worker.delivery("ann"))
         await asyncio.sleep(0.1)
         began = asyncio.get_running_loop().time()
         await worker.stop()
@@ -176,7 +185,7 @@ def test_a_batch_of_another_epoch_is_dropped() -> None:
 
     async def scenario() -> None:
         worker = await taken()
-        await worker.put(worker.delivery("ann", epoch=1))
+        worker.put(worker.delivery("ann", epoch=1))
         await asyncio.sleep(1)
         assert worker.count("tracker_batches_stale_total") == 1
         assert (worker.world.states(), worker.acknowledged) == ({}, [])
@@ -191,7 +200,7 @@ def test_a_fenced_lane_ends_the_process() -> None:
     async def scenario() -> None:
         worker = await taken()
         await worker.world.store.take(0, 0)
-        await worker.put(worker.delivery("ann"))
+        worker.put(worker.delivery("ann"))
         await until(lambda: worker.ended)
         assert "Fenced" in repr(worker.ended) or worker.count("tracker_writes_refused_total", why="fenced") == 1
         assert worker.world.states() == {}
@@ -206,7 +215,7 @@ def test_a_lane_fenced_while_it_closes_is_quiet() -> None:
     async def scenario() -> None:
         worker = await taken()
         worker.gate.clear()
-        await worker.put(worker.delivery("ann"))
+        worker.put(worker.delivery("ann"))
         await asyncio.sleep(0.1)
         closing = asyncio.ensure_future(worker.stop())
         await asyncio.sleep(0.1)
@@ -361,9 +370,9 @@ def test_what_cannot_be_handled_ends_the_process() -> None:
             raise ZeroDivisionError
 
         worker.world.store.apply = broken
-        await worker.put(worker.delivery("ann"))
+        worker.put(worker.delivery("ann"))
         await until(lambda: worker.ended)
-        await worker.put(worker.delivery("bob"))
+        worker.put(worker.delivery("bob"))
         await asyncio.sleep(2)
         assert [type(reason) for reason in worker.ended] == [ZeroDivisionError]
         await worker.crash()
@@ -377,10 +386,10 @@ def test_it_is_caught_up_when_every_topic_is() -> None:
     async def scenario() -> None:
         worker = await taken()
         assert worker.lane.caught_up
-        await worker.put(Delivery(worker.delivery("ann").batch, worker.lane.tenure.epoch, 50))
+        worker.put(Delivery(worker.delivery("ann").batch, worker.lane.tenure.epoch, 50))
         await asyncio.sleep(0.5)
         assert not worker.lane.caught_up
-        await worker.put(worker.delivery("ann", at=49))
+        worker.put(worker.delivery("ann", at=49))
         await asyncio.sleep(0.5)
         assert worker.lane.caught_up
         await worker.stop()
@@ -402,7 +411,7 @@ def test_timers_are_looked_at_between_batches() -> None:
 
         worker.commit.sweep = noted
         for at in range(100):
-            await worker.put(worker.delivery("ann", at=at))
+            worker.put(worker.delivery("ann", at=at))
             await asyncio.sleep(0.1)
         gaps = [after - before for before, after in pairwise(moments)]
         assert len(moments) >= 8
@@ -428,7 +437,7 @@ def test_many_timers_due_do_not_keep_batches_waiting() -> None:
         await until(lambda: worker.reads > 1)
         meanwhile: list[int] = []
         note = lambda: meanwhile.append(world.figure("retail|dropoffs|seen"))  # noqa: E731
-        await worker.lane.put(worker.delivery("new", at=2_500), note)
+        worker.lane.put(worker.delivery("new", at=2_500), note)
         worker.gate.set()
         await worker.settle()
         assert meanwhile == [1_001], "one round of the others, and the new one, whose touchpoint is old too"

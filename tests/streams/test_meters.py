@@ -47,14 +47,14 @@ def test_a_batch_is_counted_by_what_became_of_its_records(meters: Meters) -> Non
     """Read, applied, duplicate, late, routed, rejected by reason, published by topic."""
     counts = {"read": 10, "applied": 5, "duplicate": 2, "late": 1, "routed": 1, "rejected": 2,
               "rejected:no_id": 1, "rejected:not_json": 1}  # fmt: skip
-    meters.applied(Batch(WEB, 0, [Record(0, b"")]), plan(**counts))
+    meters.applied([Batch(WEB, 0, [Record(0, b"")] * 10)], plan(**counts))
     assert value(meters, "tracker_touchpoints_read_total", topic=WEB) == 10
     for what, count in (("applied", 5), ("duplicate", 2), ("late", 1), ("routed", 1)):
         assert value(meters, f"tracker_touchpoints_{what}_total") == count
     for reason in ("no_id", "not_json"):
         assert value(meters, "tracker_touchpoints_rejected_total", reason=reason) == 1
     assert value(meters, "tracker_messages_published_total", topic="journey.transitions") == 2
-    assert value(meters, f"{LATENCY}_count") == 1
+    assert value(meters, f"{LATENCY}_count") == 10
 
 
 def test_an_outage_is_counted_often_and_said_seldom(meters: Meters, capsys) -> None:

@@ -93,7 +93,7 @@ def test_a_rebalance_in_the_midst_of_work_loses_and_doubles_nothing() -> None:
             worker.ownership.assign(everything(0, 1))
             await asyncio.sleep(0.02)
             for tp in worker._unread():
-                await worker._fetch(tp)
+                worker._fetch(tp)
         await worker.settle()
         assert (len(world.states()), world.figure("retail|visits|seen")) == (60, 60)
         assert world.figures() == world.contributions()
@@ -109,7 +109,7 @@ def test_a_batch_of_nobodys_partition_is_let_go() -> None:
     async def scenario() -> None:
         worker = Worker(World(partitions=2))
         await worker.own(0)
-        await worker.ownership.put(Delivery(Batch(WEB, 1, [Record(0, b"")]), 1, 1), lambda: pytest.fail("acknowledged"))
+        worker.ownership.put(Delivery(Batch(WEB, 1, [Record(0, b"")]), 1, 1), lambda: pytest.fail("acknowledged"))
         await worker.stop()
         assert worker.ownership.lanes == {}
 

@@ -33,7 +33,7 @@ def test_a_batch_knows_where_it_ends() -> None:
 def test_touches_are_grouped_by_customer_in_order(planner: Planner) -> None:
     """Each customer is folded once a batch, with the touches as they arrived."""
     times = [START_MS + 5, START_MS, START_MS + 9]
-    reading = planner.read(batch(*(touchpoint(HERE, at_ms=at_ms) for at_ms in times)), NOW_MS)
+    reading = planner.read(0, [batch(*(touchpoint(HERE, at_ms=at_ms) for at_ms in times))], NOW_MS)
     assert [touch.at_ms for touch in reading.touches[HERE]] == times
     assert reading.counts == {"read": 3}
 
@@ -41,7 +41,7 @@ def test_touches_are_grouped_by_customer_in_order(planner: Planner) -> None:
 def test_a_stranger_is_sent_home_with_the_original_bytes(planner: Planner) -> None:
     """Nothing is decoded and encoded again on the way, and the first reception goes along."""
     value = touchpoint(STRANGER)
-    reading = planner.read(batch(value), NOW_MS)
+    reading = planner.read(0, [batch(value)], NOW_MS)
     [message] = reading.messages
     assert (message.topic, message.partition, message.key) == (ROUTED, 1, STRANGER.encode())
     assert msgspec.msgpack.decode(message.value, type=Routed) == Routed("touchpoint", value, START_MS)
@@ -52,13 +52,13 @@ def test_a_stranger_is_sent_home_with_the_original_bytes(planner: Planner) -> No
 def test_a_routed_touchpoint_is_unpacked(planner: Planner) -> None:
     """What comes by `journey.routed` is folded like any other."""
     packed = msgspec.msgpack.encode(Routed("touchpoint", touchpoint(HERE), START_MS))
-    reading = planner.read(batch(packed, topic=ROUTED), NOW_MS)
+    reading = planner.read(0, [batch(packed, topic=ROUTED)], NOW_MS)
     assert len(reading.touches[HERE]) == 1
 
 
 def test_a_rejection_can_be_driven_again(planner: Planner) -> None:
     """It holds the bytes, the key, the place and the moment, and is published beside the batch's partition."""
-    plan = planner.plan(planner.read(batch(b"\xff{"), NOW_MS), {}, NOW_MS)
+    plan = planner.plan(planner.read(0, [batch(b"\xff{")], NOW_MS), {}, NOW_MS)
     [message] = plan.messages
     told = msgspec.json.decode(message.value)
     assert (message.topic, message.partition, message.key) == (REJECTED, 0, b"key")
@@ -70,14 +70,14 @@ def test_a_rejection_can_be_driven_again(planner: Planner) -> None:
 
 def test_a_rejection_fits_into_a_brokers_record(planner: Planner) -> None:
     """However big the record was: one that no broker takes would hold up the partition for ever."""
-    [message] = planner.read(batch(b"x" * 10_000_000), NOW_MS).messages
+    [message] = planner.read(0, [batch(b"x" * 10_000_000)], NOW_MS).messages
     assert 900_000 < len(message.value) < 1_000_000
     assert "are kept here" in msgspec.json.decode(message.value)["detail"]
 
 
 def test_a_plan_is_all_that_changes(planner: Planner) -> None:
     """New state, differences of figures, a timer, a transition in the customer's name."""
-    reading = planner.read(batch(touchpoint(HERE), touchpoint(HERE)), NOW_MS)
+    reading = planner.read(0, [batch(touchpoint(HERE), touchpoint(HERE))], NOW_MS)
     plan = planner.plan(reading, {HERE: None}, NOW_MS)
     assert list(plan.states) == [HERE]
     assert plan.aggregates["retail|current|seen|waiting"] == 1
@@ -90,14 +90,14 @@ def test_a_plan_is_all_that_changes(planner: Planner) -> None:
 
 def test_a_repeat_changes_no_state(planner: Planner) -> None:
     """What was applied before leaves nothing to write but the offset."""
-    first = planner.plan(planner.read(batch(touchpoint(HERE)), NOW_MS), {HERE: None}, NOW_MS)
-    again = planner.plan(planner.read(batch(touchpoint(HERE)), NOW_MS), dict(first.states), NOW_MS)
+    first = planner.plan(planner.read(0, [batch(touchpoint(HERE))], NOW_MS), {HERE: None}, NOW_MS)
+    again = planner.plan(planner.read(0, [batch(touchpoint(HERE))], NOW_MS), dict(first.states), NOW_MS)
     assert (again.states, again.aggregates, again.messages) == ({}, {}, [])
 
 
 def test_a_sweep_settles_whoever_needs_no_timer(planner: Planner) -> None:
     """Dropped customers, and names without a state, leave the timers; those looked at too early stay."""
-    record = planner.plan(planner.read(batch(touchpoint(HERE)), NOW_MS), {HERE: None}, NOW_MS).states[HERE]
+    record = planner.plan(planner.read(0, [batch(touchpoint(HERE))], NOW_MS), {HERE: None}, NOW_MS).states[HERE]
     early = planner.sweep(0, {HERE: record, "gone": None}, NOW_MS)
     assert (early.settled, early.states) == (["gone"], {})
     assert early.timers[HERE] > NOW_MS
@@ -107,7 +107,7 @@ def test_a_sweep_settles_whoever_needs_no_timer(planner: Planner) -> None:
 
 def test_a_timer_is_always_ahead(planner: Planner) -> None:
     """No sweep finds the same customer due again at the same moment: it would go on for ever."""
-    record = planner.plan(planner.read(batch(touchpoint(HERE)), NOW_MS), {HERE: None}, NOW_MS).states[HERE]
+    record = planner.plan(planner.read(0, [batch(touchpoint(HERE))], NOW_MS), {HERE: None}, NOW_MS).states[HERE]
     for now_ms in range(START_MS, START_MS + 4 * DAY_MS, DAY_MS // 8):
         assert all(due_ms > now_ms for due_ms in planner.sweep(0, {HERE: record}, now_ms).timers.values())
 
@@ -142,7 +142,7 @@ def test_no_message_stops_a_partition(wires, stamp, now_ms) -> None:
     values = [msgspec.json.encode(wire) for wire in wires]
     records = [Record(place, value, timestamp=stamp) for place, value in enumerate(values)]
     planner = Planner(world.journeys, 1)
-    reading = planner.read(Batch(WEB, 0, records), now_ms)
+    reading = planner.read(0, [Batch(WEB, 0, records)], now_ms)
     plan = planner.plan(reading, dict.fromkeys(reading.touches), now_ms)
     assert plan.counts["applied"] + plan.counts["duplicate"] + plan.counts["rejected"] == len(wires)
     planner.sweep(0, plan.states, now_ms + DAY_MS)

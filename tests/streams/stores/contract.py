@@ -72,8 +72,8 @@ class StoreContract:
 
         async def scenario(store):
             tenure = await store.take(0, 1)
-            await store.apply(tenure, WEB, 7, plan({"a": b"\x00\xff"}, {"f": 2}, {"a": 50}), b"\x93blob", 2)
-            await store.apply(tenure, SHOP, 3, plan({"b": b"B"}, {"f": -1, "g": 4}), b"", 2)
+            await store.apply(tenure, {WEB: 7}, plan({"a": b"\x00\xff"}, {"f": 2}, {"a": 50}), b"\x93blob", 2)
+            await store.apply(tenure, {SHOP: 3}, plan({"b": b"B"}, {"f": -1, "g": 4}), b"", 2)
             assert (tenure.offsets, tenure.sequence, tenure.writes) == ({WEB: 7, SHOP: 3}, 2, 2)
             assert await store.read(0, ["b", "x", "a"]) == [b"B", None, b"\x00\xff"]
 
@@ -88,13 +88,13 @@ class StoreContract:
 
         async def scenario(store):
             tenure = await store.take(0, 1)
-            await store.apply(tenure, WEB, 7, plan({"a": b"A"}, {"f": 2}, {"a": 5}), b"blob", 1)
+            await store.apply(tenure, {WEB: 7}, plan({"a": b"A"}, {"f": 2}, {"a": 5}), b"blob", 1)
             once = rig.held(0)
             tenure.offsets, tenure.sequence, tenure.writes = {}, 0, 0
-            await store.apply(tenure, WEB, 7, plan({"a": b"A"}, {"f": 2}, {"a": 5}), b"blob", 1)
+            await store.apply(tenure, {WEB: 7}, plan({"a": b"A"}, {"f": 2}, {"a": 5}), b"blob", 1)
             assert rig.held(0) == once
             assert (tenure.offsets, tenure.sequence, tenure.writes) == ({WEB: 7}, 1, 1)
-            await store.apply(tenure, WEB, 9, plan(), b"", 1)
+            await store.apply(tenure, {WEB: 9}, plan(), b"", 1)
 
         rig.run(scenario)
 
@@ -103,8 +103,8 @@ class StoreContract:
 
         async def scenario(store):
             tenure = await store.take(0, 1)
-            await store.apply(tenure, WEB, 1, plan(aggregates={"f": 2, "g": 1, "zero": 0}), b"", 0)
-            await store.apply(tenure, WEB, 2, plan(aggregates={"f": -2}), b"", 0)
+            await store.apply(tenure, {WEB: 1}, plan(aggregates={"f": 2, "g": 1, "zero": 0}), b"", 0)
+            await store.apply(tenure, {WEB: 2}, plan(aggregates={"f": -2}), b"", 0)
 
         rig.run(scenario)
         assert rig.held(0).aggregates == {"g": 1}
@@ -114,15 +114,15 @@ class StoreContract:
 
         async def scenario(store):
             old = await store.take(0, 1)
-            await store.apply(old, WEB, 5, plan({"a": b"old"}), b"", 0)
+            await store.apply(old, {WEB: 5}, plan({"a": b"old"}), b"", 0)
             new = await store.take(0, 1)
             before = rig.held(0)
             for next_offset in (5, 9):
                 with pytest.raises(Fenced):
-                    await store.apply(old, WEB, next_offset, plan({"a": b"zombie"}, {"f": 1}), b"x", 1)
+                    await store.apply(old, {WEB: next_offset}, plan({"a": b"zombie"}, {"f": 1}), b"x", 1)
             assert rig.held(0) == before
             assert new.offsets == {WEB: 5}
-            await store.apply(new, WEB, 9, plan({"a": b"new"}), b"", 0)
+            await store.apply(new, {WEB: 9}, plan({"a": b"new"}), b"", 0)
 
         rig.run(scenario)
 
@@ -131,10 +131,10 @@ class StoreContract:
 
         async def scenario(store):
             tenure = await store.take(0, 1)
-            await store.apply(tenure, WEB, 5, plan({"a": b"A"}), b"", 0)
+            await store.apply(tenure, {WEB: 5}, plan({"a": b"A"}), b"", 0)
             rig.wipe()
             with pytest.raises(Lost):
-                await store.apply(tenure, WEB, 9, plan({"a": b"AA"}, {"f": 1}), b"x", 1)
+                await store.apply(tenure, {WEB: 9}, plan({"a": b"AA"}, {"f": 1}), b"x", 1)
             assert rig.held(0) == Held()
             again = await store.take(0, 2_000)
             assert (again.epoch, again.offsets, again.writes) == (2_000, {}, 0)
@@ -147,14 +147,14 @@ class StoreContract:
 
         async def scenario(store):
             tenure = await store.take(0, 1)
-            await store.apply(tenure, WEB, 5, plan({"a": b"A"}), b"", 0)
-            await store.apply(tenure, SHOP, 2, plan({"b": b"B"}), b"", 0)
+            await store.apply(tenure, {WEB: 5}, plan({"a": b"A"}), b"", 0)
+            await store.apply(tenure, {SHOP: 2}, plan({"b": b"B"}), b"", 0)
             saved = rig.save()
-            await store.apply(tenure, WEB, 9, plan({"a": b"AA"}, {"f": 1}), b"x", 1)
+            await store.apply(tenure, {WEB: 9}, plan({"a": b"AA"}, {"f": 1}), b"x", 1)
             rig.restore(saved)
             before = rig.held(0)
             with pytest.raises(Lost):
-                await store.apply(tenure, topic, 12, plan({"a": b"AAA"}, {"f": 1}), b"x", 2)
+                await store.apply(tenure, {topic: 12}, plan({"a": b"AAA"}, {"f": 1}), b"x", 2)
             assert rig.held(0) == before
             assert (await store.take(0, 1)).offsets == {WEB: 5, SHOP: 2}
 
@@ -169,7 +169,7 @@ class StoreContract:
             tenure = await store.take(0, 1)
             rig.restore(saved)
             with pytest.raises(Lost):
-                await store.apply(tenure, WEB, 9, plan(), b"", 0)
+                await store.apply(tenure, {WEB: 9}, plan(), b"", 0)
 
         rig.run(scenario)
 
@@ -178,8 +178,8 @@ class StoreContract:
 
         async def scenario(store):
             tenure = await store.take(0, 1)
-            await store.apply(tenure, WEB, 1, plan(), b"one", 1)
-            await store.apply(tenure, WEB, 2, plan(), b"two", 2)
+            await store.apply(tenure, {WEB: 1}, plan(), b"one", 1)
+            await store.apply(tenure, {WEB: 2}, plan(), b"two", 2)
             await store.trim(tenure, b"two")
             assert rig.held(0).outbox == [b"one", b"two"]
             await store.trim(tenure, b"one")
@@ -198,11 +198,11 @@ class StoreContract:
         async def scenario(store):
             tenure = await store.take(0, 1)
             moments = {"late": 30, "first": 10, "second": 20, "far": 253_402_300_799_999}
-            await store.apply(tenure, WEB, 1, plan(timers=moments), b"", 0)
+            await store.apply(tenure, {WEB: 1}, plan(timers=moments), b"", 0)
             assert await store.due(0, 9, 10) == []
             assert await store.due(0, 30, 10) == ["first", "second", "late"]
             assert await store.due(0, 30, 2) == ["first", "second"]
-            await store.apply(tenure, "timers", 1, plan(timers={"first": 40}, settled=("second",)), b"", 0)
+            await store.apply(tenure, {"timers": 1}, plan(timers={"first": 40}, settled=("second",)), b"", 0)
             assert await store.due(0, 30, 10) == ["late"]
 
         rig.run(scenario)
@@ -213,9 +213,9 @@ class StoreContract:
         async def scenario(store):
             tenures = [await store.take(number, 1) for number in range(8)]
             for tenure in tenures:
-                await store.apply(tenure, WEB, 1, plan({"a": b"%d" % tenure.partition}), b"", 0)
+                await store.apply(tenure, {WEB: 1}, plan({"a": b"%d" % tenure.partition}), b"", 0)
             await store.take(5, 1)
-            await store.apply(tenures[4], WEB, 2, plan({"b": b"B"}), b"", 0)
+            await store.apply(tenures[4], {WEB: 2}, plan({"b": b"B"}), b"", 0)
             assert await store.read(7, ["a", "b"]) == [b"7", None]
 
         rig.run(scenario)
@@ -228,12 +228,12 @@ class StoreContract:
 
         async def scenario(store):
             tenure = await store.take(0, 1)
-            await store.apply(tenure, WEB, 1, plan(states, dict.fromkeys(names, 1), timers), b"", 0)
+            await store.apply(tenure, {WEB: 1}, plan(states, dict.fromkeys(names, 1), timers), b"", 0)
             assert await store.read(0, names) == list(states.values())
             held = rig.held(0)
             assert held.aggregates == dict.fromkeys(names, 1)
             assert held.timers == timers
-            await store.apply(tenure, WEB, 2, plan(settled=tuple(names)), b"", 0)
+            await store.apply(tenure, {WEB: 2}, plan(settled=tuple(names)), b"", 0)
             assert await store.due(0, 10**9, 10) == []
 
         rig.run(scenario)
