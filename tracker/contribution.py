@@ -32,7 +32,7 @@ DAY_MS: Final = 24 * 3600 * 1000
 # Upper bounds in seconds, inclusive; the last bucket is `inf`.
 BUCKETS_S: Final = (60, 600, 3600, 21600, 86400, 259200, 604800, 2592000, 7776000)
 _BOUNDS_MS: Final = tuple(bound * 1000 for bound in BUCKETS_S)
-_BUCKETS: Final = (*map(str, BUCKETS_S), "inf")
+BUCKETS: Final = (*map(str, BUCKETS_S), "inf")
 MAX_NAMES: Final = 2000
 
 
@@ -105,11 +105,6 @@ def day_of(at_ms: int) -> str:
     return f"{year_of_era + era * 400 + (month <= 2):04d}-{month:02d}-{day:02d}"
 
 
-def bucket_of(spent_ms: int) -> str:
-    """The bucket of a time spent in a stage."""
-    return _BUCKETS[bisect_left(_BOUNDS_MS, spent_ms)]
-
-
 def began_ms(progress: Progress) -> int | None:
     """When the journey began: its first touchpoint that matched a stage; None before that."""
     firsts = [at for at in progress.first if at is not None]
@@ -117,22 +112,26 @@ def began_ms(progress: Progress) -> int | None:
 
 
 class Facts(NamedTuple):
-    """What of a state the figures depend on; taken before the state is changed in place."""
+    """What of a state the figures depend on. Those taken before a change hold copies of the lists that it changes."""
 
-    began_ms: int
+    zero_ms: int
     stage: int
     """-1 before the journey begins: then there are no figures."""
     status: int
     depth: int
-    reached: tuple[bool, ...]
-    visits: tuple[int, ...]
-    spent: tuple[int, ...]
-    gaps: tuple[int, ...]
-    segments: tuple[int, ...]
+    first: list[int | None]
+    visits: list[int]
+    spent: list[int]
+    gaps: list[int]
+    segments: list[int]
     corrections: int
 
+    def began_ms(self) -> int:
+        """When the journey began."""
+        return self.zero_ms + min([at for at in self.first if at is not None])
 
-NOTHING: Final = Facts(0, -1, 0, 0, (), (), (), (), (), 0)
+
+NOTHING: Final = Facts(0, -1, 0, 0, [], [], [], [], [], 0)
 _STATUS: Final = {name: place for place, name in enumerate(STATUSES)}
 _DROPPED, _EXITED = _STATUS["dropped"], _STATUS["exited"]
 
@@ -168,9 +167,11 @@ class Contributor:
             for goal, limit in zip(self._goals, self._limits, strict=True)
         )
         self._seconds = tuple(f"{self._journey}|seconds|{stage}" for stage in self._stages)
-        self._stays = tuple(f"{self._journey}|stay|{stage}|" for stage in self._stages)
+        self._stays = tuple(
+            tuple(f"{self._journey}|stay|{stage}|{bucket}" for bucket in BUCKETS) for stage in self._stages
+        )
         self._corrections = f"{self._journey}|corrections"
-        self._names: dict[tuple[int, tuple[int, ...]], _Names] = {}
+        self._names: dict[tuple[int, ...], _Names] = {}
 
     def status(self, progress: Progress) -> str | None:
         """One of STATUSES; None before the journey begins."""
@@ -192,21 +193,34 @@ class Contributor:
         ]
 
     def facts(self, instance: Instance) -> Facts:
-        """What the figures of an instance depend on."""
+        """What the figures of an instance depend on, as long as it is not changed."""
         progress = instance.progress
-        if progress.stage < 0:
-            return NOTHING
-        first = progress.first
         return Facts(
-            progress.zero_ms + min([at for at in first if at is not None]),
+            progress.zero_ms,
             progress.stage,
             self._status(progress),
             progress.depth,
-            tuple([at is not None for at in first]),
-            tuple(progress.visits),
-            tuple(progress.spent),
-            tuple(progress.gaps),
-            tuple(progress.segments),
+            progress.first,
+            progress.visits,
+            progress.spent,
+            progress.gaps,
+            progress.segments,
+            instance.corrections,
+        )
+
+    def facts_before(self, instance: Instance) -> Facts:
+        """The same, to keep while the instance is changed in place."""
+        progress = instance.progress
+        return Facts(
+            progress.zero_ms,
+            progress.stage,
+            self._status(progress),
+            progress.depth,
+            progress.first.copy(),
+            progress.visits.copy(),
+            progress.spent.copy(),
+            progress.gaps.copy(),
+            progress.segments.copy(),
             instance.corrections,
         )
 
@@ -220,95 +234,107 @@ class Contributor:
         """Add to `fields` what changed between two states of an instance; fields that come to 0 may stay."""
         if before == after:
             return
-        same_cohort = before.began_ms // DAY_MS == after.began_ms // DAY_MS
-        if same_cohort and before.segments == after.segments and before.stage >= 0 and after.stage >= 0:
-            self._change(fields, before, after)
-        else:
-            self._add(fields, before, -1)
-            self._add(fields, after, 1)
+        if before.stage >= 0 and after.stage >= 0 and before.segments == after.segments:
+            day = after.began_ms() // DAY_MS
+            # Usually the journey's beginning stays, and need not be found twice.
+            if (before.zero_ms == after.zero_ms and before.first == after.first) or before.began_ms() // DAY_MS == day:
+                self._change(fields, before, after, self._names_of(day, after.segments))
+                return
+        self._add(fields, before, -1)
+        self._add(fields, after, 1)
 
-    def _change(self, fields: dict[str, int], before: Facts, after: Facts) -> None:  # noqa: C901, PLR0912 - a list
+    def _change(self, fields: dict[str, int], before: Facts, after: Facts, names: _Names) -> None:  # noqa: C901
         """What changed where cohort and segments did not: only the fields that differ are touched."""
-        names = self._names_of(after)
         if before.stage != after.stage or before.status != after.status:
-            _count(fields, names.current[before.stage][before.status], -1)
-            _count(fields, names.current[after.stage][after.status], 1)
-            if before.status == _EXITED:
-                _count(fields, names.exits[before.stage], -1)
-            if after.status == _EXITED:
-                _count(fields, names.exits[after.stage], 1)
+            self._add_current(fields, names, before, -1)
+            self._add_current(fields, names, after, 1)
         if before.depth != after.depth:
             if before.depth:
                 _count(fields, names.funnel[before.depth - 1], -1)
             if after.depth:
                 _count(fields, names.funnel[after.depth - 1], 1)
-        if before.reached != after.reached:
-            for stage, (had, has) in enumerate(zip(before.reached, after.reached, strict=True)):
-                if had != has:
-                    _count(fields, names.reached[stage], has - had)
-        if before.visits != after.visits:
-            for stage, (was, now) in enumerate(zip(before.visits, after.visits, strict=True)):
-                if was != now:
-                    _count(fields, names.visits[stage], now - was)
-        self._add_stays(fields, before, -1)
-        self._add_stays(fields, after, 1)
-        if before.gaps or after.gaps or _DROPPED in (before.status, after.status):
+        if before.first != after.first:
+            for stage, at in enumerate(after.first):
+                if (at is None) != (before.first[stage] is None):
+                    _count(fields, names.reached[stage], -1 if at is None else 1)
+        if before.visits != after.visits or before.spent != after.spent or before.status != after.status:
+            self._change_visits(fields, before, after, names)
+        if before.gaps != after.gaps or before.status != after.status or before.status == _DROPPED:
             self._add_gaps(fields, names, before, -1)
             self._add_gaps(fields, names, after, 1)
         if before.corrections != after.corrections:
             _count(fields, (self._corrections,), after.corrections - before.corrections)
 
+    def _change_visits(self, fields: dict[str, int], before: Facts, after: Facts, names: _Names) -> None:
+        was_in = -1 if before.status == _EXITED else before.stage
+        is_in = -1 if after.status == _EXITED else after.stage
+        for stage, visits in enumerate(after.visits):
+            visited, spent, spends = before.visits[stage], before.spent[stage], after.spent[stage]
+            if visited != visits:
+                _count(fields, names.visits[stage], visits - visited)
+            elif spent == spends and (stage == was_in) == (stage == is_in):
+                continue
+            if visited > (stage == was_in):
+                self._add_stay(fields, stage, spent, -1)
+            if visits > (stage == is_in):
+                self._add_stay(fields, stage, spends, 1)
+
+    @staticmethod
+    def _add_current(fields: dict[str, int], names: _Names, facts: Facts, sign: int) -> None:
+        _count(fields, names.current[facts.stage][facts.status], sign)
+        if facts.status == _EXITED:
+            _count(fields, names.exits[facts.stage], sign)
+
     def _add(self, fields: dict[str, int], facts: Facts, sign: int) -> None:
         """Everything that a state adds, times `sign`."""
         if facts.stage < 0:
             return
-        names = self._names_of(facts)
+        names = self._names_of(facts.began_ms() // DAY_MS, facts.segments)
         _count(fields, names.cohort, sign)
-        _count(fields, names.current[facts.stage][facts.status], sign)
-        if facts.status == _EXITED:
-            _count(fields, names.exits[facts.stage], sign)
+        self._add_current(fields, names, facts, sign)
         if facts.depth:
             _count(fields, names.funnel[facts.depth - 1], sign)
-        for stage, count in enumerate(facts.visits):
-            if count:
-                _count(fields, names.visits[stage], sign * count)
-            if facts.reached[stage]:
+        is_in = -1 if facts.status == _EXITED else facts.stage
+        for stage, visits in enumerate(facts.visits):
+            if visits:
+                _count(fields, names.visits[stage], sign * visits)
+            if facts.first[stage] is not None:
                 _count(fields, names.reached[stage], sign)
-        self._add_stays(fields, facts, sign)
+            if visits > (stage == is_in):
+                self._add_stay(fields, stage, facts.spent[stage], sign)
         self._add_gaps(fields, names, facts, sign)
         if facts.corrections:
             _count(fields, (self._corrections,), sign * facts.corrections)
 
-    def _add_stays(self, fields: dict[str, int], facts: Facts, sign: int) -> None:
-        open_stage = -1 if facts.status == _EXITED else facts.stage
-        for stage, visits in enumerate(facts.visits):
-            if visits > (stage == open_stage):
-                spent_ms = facts.spent[stage]
-                _count(fields, (self._stays[stage] + bucket_of(spent_ms),), sign)
-                if spent_ms >= 1000:
-                    _count(fields, (self._seconds[stage],), sign * (spent_ms // 1000))
+    def _add_stay(self, fields: dict[str, int], stage: int, spent_ms: int, sign: int) -> None:
+        """Time in a stage, in stays that have ended."""
+        field = self._stays[stage][bisect_left(_BOUNDS_MS, spent_ms)]
+        fields[field] = fields.get(field, 0) + sign
+        if spent_ms >= 1000:
+            field = self._seconds[stage]
+            fields[field] = fields.get(field, 0) + sign * (spent_ms // 1000)
 
     @staticmethod
     def _add_gaps(fields: dict[str, int], names: _Names, facts: Facts, sign: int) -> None:
-        for stage, count in enumerate(facts.gaps):
-            if count:
-                _count(fields, names.recoveries[stage], sign * count)
-                _count(fields, names.dropoffs[stage], sign * count)
+        for stage, gaps in enumerate(facts.gaps):
+            if gaps:
+                _count(fields, names.recoveries[stage], sign * gaps)
+                _count(fields, names.dropoffs[stage], sign * gaps)
         if facts.status == _DROPPED:
             _count(fields, names.dropoffs[facts.stage], sign)
 
-    def _names_of(self, facts: Facts) -> _Names:
-        key = facts.began_ms // DAY_MS, facts.segments
+    def _names_of(self, day: int, segments: list[int]) -> _Names:
+        key = (day, *segments)
         names = self._names.get(key)
         if names is None:
-            names = self._make_names(*key)
+            names = self._make_names(day, segments)
             # Bounded: a replay of history brings many days, each with a few segment values.
             if len(self._names) >= MAX_NAMES:
                 self._names.clear()
             self._names[key] = names
         return names
 
-    def _make_names(self, day: int, codes: tuple[int, ...]) -> _Names:
+    def _make_names(self, day: int, codes: list[int]) -> _Names:
         cohort = day_of(day * DAY_MS)
         ends = ["", *(f"|{name}={value}" for name, value in self._values(codes))]
 

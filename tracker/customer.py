@@ -156,7 +156,7 @@ class Journeys:
             due_ms = runner.due_ms(instance)
             if due_ms is None or batch.now_ms < due_ms:
                 return due_ms
-        before = runner.contributor.facts(instance)
+        before = runner.contributor.facts_before(instance)
         if items:
             if runner.is_keyed:
                 for _, place in items:

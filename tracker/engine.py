@@ -26,6 +26,9 @@ MAX_LOG: Final = 4000
 MAX_IDS: Final = 32 * ID_BYTES
 
 
+_new = tuple.__new__
+
+
 def fingerprint(definition: Definition) -> int:
     """32 bits: what bits, lists and figures mean (the upper 20), and all else that the fold depends on."""
     shape = (
@@ -67,7 +70,9 @@ class Engine:
         if not bits and not self._takes_all:
             return None
         segments = self._code_segments(touch) if self._code_segments is not None else b""
-        return Entry(touch.at_ms, self.layout.order(bits), short_id(touch.event_id), bits, rule, segments)
+        short = short_id(touch.event_id)
+        # Twice as fast as calling Entry, whose own constructor is a Python function.
+        return _new(Entry, (touch.at_ms, self.layout.order(bits), short, bits, rule, segments))
 
     def fold(self, entries: Iterable[Entry], base: Progress | None = None) -> Progress | None:
         """The progress of sorted entries on top of `base`, which is changed; None where there is nothing."""

@@ -49,6 +49,7 @@ class Runner:
         self.is_keyed = definition.key is not None
         self._key = getter(definition.key) if definition.key else None
         self._goals = frozenset(place for place, stage in enumerate(definition.stages) if stage.goal)
+        self._first_goal = min(self._goals, default=len(definition.stages))
 
     def key_of(self, touch: Touch) -> str | None:
         """The instance that a touch belongs to; None for none, and where the journey has no key."""
@@ -84,7 +85,12 @@ class Runner:
     def take(self, instance: Instance, items: list[Item], batch: Batch) -> None:
         """Take the touches of one batch into an instance."""
         if len(items) == 1:
-            self._take_sorted(instance, items, batch)
+            at_ms, _, short, _, _, _ = items[0][0]
+            log = instance.log
+            if at_ms > self.engine.layout.newest_ms(log) and short not in log and short not in instance.former_ids:
+                self._advance(instance, items, batch)
+            else:
+                self._take_sorted(instance, items, batch)
         elif self._is_order_free(instance, items):
             items.sort()
             self._take_sorted(instance, items, batch)
@@ -142,7 +148,7 @@ class Runner:
     def _advance(self, instance: Instance, newer: list[Item], batch: Batch) -> None:
         """Fast path: touches that come after all others."""
         step, progress, first = self.engine.step, instance.progress, instance.progress.first
-        completed = any([first[goal] is not None for goal in self._goals])
+        completed = progress.furthest >= self._first_goal and any(first[goal] is not None for goal in self._goals)
         for entry, place in newer:
             was, exited, was_dropped = progress.stage, progress.exited, progress.is_dropped
             recovered = progress.recovered
@@ -168,10 +174,6 @@ class Runner:
     def _new_ones(self, instance: Instance, items: list[Item], batch: Batch) -> list[Item]:
         """The items that are no duplicates. An earlier version of a known touchpoint takes its place."""
         layout, log, former = self.engine.layout, instance.log, instance.former_ids
-        if len(items) == 1:
-            short = items[0][0].id
-            if short not in log and short not in former:
-                return items
         # Looking an id up in the log is a scan; many look-ups are worth a set.
         ids = {entry.id for entry in layout.unpack(log)} if len(items) > 8 and log else None
         seen: set[bytes] = set()

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 ID_BYTES: Final = 12
 _PREFIX_BYTES: Final = 6
 _UUID_LENGTH: Final = 36
+_UUID_BYTES: Final = 16
 _TIME_BYTES: Final = 6
 _WIDTHS: Final = ((8, "B"), (16, "H"), (32, "I"), (64, "Q"))
 
@@ -36,12 +37,13 @@ class Entry(NamedTuple):
 
 def short_id(event_id: str) -> bytes:
     """An event id in 12 bytes: UUIDs and ids of up to 12 bytes keep their order, longer ids that of 6 bytes."""
-    if len(event_id) == _UUID_LENGTH and event_id[8] == event_id[13] == event_id[18] == event_id[23] == "-":
+    if len(event_id) == _UUID_LENGTH:
         try:
             packed = bytes.fromhex(event_id.replace("-", ""))
         except ValueError:
             packed = b""
-        if len(packed) == 16 and event_id == event_id.lower():
+        # Upper and lower case are one UUID.
+        if len(packed) == _UUID_BYTES and event_id[8] == "-":
             return packed[:ID_BYTES]
     text = event_id.encode("utf-8", "surrogatepass")
     if len(text) <= ID_BYTES and b"\0" not in text:

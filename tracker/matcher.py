@@ -112,18 +112,21 @@ MAX_VALUES: Final = 250
 
 def segment_coder(segments: tuple[Segment, ...]) -> Callable[[Touch], bytes]:
     """A function from a touch to one byte a segment."""
-    readers: list[tuple[Callable[[Touch], Any], dict[Any, int]]] = [
-        (getter(segment.path), {value: FIRST_VALUE + at for at, value in enumerate(segment.values[:MAX_VALUES])})
-        for segment in segments
-    ]
+    coders = [_coder(segment) for segment in segments]
+    if len(coders) == 1:
+        return coders[0]
+    return lambda touch: b"".join([code(touch) for code in coders])
+
+
+def _coder(segment: Segment) -> Callable[[Touch], bytes]:
+    get = getter(segment.path)
+    codes = {value: bytes([FIRST_VALUE + at]) for at, value in enumerate(segment.values[:MAX_VALUES])}
+    none, other = b"\0", bytes([OTHER])
 
     def code(touch: Touch) -> bytes:
-        return bytes([_code(get(touch), codes) for get, codes in readers])
+        value = get(touch)
+        if value is None or value == "":
+            return none
+        return codes.get(value if isinstance(value, str) else as_text(value) or "", other)
 
     return code
-
-
-def _code(value: Any, codes: dict[Any, int]) -> int:
-    if value is None or value == "":
-        return 0
-    return codes.get(value if isinstance(value, str) else as_text(value), OTHER)

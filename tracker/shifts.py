@@ -58,6 +58,13 @@ class Before(NamedTuple):
     recovered: int | None
     completed: bool
 
+    def is_plain(self, progress: Progress) -> bool:
+        """Whether the customer went from one stage to another and nothing else was to be told."""
+        stage, is_dropped, exited, recovered, _ = self
+        if stage < 0 or is_dropped or exited is not None or progress.exited is not None:
+            return False
+        return stage != progress.stage and recovered == progress.recovered
+
 
 class Teller:
     """Tells the transitions of one journey."""
@@ -115,8 +122,12 @@ class Teller:
         self, customer: str, instance: str | None, before: Before, progress: Progress, touch: Touch, rule: int
     ) -> list[Transition]:
         """What one touchpoint that came after all others did."""
-        told: list[Transition] = []
         stage, now_ms, why = progress.stage, touch.at_ms, self.why(touch, rule)
+        if before.is_plain(progress) and not (stage in self._goals and not before.completed):
+            kind: Kind = "advanced" if stage > before.stage else "returned"
+            skipped = self._skipped(progress, before.stage, stage)
+            return [self._make(kind, customer, instance, before.stage, stage, now_ms, why, skipped)]
+        told: list[Transition] = []
         was, was_dropped, was_out = before.stage, before.is_dropped, before.exited is not None
         is_out = progress.exited is not None
 
@@ -133,7 +144,9 @@ class Teller:
         if stage >= 0 and (was < 0 or (was_out and not is_out)):
             tell("entered", -1, stage, now_ms, why, self._skipped(progress, -1, stage))
         elif stage != was:
-            tell("advanced" if stage > was else "returned", was, stage, now_ms, why, self._skipped(progress, was, stage))
+            tell(
+                "advanced" if stage > was else "returned", was, stage, now_ms, why, self._skipped(progress, was, stage)
+            )
         if not before.completed and any(progress.first[goal] is not None for goal in self._goals):
             tell("completed", was, stage, now_ms, why)
         if is_out and not was_out:
@@ -142,6 +155,8 @@ class Teller:
 
     def _skipped(self, progress: Progress, origin: int, stage: int) -> tuple[str, ...]:
         """The stages between, which were never reached and are not optional."""
+        if stage - origin < 2:
+            return ()
         return tuple(
             self._names[place]
             for place in range(origin + 1, stage)

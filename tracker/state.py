@@ -8,10 +8,11 @@ from typing import Final
 
 import msgspec
 
+# No structure here ever holds itself, so none needs the garbage collector (gc=False), which would look at each.
 VERSION: Final = 1
 
 
-class Progress(msgspec.Struct, array_like=True):
+class Progress(msgspec.Struct, array_like=True, gc=False):
     """How far one journey (or one instance of a keyed one) has come: the fold's value."""
 
     zero_ms: int
@@ -46,7 +47,7 @@ class Progress(msgspec.Struct, array_like=True):
     """By segment: the code of its value."""
 
 
-class Instance(msgspec.Struct, array_like=True):
+class Instance(msgspec.Struct, array_like=True, gc=False):
     """One run of a journey for one customer."""
 
     key: str | None
@@ -62,7 +63,7 @@ class Instance(msgspec.Struct, array_like=True):
     corrections: int = 0
 
 
-class Journey(msgspec.Struct, array_like=True):
+class Journey(msgspec.Struct, array_like=True, gc=False):
     """One journey of one customer."""
 
     name: str
@@ -72,7 +73,7 @@ class Journey(msgspec.Struct, array_like=True):
     instances: list[Instance]
 
 
-class Record(msgspec.Struct, array_like=True):
+class Record(msgspec.Struct, array_like=True, gc=False):
     """All that is known of one customer."""
 
     version: int
@@ -85,7 +86,7 @@ class UnreadableStateError(Exception):
     """A stored record was written by a newer version, or is damaged."""
 
 
-class _Head(msgspec.Struct, array_like=True):
+class _Head(msgspec.Struct, array_like=True, gc=False):
     version: int
 
 
