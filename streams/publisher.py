@@ -2,6 +2,7 @@
 # ruff: noqa: D102  # `Publisher` says what each method does
 
 import asyncio
+import contextlib
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
@@ -17,6 +18,7 @@ EPOCH: Final = "epoch"
 SEQUENCE: Final = "sequence"
 
 MAX_BATCH_BYTES: Final = 512 * 1024
+ABANDON_S: Final = 1.0
 # A rejection holds its original, of up to 1 MiB by Kafka's default, in base64.
 MAX_REQUEST_BYTES: Final = 4 * 1024 * 1024
 
@@ -47,18 +49,23 @@ class KafkaPublisher:
         self._timeout_s = timeout_s
         self._producer: AIOKafkaProducer | None = None
         self._building = asyncio.Lock()
+        self._abandoned: set[asyncio.Future[None]] = set()
 
     async def publish(self, parcel: Parcel) -> None:
+        producer = None
         try:
             async with asyncio.timeout(self._timeout_s):
                 producer = await self._ready()
                 await self._send(producer, parcel)
         except (KafkaError, OSError, TimeoutError) as error:
-            await self._discard()
+            self._discard(producer)
             raise Unpublished(f"{type(error).__name__}: {error}") from error
 
     async def close(self) -> None:
-        await self._discard()
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await _abandon(producer)
+        await asyncio.gather(*self._abandoned)
 
     async def _ready(self) -> AIOKafkaProducer:
         async with self._building:
@@ -70,16 +77,27 @@ class KafkaPublisher:
                     max_request_size=MAX_REQUEST_BYTES,
                     **self._options,
                 )
-                await producer.start()
+                try:
+                    await producer.start()
+                except BaseException:
+                    self._leave(producer)
+                    raise
                 self._producer = producer
             return self._producer
 
-    async def _discard(self) -> None:
-        """An idempotent producer can stop for good after a broker's hiccup (aiokafka#1017): never use it again."""
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            closing = asyncio.ensure_future(producer.stop())
-            closing.add_done_callback(_forget)
+    def _discard(self, producer: AIOKafkaProducer | None) -> None:
+        """An idempotent producer can stop for good after a broker's hiccup (aiokafka#1017): never use it again.
+
+        Several partitions may fail with the same one; what one of them has built since is left alone.
+        """
+        if producer is not None and producer is self._producer:
+            self._producer = None
+            self._leave(producer)
+
+    def _leave(self, producer: AIOKafkaProducer) -> None:
+        leaving = asyncio.ensure_future(_abandon(producer))
+        self._abandoned.add(leaving)
+        leaving.add_done_callback(self._abandoned.discard)
 
     async def _send(self, producer: AIOKafkaProducer, parcel: Parcel) -> None:
         confirmations = []
@@ -103,10 +121,13 @@ class KafkaPublisher:
         await asyncio.gather(*confirmations)
 
 
-def _forget(task: "asyncio.Future[Any]") -> None:
-    """Read the result of closing a broken producer, so that nothing complains of it."""
-    if not task.cancelled():
-        task.exception()
+async def _abandon(producer: AIOKafkaProducer) -> None:
+    """Close a producer without sending what it still holds: that stands in the outbox, and would come late."""
+    producer._closed = True  # noqa: SLF001  # `stop` would wait for the broker to take everything
+    closing = asyncio.gather(producer._sender.close(), producer.client.close(), return_exceptions=True)  # noqa: SLF001
+    # A request to a frozen broker is never answered, not even by the end of its connection.
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(closing, ABANDON_S)
 
 
 class MemoryPublisher:
