@@ -66,6 +66,15 @@ class Commit:
         tenure.outbox.clear()
         return tenure
 
+    async def miss(self, tenure: Tenure, topic: str, first: int, end: int) -> None:
+        """Remember, loudly, offsets that were never applied and that Kafka no longer has."""
+        self._meters.missing(topic, end - first)
+        log.error(
+            "kafka no longer holds touchpoints that were never applied; going on from what there is",
+            topic=topic, partition=tenure.partition, missing=end - first, first=first, end=end,
+        )  # fmt: skip
+        await self._insist("redis", lambda: self._store.miss(tenure.partition, topic, first, end))
+
     async def batch(self, tenure: Tenure, batches: Sequence[Batch], now_ms: int, wall_ms: int) -> Plan:
         """Steps 2 to 7 for a batch, or for several of the same partition that belong to the same time.
 

@@ -13,6 +13,7 @@ from streams.clients import kafka_admin, redis_client
 from streams.errors import ExitCode, TrackerError
 from streams.failures import door
 from streams.settings import Settings, unknown
+from streams.stores.keys import keys
 
 State = Literal["ok", "warning", "problem"]
 OLDEST_KAFKA: Final = (2, 4)
@@ -190,12 +191,30 @@ def _redis_node(node: str, info: Mapping[str, Any], settings: Settings) -> Itera
         yield "problem", f"{node} is {is_}.", f"Set REDIS_CLUSTER={should}."
 
 
+def _history(settings: Settings) -> Iterator[Result]:
+    """What was never applied because Kafka had deleted it; told until someone removes the key."""
+    if settings.redis_url is None:
+        return
+    client = redis_client(settings)
+    try:
+        for partition in range(settings.partitions):
+            for place, end in sorted(client.hgetall(keys(partition).missing).items()):
+                topic, _, first = place.decode().rpartition(":")
+                what = f"{topic}/{partition}: offsets {first} to {int(end) - 1}"
+                message = f"{what} were deleted by Kafka before they were applied."
+                remedy = f"Keep topics longer (TRACKER_RETENTION_DAYS). Seen? DEL {keys(partition).missing}"
+                yield "warning", message, remedy
+    finally:
+        client.close()
+
+
 CHECKS: Final[dict[str, Callable[[Settings], Iterator[Result]]]] = {
     "versions": _versions,
     "journeys": _journeys,
     "kafka": _kafka,
     "topics": _topics,
     "redis": _redis,
+    "history": _history,
 }
 # An area is not looked at where the one that it needs does not answer.
-NEEDS: Final = {"topics": "kafka"}
+NEEDS: Final = {"topics": "kafka", "history": "redis"}

@@ -125,7 +125,7 @@ class Lane:
         floor_epoch = int(self._wall_s() * 1000)
         tenure = await self._commit.take(self.partition, floor_epoch)
         bounds = await self._bounds()
-        start = {topic: self._start(topic, tenure, bound) for topic, bound in bounds.items()}
+        start = {topic: await self._start(topic, tenure, bound) for topic, bound in bounds.items()}
         self._clock = PartitionClock(self._topics)
         for topic, bound in bounds.items():
             if start[topic] >= bound.end:
@@ -144,7 +144,7 @@ class Lane:
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
-    def _start(self, topic: str, tenure: Tenure, bound: Bounds) -> int:
+    async def _start(self, topic: str, tenure: Tenure, bound: Bounds) -> int:
         """Where to read on: at the store's offset, or as near to it as Kafka still has."""
         applied = tenure.offsets.get(topic)
         if applied is not None and bound.first <= applied <= bound.end:
@@ -155,12 +155,7 @@ class Lane:
                 topic=topic, partition=self.partition, applied=applied, end=bound.end,
             )  # fmt: skip
         elif bound.first > (applied or 0):
-            missing = bound.first - (applied or 0)
-            self._meters.missing(topic, missing)
-            log.error(
-                "kafka no longer holds touchpoints that were never applied; going on from what there is",
-                topic=topic, partition=self.partition, missing=missing, first=bound.first,
-            )  # fmt: skip
+            await self._commit.miss(tenure, topic, applied or 0, bound.first)
         return bound.first
 
     async def _next(self) -> None:

@@ -1,6 +1,7 @@
 """The preflight: what must hold before worker processes are started, so that a mistake is one clear line."""
 
-from streams.clients import probe_kafka, redis_client
+from streams import topics
+from streams.clients import redis_client
 from streams.definitions import load_journeys
 from streams.failures import door
 from streams.layout import require
@@ -8,13 +9,13 @@ from streams.settings import Settings
 
 
 def preflight(settings: Settings) -> None:
-    """Returns when journeys can be read, both servers answer and the store is laid out as the settings say.
+    """Returns when journeys can be read, both servers answer, and topics and store are as the settings say.
 
     Raises a TrackerError within ten seconds.
     """
     with door(settings):
         load_journeys(settings)
-        probe_kafka(settings)
+        topics.require(topics.check(settings))
         client = redis_client(settings)
         client.ping()
         require(client, settings.partitions)

@@ -24,6 +24,8 @@ class Keys(NamedTuple):
     """Integer: how many messages have ever been put into the outbox."""
     writes: str
     """Integer: how many writes the partition has seen; fewer than its owner did, and the store has lost some."""
+    missing: str
+    """Hash: `topic:first` to the offset after the last that Kafka no longer had when it should have been applied."""
 
 
 def keys(partition: int, prefix: str = PREFIX) -> Keys:

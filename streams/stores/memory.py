@@ -20,6 +20,7 @@ class Held:
     outbox: list[bytes] = field(default_factory=list)
     sequence: int = 0
     writes: int = 0
+    missing: dict[str, int] = field(default_factory=dict)
 
 
 class MemoryStore:
@@ -80,6 +81,9 @@ class MemoryStore:
         return sorted((customer for customer, at_ms in timers.items() if at_ms <= now_ms), key=timers.__getitem__)[
             :limit
         ]
+
+    async def miss(self, partition: int, topic: str, first: int, end: int) -> None:
+        self.held(partition).missing[f"{topic}:{first}"] = end
 
     async def close(self) -> None:
         """Nothing to let go of."""

@@ -91,6 +91,9 @@ class RedisStore:
         )
         return [customer.decode() for customer in found]
 
+    async def miss(self, partition: int, topic: str, first: int, end: int) -> None:
+        await _ask(self._client.hset(keys(partition, self._prefix).missing, f"{topic}:{first}", end))
+
     async def close(self) -> None:
         await self._client.aclose()
 

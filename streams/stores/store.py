@@ -56,5 +56,8 @@ class Store(Protocol):
     async def due(self, partition: int, now_ms: int, limit: int) -> list[str]:
         """Customers whose timer is due, the most overdue first."""
 
+    async def miss(self, partition: int, topic: str, first: int, end: int) -> None:
+        """Remember that Kafka no longer had the offsets from `first` to before `end`; `tracker doctor` tells it."""
+
     async def close(self) -> None:
         """Let go of connections."""

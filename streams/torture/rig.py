@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from kafka.admin import KafkaAdminClient, NewTopic
-from redis import Redis
 from redis import exceptions as redis_errors
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
+from streams.clients import redis_client
 from streams.definitions import load_journeys
 from streams.servers import KafkaServer, RedisServer
 from streams.settings import Settings, read
@@ -61,7 +59,7 @@ class Rig:
         }
         self.settings: Settings = read({**os.environ, **environ})
         self.definition = load_journeys(self.settings)[0]
-        self.client: Any = Redis.from_url(redis.url, socket_timeout=5, retry=Retry(NoBackoff(), 0))
+        self.client: Any = redis_client(self.settings, retries=0)
         """Blocking, and gives up at once."""
         self.view = KafkaView(kafka.bootstrap, self.settings)
         self.crew = Crew(environ, directory)

@@ -281,6 +281,7 @@ def test_what_kafka_no_longer_holds_is_said_and_skipped(capsys) -> None:
         await worker.own(0)
         assert sorted(world.states()) == ["c6", "c7", "c8", "c9"]
         assert worker.count("tracker_touchpoints_missing_total", topic=WEB) == 4
+        assert world.store.held(0).missing == {f"{WEB}:2": 6}
         await worker.stop()
 
     run(scenario())
