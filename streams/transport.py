@@ -164,7 +164,7 @@ class Consumer(driver.Consumer):
         """Nothing to remember: the offsets between batches need no acknowledgement."""
 
     def on_buffer_full(self, tp: TP) -> None:
-        """Nothing: a full lane makes the fetch wait, which bounds memory without pausing partitions."""
+        """Nothing: what waits in the lanes bounds what is read (`hold`, and `getmany` above)."""
 
     def on_buffer_drop(self, tp: TP) -> None:
         """Nothing, as above."""
