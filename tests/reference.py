@@ -233,11 +233,11 @@ Chain = tuple[tuple[int, int], ...]
 
 
 def deepest_chain(definition: Definition, ordered: list[Touch]) -> Chain:
-    """Of the deepest chains the one that is complete first; of those the one with the latest entry, then steps."""
+    """Of the deepest chains the one complete first; of those the one with the latest entry, then the earliest steps."""
 
-    def rank(chain: Chain) -> tuple[int, int, list[int]]:
-        first, *_, last = chain if len(chain) > 1 else chain * 2
-        return depth(definition, chain), -last[1], [first[1], *(position for _, position in reversed(chain))]
+    def rank(chain: Chain) -> tuple[int, int, int, list[int]]:
+        positions = [position for _, position in chain]
+        return depth(definition, chain), -positions[-1], positions[0], [-position for position in positions]
 
     return max(all_chains(definition, ordered), key=rank, default=())
 
