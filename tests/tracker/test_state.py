@@ -99,6 +99,6 @@ def make_fixture() -> tuple[bytes, bytes]:
     given = [*some_customer(random.Random(2), 60), touch("again", 24 * 65), touch("page", 24 * 175, "after a gap")]
     given.append(touch("nothing", 1, "other"))
     record = journeys.fold("c", None, given, START_MS).after
-    late = journeys.fold("c", record, [touch("order", 3, "late"), touch("view", 24 * 174.5)], START_MS)
+    late = journeys.fold("c", record, [touch("again", 3, "late"), touch("view", 24 * 174.5)], START_MS)
     left = journeys.fold("c", late.after, [touch("close", 24 * 176)], START_MS)
     return left.after, msgspec.json.encode(summaries(journeys, left.after))
