@@ -1,0 +1,205 @@
+"""Worker processes on real servers: what kafka-python produces is applied, and a worker ends as it should."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from aiokafka import AIOKafkaProducer
+from kafka import KafkaConsumer, KafkaProducer
+from kafka.admin import KafkaAdminClient
+from redis import Redis
+
+from schemas.rejection import Rejection
+from schemas.topics import REJECTED, ROUTED, topics
+from streams import settings
+from streams.servers import Servers, ports
+from streams.stores.keys import keys
+from streams.topics import create
+from tests.servers import wait_until
+from tests.touchpoints import touchpoint
+from tracker.home import home
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+PARTITIONS = 4
+WEB, SHOP = "touchpoints.web", "touchpoints.shop"
+NOW_MS = int(time.time() * 1000)
+
+
+class Workers:
+    """`tracker worker` with some processes, their log in a file and their pages on known ports."""
+
+    def __init__(self, servers: Servers, folder: Path, processes: int, group: str) -> None:
+        self.port = ports.free_port()
+        self.log = folder / f"workers-{self.port}.log"
+        environ = os.environ | {
+            "KAFKA_BOOTSTRAP": servers.kafka_bootstrap, "REDIS_URL": servers.redis_url,
+            "TRACKER_PARTITIONS": str(PARTITIONS), "TRACKER_GROUP": group, "TRACKER_SESSION_TIMEOUT_S": "6",
+            "TRACKER_HTTP_PORT": str(self.port), "TRACKER_LOG_FORMAT": "json", "TRACKER_STALL_AFTER_S": "10",
+        }  # fmt: skip
+        words = [sys.executable, "-m", "streams", "worker", "--processes", str(processes)]
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(words, env=environ, stdout=log, stderr=subprocess.STDOUT)
+
+    def page(self, path: str, index: int = 0) -> tuple[int, str]:
+        """A page of a process; 0 where it does not answer."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port + index}{path}", timeout=2) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+        except OSError:
+            return 0, ""
+
+    def metric(self, name: str, index: int = 0) -> float:
+        """The sum of a series over its labels."""
+        lines = self.page("/metrics", index)[1].splitlines()
+        return sum(float(line.split()[-1]) for line in lines if line.startswith((name + " ", name + "{")))
+
+    def owned(self) -> set[int]:
+        """The partitions that have been taken by any of the processes."""
+        lines = [line for line in self.log.read_text().splitlines() if '"partition taken"' in line]
+        return {msgspec.json.decode(line)["partition"] for line in lines}
+
+    def end(self) -> int:
+        """SIGTERM; the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(15)
+
+
+@pytest.fixture(scope="module")
+def redis(servers: Servers) -> Iterator[Redis]:
+    with Redis.from_url(servers.redis_url) as client:
+        client.flushdb()
+        yield client
+        client.flushdb()
+
+
+@pytest.fixture(scope="module")
+def workers(servers: Servers, redis: Redis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
+    """Two processes for all tests of this file, on topics under the tracker's own names."""
+    admin = KafkaAdminClient(bootstrap_servers=servers.kafka_bootstrap)
+    mine = [topic.name for topic in topics()]
+    there = set(admin.list_topics())
+    if there & set(mine):
+        admin.delete_topics([name for name in mine if name in there])
+        wait_until(lambda: not set(admin.list_topics()) & set(mine))
+    environ = {"KAFKA_BOOTSTRAP": servers.kafka_bootstrap, "TRACKER_PARTITIONS": str(PARTITIONS)}
+    create(settings.read(environ))
+    started = Workers(servers, tmp_path_factory.mktemp("workers"), 2, f"group-{NOW_MS}")
+    try:
+        wait_until(lambda: started.owned() == set(range(PARTITIONS)) or started.process.poll() is not None, 60)
+        assert started.process.poll() is None, started.log.read_text()
+        yield started
+    finally:
+        if started.process.poll() is None:
+            started.end()
+        admin.delete_topics(mine)
+        admin.close()
+
+
+def produce(servers: Servers, *values: tuple[str, int, bytes | None]) -> None:
+    """Records (topic, partition, value), all of them with the broker on return."""
+    producer = KafkaProducer(bootstrap_servers=servers.kafka_bootstrap, linger_ms=20)
+    for topic, partition, value in values:
+        producer.send(topic, value, b"key", partition=partition)
+    producer.flush(20)
+    producer.close()
+
+
+async def produce_compressed(servers: Servers, codec: str, names: list[str]) -> None:
+    """A first visit each; aiokafka finds every codec in `cramjam`, kafka-python would want a package for each."""
+    async with AIOKafkaProducer(bootstrap_servers=servers.kafka_bootstrap, compression_type=codec) as producer:
+        for name in names:
+            await producer.send(WEB, touchpoint(name, at_ms=NOW_MS), partition=home(name, PARTITIONS))
+        await producer.flush()
+
+
+def applied(redis: Redis, names: list[str]) -> bool:
+    """Whether all of these customers have a state at home."""
+    return all(redis.hexists(keys(home(name, PARTITIONS)).states, name) for name in names)
+
+
+def test_what_kafka_python_produces_is_applied(servers: Servers, redis: Redis, workers: Workers) -> None:
+    """Each touchpoint has its state in its customer's partition."""
+    names = [f"plain-{number}" for number in range(200)]
+    produce(servers, *((WEB, home(name, PARTITIONS), touchpoint(name, at_ms=NOW_MS)) for name in names))
+    wait_until(lambda: applied(redis, names))
+
+
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+def test_every_compression_is_applied(servers: Servers, redis: Redis, workers: Workers, codec: str) -> None:
+    """Whatever producers compress with, each touchpoint has its state."""
+    names = [f"{codec}-{number}" for number in range(200)]
+    asyncio.run(produce_compressed(servers, codec, names))
+    wait_until(lambda: applied(redis, names))
+
+
+def test_a_bad_record_is_set_aside_with_its_bytes(servers: Servers, redis: Redis, workers: Workers) -> None:
+    """Among good ones: these are applied, it goes to `touchpoints.rejected` with the reason and its place."""
+    good = ["before-bad", "after-bad"]
+    place = home(good[0], PARTITIONS)
+    records = [(WEB, home(name, PARTITIONS), touchpoint(name, at_ms=NOW_MS)) for name in good]
+    produce(servers, records[0], (WEB, place, b"\xff not json"), records[1])
+    wait_until(lambda: applied(redis, good))
+    consumer = KafkaConsumer(
+        REJECTED, bootstrap_servers=servers.kafka_bootstrap, auto_offset_reset="earliest", consumer_timeout_ms=10_000
+    )
+    told = msgspec.json.decode(next(consumer).value, type=Rejection)
+    consumer.close()
+    assert (told.value, told.reason) == (b"\xff not json", "not_json")
+    assert (told.place.topic, told.place.partition) == (WEB, place)
+
+
+def test_a_misrouted_touchpoint_finds_home(servers: Servers, redis: Redis, workers: Workers) -> None:
+    """Sent to another customer's partition, it is applied at home, by way of `journey.routed`."""
+    name = "misrouted"
+    produce(servers, (SHOP, (home(name, PARTITIONS) + 1) % PARTITIONS, touchpoint(name, at_ms=NOW_MS, channel="shop")))
+    wait_until(lambda: applied(redis, [name]))
+    assert int(redis.hget(keys(home(name, PARTITIONS)).offsets, ROUTED)) >= 1
+
+
+def test_two_processes_share_the_partitions(workers: Workers) -> None:
+    """Each has some, together all of them, and neither is refused a write."""
+    wait_until(lambda: sum(workers.metric("tracker_partitions_owned", index) for index in (0, 1)) == PARTITIONS, 40)
+    assert all(workers.metric("tracker_partitions_owned", index) >= 1 for index in (0, 1))
+    assert workers.metric("tracker_writes_refused_total", 0) == 0
+
+
+def test_each_process_has_its_pages(workers: Workers) -> None:
+    """Alive, ready, and its own work counted."""
+    for index in (0, 1):
+        assert workers.page("/health/live", index)[0] == 200
+        assert wait_until(lambda at=index: workers.page("/health/ready", at)[0] == 200)
+    assert sum(workers.metric("tracker_touchpoints_applied_total", index) for index in (0, 1)) > 0
+
+
+def test_a_killed_process_is_started_again(servers: Servers, redis: Redis, workers: Workers) -> None:
+    """What comes meanwhile is applied once it is back, or by the other one."""
+    [victim, _] = wait_until(lambda: children(workers.process.pid))
+    os.kill(victim, signal.SIGKILL)
+    names = [f"after-kill-{number}" for number in range(50)]
+    produce(servers, *((WEB, home(name, PARTITIONS), touchpoint(name, at_ms=NOW_MS)) for name in names))
+    wait_until(lambda: applied(redis, names), 60)
+    wait_until(lambda: len(found := children(workers.process.pid)) == 2 and victim not in found)
+
+
+def test_sigterm_ends_all_in_order(workers: Workers) -> None:
+    """Exit code 0 within ten seconds, and nothing of it is left."""
+    pids = children(workers.process.pid)
+    began = time.monotonic()
+    assert workers.end() == 0
+    assert time.monotonic() - began < 10
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
+
+
+def children(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
