@@ -31,6 +31,9 @@ class Reader(Protocol):
     async def bounds(self, topics: Iterable[str], partition: int) -> dict[str, Bounds]:
         """What Kafka holds of the partition in each topic."""
 
+    def is_at_end(self, topic: str, partition: int, applied: int) -> bool:
+        """Whether nothing lies behind offset `applied` but what is no record."""
+
     def hold(self, topic: str, partition: int) -> None:
         """Read no more of it for now."""
 
@@ -206,6 +209,10 @@ class Lane:
     async def _sweep(self) -> None:
         """Look at those whose timer is due; batches that wait get a turn in between."""
         assert self.tenure is not None
+        for topic in self._clock.behind:
+            # A transaction's mark is an offset that no batch ever brings.
+            if self._reader.is_at_end(topic, self.partition, self.tenure.offsets.get(topic, 0)):
+                self._clock.saw(topic, 0, caught_up=True)
         self._sweep_at_s = self._loop.time() + SWEEP_EVERY_S
         while await self._commit.sweep(self.tenure, self._clock.now(int(self._wall_s() * 1000))):
             if self._closing or not self._waiting.empty:

@@ -68,6 +68,8 @@ class BatchThread(driver.AIOKafkaConsumerThread):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.epochs: dict[int, int] = {}
+        self._fetched: dict[tuple[str, int], int] = {}
+        """One after the newest record that was handed on, by topic and partition."""
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
@@ -86,11 +88,13 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         found = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
         # Nothing is awaited between the records' leaving the fetcher and this mark, nor between a seek and its
         # epoch in `start_at`: a batch bears the epoch of the seek that it was read after.
-        return {
-            tp: Delivery(Batch(tp.topic, tp.partition, records), self.epochs.get(tp.partition), consumer.highwater(tp))
-            for tp, records in found.items()
-            if records
-        }
+        deliveries = {}
+        for tp, records in found.items():
+            if records:
+                self._fetched[tp.topic, tp.partition] = records[-1].offset + 1
+                batch = Batch(tp.topic, tp.partition, records)
+                deliveries[tp] = Delivery(batch, self.epochs.get(tp.partition), consumer.highwater(tp))
+        return deliveries
 
     async def start_at(self, partition: int, epoch: int, offsets: Mapping[str, int]) -> None:
         """Read the partition of each topic from its offset, under an epoch."""
@@ -103,7 +107,23 @@ class BatchThread(driver.AIOKafkaConsumerThread):
             tp = TopicPartition(topic, partition)
             if tp in assigned:
                 consumer.seek(tp, offset)
+                self._fetched[topic, partition] = offset
         self.epochs[partition] = epoch
+
+    def is_at_end(self, topic: str, partition: int, applied: int) -> bool:
+        """Whether nothing lies behind offset `applied` but what is no record, such as the mark of a transaction."""
+        assignment = self._ensure_consumer()._subscription.subscription.assignment  # noqa: SLF001
+        tp = TopicPartition(topic, partition)
+        if assignment is None or tp not in assignment.tps:
+            return False
+        state = assignment.state_value(tp)
+        read_to, end = state._position, state.highwater  # noqa: SLF001  # `position` asserts that there is one
+        return (
+            read_to is not None
+            and end is not None
+            and read_to >= end
+            and self._fetched.get((topic, partition), 0) <= applied
+        )
 
     async def bounds(self, topics: Iterable[str], partition: int) -> dict[str, Bounds]:
         """What Kafka holds of the partition in each topic. Raises aiokafka's errors."""
@@ -186,6 +206,10 @@ class Consumer(driver.Consumer):
     async def bounds(self, topics: Iterable[str], partition: int) -> dict[str, Bounds]:
         """What Kafka holds of the partition in each topic. Raises aiokafka's errors."""
         return await self._thread.bounds(topics, partition)
+
+    def is_at_end(self, topic: str, partition: int, applied: int) -> bool:
+        """Whether nothing lies behind offset `applied` but what is no record, such as the mark of a transaction."""
+        return self._thread.is_at_end(topic, partition, applied)
 
     def hold(self, topic: str, partition: int) -> None:
         """Read no more of it for now."""

@@ -64,7 +64,10 @@ class Watchdog:
             bounds = await self._reader.bounds(self._topics, partition)
             offsets = lane.tenure.offsets if lane.tenure else {}
             for topic, bound in bounds.items():
-                records = max(0, bound.end - max(offsets.get(topic, 0), bound.first))
+                applied = offsets.get(topic, 0)
+                records = max(0, bound.end - max(applied, bound.first))
+                if records and self._reader.is_at_end(topic, partition, applied):
+                    records = 0
                 self._meters.lag(partition, topic, records)
                 waiting += records
         return waiting

@@ -176,6 +176,9 @@ class Worker:
         self.held.difference_update(tps)
         self._epochs[partition] = epoch
 
+    def is_at_end(self, topic: str, partition: int, applied: int) -> bool:
+        return False
+
     def hold(self, topic: str, partition: int) -> None:
         self.held.add(TP(topic, partition))
 

@@ -17,6 +17,9 @@ class Reader:
     def __init__(self, first: int, end: int) -> None:
         self.found: Bounds | Exception = Bounds(first, end)
 
+    def is_at_end(self, topic, partition, applied):
+        return False
+
     async def bounds(self, topics, partition):
         if isinstance(self.found, Exception):
             raise self.found
