@@ -174,7 +174,7 @@ def _file(name: str) -> BinaryIO:
 
 def _unpacked(file: Any) -> Source:
     packed = file.peek(2)[:2] == _GZIP
-    return Buffered(gzip.GzipFile(fileobj=file, mode="rb"), BUFFER_BYTES) if packed else file  # type: ignore[no-any-return]
+    return Buffered(gzip.GzipFile(fileobj=file, mode="rb"), BUFFER_BYTES) if packed else file
 
 
 def _unreadable(name: str, what: str, remedy: str) -> TrackerError:

@@ -26,9 +26,7 @@ def compare(
     new: Annotated[Path, typer.Argument(metavar="NEW", help="The journey file as it shall be.")],
     events: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="EVENTS...", help="Files of events, one JSON object a line, gzipped or not; - for stdin."
-        ),
+        typer.Argument(metavar="EVENTS", help="Files of events, one JSON object a line, gzipped or not; - for stdin."),
     ] = None,
     *,
     now: Annotated[

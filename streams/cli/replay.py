@@ -29,9 +29,7 @@ def replay(
     definition: Annotated[Path, typer.Argument(metavar="DEFINITION", help="The journey file.")],
     events: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="EVENTS...", help="Files of events, one JSON object a line, gzipped or not; - for stdin."
-        ),
+        typer.Argument(metavar="EVENTS", help="Files of events, one JSON object a line, gzipped or not; - for stdin."),
     ] = None,
     *,
     now: Annotated[
@@ -48,8 +46,9 @@ def replay(
 ) -> int:
     """Run recorded touchpoints through a journey.
 
-    Each line is a touchpoint as producers send it, or the short form
-    {"customer": "c1", "event": "signed up", "timestamp": "2026-11-22T10:00:00Z", "properties": {...}}.
+    Each line is a touchpoint as producers send it, or the short form:
+      {"customer": "c1", "event": "signed up", "timestamp": "2026-11-22T10:00:00Z", "properties": {...}}
+
     Lines may come in any order. No server is needed.
 
     Examples:
