@@ -10,13 +10,7 @@ from streams.torture.rig import Rig
 from tests.faults.profile import seconds
 from tests.faults.test_redis import begin, keep_for
 
-pytestmark = [
-    pytest.mark.faults,
-    pytest.mark.integration,
-    pytest.mark.timeout(900),
-    # The feeder's aiokafka leaves connections to a broker that vanished to the garbage collector.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.timeout(900)]
 Make = Callable[..., Rig]
 
 
