@@ -177,3 +177,10 @@ def test_attribution(seen, attribution, value):
         touch.context = {"browser": browser}
     (one,) = seen(definition, given, given[-1].at_ms).values()
     assert one["segments"] == {"browser": value}
+
+
+def test_any_order_passes_over_exits():
+    """In any order a touchpoint that is only an exit is no obstacle to finding the chain."""
+    definition = replace(journey("b", mode="any"), exits=(Rule(type="a"),))
+    given = touches("a0 b1")
+    assert by_engine(definition, given, 0) == by_reference(definition, given, 0)

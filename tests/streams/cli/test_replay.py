@@ -189,7 +189,10 @@ def test_compare(capsys, files):
     assert (told["customers"], told["changed"], told["deeper"], told["shallower"]) == (2, 1, 0, 1)
     assert {"old": "pay", "new": "signup", "customers": 1, "sample": ["c1"]} in told["matrix"]
     assert told["stages"][2] == {
-        "stage": "pay", "old": {"funnel": 1, "conversion": 0.5}, "new": {"funnel": 0, "conversion": 0.0}, "change": -0.5,
+        "stage": "pay",
+        "old": {"funnel": 1, "conversion": 0.5},
+        "new": {"funnel": 0, "conversion": 0.0},
+        "change": -0.5,
     }  # fmt: skip
     code, out, _ = run(capsys, "compare", *words)
     assert code == 0
