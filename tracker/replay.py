@@ -144,7 +144,10 @@ class Folder:
     def _chain(self, entries: Sequence[tuple[Entry, str | None]], depth: int) -> list[Link]:
         if depth < 2 and self.definition.funnel.mode != "any":
             return []
-        return chain_of(self.runner.engine.steps, [entry for entry, _ in entries], depth)
+        steps = self.runner.engine.steps
+        # An exit ends no chain; what else meets no step matters to a strict chain alone.
+        bearing = ~0 if steps.mode == "strict" else steps.mask | steps.break_mask
+        return chain_of(steps, [entry for entry, _ in entries if entry.bits & bearing or bearing == ~0], depth)
 
     def _value_of(self, summary: Summary, entries: Sequence[tuple[Entry, str | None]]) -> str | None:
         if self._by is None:
