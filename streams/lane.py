@@ -14,6 +14,7 @@ from streams.stores.store import Fenced, Lost, Tenure
 from streams.transport import Bounds, Delivery
 from streams.waiting_room import WaitingRoom
 from tracker.partition_clock import PartitionClock
+from tracker.plan import Batch
 
 log = structlog.get_logger()
 
@@ -78,6 +79,8 @@ class Lane:
         self._idle = asyncio.Event()
         self._idle.set()
         self._closing = False
+        self._expected: dict[str, int] = {}
+        """By topic, the offset after the last batch that was taken up."""
         self._sweep_at_s = 0.0
         self._loop = asyncio.get_running_loop()
         self._task = self._loop.create_task(self._run(), name=f"lane-{partition}")
@@ -127,8 +130,9 @@ class Lane:
     async def _take(self) -> None:
         floor_epoch = int(self._wall_s() * 1000)
         tenure = await self._commit.take(self.partition, floor_epoch)
-        bounds = await self._bounds()
+        bounds = await self._bounds(self._topics)
         start = {topic: await self._start(topic, tenure, bound) for topic, bound in bounds.items()}
+        self._expected = dict(start)
         self._clock = PartitionClock(self._topics)
         for topic, bound in bounds.items():
             if start[topic] >= bound.end:
@@ -137,11 +141,11 @@ class Lane:
         await self._reader.start_at(self.partition, tenure.epoch, start)
         log.info("partition taken", partition=self.partition, epoch=tenure.epoch, offsets=start)
 
-    async def _bounds(self) -> dict[str, Bounds]:
+    async def _bounds(self, topics: Iterable[str]) -> dict[str, Bounds]:
         pause_s = FIRST_PAUSE_S
         while True:
             try:
-                return await self._reader.bounds(self._topics, self.partition)
+                return await self._reader.bounds(topics, self.partition)
             except (KafkaError, OSError, TimeoutError) as error:
                 self._meters.outage("kafka", f"{type(error).__name__}: {error}")
                 await asyncio.sleep(pause_s)
@@ -200,11 +204,24 @@ class Lane:
         for batch, caught_up in taken.batches:
             self._clock.saw(batch.topic, batch.newest_ms, caught_up=caught_up)
         batches = [batch for batch, _ in taken.batches]
+        for batch in batches:
+            await self._check_gap(tenure, batch)
         await self._commit.batch(tenure, batches, self._clock.now(wall_ms), wall_ms)
         for topic, end_offset in taken.ends.items():
             self._meters.lag(self.partition, topic, end_offset - tenure.offsets[topic])
         for acknowledge in taken.acknowledge:
             acknowledge()
+
+    async def _check_gap(self, tenure: Tenure, batch: Batch) -> None:
+        """Notice that Kafka deleted records before a worker that is slow came to them."""
+        expected, first = self._expected[batch.topic], batch.records[0].offset
+        self._expected[batch.topic] = batch.next_offset
+        # A gap of one is the mark of a transaction, and no loss.
+        if first <= expected + 1:
+            return
+        bound = (await self._bounds([batch.topic]))[batch.topic]
+        if bound.first > expected:
+            await self._commit.miss(tenure, batch.topic, expected, min(first, bound.first))
 
     async def _sweep(self) -> None:
         """Look at those whose timer is due; batches that wait get a turn in between."""

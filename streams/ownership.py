@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 
 import structlog
 from faust.types import TP
@@ -17,8 +17,16 @@ log = structlog.get_logger()
 class Ownership:
     """Opens a lane for each partition that is assigned and closes it when it is revoked."""
 
-    def __init__(self, topics: tuple[str, ...], open_lane: Callable[[int], Lane]) -> None:
+    def __init__(
+        self,
+        topics: tuple[str, ...],
+        open_lane: Callable[[int], Lane],
+        changed: Callable[[Collection[int]], None] = lambda _partitions: None,
+    ) -> None:
         self.lanes: dict[int, Lane] = {}
+        self.is_member = False
+        """Whether the group has assigned us our share, which may be nothing."""
+        self._changed = changed
         self._topics = frozenset(topics)
         self._open_lane = open_lane
 
@@ -32,11 +40,13 @@ class Ownership:
             _spawn(lane.close())
         for partition in sorted(partitions):
             self.lanes[partition] = self._open_lane(partition)
+        self._changed(self.lanes)
 
     async def revoke(self, revoked: Iterable[TP]) -> None:
         """Finish what is in progress and let go of these partitions."""
         numbers = {tp.partition for tp in revoked}
         lanes = [self.lanes.pop(partition) for partition in list(self.lanes) if partition in numbers]
+        self._changed(self.lanes)
         await asyncio.gather(*(lane.close() for lane in lanes))
 
     def put(self, delivery: Delivery, acknowledge: Callable[[], object]) -> None:
@@ -52,8 +62,8 @@ class Ownership:
 
     @property
     def ready(self) -> bool:
-        """Whether every partition assigned has been taken in the store."""
-        return all(lane.tenure is not None for lane in self.lanes.values())
+        """Whether the group knows us and every partition assigned has been taken in the store."""
+        return self.is_member and all(lane.tenure is not None for lane in self.lanes.values())
 
 
 def check_home(assigned: Iterable[TP], topics: frozenset[str]) -> set[int]:

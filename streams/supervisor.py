@@ -97,6 +97,8 @@ def _look(child: Child) -> int | None:
         return code
     if now_s - child.started_s > HEALTHY_S:
         child.pause_s = FIRST_PAUSE_S
+    if child.process.stdin:
+        child.process.stdin.close()
     log.warning("worker process ended; starting it again", pid=child.process.pid, exit_code=code, pause_s=child.pause_s)
     child.process, child.start_at_s = None, now_s + child.pause_s
     child.pause_s = min(child.pause_s * 2, LONGEST_PAUSE_S)

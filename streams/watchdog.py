@@ -45,8 +45,6 @@ class Watchdog:
 
     async def look(self) -> None:
         """Count what waits; a stall is reported once the worker has had its time."""
-        self._meters.owned(self._lanes)
-        idle_s = monotonic() - self._meters.last_applied_s
         try:
             self.waiting = await self._count()
         except (KafkaError, OSError, TimeoutError):
@@ -55,8 +53,17 @@ class Watchdog:
             return
         if self.waiting == 0 or self._meters.away:
             self._meters.progressing()
-        elif idle_s > self._stall_after_s:
-            self._stalled(f"{self.waiting} records wait and nothing was applied for {idle_s:.0f} s")
+        elif self.is_stalled:
+            self._stalled(f"{self.waiting} records wait and nothing was applied for {self._idle_s:.0f} s")
+
+    @property
+    def is_stalled(self) -> bool:
+        """Whether records wait and nothing has been applied for too long."""
+        return self.waiting > 0 and self._idle_s > self._stall_after_s
+
+    @property
+    def _idle_s(self) -> float:
+        return monotonic() - self._meters.last_applied_s
 
     async def _count(self) -> int:
         waiting = 0

@@ -79,23 +79,27 @@ def wire(settings: Settings, end: Callable[[ExitCode, str], None], after_step: C
     def stalled(reason: str) -> None:
         end(ExitCode.STALLED, reason)
 
-    ownership = app.ownership = Ownership(topics, open_lane)
+    ownership = app.ownership = Ownership(topics, open_lane, meters.owned)
     add_agents(app, topics)
 
     @app.on_partitions_revoked.connect
     async def revoke(_sender: Any, revoked: set[TP], **_kwargs: Any) -> None:
         await ownership.revoke(revoked)
 
+    @app.on_partitions_assigned.connect
+    async def join(_sender: Any, _assigned: set[TP], **_kwargs: Any) -> None:
+        ownership.is_member = True
+
     reader = _Reader(app)
     watchdog = Watchdog(ownership.lanes, topics, reader, meters, settings.stall_after_s, stalled)
 
     def live() -> dict[str, object] | None:
-        return None
+        return {"waiting records": watchdog.waiting} if watchdog.is_stalled else None
 
     def ready() -> dict[str, object] | None:
         if meters.away:
             return {"waiting for": sorted(meters.away)}
-        return None if ownership.ready else {"waiting for": ["partitions to be taken"]}
+        return None if ownership.ready else {"waiting for": ["partitions"]}
 
     return Worker(settings, app, store, publisher, ownership, meters, watchdog, Pages(live, ready, meters.registry))
 

@@ -288,6 +288,29 @@ def test_what_kafka_no_longer_holds_is_said_and_skipped(capsys) -> None:
     assert "no longer holds" in capsys.readouterr().out
 
 
+def test_records_deleted_before_a_slow_worker_came_are_said(capsys) -> None:
+    """Retention that overtakes a reader is told; a gap of one, as a transaction leaves, is not."""
+
+    async def scenario() -> None:
+        world = World(partitions=1)
+        produce(world, 3)
+        worker = OneLane(world)
+        await worker.own(0)
+        worker.put(worker.delivery("ann", at=4))
+        await until(lambda: world.store.held(0).offsets[WEB] == 5)
+        assert world.store.held(0).missing == {}
+        produce(world, 20, first=3)
+        world.forget(TP(WEB, 0), 9)
+        worker.put(worker.delivery("bob", at=9))
+        await until(lambda: world.store.held(0).offsets[WEB] == 10)
+        assert world.store.held(0).missing == {f"{WEB}:5": 9}
+        assert worker.count("tracker_touchpoints_missing_total", topic=WEB) == 4
+        await worker.stop()
+
+    run(scenario())
+    assert "no longer holds" in capsys.readouterr().out
+
+
 def test_a_new_store_says_what_kafka_has_forgotten_already() -> None:
     """Built again from a topic whose beginning is gone: the figures are not those of all time, and that is said."""
 

@@ -53,6 +53,8 @@ def test_it_is_ready_once_everything_is_taken() -> None:
 
     async def scenario() -> None:
         worker = Worker(World(partitions=2))
+        assert not worker.ownership.ready, "the group has not assigned anything"
+        worker.ownership.is_member = True
         assert worker.ownership.ready
         worker.ownership.assign(everything(0, 1))
         assert not worker.ownership.ready
