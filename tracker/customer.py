@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from schemas.transition import Transition
-from tracker.contribution import NOTHING
+from tracker.contribution import NOTHING, Facts
 from tracker.definition import Definition
 from tracker.engine import DEFAULT_HORIZON_MS, MAX_IDS
 from tracker.intake import BEARING, DUPLICATE, LATE, Batch, Item, Runner
@@ -134,36 +134,21 @@ class Journeys:
             self._migrate(runner, journey, aggregates)
         due_ms: int | None = None
         for instance in journey.instances:
-            next_ms = self._fold_instance(runner, instance, groups.pop(instance.key, None), batch, aggregates)
+            items = groups.pop(instance.key, None) if groups else None
+            next_ms = runner.due_ms(instance)
+            if items or (next_ms is not None and batch.now_ms >= next_ms):
+                before = runner.contributor.facts_before(instance)
+                next_ms = _fold_instance(runner, instance, items, batch, aggregates, before)
             if next_ms is not None and (due_ms is None or next_ms < due_ms):
                 due_ms = next_ms
         for key, items in groups.items():
             if len(journey.instances) >= MAX_INSTANCES:
                 break
-            instance = runner.engine.open(key, min(items)[0])
+            instance = runner.engine.open(key, min([entry for entry, _ in items]) if len(items) > 1 else items[0][0])
             journey.instances.append(instance)
-            next_ms = self._fold_instance(runner, instance, items, batch, aggregates)
+            next_ms = _fold_instance(runner, instance, items, batch, aggregates, NOTHING)
             if next_ms is not None and (due_ms is None or next_ms < due_ms):
                 due_ms = next_ms
-        return due_ms
-
-    @staticmethod
-    def _fold_instance(
-        runner: Runner, instance: Instance, items: list[Item] | None, batch: Batch, aggregates: dict[str, int]
-    ) -> int | None:
-        """Fold touches, and the clock, into one instance; when the clock will change it next."""
-        if not items:
-            due_ms = runner.due_ms(instance)
-            if due_ms is None or batch.now_ms < due_ms:
-                return due_ms
-        before = runner.contributor.facts_before(instance)
-        if items:
-            if runner.is_keyed:
-                for _, place in items:
-                    batch.fates[place] |= BEARING
-            runner.take(instance, items, batch)
-        due_ms = runner.tick(instance, batch)
-        runner.contributor.change(aggregates, before, runner.contributor.facts(instance))
         return due_ms
 
     def _note_others(self, record: Record, batch: Batch) -> int:
@@ -182,6 +167,25 @@ class Journeys:
         ids = record.other_ids + b"".join(new)
         record.other_ids = ids if self._max_ids is None else ids[-self._max_ids :]
         return len(new)
+
+
+def _fold_instance(
+    runner: Runner,
+    instance: Instance,
+    items: list[Item] | None,
+    batch: Batch,
+    aggregates: dict[str, int],
+    before: Facts,
+) -> int | None:
+    """Fold touches, and the clock, into one instance; when the clock will change it next."""
+    if items:
+        if runner.is_keyed:
+            for _, place in items:
+                batch.fates[place] |= BEARING
+        runner.take(instance, items, batch)
+    due_ms = runner.tick(instance, batch)
+    runner.contributor.change(aggregates, before, runner.contributor.facts(instance))
+    return due_ms
 
 
 def _journey_of(record: Record, name: str) -> Journey | None:

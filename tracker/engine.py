@@ -5,7 +5,7 @@ over the base again. Both give equal states. What lies beyond the horizon lives 
 It knows no records, aggregates or messages.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 from zlib import crc32
 
@@ -47,6 +47,31 @@ def fingerprint(definition: Definition) -> int:
     return (crc32(repr(shape).encode()) & 0xFFFFF) << 12 | crc32(repr(rest).encode()) & 0xFFF
 
 
+def _entries(
+    matcher: Matcher, layout: Layout, definition: Definition, *, takes_all: bool
+) -> Callable[[Touch], Entry | None]:
+    """A function from a touch to its entry; None where it bears on the journey in no way."""
+    match, order_of = matcher.match, layout.order
+    code_segments = segment_coder(definition.segments) if definition.segments else None
+    # Where no condition needs to be tried, what channel and type alone say.
+    ready = {at: (plan.bits, plan.rule, order_of(plan.bits)) for at, plan in matcher.ready.items()}
+
+    def entry(touch: Touch) -> Entry | None:
+        known = ready.get((touch.channel, touch.type))
+        if known is not None:
+            bits, rule, order = known
+        else:
+            bits, rule = match(touch)
+            order = order_of(bits)
+        if not bits and not takes_all:
+            return None
+        segments = code_segments(touch) if code_segments is not None else b""
+        # Twice as fast as calling Entry, whose own constructor is a Python function.
+        return _new(Entry, (touch.at_ms, order, short_id(touch.event_id), bits, rule, segments))
+
+    return entry
+
+
 class Engine:
     """The pure fold of one journey."""
 
@@ -60,19 +85,10 @@ class Engine:
         self.layout: Final = Layout(count, count + 1 + len(definition.funnel.exclude), len(definition.segments))
         self.step: Final = compile_step(definition, self.steps)
         self.limits: Final = tuple(stage.drops_after_ms for stage in definition.stages)
-        self._code_segments = segment_coder(definition.segments) if definition.segments else None
         # A touchpoint that meets no rule matters where one can go quiet, and where it breaks a strict chain.
-        self._takes_all = definition.funnel.mode == "strict" or any(limit is not None for limit in self.limits)
-
-    def entry(self, touch: Touch) -> Entry | None:
+        takes_all = definition.funnel.mode == "strict" or any(limit is not None for limit in self.limits)
+        self.entry: Final = _entries(self.matcher, self.layout, definition, takes_all=takes_all)
         """A touch as the fold sees it; None where it bears on this journey in no way."""
-        bits, rule = self.matcher.match(touch)
-        if not bits and not self._takes_all:
-            return None
-        segments = self._code_segments(touch) if self._code_segments is not None else b""
-        short = short_id(touch.event_id)
-        # Twice as fast as calling Entry, whose own constructor is a Python function.
-        return _new(Entry, (touch.at_ms, self.layout.order(bits), short, bits, rule, segments))
 
     def fold(self, entries: Iterable[Entry], base: Progress | None = None) -> Progress | None:
         """The progress of sorted entries on top of `base`, which is changed; None where there is nothing."""
@@ -85,7 +101,7 @@ class Engine:
         return progress
 
     def open(self, key: str | None, entry: Entry) -> Instance:
-        """A new instance before its first touchpoint."""
+        """A new instance before its first touchpoint, which is the earliest of those to come."""
         return Instance(key, begin(self.definition, entry.at_ms))
 
     # The clock.

@@ -45,6 +45,7 @@ def compile_step(definition: Definition, steps: Steps) -> Step:  # noqa: C901, P
     strict = steps.mode == "strict"
     advance = any_order(steps) if steps.mode == "any" else chained(steps, strict=strict)
     attribution = attributions(definition)
+    has_last = LAST in attribution
     single = {1 << stage: stage for stage in range(count)}
 
     def close_gap(progress: Progress, at: int) -> None:
@@ -106,7 +107,7 @@ def compile_step(definition: Definition, steps: Steps) -> Step:  # noqa: C901, P
             progress.stage = after
             progress.since = at
             progress.visits[after] += 1
-        if attribution:
+        if attribution and (has_last or 0 in progress.segments):
             _attribute(progress, stage, segments, attribution)
         if bits & exit_bit:
             leave(progress, at)

@@ -128,10 +128,12 @@ class Runner:
         engine = self.engine
         older: list[Item] = []
         newer: list[Item] = []
-        for item in self._new_ones(instance, items, batch):
+        new = self._new_ones(instance, items, batch)
+        for place, item in enumerate(new):
             if engine.is_newest(instance, item[0]):
-                newer.append(item)
-            elif engine.is_beyond(instance, item[0]):
+                newer = new[place:]
+                break
+            if engine.is_beyond(instance, item[0]):
                 batch.fates[item[1]] |= LATE
                 before = view(instance.progress)
                 engine.apply_late(instance, item[0])
@@ -147,21 +149,16 @@ class Runner:
 
     def _advance(self, instance: Instance, newer: list[Item], batch: Batch) -> None:
         """Fast path: touches that come after all others."""
-        step, progress, first = self.engine.step, instance.progress, instance.progress.first
+        step, move, progress, first = self.engine.step, self.teller.move, instance.progress, instance.progress.first
         completed = progress.furthest >= self._first_goal and any(first[goal] is not None for goal in self._goals)
         for entry, place in newer:
             was, exited, was_dropped = progress.stage, progress.exited, progress.is_dropped
             recovered = progress.recovered
             stage = step(progress, entry[0], entry[3], entry[5])
             completes = not completed and stage in self._goals
-            # Nothing else can change what transitions tell.
-            if (
-                progress.stage != was
-                or completes
-                or was_dropped
-                or progress.exited != exited
-                or progress.recovered != recovered
-            ):
+            if was_dropped or completes or progress.exited != exited or progress.recovered != recovered or was < 0:
+                if stage < 0 and was < 0:
+                    continue
                 before = Before(was, was_dropped, exited, recovered, completed)
                 touch = batch.touches[place]
                 told = self.teller.step(batch.customer, instance.key, before, progress, touch, entry[4])
@@ -169,6 +166,9 @@ class Runner:
                 completed = completed or completes
                 if was_dropped:
                     instance.corrections += sum(one.kind == "corrected" for one in told)
+            elif progress.stage != was:
+                touch = batch.touches[place]
+                batch.transitions.append(move(batch.customer, instance.key, was, progress, touch, entry[4]))
         self.engine.append(instance, newer)
 
     def _new_ones(self, instance: Instance, items: list[Item], batch: Batch) -> list[Item]:
@@ -176,6 +176,8 @@ class Runner:
         layout, log, former = self.engine.layout, instance.log, instance.former_ids
         # Looking an id up in the log is a scan; many look-ups are worth a set.
         ids = {entry.id for entry in layout.unpack(log)} if len(items) > 8 and log else None
+        if not log and not former and len({item[0][2] for item in items}) == len(items):
+            return items
         seen: set[bytes] = set()
         new: list[Item] = []
         for item in items:

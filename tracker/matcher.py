@@ -78,6 +78,11 @@ class Matcher:
             for kind in (*self._types, None)
         }
 
+    @property
+    def ready(self) -> dict[tuple[str | None, str | None], Match]:
+        """By channel and type, where these alone decide."""
+        return {at: plan for at, plan in self._table.items() if not isinstance(plan, list)}
+
     @staticmethod
     def _plan(candidates: list[_Candidate]) -> Match | list[_Candidate]:
         """The answer itself where no condition needs to be tried, else what to try."""
@@ -119,14 +124,22 @@ def segment_coder(segments: tuple[Segment, ...]) -> Callable[[Touch], bytes]:
 
 
 def _coder(segment: Segment) -> Callable[[Touch], bytes]:
-    get = getter(segment.path)
     codes = {value: bytes([FIRST_VALUE + at]) for at, value in enumerate(segment.values[:MAX_VALUES])}
     none, other = b"\0", bytes([OTHER])
 
-    def code(touch: Touch) -> bytes:
-        value = get(touch)
+    def code_of(value: Any) -> bytes:
         if value is None or value == "":
             return none
         return codes.get(value if isinstance(value, str) else as_text(value) or "", other)
 
-    return code
+    if len(segment.path) == 2 and segment.path[0] == "context":
+        # The usual place, looked at without a call between.
+        name = segment.path[1]
+
+        def code(touch: Touch) -> bytes:
+            value = touch.context.get(name)
+            return codes.get(value) or code_of(value) if value.__class__ is str else code_of(value)
+
+        return code
+    get = getter(segment.path)
+    return lambda touch: code_of(get(touch))

@@ -58,13 +58,6 @@ class Before(NamedTuple):
     recovered: int | None
     completed: bool
 
-    def is_plain(self, progress: Progress) -> bool:
-        """Whether the customer went from one stage to another and nothing else was to be told."""
-        stage, is_dropped, exited, recovered, _ = self
-        if stage < 0 or is_dropped or exited is not None or progress.exited is not None:
-            return False
-        return stage != progress.stage and recovered == progress.recovered
-
 
 class Teller:
     """Tells the transitions of one journey."""
@@ -118,15 +111,21 @@ class Teller:
         completed = any(progress.first[goal] is not None for goal in self._goals)
         return Before(progress.stage, progress.is_dropped, progress.exited, progress.recovered, completed)
 
+    def move(
+        self, customer: str, instance: str | None, was: int, progress: Progress, touch: Touch, rule: int
+    ) -> Transition:
+        """What a touchpoint did that moved the customer from a stage to another and did nothing else."""
+        stage = progress.stage
+        why, skipped = self.why(touch, rule), self._skipped(progress, was, stage)
+        return self._make(
+            "advanced" if stage > was else "returned", customer, instance, was, stage, touch.at_ms, why, skipped
+        )
+
     def step(
         self, customer: str, instance: str | None, before: Before, progress: Progress, touch: Touch, rule: int
     ) -> list[Transition]:
         """What one touchpoint that came after all others did."""
         stage, now_ms, why = progress.stage, touch.at_ms, self.why(touch, rule)
-        if before.is_plain(progress) and not (stage in self._goals and not before.completed):
-            kind: Kind = "advanced" if stage > before.stage else "returned"
-            skipped = self._skipped(progress, before.stage, stage)
-            return [self._make(kind, customer, instance, before.stage, stage, now_ms, why, skipped)]
         told: list[Transition] = []
         was, was_dropped, was_out = before.stage, before.is_dropped, before.exited is not None
         is_out = progress.exited is not None
