@@ -1,0 +1,78 @@
+"""Alert tests as promtool runs them: series in steps, and whether an alert fires at a step."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from functools import cache
+from itertools import accumulate
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+RULES = sorted((ROOT / "deploy/prometheus/rules").glob("*.yaml"))
+RUNBOOKS = "http://grafana/d/journey-runbooks"
+LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+
+Values = Sequence[float | None | str]
+
+
+def needs(program: str) -> str:
+    """The program's path; where it is not installed the test says how to get it."""
+    found = shutil.which(program)
+    if found is None:
+        pytest.skip(f"{program} is not installed: {REMEDY}")
+    return found
+
+
+@cache
+def groups() -> list[dict]:
+    """The groups of rules, those that others compute with first."""
+    return [group for path in RULES[::-1] for group in yaml.safe_load(path.read_text("utf-8"))["groups"]]
+
+
+@cache
+def alerts() -> dict[str, dict]:
+    """Every alert of the rules by its name."""
+    return {rule["alert"]: rule for group in groups() for rule in group["rules"] if "alert" in rule}
+
+
+def summed(flows: Sequence[float]) -> list[float]:
+    """What a series that adds up these flows shows at each step."""
+    return list(accumulate(flows))
+
+
+def shown(values: Values) -> str:
+    """Values as promtool reads them; None is a scrape that did not happen."""
+    return " ".join("_" if value is None else str(value) for value in values)
+
+
+def firing(
+    place: Path, alert: str, series: Mapping[str, Values], *, step_m: int, at_step: int | None = None
+) -> list[dict[str, str]]:
+    """The labels and annotations of each alert of that name that promtool finds firing at the step (the last one)."""
+    last = max(len(values) for values in series.values()) - 1
+    claim = {"eval_time": f"{(last if at_step is None else at_step) * step_m}m", "alertname": alert, "exp_alerts": []}
+    test = {
+        "interval": f"{step_m}m",
+        "external_labels": {"runbooks": RUNBOOKS},
+        "input_series": [{"series": name, "values": shown(values)} for name, values in series.items()],
+        "alert_rule_test": [claim],
+    }
+    document = {
+        "rule_files": [str(path) for path in RULES],
+        "evaluation_interval": f"{step_m}m",
+        "group_eval_order": [group["name"] for group in groups()],
+        "tests": [test],
+    }
+    (place / "test.yaml").write_text(yaml.safe_dump(document, width=1e9), encoding="utf-8")
+    words = [needs("promtool"), "test", "rules", str(place / "test.yaml")]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    said = done.stdout + done.stderr
+    assert done.returncode == 0 or f"alertname: {alert}" in said, said
+    # `Labels:{…}` and `Annotations:{…}` of each alert that was not expected, as Prometheus prints label sets.
+    found = said.partition("got:")[2]
+    sets = [dict(LABEL.findall(each)) for each in re.findall(r"(?:Labels|Annotations):\{(.*?[^\\]\")\}", found)]
+    return [labels | annotations for labels, annotations in zip(sets[::2], sets[1::2], strict=True)]
