@@ -231,7 +231,7 @@ def _next(runner: Runner, summary: Summary, now_ms: int) -> list[str]:
         told.append(f"The funnel's next step is {step}.")
     limit = definition.stages[names.index(summary.current)].drops_after_ms
     if summary.status == "dropped":
-        told.append("The customer has dropped off; any touchpoint that bears on the journey is a recovery.")
+        told.append("The customer has dropped off; any touchpoint is a recovery.")
     elif summary.due_ms is not None and limit is not None:
         left = max(summary.due_ms - 1 - now_ms, 0)
         told.append(
