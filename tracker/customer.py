@@ -69,11 +69,10 @@ class Journeys:
             next_ms = self._fold_journey(runner, record, batch, aggregates)
             if next_ms is not None and (due_ms is None or next_ms < due_ms):
                 due_ms = next_ms
-        fates = batch.fates
         ignored = duplicate = late = 0
-        if fates.count(BEARING) != len(fates):
-            if any(not fate & BEARING for fate in fates):
-                ignored = self._note_others(record, batch)
+        if batch.fates.count(BEARING) != len(touches):
+            ignored = self._note_others(record, batch)
+            fates = list(batch.fates)
             duplicate = sum(fate & DUPLICATE > 0 for fate in fates)
             late = sum(fate & LATE > 0 for fate in fates)
         if 0 in aggregates.values():
@@ -153,6 +152,8 @@ class Journeys:
 
     def _note_others(self, record: Record, batch: Batch) -> int:
         """Count the touches that bear on no journey, each once; how many are new."""
+        if all(fate & BEARING for fate in list(batch.fates)):
+            return 0
         known = {record.other_ids[at : at + ID_BYTES] for at in range(0, len(record.other_ids), ID_BYTES)}
         new: list[bytes] = []
         for place, touch in enumerate(batch.touches):
