@@ -1,4 +1,4 @@
-"""Failpoints: a process that kills itself after a numbered step, for the fault tests."""
+"""Failpoints: a process that kills or stops itself after a numbered step, for the fault tests."""
 
 import os
 import signal
@@ -9,17 +9,20 @@ VARIABLE: Final = "TRACKER_FAILPOINT"
 
 
 def after_step(text: str) -> Callable[[int], None]:
-    """What `Commit` calls after each step: `6:3` kills the process after step 6 of its third batch; empty: nothing."""
+    """What `Commit` calls after each step; empty: nothing.
+
+    `6:3` kills the process after step 6 of its third batch, `5:3:STOP` freezes it there as SIGSTOP does.
+    """
     if not text:
         return lambda _step: None
-    step_wanted, _, times = text.partition(":")
-    left = int(times or 1)
+    step_wanted, times, name, *_ = [*text.split(":"), "", ""]
+    left, number = int(times or 1), signal.Signals[f"SIG{name or 'KILL'}"]
 
     def reached(step: int) -> None:
         nonlocal left
         if step == int(step_wanted):
             left -= 1
             if left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(os.getpid(), number)
 
     return reached
