@@ -5,10 +5,10 @@ It knows files, clocks and the terminal; what the events amount to is tracker/re
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from streams.errors import UsageError
 from streams.event_files import Tally, touches
@@ -18,6 +18,7 @@ from tracker.event_line import parse_time
 from tracker.replay import replay
 
 PROGRESS_EVERY_S: Final = 0.2
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,21 @@ def figures(definition: Definition, files: Sequence[str]) -> dict[str, Any]:
     """What a replay of the files prints as JSON."""
     gathered = gather([definition], files)
     return replay(definition, gathered.columns).as_json(gathered.tally.rejected)
+
+
+def watched(customers: Iterable[T]) -> Iterator[T]:
+    """The customers as they are, with a line on a terminal's stderr that says how many have gone by."""
+    if not sys.stderr.isatty():
+        yield from customers
+        return
+    shown_s = time.perf_counter()
+    for number, customer in enumerate(customers, 1):
+        yield customer
+        if not number & 0x3FF and time.perf_counter() - shown_s > PROGRESS_EVERY_S:
+            shown_s = time.perf_counter()
+            sys.stderr.write(f"\r{number:,} customers folded\033[K")
+            sys.stderr.flush()
+    sys.stderr.write("\r\033[K")
 
 
 def progress_line() -> Callable[[int, int], None]:

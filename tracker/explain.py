@@ -352,6 +352,8 @@ def _stored(narrator: _Narrator, instance: Instance, now_ms: int) -> Story | Non
 
 
 def _short(short: bytes) -> str:
-    """An id as far as it is kept."""
-    text = short.rstrip(b"\0")
-    return text.decode() if text.isascii() and text.decode("ascii", "replace").isprintable() else text.hex()
+    """An id as far as it is kept: whole, by its beginning, or as the hexadecimal digits of a UUID's."""
+    for kept, more in ((short.rstrip(b"\0"), ""), (short[: len(short) // 2], "…")):
+        if kept.isascii() and kept.decode("ascii").isprintable():
+            return kept.decode("ascii") + more
+    return short.hex() + "…"

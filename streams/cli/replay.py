@@ -5,7 +5,6 @@ It draws what tracker/replay.py counts.
 
 import json
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -14,11 +13,11 @@ import typer
 from streams.errors import ExitCode, TrackerError, UsageError
 from streams.event_files import STDIN
 from streams.paint import Paint
-from streams.replay import Gathered, gather, moment, show_time
+from streams.replay import Gathered, gather, moment, show_time, watched
 from tracker.definition import Definition
 from tracker.explain import account
 from tracker.journey_file import load
-from tracker.replay import Breakdown, BreakdownError, Figures, Replay, Report, Told, breakdown, customer_as_json
+from tracker.replay import Breakdown, BreakdownError, Figures, Replay, Report, breakdown, customer_as_json
 
 BAR: Final = 24
 SHOWN_VALUES: Final = 12
@@ -63,15 +62,18 @@ def replay(
     running = Replay(journey, gathered.columns, now_ms, chosen)
     if explain is not None:
         return tell(running, gathered, explain, as_json=as_json)
-    by_customer = {one.name: customer_as_json(one, show_time) for one in each(running)} if customers else None
-    report = running.report if customers else running.run()
+    by_customer: dict[str, Any] = {}
+    for told in watched(running.customers()):
+        if customers:
+            by_customer |= {one.name: customer_as_json(one, show_time) for one in told}
+    report = running.report
     if as_json:
         document = report.as_json(gathered.tally.rejected)
-        if by_customer is not None:
+        if customers:
             document["by_customer"] = by_customer
         print(json.dumps(document, ensure_ascii=False))
     else:
-        draw(report, by, by_customer)
+        draw(report, by, by_customer if customers else None)
     say_what_was_read(gathered)
     return outcome(gathered)
 
@@ -91,12 +93,6 @@ def broken_down(journey: Definition, by: str | None) -> Breakdown | None:
         return None if by is None else breakdown(journey, by)
     except BreakdownError as error:
         raise UsageError(f"--by: {error}") from None
-
-
-def each(running: Replay) -> Iterable[Told]:
-    """All instances of all customers."""
-    for told in running.customers():
-        yield from told
 
 
 def tell(running: Replay, gathered: Gathered, customer: str, *, as_json: bool) -> int:
