@@ -7,26 +7,27 @@ Names of journeys and stages come from the journey files alone: what is stored u
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from time import monotonic, time
 from typing import Any, Final
 
 import structlog
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
 
+from schemas.topics import TOUCHPOINTS
 from streams.clients import redis_client
 from streams.definitions import load_journeys
 from streams.errors import TrackerError
 from streams.failures import door
 from streams.figures import Figures
 from streams.figures import read as read_figures
-from streams.funnel_series import DEEP, FRESHNESS, FUNNEL, FunnelSeries
+from streams.funnel_rows import FunnelRows
+from streams.funnel_series import COUNTED, FRESHNESS, STAY
 from streams.health import Pages
 from streams.layout import require
 from streams.settings import Settings
-from tracker.contribution import STATUSES, Field
 from tracker.definition import Definition
 
 log = structlog.get_logger()
@@ -34,7 +35,6 @@ log = structlog.get_logger()
 READ_EVERY_S: Final = 2.0
 # Figures that are older make the exporter not ready: several readings have failed by then.
 STALE_AFTER_S: Final = 15.0
-OTHER: Final = "other"
 
 
 @dataclass(slots=True)
@@ -46,6 +46,11 @@ class Latest:
     """When, by the monotonic clock."""
     took_s: float = 0.0
     changed_unix_s: float = 0.0
+    read_unix_s: float = 0.0
+    furthest: dict[tuple[str, int], int] = field(default_factory=dict)
+    """By topic and partition, the highest offset that was ever seen applied."""
+    complete: bool = True
+    """Whether no partition is applied less far than it was: a Redis that lost something is built anew from Kafka."""
     available: bool = False
     trouble: str = ""
 
@@ -53,6 +58,10 @@ class Latest:
         """A reading has succeeded."""
         if self.figures is None or self.figures.offsets != figures.offsets:
             self.changed_unix_s = unix_s
+        self.read_unix_s = unix_s
+        self.complete = all(figures.offsets.get(place, 0) >= offset for place, offset in self.furthest.items())
+        for place, offset in figures.offsets.items():
+            self.furthest[place] = max(offset, self.furthest.get(place, 0))
         # The figures are those of the beginning, not of the end of the reading.
         self.figures, self.read_s, self.took_s = figures, began_s, now_s - began_s
         self.available, self.trouble = True, ""
@@ -71,28 +80,49 @@ class FunnelCollector:
         topics: Sequence[str],
         latest: Latest,
         clock_s: Callable[[], float] = monotonic,
+        partitions: int = 0,
     ) -> None:
-        self._stages = {one.journey: tuple(stage.name for stage in one.stages) for one in definitions}
+        channels = [topic.removeprefix(TOUCHPOINTS) for topic in topics if topic.startswith(TOUCHPOINTS)]
+        self._rows = FunnelRows(definitions, channels)
         self._topics = topics
         self._latest = latest
         self._clock_s = clock_s
+        self._partitions = partitions
+        self._prepared: tuple[Figures | None, list[Metric]] = (None, [])
+
+    def prepare(self, figures: Figures, unix_s: float) -> None:
+        """Count the rows of these figures, so that no scrape has to."""
+        rows = self._rows.rows(figures, int(unix_s * 1000))
+        families: list[Metric] = []
+        for series in COUNTED:
+            family = GaugeMetricFamily(series.name, series.help, labels=series.labels)
+            for labels, count in rows[series.name].items():
+                family.add_metric(labels, count)
+            families.append(family)
+        stays = HistogramMetricFamily(STAY.name, STAY.help, labels=STAY.labels)
+        for labels, (buckets, seconds) in self._rows.stays(figures).items():
+            stays.add_metric(labels, buckets, seconds)
+        self._prepared = (figures, [*families, stays])
 
     def collect(self) -> Iterator[Metric]:
         """The series, with their values of now. Before the first reading there is the freshness alone."""
         yield from self._freshness()
-        figures = self._latest.figures
-        if figures is not None:
-            for series in FUNNEL:
-                yield _family(series, self._rows(series, figures, self._declared(series)))
-            yield _family(DEEP, self._funnel(figures))
+        latest = self._latest
+        if latest.figures is not None:
+            if self._prepared[0] is not latest.figures:
+                self.prepare(latest.figures, latest.read_unix_s)
+            yield from self._prepared[1]
 
     def _freshness(self) -> Iterator[Metric]:
         latest = self._latest
         values: dict[str, float] = {"tracker_figures_redis_available": float(latest.available)}
+        if self._partitions:
+            values["tracker_partitions"] = self._partitions
         if latest.figures is not None:
             values["tracker_figures_age_seconds"] = self._clock_s() - latest.read_s
             values["tracker_figures_changed_time_seconds"] = latest.changed_unix_s
             values["tracker_figures_read_seconds"] = latest.took_s
+            values["tracker_figures_complete"] = float(latest.complete)
         for series in FRESHNESS:
             family = GaugeMetricFamily(series.name, series.help, labels=series.labels)
             if series.name in values:
@@ -101,49 +131,6 @@ class FunnelCollector:
                 for topic in self._topics:
                     family.add_metric((topic,), latest.figures.applied([topic]))
             yield family
-
-    def _declared(self, series: FunnelSeries) -> Iterator[tuple[str, ...]]:
-        """The labels that a series always has, so that it shows zero before the first customer."""
-        for journey, stages in self._stages.items():
-            if "stage" not in series.parts:
-                yield (journey,)
-            for stage in stages if "stage" in series.parts else ():
-                yield from (
-                    ((journey, stage, status) for status in STATUSES)
-                    if "status" in series.parts
-                    else ((journey, stage),)
-                )
-
-    def _rows(
-        self, series: FunnelSeries, figures: Figures, declared: Iterable[tuple[str, ...]]
-    ) -> dict[tuple[str, ...], int]:
-        rows = dict.fromkeys(declared, 0)
-        for field, count in figures.counts.items():
-            if field.figure == series.figure and field.segment is None:
-                labels = self._labels(field, series.parts)
-                rows[labels] = rows.get(labels, 0) + count
-        return rows
-
-    def _labels(self, field: Field, parts: tuple[str, ...]) -> tuple[str, ...]:
-        stages = self._stages.get(field.journey)
-        known = {"stage": stages or (), "status": STATUSES}
-        values = (getattr(field, part) for part in parts)
-        told = (value if value in known[part] else OTHER for part, value in zip(parts, values, strict=True))
-        return (OTHER if stages is None else field.journey, *told)
-
-    def _funnel(self, figures: Figures) -> dict[tuple[str, ...], int]:
-        return {
-            (journey, stage): count
-            for journey, stages in self._stages.items()
-            for stage, count in figures.funnel(journey, stages).items()
-        }
-
-
-def _family(series: FunnelSeries, rows: dict[tuple[str, ...], int]) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(series.name, series.help, labels=("journey", *series.parts))
-    for labels, count in rows.items():
-        family.add_metric(labels, count)
-    return family
 
 
 class Exporter:
@@ -157,13 +144,15 @@ class Exporter:
         *,
         every_s: float = READ_EVERY_S,
         stale_after_s: float = STALE_AFTER_S,
+        partitions: int = 0,
     ) -> None:
         self.latest = Latest()
         self._read = read
         self._every_s = every_s
         self._stale_after_s = stale_after_s
         registry = CollectorRegistry()
-        registry.register(FunnelCollector(definitions, topics, self.latest))
+        self._collector = FunnelCollector(definitions, topics, self.latest, partitions=partitions)
+        registry.register(self._collector)
         self.pages = Pages(lambda: None, self.ready, registry, "EXPORTER_PORT")
 
     def ready(self) -> dict[str, object] | None:
@@ -180,7 +169,7 @@ class Exporter:
         """Read once; what fails is noted, said once, and tried again by whoever called."""
         began_s = monotonic()
         try:
-            figures = await asyncio.to_thread(self._read)
+            figures = await asyncio.to_thread(self._take)
         except TrackerError as error:
             if self.latest.available or not self.latest.trouble:
                 log.warning("figures cannot be read; serving the last ones", reason=error.message)
@@ -189,6 +178,11 @@ class Exporter:
         if self.latest.trouble:
             log.info("figures are read again")
         self.latest.took(figures, began_s, monotonic(), time())
+
+    def _take(self) -> Figures:
+        figures = self._read()
+        self._collector.prepare(figures, time())
+        return figures
 
     async def keep_looking(self) -> None:
         """Read again and again until cancelled."""
@@ -212,7 +206,7 @@ def wire(settings: Settings) -> Exporter:
 
     topics = [topic.name for topic in settings.topics() if topic.direction == "input"]
     with door(settings):
-        return Exporter(load_journeys(settings), topics, read)
+        return Exporter(load_journeys(settings), topics, read, partitions=settings.partitions)
 
 
 async def run(settings: Settings, told: Callable[[str], None] = lambda _address: None) -> None:

@@ -6,7 +6,7 @@ The age of the figures lives here too, for it says what all the others are worth
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from streams.series import Series
 
@@ -20,6 +20,13 @@ class FunnelSeries:
     figure: str
     parts: tuple[str, ...] = ()
     """What it is broken down by besides the journey."""
+    whole: tuple[str, ...] = ("journey",)
+    kind: Literal["gauge"] = "gauge"
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All labels, in order."""
+        return (*self.whole, *self.parts)
 
 
 FUNNEL: Final = (
@@ -38,11 +45,74 @@ DEEP: Final = FunnelSeries(
 )
 """Apart from the others because the aggregates count the exact depth."""
 
+_VALUE: Final = ("journey", "segment", "value")
+BY_SEGMENT: Final = (
+    FunnelSeries("tracker_segment_customers", "Customers of the segment value now in the stage, by status.", "current",
+                 ("stage", "status"), _VALUE),
+    FunnelSeries("tracker_segment_reached", "Customers of the segment value who ever reached the stage.", "reached",
+                 ("stage",), _VALUE),
+    FunnelSeries("tracker_segment_visits", "Times the stage was entered, by segment value.", "visits",
+                 ("stage",), _VALUE),
+    FunnelSeries("tracker_segment_dropoffs", "Drop-offs in the stage, by segment value.", "dropoffs",
+                 ("stage",), _VALUE),
+)  # fmt: skip
+DEEP_BY_SEGMENT: Final = FunnelSeries(
+    "tracker_segment_funnel", "Customers of the segment value whose funnel is at least so deep.", "funnel",
+    ("stage",), _VALUE,
+)  # fmt: skip
+
+COHORT_CUSTOMERS: Final = Series(
+    "tracker_cohort_customers", "gauge",
+    "Customers whose journey began on one of so many UTC days: the newest (recent), or the newest of which every "
+    "funnel window has closed (mature).",
+    ("journey", "days", "cohort"),
+)  # fmt: skip
+COHORT_MATURED: Final = Series(
+    "tracker_cohort_matured", "gauge", "Those of the cohort whose funnel window has closed, by whole days.",
+    ("journey", "days", "cohort"),
+)  # fmt: skip
+COHORT_REACHED: Final = Series(
+    "tracker_cohort_reached", "gauge", "Those of the cohort who have reached the stage.",
+    ("journey", "stage", "days", "cohort"),
+)  # fmt: skip
+COHORT_AGE_CUSTOMERS: Final = Series(
+    "tracker_cohort_age_customers", "gauge", "Customers whose journey began so many UTC days ago.",
+    ("journey", "age_days"),
+)  # fmt: skip
+COHORT_AGE_REACHED: Final = Series(
+    "tracker_cohort_age_reached", "gauge", "Those who began so many UTC days ago and have reached the stage.",
+    ("journey", "stage", "age_days"),
+)  # fmt: skip
+COHORTS: Final = (COHORT_CUSTOMERS, COHORT_MATURED, COHORT_REACHED, COHORT_AGE_CUSTOMERS, COHORT_AGE_REACHED)
+
+STAY: Final = Series(
+    "tracker_stage_stay_seconds", "histogram",
+    "Time that customers who are not in the stage any more have spent there, all their visits together.",
+    ("journey", "stage"),
+)  # fmt: skip
+"""A picture of now, not a history: who comes back and leaves again moves to a higher bucket."""
+
+STAGE_PLACE: Final = Series(
+    "tracker_stage_place", "gauge", "The stage's place in the journey, counted from 1.", ("journey", "stage")
+)
+JOURNEY_CHANNELS: Final = Series(
+    "tracker_journey_channels", "gauge", "1 for each channel that a stage of the journey looks at.",
+    ("journey", "channel"),
+)  # fmt: skip
+DECLARED: Final = (STAGE_PLACE, JOURNEY_CHANNELS)
+
 FRESHNESS: Final = (
     Series("tracker_figures_age_seconds", "gauge", "Time since the figures were last read from Redis."),
     Series("tracker_figures_changed_time_seconds", "gauge", "Unix time at which a worker's progress was last seen."),
     Series("tracker_figures_redis_available", "gauge", "1 when Redis gave the figures at the last attempt."),
     Series("tracker_figures_read_seconds", "gauge", "Time that the last reading of the figures took."),
+    Series("tracker_figures_complete", "gauge", "0 while a partition is applied less far than it was seen before."),
+    Series("tracker_partitions", "gauge", "Partitions that workers must own together."),
     Series("tracker_applied_records", "gauge", "Offset up to which a topic is applied, over its partitions.",
            ("topic",)),
 )  # fmt: skip
+
+COUNTED: Final = (*FUNNEL, DEEP, *BY_SEGMENT, DEEP_BY_SEGMENT, *COHORTS, *DECLARED)
+"""What the figures of one moment are shown as, but for the histogram."""
+EXPORTED: Final = (*FRESHNESS, *COUNTED, STAY)
+"""Every series of the exporter."""

@@ -14,9 +14,10 @@ import yaml
 ROOT = Path(__file__).parents[2]
 RULES = sorted((ROOT / "deploy/prometheus/rules").glob("*.yaml"))
 RUNBOOKS = "http://grafana/d/journey-runbooks"
+REMEDY = "apt-get install prometheus prometheus-alertmanager, as .ci/run does"
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
-Values = Sequence[float | None | str]
+Values = Sequence[float | str | None]
 
 
 def needs(program: str) -> str:

@@ -1,0 +1,122 @@
+import random
+
+from streams.figures import Figures
+from streams.funnel_rows import AGES, FunnelRows
+from tests.stored import DAY_MS, MONDAY_MS, definition
+from tracker.contribution import STATUSES, day_of, parse
+
+SEVEN = """
+journey: shop
+version: 1
+stages:
+  - {name: seen, touchpoints: [{channel: web}], drops_after: 2d}
+  - {name: bought, touchpoints: [{channel: shop}], goal: true}
+funnel: {window: 7d}
+segments:
+  type: {from: context.type, values: [b2b, b2c]}
+"""
+NOW_MS = MONDAY_MS + DAY_MS // 2
+
+
+def rows(counts: dict[str, int], text: str = SEVEN, now_ms: int = NOW_MS) -> dict:
+    found = FunnelRows([definition(text)], ["web", "shop", "support"])
+    return found.rows(Figures({parse(field): count for field, count in counts.items()}, {}), now_ms)
+
+
+def on(age_days: int) -> str:
+    return day_of(NOW_MS - age_days * DAY_MS)
+
+
+def test_cohorts_of_one_seven_and_twenty_eight_days() -> None:
+    """A cohort is those who began on the newest days, today included, and those of them who reached a stage."""
+    counts = {f"shop|cohort|{on(age)}": 10 for age in range(40)}
+    counts |= {f"shop|reached|{on(age)}|bought": 4 for age in range(40)}
+    found = rows(counts)
+    sizes = {days: found["tracker_cohort_customers"]["shop", days, "recent"] for days in ("1", "7", "28")}
+    assert sizes == {"1": 10, "7": 70, "28": 280}
+    assert found["tracker_cohort_reached"]["shop", "bought", "7", "recent"] == 28
+
+
+def test_a_cohort_is_mature_when_its_last_window_has_closed() -> None:
+    """With a window of seven days the day eight days ago is over; that of seven days ago ends only tonight."""
+    found = rows({f"shop|cohort|{on(age)}": age + 1 for age in range(40)})
+    assert found["tracker_cohort_customers"]["shop", "1", "mature"] == 9
+    assert found["tracker_cohort_matured"]["shop", "1", "recent"] == 0
+    assert found["tracker_cohort_matured"]["shop", "28", "recent"] == sum(range(9, 29))
+    assert (
+        rows({f"shop|cohort|{on(8)}": 5}, now_ms=NOW_MS - DAY_MS)["tracker_cohort_matured"]["shop", "28", "recent"] == 0
+    )
+
+
+def test_the_very_moment_of_maturity() -> None:
+    """A day's window closes a window after the day's end, to the millisecond."""
+    midnight_ms = MONDAY_MS + 8 * DAY_MS
+    monday = {f"shop|cohort|{day_of(MONDAY_MS)}": 3}
+    before, then = (rows(monday, now_ms=midnight_ms + by)["tracker_cohort_matured"] for by in (-1, 0))
+    assert (before["shop", "28", "recent"], then["shop", "28", "recent"]) == (0, 3)
+
+
+def test_without_a_window_nothing_matures() -> None:
+    """A journey whose funnel has no window has no mature cohort, and says so by leaving it out."""
+    found = rows({f"shop|cohort|{on(300)}": 5}, SEVEN.replace("funnel: {window: 7d}\n", ""))
+    assert ("shop", "1", "mature") not in found["tracker_cohort_customers"]
+
+
+def test_cohort_days_one_by_one() -> None:
+    """Each of the last days is shown by its age."""
+    found = rows({f"shop|cohort|{on(3)}": 5, f"shop|reached|{on(3)}|seen": 5, f"shop|cohort|{on(99)}": 1})
+    assert found["tracker_cohort_age_customers"]["shop", "3"] == 5
+    assert found["tracker_cohort_age_reached"]["shop", "seen", "3"] == 5
+    assert len(found["tracker_cohort_age_customers"]) == AGES
+
+
+def test_segments() -> None:
+    """Each declared value has its rows and all others are one; the funnel counts at least so deep there too."""
+    found = rows({
+        "shop|current|seen|waiting|type=b2b": 3,
+        "shop|current|seen|waiting|type=strange": 2,
+        "shop|current|seen|waiting|colour=red": 9,
+        f"shop|funnel|{on(0)}|seen|type=b2b": 2,
+        f"shop|funnel|{on(0)}|bought|type=b2b": 1,
+    })  # fmt: skip
+    assert found["tracker_segment_customers"]["shop", "type", "b2b", "seen", "waiting"] == 3
+    assert found["tracker_segment_customers"]["shop", "type", "other", "seen", "waiting"] == 2
+    assert found["tracker_segment_funnel"]["shop", "type", "b2b", "seen"] == 3
+    assert found["tracker_customers"]["shop", "seen", "waiting"] == 0
+    assert not any("red" in labels for labels in found["tracker_segment_customers"])
+
+
+def test_what_the_journeys_declare() -> None:
+    """The places of the stages and the channels that the journey looks at; a rule for any channel looks at all."""
+    assert rows({})["tracker_stage_place"] == {("shop", "seen"): 1, ("shop", "bought"): 2}
+    assert set(rows({})["tracker_journey_channels"]) == {("shop", "web"), ("shop", "shop")}
+    anywhere = rows({}, SEVEN.replace("{channel: web}", "{type: page}"))
+    assert len(anywhere["tracker_journey_channels"]) == 3
+
+
+def test_time_in_stage_adds_up() -> None:
+    """Buckets hold all that are shorter, and the seconds stand beside them."""
+    figures = Figures(
+        {parse(f): n for f, n in {"shop|stay|seen|60": 2, "shop|stay|seen|3600": 1, "shop|seconds|seen": 700}.items()},
+        {},
+    )
+    buckets, seconds = FunnelRows([definition(SEVEN)]).stays(figures)["shop", "seen"]
+    assert (dict(buckets)["60"], dict(buckets)["3600"], dict(buckets)["+Inf"], seconds) == (2, 3, 3, 700)
+
+
+def test_whatever_comes_the_series_are_the_same() -> None:
+    """100,000 fields with names that nobody declared add not one series besides `other`."""
+    chance = random.Random(7)
+    word = lambda: f"x{chance.randrange(10**9)}"  # noqa: E731
+    kinds = (
+        lambda: f"{word()}|current|{word()}|{chance.choice(STATUSES)}",
+        lambda: f"shop|current|{word()}|{chance.choice(STATUSES)}",
+        lambda: f"shop|dropoffs|{word()}|{word()}={word()}",
+        lambda: f"shop|reached|{on(chance.randrange(900))}|{word()}|type={word()}",
+        lambda: f"shop|stay|{word()}|60",
+        lambda: f"shop|funnel|{on(0)}|{word()}|type={word()}",
+    )
+    counts = {chance.choice(kinds)(): 1 for _ in range(100_000)}
+    few, many = rows({}), rows(counts)
+    new = {labels for name in many for labels in many[name].keys() - few[name].keys()}
+    assert all("other" in labels for labels in new) and len(new) < 30
