@@ -46,6 +46,8 @@ def _by_latest(steps: Steps) -> Advance:
     window = steps.window
 
     def advance(progress: Progress, at: int, _bits: int, stages: int) -> int:
+        if not stages:
+            return -1
         flat = [*progress.chains, at, stages]
         kept: list[tuple[int, int]] = list(zip(flat[::2], flat[1::2], strict=True))  # type: ignore[arg-type]
         if window is not None:
