@@ -1,6 +1,5 @@
 """The Faust app: its settings, and an agent a topic that hands batches to their lanes."""
 
-import tempfile
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
@@ -22,6 +21,9 @@ class TrackerApp(faust.App):
 
     ownership: Ownership
 
+    def _create_directories(self) -> None:
+        """None: there are no tables to keep in them."""
+
 
 def build_app(settings: Settings) -> TrackerApp:
     """The app for the settings, without agents yet. What bites in each option is in docs/dependencies.md."""
@@ -31,8 +33,6 @@ def build_app(settings: Settings) -> TrackerApp:
         settings.group,
         **arguments,
         autodiscover=False,
-        # Faust makes this folder; nothing is kept in it, for there are no tables.
-        datadir=tempfile.gettempdir(),
         web_enabled=False,
         worker_redirect_stdouts=False,
         topic_allow_declare=False,
