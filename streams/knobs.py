@@ -5,6 +5,7 @@ It knows nothing of which variables there are; `streams/settings.py` holds that 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
@@ -184,3 +185,38 @@ def files(separator: str) -> Kind:
         return paths
 
     return Kind(f"files or folders that exist, separated by {separator}", read)
+
+
+def path() -> Kind:
+    """A file that may be made later."""
+    return Kind("the path of a file", Path)
+
+
+def origins() -> Kind:
+    """Origins as browsers name them, `https://shop.example.com`, separated by commas."""
+
+    def read(value: str) -> tuple[str, ...]:
+        found = tuple(word.strip() for word in value.split(",") if word.strip())
+        for origin in found:
+            parts = urlsplit(origin)
+            if (
+                parts.scheme not in {"http", "https"}
+                or not parts.hostname
+                or f"{parts.scheme}://{parts.netloc}" != origin
+            ):
+                raise ValueError(value)
+        return found
+
+    return Kind("origins like https://shop.example.com, separated by commas", read)
+
+
+def addresses() -> Kind:
+    """Addresses or networks of machines, separated by commas."""
+
+    def read(value: str) -> tuple[str, ...]:
+        found = tuple(word.strip() for word in value.split(",") if word.strip())
+        for word in found:
+            ip_network(word, strict=False)
+        return found
+
+    return Kind("addresses or networks like 10.0.0.0/8, separated by commas", read)

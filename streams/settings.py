@@ -86,6 +86,30 @@ KNOBS: Final[tuple[Knob, ...]] = (
          "First port of the workers' health and metrics pages; each further process takes the next. 0: any free one."),
     Knob("EXPORTER_PORT", "exporter_port", knobs.port(), "9464",
          "The port of the funnel's /metrics. 0: any free one."),
+    Knob("COLLECTOR_HOST", "collector_host", knobs.text("an address of this machine"), "127.0.0.1",
+         "Where the collector listens. 0.0.0.0 opens it to the network; let TLS end at a proxy before it."),
+    Knob("COLLECTOR_PORT", "collector_port", knobs.port(), "8080", "The collector's port. 0: any free one."),
+    Knob("COLLECTOR_METRICS_PORT", "collector_metrics_port", knobs.port(65_000), "9465",
+         "First port of the collectors' own health and metrics pages, at TRACKER_HTTP_HOST. 0: any free one."),
+    Knob("COLLECTOR_KEYS", "collector_keys", knobs.path(), "collector-keys.json",
+         "The file of sources and their write keys (hashed), written by `tracker keys`, read again when it changes."),
+    Knob("COLLECTOR_HASH_KEY", "collector_hash_key", knobs.text("at least 16 characters"), "",
+         "Key of the hashes that stand for e-mail addresses and phone numbers. Set one and keep it: with another, the "
+         "same customer is another one.", "whole"),
+    Knob("COLLECTOR_ORIGINS", "collector_origins", knobs.origins(), "",
+         "Origins whose pages may send from browsers (CORS). Unset: none."),
+    Knob("COLLECTOR_PROXIES", "collector_proxies", knobs.addresses(), "",
+         "Proxies that may say in X-Forwarded-For whom they speak for. Unset: nobody may."),
+    Knob("COLLECTOR_CONFIRM_S", "collector_confirm_s", knobs.seconds(0.2, 60), "5",
+         "How long Kafka may take to confirm before a producer is told 503."),
+    Knob("COLLECTOR_QUEUE_EVENTS", "collector_queue_events", knobs.whole("events", 2_500, 10_000_000), "20000",
+         "Events of one process that may wait for Kafka. More are told 503."),
+    Knob("COLLECTOR_QUEUE_BYTES", "collector_queue_bytes", knobs.whole("bytes", 2**20, 64 * 2**30), "67108864",
+         "Bytes of those events, and of request bodies being read, each. 67108864 is 64 MiB."),
+    Knob("COLLECTOR_KEY_EVENTS_PER_S", "collector_key_events_per_s", knobs.whole("events", 1, 10_000_000), "5000",
+         "Events a second that one source may send to one process, ten seconds' worth at once; more are told 429."),
+    Knob("COLLECTOR_ADDRESS_REQUESTS_PER_S", "collector_address_requests_per_s", knobs.whole("requests", 1, 1_000_000),
+         "500", "Requests a second that one address may send to one process, ten seconds' worth at once."),
     Knob("TRACKER_LOG_LEVEL", "log_level", knobs.choice(*LEVELS), "info",
          "How much is logged. debug also shows where an error came from."),
     Knob("TRACKER_LOG_FORMAT", "log_format", knobs.choice("auto", "json", "text"), "auto",
@@ -131,6 +155,18 @@ class Settings:
     http_host: str
     http_port: int
     exporter_port: int
+    collector_host: str
+    collector_port: int
+    collector_metrics_port: int
+    collector_keys: Path
+    collector_hash_key: str | None
+    collector_origins: tuple[str, ...] | None
+    collector_proxies: tuple[str, ...] | None
+    collector_confirm_s: float
+    collector_queue_events: int
+    collector_queue_bytes: int
+    collector_key_events_per_s: int
+    collector_address_requests_per_s: int
     log_level: str
     log_format: str
     id_salt: str | None

@@ -28,6 +28,8 @@ COMMANDS: Final = (
     Command("demo", "streams.cli.demo:demo", "Show a live funnel on real Kafka, Faust and Redis."),
     Command("servers", "streams.cli.servers:app", "Start Kafka and Redis for development."),
     Command("worker", "streams.cli.worker:worker", "Apply touchpoints as they arrive."),
+    Command("collector", "streams.cli.collector:collector", "Take touchpoints over HTTP."),
+    Command("keys", "streams.cli.keys:app", "Make and revoke the write keys of producers."),
     Command("exporter", "streams.cli.exporter:exporter", "Serve the funnel to Prometheus."),
     Command("simulate", "streams.cli.simulate:simulate", "Send the touchpoints of invented customers."),
     Command("topics", "streams.cli.topics:app", "Create and check the Kafka topics."),

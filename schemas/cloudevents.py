@@ -1,0 +1,28 @@
+"""CloudEvents 1.0 as tables: which attribute becomes which field of a touchpoint.
+
+It knows nothing of HTTP, where the attributes of the binary form are headers `ce-…`.
+"""
+
+from typing import Final
+
+VERSIONS: Final = ("1.0",)
+REQUIRED: Final = ("specversion", "id", "source", "type")
+STRUCTURED: Final = "application/cloudevents+json"
+BATCH: Final = "application/cloudevents-batch+json"
+
+# Extension attributes are lower case without separators, by the specification. The first path with a value wins.
+IDS: Final[dict[str, tuple[str, ...]]] = {
+    "customer_id": ("customerid", "data.ids.customer_id", "data.customer_id", "subject"),
+    "anonymous_id": ("anonymousid", "data.ids.anonymous_id", "data.anonymous_id"),
+    "account_id": ("accountid", "data.ids.account_id", "data.account_id"),
+    "email_sha256": ("emailsha256", "data.ids.email_sha256"),
+    "phone_sha256": ("phonesha256", "data.ids.phone_sha256"),
+    "email": ("data.ids.email", "data.email"),
+    "phone": ("data.ids.phone", "data.phone"),
+}
+CHANNELS: Final = ("channel", "data.channel")
+# Attributes that say nothing of what happened; the other extensions become circumstances of the touchpoint.
+OWN: Final = frozenset(
+    {"specversion", "id", "source", "type", "time", "subject", "datacontenttype", "dataschema", "data", "data_base64",
+     "channel", "customerid", "anonymousid", "accountid", "emailsha256", "phonesha256"}
+)  # fmt: skip

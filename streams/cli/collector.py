@@ -1,0 +1,43 @@
+"""`tracker collector`: take touchpoints over HTTP."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from streams.logs import configure
+from streams.settings import read
+
+
+def collector(
+    processes: Annotated[int, typer.Option("--processes", "-p", min=1, max=256, help="Collector processes.")] = 1,
+    supervised: Annotated[bool, typer.Option("--supervised", hidden=True)] = False,
+) -> int:
+    """Take touchpoints over HTTP, until Ctrl-C or SIGTERM.
+
+    It speaks Segment's HTTP API (/v1/track, /v1/batch ...), CloudEvents (/v1/cloudevents), its own schema
+    (/v1/touchpoints) and the webhooks of shops and help desks. An answer of 2xx means that Kafka has the touchpoints;
+    503 asks to come again. `tracker keys new` makes the write key that a producer needs.
+
+    Processes share the port; one a core is a good number.
+
+    Examples:
+      COLLECTOR_HASH_KEY_FILE=hash-key tracker collector
+      COLLECTOR_PORT=8090 tracker collector --processes 2
+    """
+    from streams.collector import server
+    from streams.supervisor import supervise
+
+    settings = read(os.environ)
+    configure(settings)
+    if supervised:
+        return server.serve(
+            settings, server.bind(settings.collector_host, settings.collector_port, alone=False), supervised=True
+        )
+    server.preflight(settings)
+    if processes == 1:
+        return server.serve(settings, server.bind(settings.collector_host, settings.collector_port, alone=True))
+    server.bind(settings.collector_host, settings.collector_port, alone=True).close()
+    # Held but not listened on, so that the port stays ours while processes come and go.
+    with server.bind(settings.collector_host, settings.collector_port, alone=False) as held:
+        return supervise(server.children(processes, settings, held.getsockname()[1], os.environ))

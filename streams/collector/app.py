@@ -1,0 +1,195 @@
+"""The collector's routes, and how one process is wired."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from schemas import segment as segment_tables
+from schemas.cloudevents import BATCH, STRUCTURED
+from streams.clients import kafka_arguments
+from streams.collector import cloudevents, document, segment
+from streams.collector.admission import Admission
+from streams.collector.body import Budget
+from streams.collector.delivery import Delivery, PlainPublisher
+from streams.collector.door import Door
+from streams.collector.intake import MAX_EVENTS, Intake, Taken
+from streams.collector.meters import Meters
+from streams.collector.personal import Pseudonyms
+from streams.collector.problems import Refused
+from streams.collector.rate import Limiter
+from streams.collector.sources import Known, Sources
+from streams.errors import ConfigurationError
+from streams.health import Check
+from streams.publisher import Publisher
+from streams.settings import Settings
+
+Handler = Callable[[Request], Awaitable[Response]]
+JSON: Final = ("application/json", "text/plain", "")
+"""Browsers send `text/plain` where they must not ask beforehand, and some senders name no type."""
+MIN_HASH_KEY: Final = 16
+
+
+class Endpoint:
+    """One route: its methods, its name in log and metrics, what it does."""
+
+    def __init__(self, path: str, handler: Handler, *methods: str) -> None:
+        self.path = path
+        self._handler = handler
+        self._methods = methods or ("POST",)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request. Raises `Refused`."""
+        scope["tracker.note"]["route"] = self.path
+        if scope["method"] not in self._methods:
+            raise Refused(
+                "wrong_method", "This path takes another method.", headers={"allow": ", ".join(self._methods)}
+            )
+        answer = await self._handler(Request(scope, receive))
+        await answer(scope, receive, send)
+
+
+class Collector:
+    """What each route does."""
+
+    def __init__(self, intake: Intake, ready: Check, channels: Mapping[str, str] = segment_tables.CHANNELS) -> None:
+        self._intake = intake
+        self._ready = ready
+        self._channels = channels
+
+    def routes(self) -> list[Endpoint]:
+        """The table of routes."""
+        calls = {name: name for name in (*segment_tables.TYPES, "batch")} | segment_tables.SHORT
+        return [
+            Endpoint("/v1/touchpoints", self.touchpoints),
+            Endpoint("/v1/cloudevents", self.cloudevents),
+            *(Endpoint(f"/v1/{path}", self._segment(name)) for path, name in calls.items()),
+            Endpoint("/health/live", self.live, "GET", "HEAD"),
+            Endpoint("/health/ready", self.ready, "GET", "HEAD"),
+        ]
+
+    async def touchpoints(self, request: Request) -> Response:
+        """Touchpoints in our own words: one, a list, or `{"touchpoints": [...]}`; CloudEvents too."""
+        kind = content_type(request)
+        if kind in {STRUCTURED, BATCH} or cloudevents.is_binary(request.headers):
+            return await self.cloudevents(request)
+        known = self._intake.known(request)
+        async with self._intake.reading() as body:
+            found = document.read(await self._json(request, body, JSON))
+            if isinstance(found, dict) and "touchpoints" in found:
+                known = known or self._intake.source_of(found.get("write_key"))
+                found = found["touchpoints"]
+            events = found if isinstance(found, list) else [found]
+            if not events:
+                raise Refused("bad_request", "The list of touchpoints is empty.")
+            taken = await self._intake.take(request, known or self._intake.source_of(None), events, _own)
+        return told(taken, {"accepted": taken.accepted})
+
+    async def cloudevents(self, request: Request) -> Response:
+        """CloudEvents 1.0: structured, in batches, or binary."""
+        known = self._intake.known(request) or self._intake.source_of(None)
+        kind = content_type(request)
+        async with self._intake.reading() as body:
+            if cloudevents.is_binary(request.headers):
+                data = await self._json(request, body, cloudevents.JSON)
+                events = [cloudevents.of_headers(request.headers.items(), document.read(data) if data else None)]
+            else:
+                events = cloudevents.events(document.read(await self._json(request, body, (STRUCTURED, BATCH))), kind)
+            taken = await self._intake.take(request, known, events, _cloud)
+        return told(taken, {"accepted": taken.accepted})
+
+    def _segment(self, name: str) -> Handler:
+        async def handle(request: Request) -> Response:
+            known = self._intake.known(request)
+            async with self._intake.reading() as body:
+                found = document.read(await self._json(request, body, JSON))
+                calls = segment.calls(found, name)
+                source = known or self._intake.source_of(found.get("writeKey"))
+                taken = await self._intake.take(request, source, calls, self._call, keep_good=True)
+            return told(taken, {"success": True})
+
+        return handle
+
+    def _call(self, call: dict[str, Any], source: Known, now_ms: int) -> dict[str, Any]:
+        call.pop("writeKey", None)
+        return segment.touchpoint(call, self._channels, source.rules.channel, now_ms)
+
+    async def _json(self, request: Request, body: Any, allowed: tuple[str, ...]) -> bytes:
+        if (kind := content_type(request)) not in allowed:
+            raise Refused("wrong_type", f"Content-Type may be {', '.join(filter(None, allowed))}.", close=bool(kind))
+        return await self._intake.body_of(request, body)
+
+    async def live(self, _request: Request) -> Response:
+        """The process answers."""
+        return Response(b'{"status":"ok"}', media_type="application/json")
+
+    async def ready(self, _request: Request) -> Response:
+        """Whether touchpoints would be taken now."""
+        trouble = self._ready()
+        body = {"status": "ok"} if trouble is None else {"status": "not ok", **trouble}
+        return Response(msgspec.json.encode(body), 200 if trouble is None else 503, media_type="application/json")
+
+
+def content_type(request: Request) -> str:
+    """The media type, without parameters."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def told(taken: Taken, body: dict[str, Any]) -> Response:
+    """The answer to a request that was taken; what was left out of it is listed."""
+    rejected = {"rejected": list(taken.problems)} if taken.problems else {}
+    return Response(msgspec.json.encode(body | rejected), 200, taken.headers, "application/json")
+
+
+def _own(event: dict[str, Any], source: Known, _now_ms: int) -> dict[str, Any]:
+    wire = dict(event)
+    if source.rules.channel is not None:
+        wire.setdefault("channel", source.rules.channel)
+    return wire
+
+
+def _cloud(event: dict[str, Any], source: Known, now_ms: int) -> dict[str, Any] | str:
+    return cloudevents.fault_of(event) or cloudevents.touchpoint(event, source.rules.channel, now_ms)
+
+
+async def _nowhere(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    raise Refused("not_found", "There is nothing here.", close=True)
+
+
+class Wired(NamedTuple):
+    """The parts of a process that are started and stopped."""
+
+    app: ASGIApp
+    delivery: Delivery
+    meters: Meters
+
+
+def wire(settings: Settings, ready: Check, publisher: Publisher | None = None) -> Wired:
+    """One process' collector; nothing is connected yet. Raises ConfigurationError."""
+    key = settings.collector_hash_key or ""
+    if len(key) < MIN_HASH_KEY:
+        raise ConfigurationError(
+            f"COLLECTOR_HASH_KEY is missing or shorter than {MIN_HASH_KEY} characters.",
+            "Set it to what `openssl rand -hex 32` prints, the same for every collector, and keep it.",
+        )
+    publisher = publisher or PlainPublisher(kafka_arguments(settings), timeout_s=settings.collector_confirm_s)
+    delivery = Delivery(
+        publisher, max_messages=settings.collector_queue_events, max_bytes=settings.collector_queue_bytes
+    )
+    meters = Meters(delivery)
+    intake = Intake(
+        Sources(settings.collector_keys),
+        Admission(settings.channels, settings.partitions, Pseudonyms(key)),
+        delivery,
+        meters,
+        Limiter(settings.collector_key_events_per_s, MAX_EVENTS),
+        Budget(settings.collector_queue_bytes),
+    )
+    routes = [Route(each.path, each) for each in Collector(intake, ready).routes()]
+    router = Router(routes, redirect_slashes=False, default=_nowhere)
+    addresses = Limiter(settings.collector_address_requests_per_s)
+    return Wired(Door(router, meters, addresses, settings.collector_origins or ()), delivery, meters)

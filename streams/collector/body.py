@@ -1,0 +1,93 @@
+"""A request's body: read within its bounds of size and time, inflated while it is counted."""
+
+import asyncio
+import zlib
+from collections.abc import AsyncIterator
+from typing import Final, Self
+
+from streams.collector.problems import Refused, unavailable
+
+MAX_BYTES: Final = 512_000
+"""The 500 kB of a batch, as sent and as inflated."""
+DEADLINE_S: Final = 10.0
+"""How long a sender may take: 500 kB in ten seconds is a slow telephone."""
+GZIP: Final = 16 + zlib.MAX_WBITS
+
+
+class Budget:
+    """Bytes of all bodies that are being read or worked on, together."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self.held = 0
+
+    def take(self, count: int) -> None:
+        """Raises `Refused` where there is no room."""
+        if self.held + count > self._limit:
+            raise unavailable("Too many requests are being read; try again.")
+        self.held += count
+
+    def give_back(self, count: int) -> None:
+        """The bytes are let go of."""
+        self.held -= count
+
+
+class Body:
+    """One body; `async with` gives its bytes back to the budget at the end."""
+
+    def __init__(self, budget: Budget, deadline_s: float = DEADLINE_S) -> None:
+        self._budget = budget
+        self._deadline_s = deadline_s
+        self._taken = 0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._budget.give_back(self._taken)
+
+    async def read(self, chunks: AsyncIterator[bytes], encoding: str, announced: str | None) -> bytes:
+        """The bytes as the sender meant them. Raises `Refused`."""
+        if announced is not None and not (announced.isascii() and announced.isdigit()):
+            raise Refused("bad_request", "Content-Length is no number.", close=True)
+        if announced is not None and int(announced[:20]) > MAX_BYTES:
+            raise _too_large()
+        if encoding not in {"", "identity", "gzip", "x-gzip"}:
+            raise Refused("wrong_type", "Content-Encoding may be gzip.", close=True)
+        inflate = zlib.decompressobj(GZIP) if "gzip" in encoding else None
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                return await self._collect(chunks, inflate)
+        except TimeoutError:
+            raise Refused("slow", f"The body did not come within {self._deadline_s:g} s.", close=True) from None
+
+    async def _collect(self, chunks: AsyncIterator[bytes], inflate: "zlib._Decompress | None") -> bytes:
+        parts: list[bytes] = []
+        arrived = size = 0
+        async for chunk in chunks:
+            arrived += len(chunk)
+            part = _inflated(inflate, chunk, MAX_BYTES - size + 1) if inflate else chunk
+            size += len(part)
+            if max(arrived, size) > MAX_BYTES:
+                raise _too_large()
+            self._budget.take(len(part))
+            self._taken += len(part)
+            parts.append(part)
+        if inflate and (not inflate.eof or inflate.unused_data):
+            raise Refused("bad_encoding", "The body is not one complete gzip stream.")
+        return b"".join(parts)
+
+
+def _inflated(inflate: "zlib._Decompress", chunk: bytes, room: int) -> bytes:
+    """What a chunk inflates to, never more than `room`: a bomb is not unpacked to be measured."""
+    try:
+        part = inflate.decompress(chunk, room)
+    except zlib.error as error:
+        raise Refused("bad_encoding", "The body is no gzip stream.", close=True) from error
+    if inflate.unconsumed_tail and len(part) >= room:
+        raise _too_large()
+    return part
+
+
+def _too_large() -> Refused:
+    return Refused("too_large", f"A body has at most {MAX_BYTES} bytes, inflated too.", close=True)

@@ -1,0 +1,93 @@
+"""Connections: uvicorn's, with bounds that it lacks. Who sends a slow or an endless head is cut off."""
+
+import asyncio
+from typing import Any, Final
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEAD_WITHIN_S: Final = 10.0
+MAX_HEAD_BYTES: Final = 16 * 1024
+
+
+class BoundedConnection(HttpToolsProtocol):
+    """One connection. The head of a request is complete in time, and small; so is what follows an early answer."""
+
+    head_within_s = HEAD_WITHIN_S
+
+    def connection_made(self, transport: Any) -> None:
+        """A sender has connected."""
+        super().connection_made(transport)
+        self._in_head = True
+        self._head_bytes = 0
+        self._deadline: asyncio.TimerHandle | None = None
+        self._expect()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The sender has gone."""
+        self._met()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes have come. Those of a head that is still not complete are counted before more are taken."""
+        if self._in_head:
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self._cut(b"431 Request Header Fields Too Large")
+                return
+            self._head_bytes += len(data)
+            self._expect()
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        self._named_bytes = 0
+
+    def on_url(self, url: bytes) -> None:
+        """A part of the request's path; an error here is answered 400 by uvicorn."""
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header is complete; an error here is answered 400 by uvicorn."""
+        self._count(len(name) + len(value) + 4)
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """The head is complete."""
+        self._met()
+        self._in_head = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The request is complete: what comes next is a head."""
+        super().on_message_complete()
+        self._met()
+        self._in_head, self._head_bytes = True, 0
+
+    def on_response_complete(self) -> None:
+        """The answer is sent; the rest of the request, if there is one, is waited for no longer than a head."""
+        super().on_response_complete()
+        if not self._in_head:
+            self._expect()
+
+    def _count(self, size: int) -> None:
+        self._named_bytes += size
+        if self._named_bytes > MAX_HEAD_BYTES:
+            raise ValueError("the head of the request is too large")
+
+    def _expect(self) -> None:
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(self.head_within_s, self._cut, b"408 Request Timeout")
+
+    def _met(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _cut(self, status: bytes) -> None:
+        self._deadline = None
+        if self.transport.is_closing():
+            return
+        if self._in_head:
+            self.transport.write(b"HTTP/1.1 " + status + b"\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+        self.transport.close()

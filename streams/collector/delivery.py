@@ -1,0 +1,177 @@
+"""Delivery: messages of many requests go to Kafka together, and each request hears when the broker has its own.
+
+What waits is bounded in number and bytes. While the broker is away, one round at a time is a probe; everybody else is
+told at once to come again later, so that nobody waits for what will not come.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any, Final
+
+import structlog
+from aiokafka import AIOKafkaProducer
+
+from streams.collector.problems import unavailable
+from streams.outbox import Parcel
+from streams.publisher import KafkaPublisher, Publisher, Unpublished
+from tracker.plan import Message
+
+log = structlog.get_logger()
+
+ROUND_MESSAGES: Final = 5_000
+ROUND_BYTES: Final = 1024 * 1024
+ROUNDS: Final = 4
+"""Rounds on their way at once: one would let the broker's answer pace everybody, many would all be lost together."""
+PROBE_AFTER_S: Final = 1.0
+
+
+class PlainPublisher(KafkaPublisher):
+    """Publishes without the headers that tell repeats: a touchpoint bears its own id."""
+
+    def __init__(self, options: Mapping[str, Any], *, timeout_s: float) -> None:
+        # A broker that does not answer must not be waited for longer than the producer is.
+        waits = {"request_timeout_ms": max(1000, int(timeout_s * 1000)), "retry_backoff_ms": 50}
+        super().__init__({**options, **waits}, timeout_s=timeout_s)
+
+    async def _send(self, producer: AIOKafkaProducer, parcel: Parcel) -> None:
+        by_place: dict[tuple[str, int], list[Message]] = {}
+        for message in parcel.messages:
+            by_place.setdefault((message.topic, message.partition), []).append(message)
+        confirmations = []
+        for (topic, partition), messages in by_place.items():
+            batch = producer.create_batch()
+            for message in messages:
+                record = {"key": message.key, "value": message.value, "timestamp": None}
+                if batch.append(**record) is None:
+                    batch.close()
+                    confirmations.append(await producer.send_batch(batch, topic, partition=partition))
+                    batch = producer.create_batch()
+                    batch.append(**record)
+            batch.close()
+            confirmations.append(await producer.send_batch(batch, topic, partition=partition))
+        await asyncio.gather(*confirmations)
+
+
+@dataclass(slots=True)
+class _Load:
+    """The messages of one request."""
+
+    messages: Sequence[Message]
+    size: int
+    confirmed: asyncio.Future[None]
+
+
+class Delivery:
+    """Takes the messages of requests and confirms them."""
+
+    def __init__(
+        self, publisher: Publisher, *, max_messages: int, max_bytes: int, clock_s: Callable[[], float] = monotonic
+    ) -> None:
+        self._publisher = publisher
+        self._max_messages = max_messages
+        self._max_bytes = max_bytes
+        self._clock_s = clock_s
+        self._waiting: deque[_Load] = deque()
+        self._woken = asyncio.Event()
+        self._rounds: set[asyncio.Task[None]] = set()
+        self._task: asyncio.Task[None] | None = None
+        self._probe_at_s = 0.0
+        self.away = False
+        """Whether the last round failed."""
+        self.held = 0
+        """Messages that wait or are on their way."""
+        self.held_bytes = 0
+
+    def start(self) -> None:
+        """From now on what is handed over goes out; must be called in the event loop."""
+        self._task = asyncio.create_task(self._run())
+
+    async def deliver(self, messages: Sequence[Message]) -> None:
+        """Return when the broker has every message. Raises `Refused` (503) where it has not confirmed."""
+        if not messages:
+            return
+        self._admit(size := sum(len(message.value) for message in messages), len(messages))
+        load = _Load(messages, size, asyncio.get_running_loop().create_future())
+        self.held += len(messages)
+        self.held_bytes += size
+        self._waiting.append(load)
+        self._woken.set()
+        await load.confirmed
+
+    def _admit(self, size: int, count: int) -> None:
+        if self.away:
+            if self._rounds or self._waiting or self._clock_s() < self._probe_at_s:
+                raise unavailable("Kafka does not confirm at the moment; nothing was kept.")
+        elif self.held + count > self._max_messages or self.held_bytes + size > self._max_bytes:
+            raise unavailable("Too many events wait for Kafka; nothing was kept.")
+
+    async def close(self) -> None:
+        """Wait for the rounds on their way, then let go of Kafka."""
+        while self._waiting or self._rounds:
+            if self._rounds:
+                await asyncio.wait(self._rounds)
+            await asyncio.sleep(0)
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        await self._publisher.close()
+
+    async def _run(self) -> None:
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            while self._waiting:
+                if len(self._rounds) >= ROUNDS:
+                    await asyncio.wait(self._rounds, return_when=asyncio.FIRST_COMPLETED)
+                    continue
+                task = asyncio.create_task(self._round(self._next()))
+                self._rounds.add(task)
+                task.add_done_callback(self._rounds.discard)
+                # Whoever asks in the same moment rides along with the next round.
+                await asyncio.sleep(0)
+
+    def _next(self) -> list[_Load]:
+        loads = [self._waiting.popleft()]
+        count, size = len(loads[0].messages), loads[0].size
+        while self._waiting and count < ROUND_MESSAGES and size < ROUND_BYTES:
+            loads.append(load := self._waiting.popleft())
+            count += len(load.messages)
+            size += load.size
+        return loads
+
+    async def _round(self, loads: list[_Load]) -> None:
+        messages = [message for load in loads for message in load.messages]
+        trouble = ""
+        try:
+            await self._publisher.publish(Parcel(0, 0, 0, messages))
+        except Unpublished as error:
+            trouble = "Kafka has not confirmed in time; send it again with the same ids."
+            if not self.away:
+                log.warning("kafka does not confirm; answering 503", reason=str(error))
+        except Exception:
+            trouble = "It is not known whether Kafka has it; send it again with the same ids."
+            log.exception("a round of messages failed")
+        if self.away and not trouble:
+            log.info("kafka confirms again")
+        self.away = bool(trouble)
+        self._probe_at_s = self._clock_s() + PROBE_AFTER_S
+        self._settle(loads, trouble)
+        if trouble and self._waiting:
+            waiting, self._waiting = list(self._waiting), deque()
+            self._settle(waiting, "Kafka does not confirm at the moment; nothing was kept.")
+
+    def _settle(self, loads: list[_Load], trouble: str) -> None:
+        for load in loads:
+            self.held -= len(load.messages)
+            self.held_bytes -= load.size
+            if load.confirmed.done():
+                continue
+            if trouble:
+                load.confirmed.set_exception(unavailable(trouble))
+            else:
+                load.confirmed.set_result(None)

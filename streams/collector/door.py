@@ -1,0 +1,134 @@
+"""The door that every request goes through: an id, safe headers, named origins, one line in the log, an answer always.
+
+It knows nothing of touchpoints. No query, key, body or customer reaches the log.
+"""
+
+import re
+import secrets
+from collections.abc import Collection, MutableMapping
+from time import perf_counter
+from typing import Any, Final
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from streams.collector.meters import Meters
+from streams.collector.problems import Refused
+from streams.collector.rate import Limiter
+
+log = structlog.get_logger()
+
+REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9_-]{8,64}")
+SAFE: Final = (
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+)
+ASKED_HEADERS: Final = "authorization, content-type, content-encoding, x-request-id"
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})
+
+
+class Note(dict[str, Any]):
+    """What handlers tell the log and the meters of a request: `route`, `source`, `events`, `refused`."""
+
+
+class Door:
+    """Wraps the application."""
+
+    def __init__(self, inside: ASGIApp, meters: Meters, addresses: Limiter, origins: Collection[str]) -> None:
+        self._inside = inside
+        self._meters = meters
+        self._addresses = addresses
+        self._origins = frozenset(origin.encode() for origin in origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            return
+        began_s = perf_counter()
+        answer = _Answer(scope, send, self._origins)
+        try:
+            self._look(scope, answer)
+            if scope["method"] == "OPTIONS":
+                await self._preflight(scope, answer)
+            else:
+                await self._inside(scope, receive, answer.send)
+        except Refused as refused:
+            await answer.refuse(refused)
+        except Exception as error:  # noqa: BLE001  # a producer gets an answer, whatever happened
+            log.error("request failed", error=f"{type(error).__name__}: {error}", request_id=answer.request_id)  # noqa: TRY400
+            await answer.refuse(Refused("fault", "This should not have happened.", close=True))
+        self._told(scope, answer, perf_counter() - began_s)
+
+    def _look(self, scope: Scope, answer: "_Answer") -> None:
+        lengths = [value for name, value in scope["headers"] if name == b"content-length"]
+        chunked = any(name == b"transfer-encoding" for name, _ in scope["headers"])
+        if len(lengths) > 1 or (lengths and chunked):
+            # Two who read this differently see different requests.
+            raise Refused("bad_request", "Content-Length must stand once and alone.", close=True)
+        if not answer.welcome:
+            raise Refused("not_allowed", "Pages of this origin may not send here.", close=True)
+        if not scope["path"].startswith("/health"):
+            self._addresses.require("address", (scope.get("client") or ("",))[0])
+
+    async def _preflight(self, scope: Scope, answer: "_Answer") -> None:
+        scope["tracker.note"]["route"] = "preflight"
+        headers = [
+            (b"access-control-allow-methods", b"POST"),
+            (b"access-control-allow-headers", ASKED_HEADERS.encode()),
+            (b"access-control-max-age", b"600"),
+        ]
+        await answer.send({"type": "http.response.start", "status": 204, "headers": headers})
+        await answer.send({"type": "http.response.body", "body": b""})
+
+    def _told(self, scope: Scope, answer: "_Answer", seconds: float) -> None:
+        note = scope["tracker.note"]
+        route = note.pop("route", "other")
+        self._meters.answered(route, answer.status, seconds)
+        if route.startswith("/health"):
+            return
+        method = scope["method"] if scope["method"] in METHODS else "other"
+        log.info(
+            "request", method=method, route=route, status=answer.status, ms=round(seconds * 1000, 1),
+            request_id=answer.request_id, **note,
+        )  # fmt: skip
+
+
+class _Answer:
+    """Sends, with the headers that every answer has; knows what was sent."""
+
+    def __init__(self, scope: Scope, send: Send, origins: frozenset[bytes]) -> None:
+        headers: MutableMapping[bytes, bytes] = dict(scope["headers"])
+        given = headers.get(b"x-request-id", b"")
+        self.request_id = given.decode() if REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        origin = headers.get(b"origin")
+        self.welcome = origin is None or origin in origins
+        self.status = 0
+        self._send = send
+        self._headers = [*SAFE, (b"x-request-id", self.request_id.encode()), (b"vary", b"origin")]
+        if origin is not None and self.welcome:
+            self._headers += [
+                (b"access-control-allow-origin", origin),
+                (b"access-control-expose-headers", b"x-request-id, retry-after, ratelimit, ratelimit-policy"),
+            ]
+        scope["tracker.note"] = Note()
+        scope["tracker.request_id"] = self.request_id
+
+    async def send(self, message: Message) -> None:
+        """Pass it on, with our headers at the beginning."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message.get("headers", ()), *self._headers]
+        await self._send(message)
+
+    async def refuse(self, refused: Refused) -> None:
+        """The answer of a refusal; none where an answer has begun."""
+        if self.status:
+            return
+        body = refused.body(self.request_id)
+        headers = [(name.encode(), value.encode()) for name, value in refused.headers.items()]
+        headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        await self.send({"type": "http.response.start", "status": refused.status, "headers": headers})
+        await self.send({"type": "http.response.body", "body": body})

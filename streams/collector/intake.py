@@ -1,0 +1,142 @@
+"""Intake: what every producing request goes through, whatever it speaks.
+
+Who is it, is it within bounds, what does it say, is all of it good, does Kafka have it: only then the answer is 2xx.
+"""
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+from time import time
+from typing import Any, Final, NamedTuple
+
+from starlette.requests import ClientDisconnect, Request
+
+from streams.collector.admission import Admission
+from streams.collector.body import Body, Budget
+from streams.collector.delivery import Delivery
+from streams.collector.meters import Meters
+from streams.collector.problems import Problem, Refused
+from streams.collector.rate import Limiter
+from streams.collector.sources import Known, Sources
+from tracker.plan import Message
+
+MAX_EVENTS: Final = 2_500
+# So many events are worked on before other requests get their turn.
+STRETCH: Final = 50
+MAX_PROBLEMS: Final = 100
+"""Problems that are told; all are counted."""
+MAX_KEY_LENGTH: Final = 200
+
+Adapter = Callable[[dict[str, Any], Known, int], "dict[str, Any] | str"]
+"""The fields of a touchpoint, or a sentence that says why the event is none: (event, source, now_ms)."""
+
+
+class Taken(NamedTuple):
+    """What became of a request."""
+
+    accepted: int
+    problems: Sequence[Problem]
+    headers: dict[str, str]
+
+
+class Intake:
+    """Takes events in."""
+
+    def __init__(
+        self, sources: Sources, admission: Admission, delivery: Delivery, meters: Meters, keys: Limiter, budget: Budget
+    ) -> None:
+        self.sources = sources
+        self._admission = admission
+        self._delivery = delivery
+        self._meters = meters
+        self._keys = keys
+        self._budget = budget
+
+    def reading(self) -> Body:
+        """The body of a request, to be read within `async with`."""
+        return Body(self._budget)
+
+    async def body_of(self, request: Request, body: Body) -> bytes:
+        """The bytes. Raises `Refused`."""
+        headers = request.headers
+        encoding = headers.get("content-encoding", "").strip().lower()
+        try:
+            return await body.read(request.stream(), encoding, headers.get("content-length"))
+        except ClientDisconnect:
+            raise Refused("bad_request", "The sender went away.", close=True) from None
+
+    def known(self, request: Request) -> Known | None:
+        """The source whose key is in the header, None where there is no such header. Raises `Refused`."""
+        given = request.headers.get("authorization")
+        if given is None:
+            return None
+        scheme, _, rest = given.partition(" ")
+        key = rest.strip()
+        if scheme.lower() == "basic":
+            try:
+                key = base64.b64decode(key, validate=True).decode().partition(":")[0]
+            except (binascii.Error, UnicodeDecodeError):
+                key = ""
+        return self.source_of(key)
+
+    def source_of(self, key: Any) -> Known:
+        """Whose write key this is. Raises `Refused`."""
+        known = self.sources.by_key(key) if isinstance(key, str) and len(key) <= MAX_KEY_LENGTH else None
+        if known is None:
+            raise Refused("no_key", "The write key is missing, unknown or revoked.")
+        return known
+
+    async def take(
+        self, request: Request, source: Known, events: Sequence[Any], adapt: Adapter, *, keep_good: bool = False
+    ) -> Taken:
+        """Let the events in and return when Kafka has them. Raises `Refused`.
+
+        One bad event keeps all out, unless `keep_good`: then it does only where none is good.
+        """
+        note = request.scope["tracker.note"]
+        note |= {"source": source.name, "events": len(events)}
+        if len(events) > MAX_EVENTS:
+            raise Refused("too_large", f"{len(events)} events; a request has at most {MAX_EVENTS}.")
+        headers = self._keys.require("key", source.name, len(events))
+        messages, problems = await self._sorted(source, events, adapt)
+        if problems:
+            note["refused"] = len(problems)
+            self._meters.refused(source.name, problems)
+            if not (keep_good and messages):
+                raise _bad(problems)
+        await self._delivery.deliver(messages)
+        self._meters.accepted(source.name, len(messages))
+        return Taken(len(messages), problems[:MAX_PROBLEMS], headers)
+
+    async def _sorted(
+        self, source: Known, events: Sequence[Any], adapt: Adapter
+    ) -> tuple[list[Message], list[Problem]]:
+        now_ms = int(time() * 1000)
+        messages: list[Message] = []
+        problems: list[Problem] = []
+        for index, event in enumerate(events):
+            if index % STRETCH == STRETCH - 1:
+                await asyncio.sleep(0)
+            made = self._made(index, event, source, adapt, now_ms)
+            if isinstance(made, Problem):
+                problems.append(made)
+            else:
+                messages.append(made)
+        return messages, problems
+
+    def _made(self, index: int, event: Any, source: Known, adapt: Adapter, now_ms: int) -> Message | Problem:
+        if flaw := self._admission.flaw_of(event):
+            return Problem(index, *flaw)
+        wire = adapt(event, source, now_ms)
+        if isinstance(wire, str):
+            return Problem(index, "not_a_touchpoint", wire)
+        return self._admission.admit(index, wire, source, now_ms)
+
+
+def _bad(problems: Sequence[Problem]) -> Refused:
+    word = "too_large" if all(problem.reason == "too_large" for problem in problems) else "bad_events"
+    if all(problem.reason == "not_allowed" for problem in problems):
+        word = "not_allowed"
+    count = f"{len(problems)} event{'s are' if len(problems) > 1 else ' is'} no good"
+    return Refused(word, f"{count}; nothing was kept.", problems[:MAX_PROBLEMS])

@@ -1,0 +1,65 @@
+"""Calls of Segment's HTTP API as touchpoints, by the tables of `schemas/segment.py`."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from schemas import segment as tables
+from streams.collector.admission import blank, digest, event_id
+from streams.collector.paths import first, found_ids
+from streams.collector.problems import Refused
+
+
+def calls(document: Any, name: str) -> list[Any]:
+    """The calls in a request: one, or those of `batch`, each with what they share. Raises `Refused`."""
+    if not isinstance(document, dict):
+        raise Refused("bad_request", "The body is a JSON object.")
+    if name != "batch":
+        return [{**document, "type": name}]
+    batch = document.get("batch")
+    if not isinstance(batch, list) or not batch:
+        raise Refused("bad_request", "`batch` is a list of calls.")
+    shared = {key: document[key] for key in ("sentAt", "context") if document.get(key)}
+    return [_joined(shared, call) if shared and isinstance(call, dict) else call for call in batch]
+
+
+def _joined(shared: Mapping[str, Any], call: Mapping[str, Any]) -> dict[str, Any]:
+    joined = {**shared, **call}
+    if isinstance(shared.get("context"), dict) and isinstance(call.get("context"), dict):
+        joined["context"] = shared["context"] | call["context"]
+    return joined
+
+
+def touchpoint(call: dict[str, Any], channels: Mapping[str, str], fixed: str | None, now_ms: int) -> dict[str, Any]:
+    """The fields of a touchpoint; `fixed` is the only channel of its source, if it has one."""
+    name = call.get("type")
+    if not isinstance(name, str) or name not in tables.TYPES:
+        return blank(None, None, None, None, {})
+    kind = tables.TYPES[name] or call.get("event")
+    channel = fixed or (channels.get(kind, tables.CHANNEL) if isinstance(kind, str) else tables.CHANNEL)
+    given = call.get("messageId")
+    occurred_at = moment(first(call, tables.MOMENTS)) or now_ms
+    own = event_id(given) or digest([call, occurred_at])
+    wire = blank(own, kind, channel, occurred_at, found_ids(call, tables.IDS))
+    if (sent_at := moment(call.get("sentAt"))) is not None:
+        wire["sent_at"] = sent_at
+    properties = call.get(tables.PROPERTIES.get(name, "properties"))
+    if isinstance(properties, dict) and properties:
+        wire["properties"] = properties if "name" not in call else {"name": call["name"], **properties}
+    context = call.get("context")
+    if isinstance(context, dict):
+        wire["context"] = {key: each for key, each in context.items() if key not in tables.LEFT_OUT_OF_CONTEXT}
+    return wire
+
+
+def moment(value: Any) -> Any:
+    """A moment as touchpoints have it; one without an offset is in UTC, and what is none stays to be refused."""
+    if not isinstance(value, str):
+        return value
+    try:
+        read = datetime.fromisoformat(value.strip())
+    except ValueError:
+        return value
+    return msgspec.to_builtins(read if read.tzinfo else read.replace(tzinfo=UTC))

@@ -1,0 +1,188 @@
+"""One collector process: its sockets, its pages, its start and its end."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+import uvicorn
+import uvloop
+
+from streams import topics
+from streams.clients import kafka_bootstrap
+from streams.collector.app import Wired, wire
+from streams.collector.connection import BoundedConnection
+from streams.errors import ExitCode, TrackerError, Unreachable
+from streams.failures import door
+from streams.health import Pages
+from streams.settings import Settings
+from streams.supervisor import Child
+
+log = structlog.get_logger()
+
+KEEP_ALIVE_S: Final = 65
+"""Longer than the 60 s after which most balancers let go of a connection, so that they do it and not we."""
+FINISH_WITHIN_S: Final = 8
+"""For requests on their way at the end; the supervisor kills after 9.5 s."""
+CONNECTIONS: Final = 2_000
+LOOK_AGAIN_S: Final = 2.0
+
+
+class State:
+    """What keeps touchpoints from being taken."""
+
+    def __init__(self) -> None:
+        self.trouble: dict[str, object] | None = {"waiting for": ["the topics to be looked at"]}
+        self.ending = False
+        self.away: Callable[[], bool] = lambda: False
+
+    def ready(self) -> dict[str, object] | None:
+        """None when they would be taken."""
+        if self.ending:
+            return {"ending": True}
+        return self.trouble or ({"waiting for": ["kafka"]} if self.away() else None)
+
+
+class Server(uvicorn.Server):
+    """uvicorn's, which leaves signals to us."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Nothing: whoever runs the process decides what a signal means."""
+        yield
+
+
+def preflight(settings: Settings) -> None:
+    """Returns when the collector can work, or could if only Kafka were there. Raises TrackerError."""
+    kafka_bootstrap(settings)
+    wire(settings, lambda: None)
+    try:
+        with door(settings):
+            topics.require(topics.check(settings))
+    except Unreachable as error:
+        log.warning("kafka does not answer; starting anyway, and answering 503 until it does", reason=error.message)
+
+
+def bind(host: str, port: int, *, alone: bool) -> socket.socket:
+    """A socket on the address; `alone` refuses to share it with other processes. Raises TrackerError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if not alone:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        made.bind((host, port))
+    except OSError as error:
+        made.close()
+        raise TrackerError(
+            f"Port {port} on {host} cannot be listened on: {error.strerror or error}.",
+            "Choose another with COLLECTOR_PORT, or 0 for any free one.",
+            ExitCode.PORT_IN_USE,
+        ) from error
+    return made
+
+
+def children(count: int, settings: Settings, port: int, environ: Mapping[str, str]) -> list[Child]:
+    """Places for `count` processes that share the port."""
+    command = [sys.executable, "-m", "streams", "collector", "--supervised"]
+    root = str(Path(__file__).resolve().parents[2])
+    path = os.pathsep.join(part for part in (root, environ.get("PYTHONPATH", "")) if part)
+    first = settings.collector_metrics_port
+    return [
+        Child(
+            command,
+            {
+                **environ,
+                "PYTHONPATH": path,
+                "COLLECTOR_PORT": str(port),
+                "COLLECTOR_METRICS_PORT": str(first + index if first else 0),
+            },
+        )
+        for index in range(count)
+    ]
+
+
+async def run(
+    settings: Settings, listening: socket.socket, told: Callable[[str], Any] = print, *, supervised: bool = False
+) -> ExitCode:
+    """Serve on the socket until SIGTERM or SIGINT; requests on their way are answered first.
+
+    A supervised process also ends when its standard input does: then its supervisor has gone.
+    """
+    state = State()
+    wired = wire(settings, state.ready)
+    state.away = lambda: wired.delivery.away
+    server = _server(settings, wired)
+    loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        state.ending = True
+        server.should_exit = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end)
+    if supervised:
+        loop.add_reader(0, end)
+    pages = Pages(lambda: None, state.ready, wired.meters.registry, "COLLECTOR_METRICS_PORT")
+    metrics_port = await pages.start(settings.http_host, settings.collector_metrics_port)
+    wired.delivery.start()
+    looking = loop.create_task(_look(settings, state))
+    host, port = listening.getsockname()[:2]
+    metrics = f"http://{settings.http_host}:{metrics_port}/metrics"
+    log.info("collector starts", address=f"http://{host}:{port}", metrics=metrics)
+    told(f"http://{host}:{port}")
+    try:
+        await server.serve([listening])
+    finally:
+        if supervised:
+            loop.remove_reader(0)
+        looking.cancel()
+        await wired.delivery.close()
+        await pages.stop()
+    log.info("collector ends")
+    return ExitCode.OK
+
+
+def _server(settings: Settings, wired: Wired) -> Server:
+    proxies = settings.collector_proxies
+    config = uvicorn.Config(
+        wired.app,
+        http=BoundedConnection,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=list(proxies or ()),
+        backlog=1024,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=FINISH_WITHIN_S,
+        limit_concurrency=CONNECTIONS,
+    )
+    return Server(config)
+
+
+async def _look(settings: Settings, state: State) -> None:
+    """Look at the topics until they have been seen to be right; what differs keeps us from being ready."""
+    while state.trouble is not None:
+        try:
+            with door(settings):
+                topics.require(await asyncio.to_thread(topics.check, settings))
+        except TrackerError as error:
+            state.trouble = {"waiting for": ["the topics"], "trouble": error.message}
+            await asyncio.sleep(LOOK_AGAIN_S)
+        else:
+            state.trouble = None
+
+
+def serve(settings: Settings, listening: socket.socket, *, supervised: bool = False) -> ExitCode:
+    """`run`, in an event loop of its own."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(run(settings, listening, supervised=supervised))

@@ -1,0 +1,190 @@
+"""Sources and their write keys: who may send what, in one file that is read again when it changes.
+
+Keys are stored as SHA-256: they have 256 bits of chance, so there is nothing to guess, and looking one up by its hash
+tells nobody how near a guess was.
+"""
+
+import fcntl
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+import structlog
+
+from streams.collector.personal import Treatment
+from streams.errors import ConfigurationError, ExitCode, TrackerError
+
+log = structlog.get_logger()
+
+PREFIX: Final = "wk_"
+LOOK_EVERY_S: Final = 1.0
+MAX_NAME: Final = 64
+
+
+class Source(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
+    """One producer: a shop, an app, a help desk."""
+
+    channel: str | None = None
+    """The only channel it may send to; None: each touchpoint says."""
+    types: tuple[str, ...] = ()
+    """The only types it may send; none: all."""
+    personal: Treatment = "keyed"
+    drop: tuple[str, ...] = ()
+    """Fields that are taken out, as paths: `properties.card`, `context.page.url`."""
+    sender: str | None = None
+    """Whose webhooks it sends; their table in `schemas/webhooks.py`."""
+    secret_file: Path | None = None
+    """A file that holds the secret which that sender signs with."""
+
+
+class WriteKey(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One key of a source; a source may have several."""
+
+    id: str
+    source: str
+    sha256: str
+    made_at: str
+    revoked_at: str | None = None
+
+
+class Book(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The content of the file."""
+
+    sources: dict[str, Source] = {}
+    keys: list[WriteKey] = []
+    version: Literal[1] = 1
+
+
+class Known(msgspec.Struct, frozen=True):
+    """A source with its name."""
+
+    name: str
+    rules: Source
+
+
+def hashed(key: str) -> str:
+    """What is stored of a key."""
+    return sha256(key.encode()).hexdigest()
+
+
+def load(path: Path) -> Book:
+    """What the file says; an empty book where there is none yet. Raises ConfigurationError."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Book)
+    except FileNotFoundError:
+        return Book()
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"COLLECTOR_KEYS names {str(path)!r}, which is no file of write keys: {error}.",
+            "Let `tracker keys` write it, or bring back a copy.",
+        ) from error
+
+
+def new(path: Path, name: str, change: Callable[[Source], Source], now_s: float) -> tuple[str, WriteKey]:
+    """A new key of a source, which is made or changed on the way; the key is told this once."""
+    key = PREFIX + secrets.token_urlsafe(32)
+    entry = WriteKey(f"k{secrets.token_hex(4)}", name, hashed(key), moment(now_s))
+    with _changing(path) as book:
+        book.sources[name] = change(book.sources.get(name, Source()))
+        book.keys.append(entry)
+    return key, entry
+
+
+def revoke(path: Path, key_id: str, now_s: float) -> WriteKey:
+    """The key of that id, which from now on opens nothing. Raises TrackerError."""
+    with _changing(path) as book:
+        for place, entry in enumerate(book.keys):
+            if entry.id == key_id:
+                book.keys[place] = msgspec.structs.replace(entry, revoked_at=entry.revoked_at or moment(now_s))
+                return book.keys[place]
+    raise TrackerError(f"There is no key {key_id!r}.", "`tracker keys list` shows them.", ExitCode.NOT_FOUND)
+
+
+def moment(now_s: float) -> str:
+    """A moment as it stands in the file."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now_s))
+
+
+@contextmanager
+def _changing(path: Path) -> Iterator[Book]:
+    """The book, written back whole; two who change it at once wait for each other."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(path.name + ".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        book = load(path)
+        yield book
+        draft = path.with_name(path.name + ".new")
+        with draft.open("wb") as out:
+            draft.chmod(0o600)
+            out.write(msgspec.json.format(msgspec.json.encode(book), indent=2) + b"\n")
+            out.flush()
+            os.fsync(out.fileno())
+        draft.replace(path)
+
+
+class Sources:
+    """The sources of a running collector."""
+
+    def __init__(self, path: Path, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._path = path
+        self._clock_s = clock_s
+        self._looked_s = clock_s()
+        self._mark = self._stamp()
+        self._by_hash: dict[str, Known] = {}
+        self._by_name: dict[str, Known] = {}
+        self._take(load(path))
+
+    def by_key(self, key: str) -> Known | None:
+        """Whose write key this is."""
+        self._look()
+        return self._by_hash.get(hashed(key))
+
+    def by_name(self, name: str) -> Known | None:
+        """The source of that name."""
+        self._look()
+        return self._by_name.get(name)
+
+    def secret(self, source: Known) -> bytes | None:
+        """What the source's sender signs with."""
+        if source.rules.secret_file is None:
+            return None
+        try:
+            return source.rules.secret_file.read_bytes().strip() or None
+        except OSError as error:
+            log.warning("secret of a source cannot be read", source=source.name, reason=error.strerror)
+            return None
+
+    def _look(self) -> None:
+        now_s = self._clock_s()
+        if now_s - self._looked_s < LOOK_EVERY_S:
+            return
+        self._looked_s = now_s
+        mark = self._stamp()
+        if mark == self._mark:
+            return
+        self._mark = mark
+        try:
+            self._take(load(self._path))
+        except (ConfigurationError, OSError) as error:
+            log.warning("write keys cannot be read; keeping the last ones", reason=str(error))
+
+    def _take(self, book: Book) -> None:
+        self._by_name = {name: Known(name, rules) for name, rules in book.sources.items()}
+        self._by_hash = {
+            entry.sha256: self._by_name[entry.source]
+            for entry in book.keys
+            if entry.revoked_at is None and entry.source in self._by_name
+        }
+
+    def _stamp(self) -> tuple[int, int, int] | None:
+        try:
+            told = self._path.stat()
+        except OSError:
+            return None
+        return told.st_mtime_ns, told.st_size, told.st_ino

@@ -1,0 +1,200 @@
+"""Requests of producers and what Kafka has afterwards."""
+
+import gzip
+import json
+
+import pytest
+
+from streams.errors import ConfigurationError
+from streams.settings import read
+from tests.streams.collector.asking import Collector, basic
+from tests.touchpoints import START_MS, touchpoint
+from tracker.decode import decode
+from tracker.home import home
+
+
+@pytest.fixture
+def collector(tmp_path) -> Collector:
+    return Collector(tmp_path)
+
+
+def one(**fields) -> dict:
+    return json.loads(touchpoint("c-1", **fields))
+
+
+def test_a_touchpoint_comes_to_its_home(collector) -> None:
+    """It stands in its channel's topic, under the customer's name, in the customer's partition."""
+    answer = collector.ask("/v1/touchpoints", one())
+    assert (answer.status, answer.said) == (200, {"accepted": 1})
+    (message,) = collector.messages
+    assert (message.topic, message.key, message.partition) == ("touchpoints.web", b"c-1", home("c-1", 8))
+    assert decode(message.value, None).at_ms == START_MS
+    assert collector.kept[0]["received_at"] > START_MS
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_many_at_once(collector, wrapped) -> None:
+    """A list, or an object with one, is taken whole."""
+    events = [one(event_id=f"e{number}") for number in range(120)]
+    answer = collector.ask("/v1/touchpoints", {"touchpoints": events} if wrapped else events)
+    assert answer.said == {"accepted": 120}
+    assert [event["event_id"] for event in collector.kept] == [event["event_id"] for event in events]
+
+
+def test_one_bad_touchpoint_keeps_all_out(collector) -> None:
+    """Nothing is kept, and each problem is told with its place."""
+    answer = collector.ask("/v1/touchpoints", [one(), one(channel="sea"), one(ids={"customer_id": "null"}), 7])
+    assert answer.status == 400
+    assert [(each["index"], each["reason"]) for each in answer.said["problems"]] == [
+        (1, "not_a_touchpoint"), (2, "no_id"), (3, "not_a_touchpoint"),
+    ]  # fmt: skip
+    assert collector.messages == []
+
+
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [
+        ({"key": None}, 401),
+        ({"headers": {"authorization": basic("wk_wrong")}}, 401),
+        ({"headers": {"authorization": "Basic ?"}}, 401),
+        ({"headers": {"content-type": "application/xml"}}, 415),
+        ({"headers": {"content-encoding": "br"}}, 415),
+        ({"headers": {"content-length": "9999999"}}, 413),
+        ({"headers": {"content-length": "1", "transfer-encoding": "chunked"}}, 400),
+        ({"method": "GET"}, 405),
+    ],
+)
+def test_a_wrong_request_is_refused(collector, options, status) -> None:
+    """Each with its status, and nothing is kept."""
+    answer = collector.ask("/v1/touchpoints", one(), **options)
+    assert answer.status == status
+    assert answer.said["request_id"] == answer.headers["x-request-id"]
+    assert collector.messages == []
+
+
+@pytest.mark.parametrize("path", ["/", "/v1", "/v1/touchpoints/", "/v1//touchpoints", "/v1/../v1/touchpoints", "/é"])
+def test_other_paths_lead_nowhere(collector, path) -> None:
+    """404, whatever tricks the path plays."""
+    assert collector.ask(path, one()).status == 404
+
+
+def test_a_source_keeps_to_its_rules(tmp_path) -> None:
+    """Other channels and types than its own are 403, fields of its drop list go."""
+    collector = Collector(
+        tmp_path, rules={"channel": "web", "types": ("Page Viewed",), "drop": ("properties.card", "context")}
+    )
+    assert collector.ask("/v1/touchpoints", one(channel="shop")).status == 403
+    assert collector.ask("/v1/touchpoints", one(kind="Other")).status == 403
+    event = one(properties={"card": "4111", "path": "/"}, context={"a": 1})
+    del event["channel"]
+    assert collector.ask("/v1/touchpoints", event).status == 200
+    (kept,) = collector.kept
+    assert (kept["properties"], kept["channel"], "context" in kept) == ({"path": "/"}, "web", False)
+
+
+def test_addresses_and_numbers_become_hashes(collector) -> None:
+    """No raw address or number reaches Kafka, and the same address is the same customer."""
+    properties = {"note": "ask Ann@Example.com", "phone": "+46 70 123 45 67"}
+    raw = one(ids={"email": " Ann@Example.com "}, properties=properties)
+    assert collector.ask("/v1/touchpoints", raw).status == 200
+    assert collector.ask("/v1/touchpoints", one(ids={"customer_id": "ann@example.com"})).status == 200
+    assert b"xample.com" not in b"".join(message.value for message in collector.messages).lower()
+    assert b"123" not in collector.kept[0]["properties"]["phone"].encode()[:6]
+    assert collector.kept[0]["ids"]["email_sha256"] == collector.kept[1]["ids"]["email_sha256"]
+
+
+def test_gzip_is_counted_while_it_inflates(collector) -> None:
+    """A body in gzip is taken; a bomb is refused before it is unpacked."""
+    packed = {"headers": {"content-encoding": "gzip"}}
+    assert collector.ask("/v1/touchpoints", gzip.compress(json.dumps(one()).encode()), **packed).status == 200
+    assert collector.ask("/v1/touchpoints", gzip.compress(b" " * 200_000_000), **packed).status == 413
+    assert collector.ask("/v1/touchpoints", gzip.compress(b"{}")[:-4], **packed).status == 400
+    assert collector.ask("/v1/touchpoints", b"{}", **packed).status == 400
+
+
+@pytest.mark.parametrize(
+    ("event", "status"),
+    [
+        (one(properties={"a": "x" * 33_000}), 413),
+        (one(properties={"a": [[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]}), 400),
+        (one(properties={str(number): 1 for number in range(1001)}), 400),
+        (one(properties={"a": "\x00"}), 400),
+        ({**one(), "context": {"a": "\ud800"}}, 400),
+        ([one() for _ in range(2501)], 413),
+        ([], 400),
+    ],
+)
+def test_bounds_are_kept(collector, event, status) -> None:
+    """Too large, too deep, too many, unreadable: refused."""
+    assert collector.ask("/v1/touchpoints", event).status == status
+    assert collector.messages == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"{", b"\xff", b"[" * 100_000, b'{"a":' * 50_000, b'{"a":1,"a":2}', b'{"a":NaN}', b'{"a":1e999}',
+        b'{"a":123456789012345678901}', b"9" * 5_000, b'"\\ud800"', b"\x00", b"null", b"1", b"[null]",
+    ],
+)  # fmt: skip
+def test_bad_json_is_a_clear_4xx(collector, body) -> None:
+    """Whatever is no document that all readers understand alike: 400."""
+    assert collector.ask("/v1/touchpoints", body).status == 400
+
+
+def test_without_a_confirmation_there_is_no_2xx(collector) -> None:
+    """503 with Retry-After, and the next request is a probe."""
+    collector.publisher.fail_next = 1
+    first, second = collector.ask_all([("/v1/touchpoints", one(), {})] * 2)
+    assert [first.status, second.status] == [503, 503]
+    assert first.headers["retry-after"] == "2"
+    assert collector.messages == []
+
+
+def test_a_source_that_sends_too_much_is_told_when_to_come_again(tmp_path) -> None:
+    """429 with the standard headers; other sources are not touched."""
+    collector = Collector(tmp_path, {"COLLECTOR_KEY_EVENTS_PER_S": "1"})
+    other = collector.add("other")
+    many = [one() for _ in range(2_000)]
+    answers = collector.ask_all(
+        [("/v1/touchpoints", many, {}), ("/v1/touchpoints", many, {}), ("/v1/touchpoints", many, {"key": other})]
+    )
+    assert [answer.status for answer in answers] == [200, 429, 200]
+    assert int(answers[1].headers["retry-after"]) >= 1
+    assert answers[1].headers["ratelimit"].startswith('"key";r=500')
+
+
+def test_named_origins_may_send_from_browsers(tmp_path) -> None:
+    """CORS for them alone; others are refused before and while they send."""
+    collector = Collector(tmp_path, {"COLLECTOR_ORIGINS": "https://shop.example.com"})
+    ours, others = {"origin": "https://shop.example.com"}, {"origin": "https://evil.example"}
+    asked = collector.ask("/v1/t", method="OPTIONS", headers=ours)
+    assert (asked.status, asked.headers["access-control-allow-origin"]) == (204, "https://shop.example.com")
+    assert collector.ask("/v1/t", method="OPTIONS", headers=others).status == 403
+    assert collector.ask("/v1/touchpoints", one(), headers=others).status == 403
+    assert collector.ask("/v1/touchpoints", one(), headers=ours).status == 200
+
+
+def test_answers_have_safe_headers(collector) -> None:
+    """Nosniff, no frames, nothing cached; a given request id comes back."""
+    answer = collector.ask("/v1/touchpoints", one(), headers={"x-request-id": "request-17"})
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["x-request-id"] == "request-17"
+
+
+def test_the_log_has_no_ids(collector, capsys) -> None:
+    """One line a request, without key, customer, type or properties."""
+    collector.ask("/v1/touchpoints", one(properties={"secret": "s3cr3t"}))
+    said = capsys.readouterr()
+    line = said.out + said.err
+    assert "/v1/touchpoints" in line and "shop" in line
+    assert not any(word in line for word in ("c-1", "s3cr3t", "Page Viewed", collector.key))
+
+
+def test_a_hash_key_is_asked_for(tmp_path) -> None:
+    """Without it there is no collector, and the remedy is told."""
+    from streams.collector.app import wire
+
+    with pytest.raises(ConfigurationError, match="COLLECTOR_HASH_KEY"):
+        wire(read({"KAFKA_BOOTSTRAP": "127.0.0.1:9"}), lambda: None)
