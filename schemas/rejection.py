@@ -23,21 +23,29 @@ class Place(msgspec.Struct, frozen=True):
     """Where a record stands in Kafka."""
 
     topic: str
+    """The topic that the record was sent to."""
     partition: int
+    """The partition of that topic."""
     offset: int
+    """The record's number in that partition."""
 
 
 class Rejection(msgspec.Struct, frozen=True):
     """What could not be read as a touchpoint, complete enough to be driven again."""
 
     reason: Reason
+    """What is wrong, as one word of a closed set."""
     detail: str
     """What is wrong, and where in the document, for a person."""
     place: Place
+    """Where the original stands."""
     rejected_at_ms: int
+    """When it was rejected, in milliseconds since 1970."""
     value: bytes | None
     """The original bytes (base64 in JSON)."""
     key: bytes | None = None
+    """The original's key (base64 in JSON)."""
     received_at_ms: int | None = None
     """The original's timestamp at the broker: sent again with it, a touchpoint keeps its time."""
     schema: str = SCHEMA
+    """The version of this structure, `rejection/1`."""

@@ -14,8 +14,11 @@ class Why(msgspec.Struct, frozen=True, omit_defaults=True):
     """The cause: a touchpoint and the rule it met, or a deadline that passed."""
 
     event_id: str | None = None
+    """The touchpoint's own id."""
     type: str | None = None
+    """The touchpoint's type."""
     channel: str | None = None
+    """The touchpoint's channel."""
     rule: int | None = None
     """Which of the stage's touchpoint rules was met, counted from 0."""
 
@@ -24,17 +27,24 @@ class Transition(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One step of one customer (or of one instance of a keyed journey)."""
 
     kind: Kind
+    """What happened, as one word of a closed set."""
     customer: str
+    """Whom it happened to."""
     journey: str
+    """The journey's name."""
     version: int
+    """The version of the journey's definition."""
     instance: str | None = None
     """The value of the journey's `key`, where it has one."""
     origin: str | None = None
-    """The stage left; None when the journey begins."""
+    """The stage left; missing when the journey begins."""
     stage: str | None = None
     """The stage arrived at, or the one dropped out of."""
     at_ms: int
     """When it happened, in milliseconds since 1970, by the corrected clock."""
     skipped: tuple[str, ...] = ()
+    """The stages between the two that were left out."""
     why: Why = Why()
+    """What caused it; empty where a deadline did."""
     schema: str = SCHEMA
+    """The version of this structure, `transition/1`."""

@@ -3,11 +3,14 @@
 import inspect
 import json
 from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from streams import settings
+import yaml
+
+from streams import asyncapi, settings, wire_page, wire_schema
 from streams.cli.commands import available, load
 from streams.errors import ExitCode
 from tracker import journey_schema
@@ -69,6 +72,23 @@ def journey_json_schema() -> str:
     return json.dumps(journey_schema.document(), indent=2, ensure_ascii=False) + "\n"
 
 
+def touchpoints_page() -> str:
+    """docs/touchpoints.md: written by hand, with the reference of all fields at its end."""
+    heading = "\n## All fields\n\n"
+    written = (ROOT / "docs" / "touchpoints.md").read_text(encoding="utf-8").partition(heading)[0]
+    return f"{written}{heading}{wire_page.reference()}"
+
+
+def wire_json_schema(name: str) -> str:
+    """What producers and consumers know of one kind of message."""
+    return json.dumps(wire_schema.document(name), indent=2, ensure_ascii=False) + "\n"
+
+
+def asyncapi_document() -> str:
+    """Topics, keys and messages for AsyncAPI's tools."""
+    return yaml.safe_dump(asyncapi.document(), sort_keys=False, allow_unicode=True, width=110)
+
+
 def journey_picture() -> str:
     """The map of the seven stages."""
     return to_svg(journey_map(load_journey(settings.packaged_journeys() / "seven-stages.yaml")))
@@ -78,7 +98,10 @@ PAGES = {
     "docs/cli.md": cli_page,
     "docs/journeys.md": journeys_page,
     "docs/pictures/seven-stages.svg": journey_picture,
+    "docs/touchpoints.md": touchpoints_page,
+    "schemas/published/asyncapi.yaml": asyncapi_document,
     "schemas/published/journey.schema.json": journey_json_schema,
+    **{f"schemas/published/{name}.schema.json": partial(wire_json_schema, name) for name in wire_schema.MESSAGES},
     "deploy/env/reference.env": settings.reference,
 }
 
