@@ -1,0 +1,74 @@
+"""What a dashboard is made of: panels, variables, and the few queries that many panels share."""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+SOURCE: Final = {"type": "prometheus", "uid": "journey-prometheus"}
+"""The uid stands in deploy/grafana/provisioning/datasources/prometheus.yaml."""
+J: Final = 'journey="$journey"'
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One panel: what is asked, and how the answer is shown."""
+
+    title: str
+    kind: str
+    """A core panel of Grafana: stat, timeseries, bargauge, table, text."""
+    queries: tuple[tuple[str, str], ...] = ()
+    """PromQL and the legend of what it gives."""
+    unit: str = "short"
+    width: int = 8
+    height: int = 8
+    help: str = ""
+    instant: bool = False
+    options: dict[str, Any] = field(default_factory=dict)
+    transformations: tuple[dict[str, Any], ...] = ()
+    thresholds: tuple[tuple[str, float], ...] = ()
+    """Colours from these values up; green below the first."""
+    cell: str = ""
+    """How cells of a table are painted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """One dashboard."""
+
+    uid: str
+    title: str
+    panels: tuple[Panel, ...]
+    variables: tuple[dict[str, Any], ...] = ()
+
+
+def by_query(name: str, label: str, query: str) -> dict[str, Any]:
+    """A variable with the values of a label."""
+    return {"type": "query", "name": name, "label": label, "datasource": SOURCE, "definition": query, "query": query,
+            "refresh": 2, "sort": 1, "multi": False, "includeAll": False}  # fmt: skip
+
+
+def by_choice(name: str, label: str, *values: str) -> dict[str, Any]:
+    """A variable with these values, the first of which is chosen."""
+    options = [{"text": each, "value": each, "selected": each == values[0]} for each in values]
+    return {"type": "custom", "name": name, "label": label, "query": ",".join(values), "options": options,
+            "current": options[0], "multi": False, "includeAll": False}  # fmt: skip
+
+
+def new_in(metric: str, by: str, over: str = "1h", where: str = J) -> str:
+    """What was added to a gauge in a while."""
+    return f"max by ({by}) ({metric}{{{where}}}) - max by ({by}) ({metric}{{{where}}} offset {over})"
+
+
+def zero(query: str) -> str:
+    """A count that is 0 where there is no series yet."""
+    return f"{query} or vector(0)"
+
+
+def joined(column: str, *names: str) -> tuple[dict[str, Any], ...]:
+    """One row for each value of a label, with a column for each query."""
+    renamed = {f"Value #{chr(65 + place)}": name for place, name in enumerate(names)}
+    return (
+        {"id": "joinByField", "options": {"byField": column, "mode": "outer"}},
+        {"id": "filterFieldsByName", "options": {"include": {"names": [column, *renamed]}}},
+        {"id": "organize", "options": {"renameByName": renamed}},
+        {"id": "sortBy", "options": {"sort": [{"field": names[0], "desc": False}]}},
+    )
