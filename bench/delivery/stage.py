@@ -1,85 +1,116 @@
-"""The stage that every candidate plays on: one broker, one Redis, one topic's worth of touchpoints in three topics.
+"""The stage that every candidate plays on: one topic of touchpoints, the same bytes for all.
 
-A million touchpoints (300 bytes each) of a hundred thousand customers on a five-stage journey, in order of time,
-keyed by customer, in partitions by murmur2: what every candidate reads is the same bytes.
+Touchpoints of 300 bytes, in order of time, keyed by customer, in partitions by murmur2. It knows Kafka's producer and
+nothing of who reads.
 """
 
 import asyncio
 import json
 import random
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
-from kafka.admin import KafkaAdminClient, NewTopic
 
-from schemas.topics import topics
-from tracker.home import home
+from tracker.home import murmur2
 
-# (channel, type) of the stages of examples/journeys/seven-stages.yaml that a customer walks through.
-STEPS: Final = (
-    ("web", "Page Viewed"),
-    ("web", "Product Viewed"),
-    ("web", "Product Added"),
-    ("shop", "Order Completed"),
-    ("support", "Order Delivered"),
-)
-BEGIN_MS: Final = 1_790_000_000_000
+TYPES: Final = ("Page Viewed", "Product Viewed", "Product Added", "Order Completed", "Order Delivered")
+"""What leads into the five stages of journey.yaml."""
+BATCH_BYTES: Final = 512 * 1024
+IN_FLIGHT: Final = 64
+
+Event = tuple[int, bytes]
+"""A customer's number and a message's value."""
 
 
-def touchpoints(count: int, customers: int, seed: int = 1) -> Iterator[tuple[str, str, bytes]]:
-    """(channel, customer, value) of each, oldest first; a customer goes forward, stays or returns."""
+def customer(person: int) -> str:
+    """The id of a customer."""
+    return f"customer-{person:07d}"
+
+
+def value(person: int, stage: int, number: int, at_ms: int, *, channel: str = "web", seed: int = 1) -> bytes:
+    """A touchpoint as a shop would send it."""
+    return json.dumps(
+        {
+            "schema": "touchpoint/1",
+            "event_id": f"{seed:04x}-{number:012x}",
+            "type": TYPES[stage],
+            "channel": channel,
+            "occurred_at": at_ms,
+            "ids": {"customer_id": customer(person)},
+            "properties": {"product": f"p-{number % 997}", "price": number % 90 + 10, "currency": "EUR"},
+            "context": {"customer_type": "b2b" if person % 5 == 0 else "b2c", "campaign": "autumn"},
+        },
+        separators=(",", ":"),
+    ).encode()
+
+
+def wander(count: int, customers: int, begin_ms: int, *, channel: str = "web", seed: int = 1) -> Iterator[Event]:
+    """Customers in random order who go forward, stay or return; a touchpoint a millisecond."""
     chance = random.Random(seed)
     stage = [0] * customers
     for number in range(count):
         person = chance.randrange(customers)
-        stage[person] = min(len(STEPS) - 1, max(0, stage[person] + chance.choice((0, 0, 1, 1, -1))))
-        channel, type_ = STEPS[stage[person]]
-        customer = f"customer-{person:07d}"
-        value = {
-            "schema": "touchpoint/1",
-            "event_id": f"{seed:04x}-{number:012x}",
-            "type": type_,
-            "channel": channel,
-            "occurred_at": BEGIN_MS + number,
-            "ids": {"customer_id": customer},
-            "properties": {"product": f"p-{number % 997}", "price": number % 90 + 10, "currency": "EUR"},
-            "context": {"customer_type": "b2b" if person % 5 == 0 else "b2c", "campaign": "autumn"},
-        }
-        yield channel, customer, json.dumps(value, separators=(",", ":")).encode()
+        stage[person] = min(len(TYPES) - 1, max(0, stage[person] + chance.choice((0, 0, 1, 1, -1))))
+        yield person, value(person, stage[person], number, begin_ms + number, channel=channel, seed=seed)
 
 
-def create_topics(bootstrap: str, partitions: int) -> None:
-    """All topics of an installation."""
-    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
-    try:
-        admin.create_topics([NewTopic(topic.name, partitions, 1) for topic in topics()])
-    finally:
-        admin.close()
+def walk(customers: int, touchpoints: int, begin_ms: int, *, channel: str = "web") -> Iterator[Event]:
+    """Every customer through all five stages in `touchpoints` touchpoints each."""
+    for step in range(touchpoints):
+        stage = step * len(TYPES) // touchpoints
+        for person in range(customers):
+            number = step * customers + person
+            yield person, value(person, stage, number, begin_ms + number, channel=channel)
 
 
-async def load(bootstrap: str, count: int, customers: int, partitions: int, seed: int = 1) -> None:
-    """Put the touchpoints into their topics."""
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, max_batch_size=512 * 1024, max_request_size=2**21)
+class Places:
+    """The partition of each customer, hashed once."""
+
+    def __init__(self, partitions: int) -> None:
+        self._partitions = partitions
+        self._known: dict[int, tuple[int, bytes]] = {}
+
+    def of(self, person: int) -> tuple[int, bytes]:
+        """(partition, key)."""
+        found = self._known.get(person)
+        if found is None:
+            key = customer(person).encode()
+            found = self._known[person] = ((murmur2(key) & 0x7FFFFFFF) % self._partitions, key)
+        return found
+
+
+async def load(bootstrap: str, topic: str, partitions: int, events: Iterable[Event]) -> int:
+    """Put touchpoints into a topic as fast as the broker takes them; how many there were."""
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, max_batch_size=BATCH_BYTES, max_request_size=2**21)
     await producer.start()
-    open_: dict[tuple[str, int], object] = {}
+    places = Places(partitions)
+    open_: dict[int, Any] = {}
     waiting: set[asyncio.Future[object]] = set()
+    count = 0
 
-    async def ship(place: tuple[str, int]) -> None:
-        batch = open_.pop(place)
-        batch.close()  # type: ignore[attr-defined]
-        waiting.add(await producer.send_batch(batch, f"touchpoints.{place[0]}", partition=place[1]))
-        if len(waiting) > 64:
+    async def ship(partition: int) -> None:
+        batch = open_.pop(partition)
+        batch.close()
+        waiting.add(await producer.send_batch(batch, topic, partition=partition))
+        if len(waiting) > IN_FLIGHT:
             done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             waiting.difference_update(done)
 
-    for channel, customer, value in touchpoints(count, customers, seed):
-        place = (channel, home(customer, partitions))
-        while open_.setdefault(place, producer.create_batch()).append(  # type: ignore[attr-defined]
-            key=customer.encode(), value=value, timestamp=None
-        ) is None:
-            await ship(place)
-    for place in list(open_):
-        await ship(place)
-    await asyncio.gather(*waiting)
-    await producer.stop()
+    try:
+        for person, content in events:
+            partition, key = places.of(person)
+            while True:
+                batch = open_.get(partition)
+                if batch is None:
+                    batch = open_[partition] = producer.create_batch()
+                if batch.append(key=key, value=content, timestamp=None) is not None:
+                    break
+                await ship(partition)
+            count += 1
+        for partition in list(open_):
+            await ship(partition)
+        await asyncio.gather(*waiting)
+    finally:
+        await producer.stop()
+    return count
