@@ -80,18 +80,19 @@ class Figures:
 
 def read(client: Any, partitions: int, prefix: str = PREFIX) -> Figures:
     """The figures of all partitions, through a blocking Redis client (single or Cluster)."""
-    counts: Counter[Field] = Counter()
+    # Added up by the name as it came, so that a name is parsed once and not once a partition.
+    totals: dict[bytes | str, int] = {}
     offsets: dict[tuple[str, int], int] = {}
     for partition in range(partitions):
         names = keys(partition, prefix)
         # The partitions follow one another; they share no customer.
         aggregates, applied = hashes(client, names.aggregates, names.offsets)
         for field, count in aggregates.items():
-            counts[_parse(_text(field))] += int(count)
+            totals[field] = totals.get(field, 0) + int(count)
         for topic, offset in applied.items():
             if (name := _text(topic)) != NOT_A_TOPIC:
                 offsets[name, partition] = int(offset)
-    return Figures({each: count for each, count in counts.items() if count}, offsets)
+    return Figures({_parse(_text(field)): count for field, count in totals.items() if count}, offsets)
 
 
 def _text(value: bytes | str) -> str:
