@@ -32,6 +32,7 @@ COMMANDS: Final = (
     Command("keys", "streams.cli.keys:app", "Make and revoke the write keys of producers."),
     Command("exporter", "streams.cli.exporter:exporter", "Serve the funnel to Prometheus."),
     Command("simulate", "streams.cli.simulate:simulate", "Send the touchpoints of invented customers."),
+    Command("import", "streams.cli.import_:import_", "Import touchpoints from the files of other systems."),
     Command("topics", "streams.cli.topics:app", "Create and check the Kafka topics."),
     Command("show", "streams.cli.show:show", "Show where one customer is."),
     Command("explain", "streams.cli.explain:explain", "Tell why a customer is where they are."),

@@ -1,0 +1,70 @@
+import pytest
+
+from streams.errors import ExitCode, TrackerError
+from streams.import_map import load, read
+
+GOOD = """\
+import: orders
+ids: {customer_id: customer}
+touchpoints:
+  - channel: shop
+    type: Order Completed
+    occurred_at: placed
+"""
+
+
+def test_a_table_may_be_short() -> None:
+    """A name, whose it is, and one touchpoint with its type and time are enough."""
+    table, problems = read(GOOD)
+    assert problems == []
+    (entry,) = table.entries
+    assert (entry.type.constant, entry.occurred_at.columns, entry.occurred_at.kind) == (
+        "Order Completed", ("placed",), "time",
+    )  # fmt: skip
+
+
+def test_properties_of_a_channel_know_their_kind() -> None:
+    """An `amount` becomes a number without being told; one's own properties stay as they are."""
+    (entry,) = read(GOOD + "    properties: {amount: total, order_id: order, gift: gift}\n")[0].entries
+    kinds = {name: value.kind for name, value in entry.properties.items()}
+    assert kinds == {"amount": "number", "order_id": "text", "gift": "as_it_is"}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", (1, 1, "no mapping table")),
+        ("touchpoints: [{channel: a, type: b, occurred_at: c}]", (1, 1, "`import` is missing")),
+        ("import: a\ntouchpoints: []", (2, 14, "no touchpoints")),
+        (GOOD + "    propertys: {}\n", (7, 5, "'propertys' is no key here")),
+        (GOOD.replace("customer_id", "customer"), (2, 7, "'customer' is no key here")),
+        (GOOD.replace("ids: {customer_id: customer}\n", ""), (3, 5, "it belongs to nobody")),
+        (GOOD + "zone: Mars/Olympus\n", (7, 7, "'Mars/Olympus' is no time zone")),
+        (GOOD + "delimiter: ab\n", (7, 12, "the delimiter is not one sign")),
+        (GOOD + "    properties: {amount: {from: total, as: numbr}}\n", (7, 44, "'numbr' is no kind of value")),
+        (GOOD + "    properties: {amount: {as: number}}\n", (7, 26, "a value needs either `from` or `value`")),
+        (GOOD + "    properties: {amount: []}\n", (7, 26, "a list names no column")),
+        (GOOD + "    properties: total\n", (7, 17, "'total' is no table")),
+        (GOOD + "    event_id: [[a]]\n", (7, 16, "a list names no column")),
+        (GOOD + "    if: {a: b\n", (8, 1, "a list or group in brackets")),
+        (GOOD + "import: again\n", (7, 1, "the key 'import' is here twice")),
+    ],
+)
+def test_problems_have_their_place(text, told) -> None:
+    """Each problem says line, column and what to do."""
+    table, problems = read(text)
+    assert table is None
+    line, column, message = told
+    assert any(each.line == line and each.column == column and message in each.message for each in problems), problems
+    assert all(each.remedy for each in problems)
+
+
+def test_all_problems_come_at_once(tmp_path) -> None:
+    """A person mends the table once, not problem by problem."""
+    path = tmp_path / "table.yaml"
+    path.write_text(GOOD + "zone: Mars\nwhat: 1\n")
+    with pytest.raises(TrackerError, match=r"(?s)table.yaml:7:7: .*table.yaml:8:1: ") as raised:
+        load(path)
+    assert raised.value.exit_code == ExitCode.USAGE
+    with pytest.raises(TrackerError, match="no such file"):
+        load(tmp_path / "other.yaml")
