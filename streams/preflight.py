@@ -1,11 +1,16 @@
 """The preflight: what must hold before worker processes are started, so that a mistake is one clear line."""
 
+from typing import Final
+
 from streams import topics
 from streams.clients import redis_client
 from streams.definitions import load_journeys
 from streams.failures import door
 from streams.layout import require
 from streams.settings import Settings
+
+# Short retention or one copy alone is a risk that `tracker doctor` tells; these would lose or split customers.
+FATAL: Final = frozenset({"topic", "partitions", "cleanup.policy"})
 
 
 def preflight(settings: Settings) -> None:
@@ -15,7 +20,7 @@ def preflight(settings: Settings) -> None:
     """
     with door(settings):
         load_journeys(settings)
-        topics.require(topics.check(settings))
+        topics.require([each for each in topics.check(settings) if each.what in FATAL])
         client = redis_client(settings)
         client.ping()
         require(client, settings.partitions)

@@ -70,8 +70,8 @@ def _of_topic(need: Shape, there: Shape | None) -> list[Difference]:
         return [Difference(need.name, "topic", "missing", "", "Run `tracker topics create`.")]
     alter = f"kafka-configs.sh --alter --entity-type topics --entity-name {need.name} --add-config"
     found: list[tuple[str, object, object, str]] = []
-    # Outputs may have as many as their readers like; inputs share the customers' home partitions.
-    if need.is_input and there.partitions != need.partitions:
+    # Inputs share the customers' home partitions. Outputs are written to the same numbers, and may have more.
+    if there.partitions < need.partitions or (need.is_input and there.partitions != need.partitions):
         remedy = f"Set TRACKER_PARTITIONS={there.partitions} if all inputs have as many; else `tracker repartition`."
         found.append(("partitions", there.partitions, need.partitions, remedy))
     if there.replication < need.replication:

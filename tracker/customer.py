@@ -31,6 +31,9 @@ class Change(msgspec.Struct):
     """Field → difference; fields that stay the same are left out."""
     due_ms: int | None
     """The next moment at which the clock alone changes this record; None: never."""
+    arm_ms: int | None
+    """`due_ms`, where a timer must be set: none stands at that moment or before it. A timer that fires early is set
+    anew by the fold that it causes, so that touchpoints do not pay for timers."""
     transitions: list[Transition]
     applied: int = 0
     """Touchpoints that counted for the first time, whether or not they bear on a journey."""
@@ -67,8 +70,7 @@ class Journeys:
         due_ms: int | None = None
         for runner in self.runners:
             next_ms = self._fold_journey(runner, record, batch, aggregates)
-            if next_ms is not None and (due_ms is None or next_ms < due_ms):
-                due_ms = next_ms
+            due_ms = _earlier(due_ms, next_ms)
         ignored = duplicate = late = 0
         if batch.fates.count(BEARING) != len(touches):
             ignored = self._note_others(record, batch)
@@ -77,10 +79,12 @@ class Journeys:
             late = sum(fate & LATE > 0 for fate in fates)
         if 0 in aggregates.values():
             aggregates = {field: count for field, count in aggregates.items() if count}
+        is_armed = bool(touches) and due_ms is not None and batch.armed_ms is not None and batch.armed_ms <= due_ms
         return Change(
             encode(record),
             aggregates,
             due_ms,
+            None if is_armed else due_ms,
             batch.transitions,
             len(touches) - duplicate,
             duplicate,
@@ -135,19 +139,18 @@ class Journeys:
         for instance in journey.instances:
             items = groups.pop(instance.key, None) if groups else None
             next_ms = runner.due_ms(instance)
+            batch.armed_ms = _earlier(batch.armed_ms, next_ms)
             if items or (next_ms is not None and batch.now_ms >= next_ms):
                 before = runner.contributor.facts_before(instance)
                 next_ms = _fold_instance(runner, instance, items, batch, aggregates, before)
-            if next_ms is not None and (due_ms is None or next_ms < due_ms):
-                due_ms = next_ms
+            due_ms = _earlier(due_ms, next_ms)
         for key, items in groups.items():
             if len(journey.instances) >= MAX_INSTANCES:
                 break
             instance = runner.engine.open(key, min([entry for entry, _ in items]) if len(items) > 1 else items[0][0])
             journey.instances.append(instance)
             next_ms = _fold_instance(runner, instance, items, batch, aggregates, NOTHING)
-            if next_ms is not None and (due_ms is None or next_ms < due_ms):
-                due_ms = next_ms
+            due_ms = _earlier(due_ms, next_ms)
         return due_ms
 
     def _note_others(self, record: Record, batch: Batch) -> int:
@@ -187,6 +190,11 @@ def _fold_instance(
     due_ms = runner.tick(instance, batch)
     runner.contributor.change(aggregates, before, runner.contributor.facts(instance))
     return due_ms
+
+
+def _earlier(one: int | None, other: int | None) -> int | None:
+    """The earlier moment; None stands for never."""
+    return one if other is None or (one is not None and one <= other) else other
 
 
 def _journey_of(record: Record, name: str) -> Journey | None:

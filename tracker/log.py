@@ -8,8 +8,9 @@ from hashlib import blake2b
 from struct import Struct
 from typing import Final, NamedTuple
 
-# 12 bytes keep ids exact in identity, and in order where it matters: UUIDs of every version differ within them, and
-# ids of up to 12 bytes are kept whole. Whole UUIDs would cost a customer of ten touchpoints 40 bytes more.
+# 12 bytes keep ids of up to 12 bytes whole; of longer ones the first 6 bytes, for their order, and a hash of all, for
+# their identity (UUIDs that count up differ in their last bytes alone). Whole UUIDs would cost a customer of ten
+# touchpoints 40 bytes more. Among a thousand ids of one customer two meet once in 500 million customers.
 ID_BYTES: Final = 12
 _PREFIX_BYTES: Final = 6
 _UUID_LENGTH: Final = 36
@@ -36,7 +37,7 @@ class Entry(NamedTuple):
 
 
 def short_id(event_id: str) -> bytes:
-    """An event id in 12 bytes: UUIDs and ids of up to 12 bytes keep their order, longer ids that of 6 bytes."""
+    """An event id in 12 bytes: ids of up to 12 bytes are kept whole, longer ones and UUIDs in the order of 6 bytes."""
     if len(event_id) == _UUID_LENGTH:
         try:
             packed = bytes.fromhex(event_id.replace("-", ""))
@@ -44,7 +45,7 @@ def short_id(event_id: str) -> bytes:
             packed = b""
         # Upper and lower case are one UUID.
         if len(packed) == _UUID_BYTES and event_id[8] == "-":
-            return packed[:ID_BYTES]
+            return packed[:_PREFIX_BYTES] + blake2b(packed, digest_size=ID_BYTES - _PREFIX_BYTES).digest()
     text = event_id.encode("utf-8", "surrogatepass")
     if len(text) <= ID_BYTES and b"\0" not in text:
         return text.ljust(ID_BYTES, b"\0")

@@ -161,8 +161,8 @@ class Planner:
         aggregates = plan.aggregates
         for name, difference in change.aggregates.items():
             aggregates[name] = aggregates.get(name, 0) + difference
-        if change.due_ms is not None:
-            plan.timers[customer] = change.due_ms
+        if change.arm_ms is not None:
+            plan.timers[customer] = change.arm_ms
         if change.transitions:
             key = customer.encode()
             plan.messages.extend(

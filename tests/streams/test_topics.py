@@ -48,10 +48,11 @@ def test_more_is_no_difference(more) -> None:
     assert different(**more) == []
 
 
-def test_outputs_may_have_other_partitions() -> None:
-    """How many partitions an output has is its readers' affair."""
+def test_outputs_may_have_more_partitions() -> None:
+    """What concerns a partition is published under the same number, which has to exist; more are the readers' affair."""
     need = dataclasses.replace(NEED, is_input=False)
-    assert topics.differences([need], {need.name: dataclasses.replace(need, partitions=1)}) == []
+    assert topics.differences([need], {need.name: dataclasses.replace(need, partitions=NEED.partitions + 1)}) == []
+    assert topics.differences([need], {need.name: dataclasses.replace(need, partitions=1)}) != []
 
 
 def test_all_topics_are_asked_for() -> None:
