@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
-from streams.errors import Denied, ExitCode, TrackerError, Unreachable, UsageError
+from streams.errors import Denied, ExitCode, Mismatch, TrackerError, Unreachable, UsageError
 from streams.knobs import hide_password
 from streams.settings import Settings
 from tracker.journey_file import JourneyFileError
+from tracker.migration import UnknownDefinitionError
 
 
 class Meaning(NamedTuple):
@@ -152,6 +153,9 @@ def translate(error: BaseException, settings: Settings | None = None) -> Tracker
         return _told(words or _by_descent(error, REDIS), error, where or "an unknown address")
     if isinstance(error, JourneyFileError):
         return _of_journey_file(error)
+    if isinstance(error, UnknownDefinitionError):
+        remedy = "Go back to the journey file of that version, or empty Redis: it is built again from Kafka."
+        return Mismatch(f"{str(error)[0].upper()}{str(error)[1:]}.", remedy)
     if isinstance(error, ssl.SSLError):
         why = getattr(error, "reason", None) or error
         return Denied(f"The encrypted connection fails: {why}.", "Check the *_SSL_* settings.")

@@ -18,6 +18,7 @@ from streams.clients import async_redis_client, kafka_arguments
 from streams.commit import Commit
 from streams.definitions import load_journeys
 from streams.errors import ExitCode
+from streams.failures import translate
 from streams.health import Pages
 from streams.lane import Lane
 from streams.meters import Meters
@@ -73,8 +74,13 @@ def wire(settings: Settings, end: Callable[[ExitCode, str], None], after_step: C
         end(ExitCode.FENCED, reason)
 
     def failed(error: BaseException) -> None:
-        log.error("a batch cannot be applied", exc_info=error)
-        end(ExitCode.FAULT, f"{type(error).__name__}: {error}")
+        told = translate(error, settings)
+        if told is None:
+            log.error("a batch cannot be applied", exc_info=error)
+            end(ExitCode.FAULT, f"{type(error).__name__}: {error}")
+        else:
+            log.error("a batch cannot be applied", reason=told.message, remedy=told.remedy)
+            end(told.exit_code, told.message)
 
     def stalled(reason: str) -> None:
         end(ExitCode.STALLED, reason)

@@ -9,6 +9,7 @@ import redis.exceptions
 from streams import settings
 from streams.errors import Denied, ExitCode, TrackerError, Unreachable
 from streams.failures import door, translate
+from tracker.migration import UnknownDefinitionError
 
 PLACES = settings.read({"KAFKA_BOOTSTRAP": "kafka:9092", "REDIS_URL": "redis://me:pa55@redis:6379"})
 
@@ -77,3 +78,12 @@ def test_our_own_error_passes() -> None:
     with pytest.raises(TrackerError) as caught, door(PLACES):
         raise error
     assert caught.value is error
+
+
+def test_states_of_another_definition_are_told_with_a_remedy() -> None:
+    """A journey file whose stages changed under stored states ends the worker with what to do."""
+    told = translate(UnknownDefinitionError("retail", 3))
+    assert told is not None
+    assert told.exit_code is ExitCode.MISMATCH
+    assert "version 3" in told.message
+    assert told.remedy

@@ -49,7 +49,7 @@ def test_more_is_no_difference(more) -> None:
 
 
 def test_outputs_may_have_more_partitions() -> None:
-    """What concerns a partition is published under the same number, which has to exist; more are the readers' affair."""
+    """Messages of a partition go to the same number, which has to exist; more are the readers' affair."""
     need = dataclasses.replace(NEED, is_input=False)
     assert topics.differences([need], {need.name: dataclasses.replace(need, partitions=NEED.partitions + 1)}) == []
     assert topics.differences([need], {need.name: dataclasses.replace(need, partitions=1)}) != []
