@@ -13,6 +13,8 @@ import yaml
 from streams import asyncapi, settings, wire_page, wire_schema
 from streams.cli.commands import available, load
 from streams.errors import ExitCode
+from streams.funnel_series import EXPORTED
+from streams.series import PIPELINE
 from tracker import journey_schema
 from tracker.journey_file import load as load_journey
 from tracker.journey_map import journey_map
@@ -94,9 +96,42 @@ def journey_picture() -> str:
     return to_svg(journey_map(load_journey(settings.packaged_journeys() / "seven-stages.yaml")))
 
 
+METRICS = """# The metrics
+
+Made from the tables in `streams/series.py` and `streams/funnel_series.py` by `make docs`; a test holds it in step, and
+others that both processes serve exactly these, that each is looked at by a rule or a dashboard, and that `promtool`
+finds no fault in their names. Label values come from the journey files and other closed sets, never from touchpoints:
+what is not declared is `other`.
+
+The unit is the last word of a name: seconds, records, or else a count of customers (of instances, where a journey has a
+`key`). Times since 1970 end in `_time_seconds`.
+
+**Which number is the conversion?** `tracker_cohort_reached / tracker_cohort_customers`, and with `cohort="mature"` one
+that will not rise any more. `tracker_segment_reached` and `tracker_stage_reached` count everybody since the beginning.
+Differences such as `tracker_stage_visits - tracker_stage_visits offset 1h` are flows: they say what is happening, and
+their quotient is no conversion, since those who enter and those who move on are not the same people.
+"""
+
+
+def metrics_page() -> str:
+    """docs/metrics.md."""
+    parts = [METRICS]
+    for title, where, table in (
+        ("The funnel", "`tracker exporter` serves these, from one reading of Redis.", EXPORTED),
+        ("The pipeline", "Each worker process serves these about its own work.", PIPELINE),
+    ):
+        parts.append(f"\n## {title}\n\n{where}\n\n| name | type | labels | meaning |\n|---|---|---|---|\n")
+        parts += [
+            f"| `{one.name}` | {one.kind} | {', '.join(f'`{label}`' for label in one.labels)} | {one.help} |\n"
+            for one in table
+        ]
+    return "".join(parts)
+
+
 PAGES = {
     "docs/cli.md": cli_page,
     "docs/journeys.md": journeys_page,
+    "docs/metrics.md": metrics_page,
     "docs/pictures/seven-stages.svg": journey_picture,
     "docs/touchpoints.md": touchpoints_page,
     "schemas/published/asyncapi.yaml": asyncapi_document,
