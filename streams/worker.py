@@ -74,13 +74,7 @@ def wire(settings: Settings, end: Callable[[ExitCode, str], None], after_step: C
         end(ExitCode.FENCED, reason)
 
     def failed(error: BaseException) -> None:
-        told = translate(error, settings)
-        if told is None:
-            log.error("a batch cannot be applied", exc_info=error)
-            end(ExitCode.FAULT, f"{type(error).__name__}: {error}")
-        else:
-            log.error("a batch cannot be applied", reason=told.message, remedy=told.remedy)
-            end(told.exit_code, told.message)
+        end(*_told(error, settings))
 
     def stalled(reason: str) -> None:
         end(ExitCode.STALLED, reason)
@@ -108,6 +102,16 @@ def wire(settings: Settings, end: Callable[[ExitCode, str], None], after_step: C
         return None if ownership.ready else {"waiting for": ["partitions"]}
 
     return Worker(settings, app, store, publisher, ownership, meters, watchdog, Pages(live, ready, meters.registry))
+
+
+def _told(error: BaseException, settings: Settings) -> tuple[ExitCode, str]:
+    """How the process ends over a batch that cannot be applied, after saying why."""
+    told = translate(error, settings)
+    if told is None:
+        log.error("a batch cannot be applied", exc_info=error)
+        return ExitCode.FAULT, f"{type(error).__name__}: {error}"
+    log.error("a batch cannot be applied", reason=told.message, remedy=told.remedy)
+    return told.exit_code, told.message
 
 
 class _Reader:
