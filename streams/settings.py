@@ -93,6 +93,8 @@ KNOBS: Final[tuple[Knob, ...]] = (
          "First port of the collectors' own health and metrics pages, at TRACKER_HTTP_HOST. 0: any free one."),
     Knob("COLLECTOR_KEYS", "collector_keys", knobs.path(), "collector-keys.json",
          "The file of sources and their write keys (hashed), written by `tracker keys`, read again when it changes."),
+    Knob("COLLECTOR_TABLES", "collector_tables", knobs.file(), "",
+         "A YAML file that says more about events and webhooks than the tables that ship. Unset: those alone."),
     Knob("COLLECTOR_HASH_KEY", "collector_hash_key", knobs.text("at least 16 characters"), "",
          "Key of the hashes that stand for e-mail addresses and phone numbers. Set one and keep it: with another, the "
          "same customer is another one.", "whole"),
@@ -159,6 +161,7 @@ class Settings:
     collector_port: int
     collector_metrics_port: int
     collector_keys: Path
+    collector_tables: Path | None
     collector_hash_key: str | None
     collector_origins: tuple[str, ...] | None
     collector_proxies: tuple[str, ...] | None

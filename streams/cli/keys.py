@@ -11,7 +11,7 @@ import msgspec
 import typer
 
 from streams import settings
-from streams.collector import sources
+from streams.collector import sources, tables
 from streams.collector.personal import Treatment
 from streams.errors import ExitCode, UsageError
 
@@ -54,10 +54,10 @@ def new(
         "drop": tuple(drop) if drop else None,
         "personal": personal,
         "sender": sender,
-        "secret_file": secret_file.resolve() if secret_file else None,
+        "secret_file": str(secret_file.resolve()) if secret_file else None,
     }
     changes = {name: value for name, value in said.items() if value is not None}
-    _check(source, changes, asked.channels)
+    _check(source, changes, asked)
     key, entry = sources.new(
         asked.collector_keys, source, lambda rules: msgspec.structs.replace(rules, **changes), time.time()
     )
@@ -106,13 +106,18 @@ def revoke(key_id: Annotated[str, typer.Argument(help="The key's id, as `tracker
     return ExitCode.OK
 
 
-def _check(source: str, changes: dict[str, Any], channels: tuple[str, ...]) -> None:
+def _check(source: str, changes: dict[str, Any], asked: settings.Settings) -> None:
+    channels, senders = asked.channels, tables.load(asked.collector_tables).senders
     if not source.replace("-", "").replace("_", "").isalnum() or len(source) > sources.MAX_NAME:
         raise UsageError(f"{source!r} is no name for a source.", "Use letters, digits, - and _.")
     if changes.get("channel", channels[0]) not in channels:
         raise UsageError(f"There is no channel {changes['channel']!r}.", f"There are {', '.join(channels)}.")
     if changes.get("personal", "keyed") not in get_args(Treatment):
         raise UsageError(f"--personal cannot be {changes['personal']!r}.", f"Use {', '.join(get_args(Treatment))}.")
+    if "sender" in changes and changes["sender"] not in senders:
+        raise UsageError(f"There is no sender {changes['sender']!r}.", f"There are {', '.join(senders)}.")
+    if "sender" in changes and senders[changes["sender"]].signature and "secret_file" not in changes:
+        raise UsageError(f"{changes['sender']} signs its webhooks.", "Name its secret's file with --secret-file.")
 
 
 def _rules(rules: sources.Source) -> str:

@@ -1,6 +1,8 @@
 """The collector's routes, and how one process is wired."""
 
-from collections.abc import Awaitable, Callable, Mapping
+import re
+from collections.abc import Awaitable, Callable
+from time import time
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -12,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from schemas import segment as segment_tables
 from schemas.cloudevents import BATCH, STRUCTURED
 from streams.clients import kafka_arguments
-from streams.collector import cloudevents, document, segment
+from streams.collector import cloudevents, document, segment, webhooks
 from streams.collector.admission import Admission
 from streams.collector.body import Budget
 from streams.collector.delivery import Delivery, PlainPublisher
@@ -23,6 +25,7 @@ from streams.collector.personal import Pseudonyms
 from streams.collector.problems import Refused
 from streams.collector.rate import Limiter
 from streams.collector.sources import Known, Sources
+from streams.collector.tables import Tables, load
 from streams.errors import ConfigurationError
 from streams.health import Check
 from streams.publisher import Publisher
@@ -32,6 +35,8 @@ Handler = Callable[[Request], Awaitable[Response]]
 JSON: Final = ("application/json", "text/plain", "")
 """Browsers send `text/plain` where they must not ask beforehand, and some senders name no type."""
 MIN_HASH_KEY: Final = 16
+PING: Final = re.compile(rb"webhook_id=\d{1,20}")
+"""What WooCommerce posts, unsigned, when a webhook is made."""
 
 
 class Endpoint:
@@ -56,10 +61,10 @@ class Endpoint:
 class Collector:
     """What each route does."""
 
-    def __init__(self, intake: Intake, ready: Check, channels: Mapping[str, str] = segment_tables.CHANNELS) -> None:
+    def __init__(self, intake: Intake, ready: Check, tables: Tables) -> None:
         self._intake = intake
         self._ready = ready
-        self._channels = channels
+        self._tables = tables
 
     def routes(self) -> list[Endpoint]:
         """The table of routes."""
@@ -68,6 +73,7 @@ class Collector:
             Endpoint("/v1/touchpoints", self.touchpoints),
             Endpoint("/v1/cloudevents", self.cloudevents),
             *(Endpoint(f"/v1/{path}", self._segment(name)) for path, name in calls.items()),
+            Endpoint("/v1/webhooks/{source}", self.webhook),
             Endpoint("/health/live", self.live, "GET", "HEAD"),
             Endpoint("/health/ready", self.ready, "GET", "HEAD"),
         ]
@@ -116,7 +122,31 @@ class Collector:
 
     def _call(self, call: dict[str, Any], source: Known, now_ms: int) -> dict[str, Any]:
         call.pop("writeKey", None)
-        return segment.touchpoint(call, self._channels, source.rules.channel, now_ms)
+        return segment.touchpoint(call, self._tables.channels, source.rules.channel, now_ms)
+
+    async def webhook(self, request: Request) -> Response:
+        """A message of the source's sender; one that no table maps is taken and forgotten."""
+        source = self._intake.sources.by_name(request.path_params["source"])
+        sender = self._tables.senders.get(source.rules.sender or "") if source else None
+        if source is None or sender is None:
+            raise Refused("not_found", "There is no such source of webhooks.", close=True)
+        async with self._intake.reading() as body:
+            raw = await self._intake.body_of(request, body)
+            if PING.fullmatch(raw):
+                return Response(b'{"accepted":0}', media_type="application/json")
+            if sender.signature is None:
+                if self._intake.known(request) != source:
+                    raise Refused("no_key", "This sender cannot sign, and must send a write key of its source.")
+            else:
+                webhooks.verify(sender, request.headers, raw, self._intake.sources.secret(source) or b"")
+            now_ms = int(time() * 1000)
+            message = webhooks.Message(sender, request.headers, document.read(raw))
+            webhooks.require_recent(sender, message, now_ms)
+            wire = webhooks.touchpoint(source.name, sender, message, now_ms)
+            if wire is None:
+                return Response(b'{"accepted":0,"ignored":true}', media_type="application/json")
+            taken = await self._intake.take(request, source, [wire], _own)
+        return told(taken, {"accepted": taken.accepted})
 
     async def _json(self, request: Request, body: Any, allowed: tuple[str, ...]) -> bytes:
         if (kind := content_type(request)) not in allowed:
@@ -189,7 +219,7 @@ def wire(settings: Settings, ready: Check, publisher: Publisher | None = None) -
         Limiter(settings.collector_key_events_per_s, MAX_EVENTS),
         Budget(settings.collector_queue_bytes),
     )
-    routes = [Route(each.path, each) for each in Collector(intake, ready).routes()]
+    routes = [Route(each.path, each) for each in Collector(intake, ready, load(settings.collector_tables)).routes()]
     router = Router(routes, redirect_slashes=False, default=_nowhere)
     addresses = Limiter(settings.collector_address_requests_per_s)
     return Wired(Door(router, meters, addresses, settings.collector_origins or ()), delivery, meters)

@@ -58,8 +58,19 @@ def moment(value: Any) -> Any:
     """A moment as touchpoints have it; one without an offset is in UTC, and what is none stays to be refused."""
     if not isinstance(value, str):
         return value
+    read = _read(value)
+    return value if read is None else msgspec.to_builtins(read)
+
+
+def moment_ms(value: Any) -> int | None:
+    """A moment in milliseconds since 1970; None where it is none."""
+    read = _read(value) if isinstance(value, str) else None
+    return None if read is None else round(read.timestamp() * 1000)
+
+
+def _read(text: str) -> datetime | None:
     try:
-        read = datetime.fromisoformat(value.strip())
+        read = datetime.fromisoformat(text.strip())
     except ValueError:
-        return value
-    return msgspec.to_builtins(read if read.tzinfo else read.replace(tzinfo=UTC))
+        return None
+    return read if read.tzinfo else read.replace(tzinfo=UTC)

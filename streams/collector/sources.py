@@ -39,7 +39,7 @@ class Source(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     """Fields that are taken out, as paths: `properties.card`, `context.page.url`."""
     sender: str | None = None
     """Whose webhooks it sends; their table in `schemas/webhooks.py`."""
-    secret_file: Path | None = None
+    secret_file: str | None = None
     """A file that holds the secret which that sender signs with."""
 
 
@@ -155,7 +155,7 @@ class Sources:
         if source.rules.secret_file is None:
             return None
         try:
-            return source.rules.secret_file.read_bytes().strip() or None
+            return Path(source.rules.secret_file).read_bytes().strip() or None
         except OSError as error:
             log.warning("secret of a source cannot be read", source=source.name, reason=error.strerror)
             return None

@@ -52,6 +52,7 @@ class Collector:
         self.settings = settings.read(words)
 
     def add(self, name: str, **rules: Any) -> str:
+        rules = {name: str(value) if isinstance(value, Path) else value for name, value in rules.items()}
         return sources.new(self.file, name, lambda before: msgspec.structs.replace(before, **rules), 0)[0]
 
     def ask(self, path: str, body: Any = None, **options: Any) -> Answer:

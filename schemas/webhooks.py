@@ -1,0 +1,191 @@
+"""Webhooks of shops and help desks as tables: how each sender signs, and which of its messages is which touchpoint.
+
+Another sender is another table. A path leads into the body (`customer.id`); `header:` leads to a header. It knows
+nothing of HTTP and of hashing.
+"""
+
+from typing import Final
+
+import msgspec
+
+Paths = tuple[str, ...]
+"""The first that leads to a value wins."""
+
+
+class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """HMAC-SHA-256 over the raw body, in base64, in a header."""
+
+    header: str
+    timestamp_header: str | None = None
+    """A header whose text stands before the body in what is signed."""
+
+
+class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One message of a sender as a touchpoint."""
+
+    topics: tuple[str, ...]
+    """What the sender calls it; all that follows holds for each of these."""
+    type: str
+    channel: str
+    where: dict[str, Paths] = {}
+    """A path to the values of which it has one."""
+    ids: dict[str, Paths] = {}
+    """More paths than the sender's own, tried before them."""
+    properties: dict[str, Paths] = {}
+    once: tuple[str, ...] = ()
+    """Paths that tell one event from the next; the sender's own where there are none."""
+    at: tuple[str, ...] = ()
+
+
+class Sender(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How one sender speaks."""
+
+    signature: Signature | None
+    """None: it cannot sign, and sends a write key instead."""
+    topic: tuple[str, ...]
+    """Where it says what the message is."""
+    window_s: int
+    """How old a message may be: as long as the sender tries again, and no longer."""
+    moment: tuple[str, ...]
+    """When the message was made, where that is signed with it; none: messages do not get too old."""
+    at: tuple[str, ...]
+    """When it happened."""
+    once: tuple[str, ...]
+    """What tells one event from the next, under the signature: sent again, it is the same."""
+    ids: dict[str, Paths]
+    root: str = ""
+    """Where in the body the paths begin."""
+    mappings: tuple[Mapping, ...] = ()
+
+
+DAY_S: Final = 86_400
+# What is kept of each item of an order or a cart; the rest is about the shop's stock.
+ITEM: Final = ("product_id", "sku", "title", "name", "quantity", "price", "category")
+
+_ORDER: Final[dict[str, Paths]] = {
+    "order_id": ("id",),
+    "number": ("name", "number"),
+    "amount": ("current_total_price", "total_price", "total"),
+    "currency": ("currency",),
+    "status": ("financial_status", "status"),
+    "items": ("line_items",),
+}
+_TICKET: Final[dict[str, Paths]] = {
+    "ticket_id": ("detail.id", "ticket_id"),
+    "status": ("detail.status", "ticket_status"),
+    "priority": ("detail.priority", "ticket_priority"),
+    "via": ("detail.via.channel", "ticket_source"),
+}
+
+SHOPIFY: Final = Sender(
+    signature=Signature("x-shopify-hmac-sha256"),
+    topic=("header:x-shopify-topic",),
+    # Shopify tries again for two days.
+    window_s=3 * DAY_S,
+    moment=("updated_at", "created_at"),
+    at=("updated_at", "created_at"),
+    once=("id", "updated_at", "created_at"),
+    ids={
+        "customer_id": ("customer.id",),
+        "email": ("email", "customer.email", "contact_email"),
+        "phone": ("phone", "customer.phone"),
+        "anonymous_id": ("cart_token", "token"),
+    },
+    mappings=(
+        Mapping(topics=("orders/create",), type="Order Placed", channel="shop", at=("created_at",), once=("id",),
+                properties=_ORDER),
+        Mapping(topics=("orders/paid",), type="Order Completed", channel="shop", properties=_ORDER, once=("id",)),
+        Mapping(topics=("orders/cancelled",), type="Order Cancelled", channel="shop", at=("cancelled_at",),
+                properties={**_ORDER, "reason": ("cancel_reason",)}, once=("id",)),
+        Mapping(topics=("orders/fulfilled",), type="Order Shipped", channel="shop", properties=_ORDER, once=("id",)),
+        # `refunds/create` does not say whose order it was; an order that changes does.
+        Mapping(topics=("orders/updated",), where={"financial_status": ("refunded", "partially_refunded")},
+                type="Order Refunded", channel="shop", properties=_ORDER),
+        Mapping(topics=("carts/create", "carts/update"), type="Cart Updated", channel="web",
+                properties={"items": ("line_items",), "cart_id": ("id", "token")}),
+        Mapping(topics=("checkouts/create", "checkouts/update"), type="Checkout Started", channel="web",
+                once=("token",),
+                properties={"amount": ("total_price",), "currency": ("currency",), "items": ("line_items",)}),
+        Mapping(topics=("customers/create",), type="Account Created", channel="shop", once=("id",),
+                ids={"customer_id": ("id",)}, properties={"state": ("state",)}),
+    ),
+)  # fmt: skip
+
+WOOCOMMERCE: Final = Sender(
+    signature=Signature("x-wc-webhook-signature"),
+    topic=("header:x-wc-webhook-topic",),
+    window_s=3 * DAY_S,
+    moment=("date_modified_gmt", "date_created_gmt"),
+    at=("date_modified_gmt", "date_created_gmt"),
+    once=("id", "date_modified_gmt", "date_created_gmt"),
+    ids={"customer_id": ("customer_id",), "email": ("billing.email", "email"), "phone": ("billing.phone",)},
+    mappings=(
+        Mapping(topics=("order.created", "order.updated"), where={"status": ("processing", "completed")},
+                type="Order Completed", channel="shop", at=("date_paid_gmt", "date_created_gmt"), once=("id",),
+                properties=_ORDER),
+        Mapping(topics=("order.created", "order.updated"), where={"status": ("cancelled", "failed")},
+                type="Order Cancelled", channel="shop", once=("id",), properties=_ORDER),
+        Mapping(topics=("order.created", "order.updated"), where={"status": ("refunded",)},
+                type="Order Refunded", channel="shop", once=("id",), properties=_ORDER),
+        Mapping(topics=("order.created",), type="Order Placed", channel="shop", at=("date_created_gmt",), once=("id",),
+                properties=_ORDER),
+        Mapping(topics=("order.updated",), type="Order Updated", channel="shop", properties=_ORDER),
+        Mapping(topics=("customer.created",), type="Account Created", channel="shop", once=("id",),
+                ids={"customer_id": ("id",)}, properties={"role": ("role",)}),
+    ),
+)  # fmt: skip
+
+ZENDESK: Final = Sender(
+    signature=Signature("x-zendesk-webhook-signature", "x-zendesk-webhook-signature-timestamp"),
+    topic=("type",),
+    window_s=600,
+    moment=("header:x-zendesk-webhook-signature-timestamp",),
+    at=("time",),
+    once=("id",),
+    ids={
+        "customer_id": ("detail.requester_external_id", "detail.external_id"),
+        "account_id": ("detail.organization_id",),
+        "email": ("detail.requester_email", "detail.email"),
+        # A requester is somebody's number at Zendesk alone: no customer_id, but always the same.
+        "anonymous_id": ("detail.requester_id", "detail.id"),
+    },
+    mappings=(
+        Mapping(topics=("zen:event-type:ticket.created",), type="Ticket Created", channel="support",
+                properties=_TICKET),
+        Mapping(topics=("zen:event-type:ticket.status_changed",), where={"event.current": ("SOLVED", "solved")},
+                type="Ticket Solved", channel="support", properties=_TICKET),
+        Mapping(topics=("zen:event-type:ticket.status_changed", "zen:event-type:ticket.comment_added"),
+                type="Ticket Updated", channel="support", properties=_TICKET),
+        Mapping(topics=("zen:event-type:ticket.csat_score_changed", "zen:event-type:ticket.satisfaction_score_changed"),
+                type="Satisfaction Rated", channel="support", properties={**_TICKET, "score": ("event.current",)}),
+        Mapping(topics=("zen:event-type:user.created",), type="Account Created", channel="support",
+                properties={"role": ("detail.role",)}),
+    ),
+)  # fmt: skip
+
+# Freshdesk's automations send what one writes into them: a JSON body of these placeholders, see docs/collector.md.
+FRESHDESK: Final = Sender(
+    signature=None,
+    root="freshdesk_webhook",
+    topic=("event",),
+    window_s=0,
+    # Its placeholders for moments are written for people.
+    moment=(),
+    at=(),
+    once=("event", "ticket_id", "ticket_status", "ticket_survey_rating"),
+    ids={
+        "customer_id": ("customer_id", "ticket_contact_unique_external_id"),
+        "email": ("ticket_contact_email", "ticket_requester_email"),
+        "phone": ("ticket_contact_phone",),
+    },
+    mappings=(
+        Mapping(topics=("ticket_created",), type="Ticket Created", channel="support", properties=_TICKET),
+        Mapping(topics=("ticket_updated",), where={"ticket_status": ("Resolved", "Closed")}, type="Ticket Solved",
+                channel="support", properties=_TICKET),
+        Mapping(topics=("ticket_updated",), type="Ticket Updated", channel="support", properties=_TICKET),
+        Mapping(topics=("survey",), type="Satisfaction Rated", channel="support",
+                properties={**_TICKET, "score": ("ticket_survey_rating", "survey_rating")}),
+    ),
+)  # fmt: skip
+
+SENDERS: Final = {"shopify": SHOPIFY, "woocommerce": WOOCOMMERCE, "zendesk": ZENDESK, "freshdesk": FRESHDESK}

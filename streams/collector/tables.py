@@ -1,0 +1,52 @@
+"""The tables that adapters map by: those of `schemas/`, and a user's own before them, from YAML."""
+
+from pathlib import Path
+
+import msgspec
+import yaml
+
+from schemas import segment
+from schemas.webhooks import SENDERS, Mapping, Sender
+from streams.errors import ConfigurationError
+
+
+class Own(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a user's file may say."""
+
+    channels: dict[str, str] = {}
+    """Channels of events of Segment's API, by name."""
+    mappings: dict[str, tuple[Mapping, ...]] = {}
+    """More messages of senders that are known, looked at first."""
+    senders: dict[str, Sender] = {}
+    """More senders."""
+
+
+class Tables(msgspec.Struct, frozen=True):
+    """The tables of a running collector."""
+
+    channels: dict[str, str]
+    senders: dict[str, Sender]
+
+
+def load(path: Path | None) -> Tables:
+    """The tables, with those of the file if there is one. Raises ConfigurationError."""
+    own = _read(path) if path else Own()
+    senders = SENDERS | own.senders
+    for name, mappings in own.mappings.items():
+        if name not in senders:
+            raise _wrong(path, f"`mappings` names the sender {name!r}; there are {', '.join(senders)}")
+        senders[name] = msgspec.structs.replace(senders[name], mappings=(*mappings, *senders[name].mappings))
+    return Tables(segment.CHANNELS | own.channels, senders)
+
+
+def _read(path: Path) -> Own:
+    try:
+        return msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")) or {}, Own)
+    except (yaml.YAMLError, msgspec.ValidationError, OSError, UnicodeDecodeError) as error:
+        raise _wrong(path, " ".join(str(error).split())) from error
+
+
+def _wrong(path: Path | None, why: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"COLLECTOR_TABLES names {str(path)!r}, which cannot be used: {why}.", "docs/collector.md shows such a file."
+    )

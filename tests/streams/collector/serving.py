@@ -1,0 +1,127 @@
+"""A collector as a process of its own, and producers who press it."""
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from itertools import count
+from pathlib import Path
+from typing import Any, Self
+
+from streams import settings, topics
+from streams.servers import ports
+from tests.servers import wait_until
+from tests.streams.collector.asking import HASH_KEY, basic
+
+
+class Served:
+    """`tracker collector` on a port of its own, with one source."""
+
+    def __init__(self, folder: Path, bootstrap: str, *words: str, **environ: str) -> None:
+        self.port, self.metrics_port = ports.free_port(), ports.free_port()
+        self._words = words
+        self.environ = {
+            **os.environ,
+            "KAFKA_BOOTSTRAP": bootstrap,
+            "COLLECTOR_KEYS": str(folder / "keys.json"),
+            "COLLECTOR_HASH_KEY": HASH_KEY,
+            "COLLECTOR_PORT": str(self.port),
+            "COLLECTOR_METRICS_PORT": str(self.metrics_port),
+            "COLLECTOR_CONFIRM_S": "2",
+            "TRACKER_LOG_LEVEL": "warning",
+            **environ,
+        }
+        self.log = folder / "log"
+        topics.create(settings.read(self.environ))
+        self.key = self.tracker("keys", "new", "shop").strip()
+        self.process: subprocess.Popen[bytes]
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def tracker(self, *words: str) -> str:
+        """What a command prints."""
+        done = subprocess.run(
+            [sys.executable, "-m", "streams", *words], env=self.environ, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def start(self, ready: int = 200) -> None:
+        with self.log.open("a") as log:
+            command = [sys.executable, "-m", "streams", "collector", *self._words]
+            self.process = subprocess.Popen(command, env=self.environ, stdout=log, stderr=log)
+        wait_until(lambda: self.status("/health/ready") == ready)
+
+    def kill9(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        """Its exit code after SIGTERM."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(15)
+
+    def status(self, path: str, body: Any = None) -> int:
+        """The status of an answer; 0: none came."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=15)
+        try:
+            return ask(connection, self.key, path, body)
+        except OSError:
+            return 0
+        finally:
+            connection.close()
+
+
+def ask(connection: http.client.HTTPConnection, key: str, path: str, body: Any = None) -> int:
+    headers = {"Authorization": basic(key), "Content-Type": "application/json"}
+    connection.request("GET" if body is None else "POST", path, None if body is None else json.dumps(body), headers)
+    answer = connection.getresponse()
+    answer.read()
+    return answer.status
+
+
+class Pressure:
+    """Producers who send one touchpoint after the other, each once, and remember the answers."""
+
+    def __init__(self, served: Served, producers: int = 8) -> None:
+        self._served = served
+        self._numbers = count()
+        self._ended = threading.Event()
+        self.answers: dict[str, int] = {}
+        self.longest_s = 0.0
+        self._threads = [threading.Thread(target=self._send) for _ in range(producers)]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        for thread in self._threads:
+            thread.join()
+
+    @property
+    def accepted(self) -> set[str]:
+        """Ids of the events that were answered with 2xx."""
+        return {event_id for event_id, status in dict(self.answers).items() if status == 200}
+
+    def _send(self) -> None:
+        while not self._ended.is_set():
+            event_id = f"e{next(self._numbers)}"
+            event = {
+                "event_id": event_id, "type": "Page Viewed", "channel": "web", "occurred_at": 1_790_000_000_000,
+                "ids": {"customer_id": event_id},
+            }  # fmt: skip
+            began_s = time.monotonic()
+            status = self.answers[event_id] = self._served.status("/v1/touchpoints", event)
+            self.longest_s = max(self.longest_s, time.monotonic() - began_s)
+            if status != 200:
+                time.sleep(0.02)

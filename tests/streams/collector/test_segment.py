@@ -1,0 +1,72 @@
+"""Segment's HTTP API, call by call."""
+
+import pytest
+
+from tests.streams.collector.asking import Collector
+
+TRACK = {
+    "event": "Product Added", "userId": "c-1", "anonymousId": "a-1", "messageId": "m-1",
+    "timestamp": "2026-11-22T10:00:00.000Z", "sentAt": "2026-11-22T10:00:05.000Z",
+    "properties": {"price": 3}, "context": {"ip": "10.1.2.3", "traits": {"email": "ann@example.com"}, "locale": "sv"},
+}  # fmt: skip
+
+
+@pytest.fixture
+def collector(tmp_path) -> Collector:
+    return Collector(tmp_path)
+
+
+def test_track(collector) -> None:
+    """Ids, moments, properties and context are where a touchpoint has them; the address of the network is left out."""
+    assert collector.ask("/v1/track", TRACK).said == {"success": True}
+    (kept,) = collector.kept
+    assert (kept["event_id"], kept["type"], kept["channel"]) == ("m-1", "Product Added", "web")
+    assert (kept["occurred_at"], kept["sent_at"]) == ("2026-11-22T10:00:00Z", "2026-11-22T10:00:05Z")
+    assert kept["ids"].keys() == {"customer_id", "anonymous_id", "email_sha256"}
+    assert (kept["properties"], kept["context"]) == ({"price": 3}, {"locale": "sv"})
+
+
+@pytest.mark.parametrize(
+    ("path", "type_"),
+    [("page", "Page Viewed"), ("p", "Page Viewed"), ("screen", "Screen Viewed"), ("identify", "Identified"),
+     ("i", "Identified"), ("group", "Grouped"), ("alias", "Aliased"), ("t", "Product Added")],
+)  # fmt: skip
+def test_each_call_has_its_type(collector, path, type_) -> None:
+    """Long and short paths."""
+    assert collector.ask(f"/v1/{path}", TRACK).status == 200
+    assert [event["type"] for event in collector.kept] == [type_]
+
+
+def test_a_browser_sends_its_key_in_the_body(collector) -> None:
+    """As plain text, without asking beforehand; the key does not go along."""
+    headers = {"content-type": "text/plain"}
+    assert collector.ask("/v1/t", TRACK | {"writeKey": collector.key}, key=None, headers=headers).status == 200
+    assert collector.ask("/v1/t", TRACK | {"writeKey": "wrong"}, key=None, headers=headers).status == 401
+    assert collector.key not in collector.messages[0].value.decode()
+
+
+def test_the_good_calls_of_a_batch_are_kept(collector) -> None:
+    """The others are listed; a batch with none is 400."""
+    bad = {"type": "track", "userId": "c-1"}
+    batch = [TRACK | {"type": "track"}, bad, TRACK | {"type": "page", "messageId": "m-2"}, {"type": "dance"}, 5]
+    answer = collector.ask("/v1/batch", {"batch": batch})
+    assert answer.status == 200
+    assert [each["index"] for each in answer.said["rejected"]] == [1, 3, 4]
+    assert [event["event_id"] for event in collector.kept] == ["m-1", "m-2"]
+    assert collector.ask("/v1/batch", {"batch": [bad]}).status == 400
+
+
+def test_a_call_without_an_id_gets_the_same_one_again(collector) -> None:
+    """Sent twice it counts once; an id that is too long is shortened."""
+    call = {key: value for key, value in TRACK.items() if key != "messageId"}
+    for sent in (call, call, call | {"event": "Other"}, call | {"messageId": "x" * 200}):
+        assert collector.ask("/v1/track", sent).status == 200
+    first, again, other, long = (event["event_id"] for event in collector.kept)
+    assert first == again != other
+    assert len(long) == 32
+
+
+@pytest.mark.parametrize("body", [{"batch": []}, {"batch": {}}, {}, [], 1])
+def test_what_is_no_batch_is_refused(collector, body) -> None:
+    """400 or, where no key could be found, 401."""
+    assert collector.ask("/v1/batch", body).status == 400

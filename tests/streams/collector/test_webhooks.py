@@ -1,0 +1,207 @@
+"""Webhooks of shops and help desks: who may send them, and what becomes of them."""
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+
+import pytest
+
+from schemas.webhooks import SENDERS
+from tests.streams.collector.asking import Answer, Collector
+
+NOW = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+LONG_AGO = "2020-01-01T00:00:00Z"
+ORDER = {
+    "id": 450789469, "name": "#1001", "current_total_price": "199.65", "currency": "EUR", "financial_status": "paid",
+    "created_at": NOW, "updated_at": NOW, "cart_token": "cart-1", "email": "ann@example.com",
+    "customer": {"id": 207119551}, "line_items": [{"sku": "A", "quantity": 1, "price": "199.65", "grams": 200}],
+}  # fmt: skip
+TICKET = {
+    "id": "evt-1", "type": "zen:event-type:ticket.created", "time": NOW,
+    "detail": {"id": "35436", "status": "OPEN", "priority": "HIGH", "requester_id": "8447388090494"}, "event": {},
+}  # fmt: skip
+
+
+@pytest.fixture
+def collector(tmp_path) -> Collector:
+    made = Collector(tmp_path)
+    secret = tmp_path / "secret"
+    secret.write_text("old secret\nnew secret\n")
+    for sender in SENDERS:
+        setattr(made, f"{sender}_key", made.add(sender, sender=sender, secret_file=secret))
+    return made
+
+
+def signed(raw: bytes, stamp: str = "", secret: bytes = b"new secret") -> str:
+    return base64.b64encode(hmac.new(secret, stamp.encode() + raw, hashlib.sha256).digest()).decode()
+
+
+def shopify(collector: Collector, topic: str, body: dict, **headers: str) -> Answer:
+    raw = json.dumps(body).encode()
+    told = {"x-shopify-topic": topic, "x-shopify-hmac-sha256": signed(raw), **headers}
+    return collector.ask("/v1/webhooks/shopify", raw, key=None, headers=told)
+
+
+def woocommerce(collector: Collector, topic: str, body: dict) -> Answer:
+    raw = json.dumps(body).encode()
+    told = {"x-wc-webhook-topic": topic, "x-wc-webhook-signature": signed(raw)}
+    return collector.ask("/v1/webhooks/woocommerce", raw, key=None, headers=told)
+
+
+def zendesk(collector: Collector, body: dict, stamp: str = NOW) -> Answer:
+    raw = json.dumps(body).encode()
+    told = {
+        "x-zendesk-webhook-signature": signed(raw, stamp), "x-zendesk-webhook-signature-timestamp": stamp,
+    }  # fmt: skip
+    return collector.ask("/v1/webhooks/zendesk", raw, key=None, headers=told)
+
+
+def test_a_paid_order_of_shopify(collector) -> None:
+    """It is an `Order Completed` of the customer and of their cart; no address goes along."""
+    assert shopify(collector, "orders/paid", ORDER).said == {"accepted": 1}
+    (kept,) = collector.kept
+    assert (kept["type"], kept["channel"]) == ("Order Completed", "shop")
+    assert (kept["ids"]["customer_id"], kept["ids"]["anonymous_id"]) == (207119551, "cart-1")
+    assert kept["properties"] == {
+        "order_id": 450789469, "number": "#1001", "amount": "199.65", "currency": "EUR", "status": "paid",
+        "items": [{"sku": "A", "quantity": 1, "price": "199.65"}],
+    }  # fmt: skip
+    assert "example.com" not in json.dumps(kept)
+
+
+@pytest.mark.parametrize(
+    ("topic", "changes", "type_"),
+    [
+        ("orders/create", {}, "Order Placed"),
+        ("orders/cancelled", {"cancelled_at": NOW}, "Order Cancelled"),
+        ("orders/updated", {"financial_status": "refunded"}, "Order Refunded"),
+        ("orders/fulfilled", {}, "Order Shipped"),
+        ("carts/update", {"token": "cart-1"}, "Cart Updated"),
+        ("checkouts/create", {"token": "t-1"}, "Checkout Started"),
+    ],
+)
+def test_other_messages_of_shopify(collector, topic, changes, type_) -> None:
+    """Orders, refunds, carts and checkouts have their types."""
+    assert shopify(collector, topic, ORDER | changes).status == 200
+    assert [event["type"] for event in collector.kept] == [type_]
+
+
+def test_a_message_that_comes_twice_has_one_id(collector) -> None:
+    """Whatever its delivery is numbered; another order has another."""
+    for body, delivery in ((ORDER, "d1"), (ORDER, "d2"), (ORDER | {"id": 2}, "d3")):
+        assert shopify(collector, "orders/paid", body, **{"x-shopify-webhook-id": delivery}).status == 200
+    first, again, other = (event["event_id"] for event in collector.kept)
+    assert first == again != other
+
+
+def test_messages_that_no_table_maps_are_taken(collector) -> None:
+    """200, so that the sender does not give up on the webhook; nothing is kept."""
+    assert shopify(collector, "products/update", ORDER).said == {"accepted": 0, "ignored": True}
+    assert collector.messages == []
+
+
+def test_what_is_not_signed_is_refused(collector) -> None:
+    """A signature of another secret, of other bytes, or none: 401. Each secret of the file is good."""
+    raw = json.dumps(ORDER).encode()
+    for signature, status in (
+        (signed(raw, secret=b"wrong"), 401), (signed(raw + b" "), 401), ("", 401), ("?", 401), ("é", 401),
+        (signed(raw, secret=b"old secret"), 200),
+    ):  # fmt: skip
+        headers = {"x-shopify-topic": "orders/paid", "x-shopify-hmac-sha256": signature}
+        assert collector.ask("/v1/webhooks/shopify", raw, key=None, headers=headers).status == status
+    assert len(collector.messages) == 1
+
+
+def test_what_is_old_is_refused(collector) -> None:
+    """A recorded message cannot be played again later: 409."""
+    assert shopify(collector, "orders/paid", ORDER | {"updated_at": LONG_AGO}).status == 409
+    assert zendesk(collector, TICKET, LONG_AGO).status == 409
+    assert collector.messages == []
+
+
+@pytest.mark.parametrize(
+    ("status", "type_"),
+    [("processing", "Order Completed"), ("refunded", "Order Refunded"), ("pending", "Order Updated")],
+)
+def test_orders_of_woocommerce(collector, status, type_) -> None:
+    """What an update means is its status; moments without an offset are in UTC."""
+    body = {"id": 7, "status": status, "total": "9.50", "customer_id": 26, "date_modified_gmt": NOW[:-1]}
+    assert woocommerce(collector, "order.updated", body).status == 200
+    (kept,) = collector.kept
+    assert (kept["type"], kept["ids"], kept["properties"]["amount"]) == (type_, {"customer_id": 26}, "9.50")
+
+
+def test_woocommerce_pings_when_a_webhook_is_made(collector) -> None:
+    """Its unsigned ping is answered, and nothing comes of it."""
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    assert collector.ask("/v1/webhooks/woocommerce", b"webhook_id=3", key=None, headers=headers).status == 200
+    assert collector.messages == []
+
+
+def test_tickets_and_ratings_of_zendesk(collector) -> None:
+    """Created, solved, rated; the same event again has the same id."""
+    solved = TICKET | {
+        "id": "evt-2", "type": "zen:event-type:ticket.status_changed", "event": {"current": "SOLVED"},
+    }  # fmt: skip
+    rated = TICKET | {
+        "id": "evt-3", "type": "zen:event-type:ticket.csat_score_changed", "event": {"current": "GOOD"},
+    }  # fmt: skip
+    for body in (TICKET, solved, rated, TICKET):
+        assert zendesk(collector, body).status == 200
+    assert [event["type"] for event in collector.kept] == [
+        "Ticket Created", "Ticket Solved", "Satisfaction Rated", "Ticket Created",
+    ]  # fmt: skip
+    assert collector.kept[2]["properties"]["score"] == "GOOD"
+    assert collector.kept[0]["event_id"] == collector.kept[3]["event_id"]
+
+
+def test_freshdesk_sends_a_key(collector) -> None:
+    """It cannot sign: a write key of its source opens, another source's does not."""
+    body = {
+        "freshdesk_webhook": {
+            "event": "survey", "ticket_id": 5, "ticket_survey_rating": "100", "ticket_contact_email": "ann@example.com",
+        }
+    }  # fmt: skip
+    assert collector.ask("/v1/webhooks/freshdesk", body, key=None).status == 401
+    assert collector.ask("/v1/webhooks/freshdesk", body, key=collector.key).status == 401
+    assert collector.ask("/v1/webhooks/freshdesk", body, key=collector.freshdesk_key).status == 200
+    (kept,) = collector.kept
+    assert (kept["type"], kept["properties"]["score"]) == ("Satisfaction Rated", "100")
+
+
+def test_other_sources_have_no_webhooks(collector) -> None:
+    """A source without a sender, or none at all: 404."""
+    assert collector.ask("/v1/webhooks/shop", ORDER).status == 404
+    assert collector.ask("/v1/webhooks/nobody", ORDER).status == 404
+
+
+def test_a_users_own_table(tmp_path) -> None:
+    """YAML adds a sender, messages of a known one, and channels of events."""
+    file = tmp_path / "tables.yaml"
+    file.write_text("""
+channels: {Visit Booked: support}
+senders:
+  booking:
+    signature: {header: x-booking-signature}
+    topic: [kind]
+    window_s: 600
+    moment: []
+    at: [when]
+    once: [number]
+    ids: {customer_id: [guest]}
+    mappings:
+      - {topics: [booked], type: Visit Booked, channel: shop, properties: {nights: [nights]}}
+""")
+    collector = Collector(tmp_path, {"COLLECTOR_TABLES": str(file)})
+    secret = tmp_path / "secret"
+    secret.write_text("new secret")
+    collector.add("hotel", sender="booking", secret_file=secret)
+    raw = json.dumps({"kind": "booked", "number": 1, "when": NOW, "guest": "g-1", "nights": 2}).encode()
+    headers = {"x-booking-signature": signed(raw)}
+    assert collector.ask("/v1/webhooks/hotel", raw, key=None, headers=headers).status == 200
+    assert collector.ask("/v1/track", {"event": "Visit Booked", "userId": "g-1"}).status == 200
+    assert [(event["type"], event["channel"]) for event in collector.kept] == [
+        ("Visit Booked", "shop"), ("Visit Booked", "support"),
+    ]  # fmt: skip
