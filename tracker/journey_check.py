@@ -5,6 +5,7 @@ It knows the blocks as they were read, and notes problems and warnings at their 
 
 import re
 
+from tracker.any_order import MAX_STEPS_BY_SETS
 from tracker.duration import show
 from tracker.journey_fields import (
     MAX_EXCLUSIONS,
@@ -30,6 +31,7 @@ def check(reader: Reader, journey: Block) -> None:
     if funnel := journey.get("funnel"):
         _windows(reader, funnel, names)
         _exclusions(reader, funnel, names)
+        _any_order(reader, funnel, names)
     _segments(reader, journey, names)
     for example in journey.get("examples", ()):
         _example(reader, example, names)
@@ -76,6 +78,14 @@ def _windows(reader: Reader, funnel: Block, names: list[str]) -> None:
         elif whole and window > whole[1]:
             reader.note(node, f"the window of {name!r} is longer than the whole funnel's {show(whole[1])}",
                         "make it shorter, or `all` longer", "warning")  # fmt: skip
+
+
+def _any_order(reader: Reader, funnel: Block, names: list[str]) -> None:
+    """Chains are kept for every set of steps, whose number doubles with each step."""
+    is_watched = bool(funnel.get("exclude")) or bool(funnel.get("window", {}).keys() - {"all"})
+    if funnel.get("mode") == "any" and is_watched and len(names) > MAX_STEPS_BY_SETS:
+        reader.note(funnel.place("mode"), f"{len(names)} steps in any order with exclusions or windows by step",
+                    f"use up to {MAX_STEPS_BY_SETS} stages, one window for `all` and no `exclude`, or another mode")  # fmt: skip
 
 
 def _exclusions(reader: Reader, funnel: Block, names: list[str]) -> None:

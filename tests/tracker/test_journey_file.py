@@ -184,6 +184,15 @@ def test_stages_must_be_some_and_not_too_many() -> None:
     assert "41 stages" in bad(f"stages: [{crowd}]")[0].message
 
 
+def test_any_order_with_exclusions_has_few_steps() -> None:
+    """The engine keeps a chain for every set of steps; more than it takes is a problem and no traceback."""
+    stages = "".join(f"  - {{name: s{n}, touchpoints: [{{type: t{n}}}]}}\n" for n in range(11))
+    text = f"journey: big\nversion: 1\nstages:\n{stages}funnel: {{mode: any, exclude: [{{type: x}}]}}\n"
+    definition, problems = read(text, "big.yaml")
+    assert definition is None
+    assert ["11 steps in any order" in problem.message for problem in problems] == [True]
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
