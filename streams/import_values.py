@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from tracker.pseudonym import email_sha256, phone_sha256
@@ -112,6 +113,13 @@ def _since_1970(unit: str) -> Callable[[Any, str | None, ZoneInfo], int]:
     return read
 
 
+def _url_path(value: Any, form: str | None, zone: ZoneInfo) -> str:
+    try:
+        return urlsplit(_text(value, form, zone)).path or "/"
+    except ValueError:
+        raise Unfit("no URL") from None
+
+
 def _hash(make: Callable[[str], str | None], what: str) -> Callable[[Any, str | None, ZoneInfo], str]:
     def read(value: Any, _format: str | None, _zone: ZoneInfo) -> str:
         # An export that has hashed it already says the same.
@@ -127,6 +135,7 @@ def _hash(make: Callable[[str], str | None], what: str) -> Callable[[Any, str | 
 KINDS: Final[dict[str, Callable[[Any, str | None, ZoneInfo], Any]]] = {
     AS_IT_IS: lambda value, _format, _zone: value,
     "text": _text,
+    "url_path": _url_path,
     "number": _number,
     "number_with_comma": _number_with_comma,
     "whole": _whole,

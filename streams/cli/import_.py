@@ -88,9 +88,10 @@ def _notes(file: str, mapping: Path, position: Path | None, rejected: Path | Non
     )
 
 
-def _size(file: str) -> int:
-    """For the progress bar: what it will count is bytes, unpacked ones."""
-    return Path(file).stat().st_size if file != STDIN and Path(file).is_file() else 0
+def _size(file: str) -> int | None:
+    """How many bytes will go by, where that is known before: not of what is packed."""
+    path = Path(file)
+    return path.stat().st_size if path.is_file() and path.suffix != ".gz" else None
 
 
 def _keyed(settings: Settings) -> Callable[[str], str] | None:

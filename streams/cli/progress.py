@@ -1,4 +1,4 @@
-"""A progress bar on stderr for work whose size is known; nothing where stderr is no terminal."""
+"""A progress bar on stderr, a pulse where the size of the work is not known; nothing where stderr is no terminal."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
     """Within it, call what it gives with how many more are done."""
     if not sys.stderr.isatty():
         yield lambda _done: None

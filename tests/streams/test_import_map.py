@@ -1,7 +1,11 @@
+import re
+from pathlib import Path
+
 import pytest
 
 from streams.errors import ExitCode, TrackerError
 from streams.import_map import load, read
+from streams.import_values import KINDS
 
 GOOD = """\
 import: orders
@@ -21,6 +25,14 @@ def test_a_table_may_be_short() -> None:
     assert (entry.type.constant, entry.occurred_at.columns, entry.occurred_at.kind) == (
         "Order Completed", ("placed",), "time",
     )  # fmt: skip
+
+
+def test_the_documented_table_is_one() -> None:
+    """What docs/import.md shows can be copied."""
+    page = (Path(__file__).parents[2] / "docs" / "import.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    assert read(shown)[1] == []
+    assert sorted(KINDS) == sorted(kind for kind in KINDS if f"`{kind}`" in page)
 
 
 def test_properties_of_a_channel_know_their_kind() -> None:

@@ -22,6 +22,8 @@ STOCKHOLM = ZoneInfo("Europe/Stockholm")
         ("number_with_comma", "1.049,90", None, 1049.9),
         ("whole", "3.0", None, 3),
         ("yes", "No", None, False),
+        ("url_path", "https://shop.example.com/spring?a=1", None, "/spring"),
+        ("url_path", "https://shop.example.com", None, "/"),
         ("time", "2026-11-20 14:05", None, 1_795_179_900_000),
         ("time", "2026-11-20T13:05:00Z", None, 1_795_179_900_000),
         ("time", "2026-11-20 13:05:00 UTC", None, 1_795_179_900_000),
@@ -41,7 +43,7 @@ def test_values_are_made(kind, given, form, made) -> None:
 @pytest.mark.parametrize(
     ("kind", "given"),
     [("number", "a lot"), ("number", "1,5"), ("number", True), ("number", "nan"), ("whole", "1.5"), ("yes", "maybe"),
-     ("time", "yesterday"), ("time", "1795179900"), ("text", ["a"]),
+     ("url_path", "http://["), ("time", "yesterday"), ("time", "1795179900"), ("text", ["a"]),
      ("email_sha256", "nobody"), ("phone_sha256", "070")],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused(kind, given) -> None:

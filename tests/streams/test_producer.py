@@ -1,5 +1,7 @@
 import os
+import re
 import threading
+from pathlib import Path
 
 import pytest
 from kafka.errors import NotLeaderForPartitionError
@@ -20,6 +22,15 @@ def test_a_touchpoint_goes_to_its_channel_by_its_customer() -> None:
     producer.flush()
     receipt.wait(0)
     assert (producer.confirmed, producer.failed) == (1, 0)
+
+
+def test_the_documented_call_works(monkeypatch) -> None:
+    """What docs/producers.md shows first can be copied."""
+    broker = Broker()
+    monkeypatch.setattr("streams.producer.connect", lambda: Producer(broker))
+    page = (Path(__file__).parents[2] / "docs" / "producers.md").read_text(encoding="utf-8")
+    exec(re.findall(r"```python\n(.*?)```", page, re.DOTALL)[0], {})
+    assert [topic for topic, _, _ in broker.sent] == ["touchpoints.shop"]
 
 
 def test_a_refusal_is_told_once() -> None:
