@@ -3,12 +3,13 @@
 from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
 from time import monotonic, time
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import HistogramMetricFamily
 
+from schemas.rejection import Reason
 from streams.series import BUCKETS, PIPELINE
 from streams.step_clock import StepClock
 from tracker.plan import Batch, Plan
@@ -19,6 +20,10 @@ log = structlog.get_logger()
 LOG_EVERY_S: Final = 10.0
 KINDS: Final = {"counter": Counter, "gauge": Gauge, "histogram": Histogram}
 LATENCY: Final = "tracker_event_to_state_seconds"
+BEGIN_AT_ZERO: Final = {
+    "tracker_touchpoints_rejected_total": get_args(Reason),
+    "tracker_outages_total": ("kafka", "redis"),
+}
 
 
 class Meters:
@@ -39,6 +44,10 @@ class Meters:
                 options = {"buckets": BUCKETS[series.name]} if series.kind == "histogram" else {}
                 meter = KINDS[series.kind](series.name, series.help, series.labels, registry=self.registry, **options)
                 self._series[series.name] = meter
+        # A counter that appears together with its first event shows no increase for it.
+        for name, values in BEGIN_AT_ZERO.items():
+            for value in values:
+                self._series[name].labels(value)
         self._steps = {step: self._series["tracker_step_seconds"].labels(str(step)).observe for step in range(3, 8)}
 
     def applied(self, batches: Sequence[Batch], plan: Plan) -> None:

@@ -1,10 +1,12 @@
 from collections import Counter
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 
+from schemas.rejection import Reason
 from streams.meters import LATENCY, Latency, Meters
 from streams.series import BUCKETS, PIPELINE
 from tests.flow.harness import WEB
@@ -98,3 +100,8 @@ def test_the_fast_histogram_is_the_slow_one(batches: list[list[int]]) -> None:
         assert fast_registry.get_sample_value(name, labels) == slow_registry.get_sample_value(name, labels)
     slow_sum = slow_registry.get_sample_value(f"{LATENCY}_sum")
     assert fast_registry.get_sample_value(f"{LATENCY}_sum") == pytest.approx(slow_sum)
+
+
+def test_known_counters_begin_at_zero(meters: Meters) -> None:
+    """Each reason of a rejection is there before the first: else Prometheus sees no increase when it comes."""
+    assert {value(meters, "tracker_touchpoints_rejected_total", reason=each) for each in get_args(Reason)} == {0}
