@@ -12,7 +12,7 @@ PROFILE = os.environ.get("LAWS", "ci" if os.environ.get("CI") else "quick")
 
 settings.register_profile("laws-quick", max_examples=300, deadline=None, derandomize=True, suppress_health_check=SLOW)
 # The same examples on every machine, so that a change that passes here passes there.
-settings.register_profile("laws-ci", max_examples=2_000, deadline=None, derandomize=True, suppress_health_check=SLOW)
+settings.register_profile("laws-ci", max_examples=1_000, deadline=None, derandomize=True, suppress_health_check=SLOW)
 # New examples each time.
 settings.register_profile("laws-long", max_examples=30_000, deadline=None, print_blob=True, suppress_health_check=SLOW)
 settings.load_profile(f"laws-{PROFILE}")
