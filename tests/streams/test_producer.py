@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from kafka.errors import NotLeaderForPartitionError
+from mypy import api
 
 from streams.errors import ExitCode, UsageError
 from streams.producer import BufferFull, NotATouchpoint, Producer, Undelivered
@@ -31,6 +32,24 @@ def test_the_documented_call_works(monkeypatch) -> None:
     page = (Path(__file__).parents[2] / "docs" / "producers.md").read_text(encoding="utf-8")
     exec(re.findall(r"```python\n(.*?)```", page, re.DOTALL)[0], {})
     assert [topic for topic, _, _ in broker.sent] == ["touchpoints.shop"]
+
+
+CALLS = """
+from streams.producer import Producer
+def calls(producer: Producer) -> None:
+    producer.touch("shop", "Order Completed", customer_id="c", properties={"amount": 1.5}, extra={"own": 1})
+    producer.touch("shop", "Order Completed", customer_id="c", properties={"amount": "1.5"})
+    producer.touch("web", "Page Viewed", customer_id="c", properties={"order_id": "1"})
+    producer.touch("web", "Page Viewed", customer="c")
+"""
+
+
+def test_types_are_checked_before_anything_runs(tmp_path) -> None:
+    """A type checker takes the first call, and refuses a wrong type, another channel's property, a wrong name."""
+    path = tmp_path / "calls.py"
+    path.write_text(CALLS)
+    said, _, _ = api.run([str(path), "--config-file", "pyproject.toml", "--no-error-summary", "--hide-error-context"])
+    assert {int(line.split(":")[1]) for line in said.splitlines() if ": error:" in line} == {5, 6, 7}, said
 
 
 def test_a_refusal_is_told_once() -> None:
