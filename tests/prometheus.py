@@ -21,6 +21,7 @@ from tests.deploy.promtool import REMEDY
 from tests.servers import wait_until
 
 ROOT = Path(__file__).parents[1]
+SHIPPED = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text(encoding="utf-8"))
 # A scrape a second fills the shortest span.
 SPANS = {
     "1w": "30s",
@@ -78,11 +79,11 @@ class Prometheus:
             "global": {
                 "scrape_interval": "1s",
                 "evaluation_interval": "1s",
-                "external_labels": {"runbooks": "http://127.0.0.1/d/journey-runbooks"},
+                "external_labels": SHIPPED["global"]["external_labels"],
             },
             "rule_files": [str(place / "rules/*.yaml")],
             "scrape_configs": jobs,
-            "alerting": {"alertmanagers": managers},
+            "alerting": {**SHIPPED["alerting"], "alertmanagers": managers},
         }
         (place / "rules").mkdir(parents=True)
         (place / "prometheus.yml").write_text(yaml.safe_dump(document), encoding="utf-8")
@@ -104,6 +105,8 @@ class Prometheus:
             f"--config.file={self.place / 'prometheus.yml'}",
             f"--storage.tsdb.path={self.place / 'data'}",
             f"--web.listen-address=127.0.0.1:{self.port}",
+            # What fires before Alertmanager is found is sent again after a minute otherwise.
+            "--rules.alert.resend-delay=2s",
         ]
         with _running(words, self.place, self._ready):
             yield self
