@@ -195,9 +195,11 @@ def _add_cohorts(rows: Rows, name: str, journey: _Journey, counts: dict[tuple[st
                 reached = sum(counts.get((stage, day), 0) for day in of_days)
                 rows[COHORT_REACHED.name][name, stage, *end] = reached
     for age in range(AGES):
-        rows[COHORT_AGE_CUSTOMERS.name][name, str(age)] = begun.get(today - age, 0)
+        # Two digits, so that what sorts by text sorts by age.
+        told = f"{age:02d}"
+        rows[COHORT_AGE_CUSTOMERS.name][name, told] = begun.get(today - age, 0)
         for stage in journey.stages:
-            rows[COHORT_AGE_REACHED.name][name, stage, str(age)] = counts.get((stage, today - age), 0)
+            rows[COHORT_AGE_REACHED.name][name, stage, told] = counts.get((stage, today - age), 0)
 
 
 @lru_cache(maxsize=10_000)

@@ -65,8 +65,8 @@ def test_without_a_window_nothing_matures() -> None:
 def test_cohort_days_one_by_one() -> None:
     """Each of the last days is shown by its age."""
     found = rows({f"shop|cohort|{on(3)}": 5, f"shop|reached|{on(3)}|seen": 5, f"shop|cohort|{on(99)}": 1})
-    assert found["tracker_cohort_age_customers"]["shop", "3"] == 5
-    assert found["tracker_cohort_age_reached"]["shop", "seen", "3"] == 5
+    assert found["tracker_cohort_age_customers"]["shop", "03"] == 5
+    assert found["tracker_cohort_age_reached"]["shop", "seen", "03"] == 5
     assert len(found["tracker_cohort_age_customers"]) == AGES
 
 
