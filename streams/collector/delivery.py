@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 ROUND_MESSAGES: Final = 5_000
 ROUND_BYTES: Final = 1024 * 1024
-ROUNDS: Final = 4
+ROUNDS: Final = 8
 """Rounds on their way at once: one would let the broker's answer pace everybody, many would all be lost together."""
 PROBE_AFTER_S: Final = 1.0
 

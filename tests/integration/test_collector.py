@@ -2,6 +2,8 @@
 
 import json
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -214,3 +216,44 @@ def test_it_starts_without_kafka_and_works_once_it_is_there(private_servers, ser
     assert served.status("/v1/touchpoints", event) == 503
     kafka.start()
     wait_until(lambda: served.status("/v1/touchpoints", event) == 200)
+
+
+@pytest.mark.slow
+def test_a_story_from_a_strangers_page_to_a_ticket(kafka, own, serve, tmp_path) -> None:
+    """A library's calls and a help desk's webhook become one journey of one customer, as `tracker show` tells it."""
+    redis = own.redis(aof=False)
+    served = serve(kafka.bootstrap, REDIS_URL=redis.url, TRACKER_GROUP="story")
+    worker = subprocess.Popen([sys.executable, "-m", "streams", "worker"], env=served.environ)
+    try:
+        client = Client(served.key, host=served.url, timeout=10)
+        client.page(user_id="story-c", anonymous_id="story-a", name="Home")
+        client.track(user_id="story-c", event="Product Viewed")
+        client.track(user_id="story-c", event="Product Added")
+        client.track(user_id="story-c", event="Order Completed", properties={"order_id": "17", "status": "paid"})
+        client.join()
+        served.tracker("keys", "new", "desk", "--sender", "freshdesk")
+        ticket = {"event": "ticket_created", "ticket_id": 5, "customer_id": "story-c"}
+        served.key = served.tracker("keys", "new", "desk").strip()
+        assert served.status("/v1/webhooks/desk", {"freshdesk_webhook": ticket}) == 200
+        wait_until(lambda: "purchase_decision" in shown(served), 40)
+    finally:
+        worker.terminate()
+        worker.wait(20)
+    support = [event for event in everything(kafka.bootstrap, "support") if event["ids"] == {"customer_id": "story-c"}]
+    assert [event["type"] for event in support] == ["Ticket Created"]
+
+
+def shown(served: Served) -> str:
+    words = [sys.executable, "-m", "streams", "show", "story-c", "--json"]
+    done = subprocess.run(words, env=served.environ, capture_output=True, text=True, check=False)
+    return json.dumps(json.loads(done.stdout)["journeys"][0]["instances"]) if done.returncode == 0 else ""
+
+
+def test_the_end_answers_what_is_on_its_way(kafka, serve) -> None:
+    """SIGTERM under load: every answer that came is 200 or 503, and what was accepted is there."""
+    served = serve(kafka.bootstrap)
+    with Pressure(served, 4) as pressure:
+        wait_until(lambda: len(pressure.accepted) >= 100)
+        assert served.stop() == 0
+    assert set(pressure.answers.values()) <= {200, 503, 0}
+    assert pressure.accepted <= {event["event_id"] for event in everything(kafka.bootstrap, "web")}
