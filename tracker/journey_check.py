@@ -84,8 +84,8 @@ def _any_order(reader: Reader, funnel: Block, names: list[str]) -> None:
     """Chains are kept for every set of steps, whose number doubles with each step."""
     is_watched = bool(funnel.get("exclude")) or bool(funnel.get("window", {}).keys() - {"all"})
     if funnel.get("mode") == "any" and is_watched and len(names) > MAX_STEPS_BY_SETS:
-        reader.note(funnel.place("mode"), f"{len(names)} steps in any order with exclusions or windows by step",
-                    f"use up to {MAX_STEPS_BY_SETS} stages, or one window and no `exclude`, or another mode")  # fmt: skip
+        remedy = f"use up to {MAX_STEPS_BY_SETS} stages, or one window and no `exclude`, or another mode"
+        reader.note(funnel.place("mode"), f"{len(names)} steps in any order with exclusions or windows by step", remedy)
 
 
 def _exclusions(reader: Reader, funnel: Block, names: list[str]) -> None:
