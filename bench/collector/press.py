@@ -16,6 +16,7 @@ from pathlib import Path
 from statistics import median
 from typing import Final, NamedTuple
 
+import psutil
 import uvloop
 
 from streams import settings, topics
@@ -43,6 +44,8 @@ class Figure(NamedTuple):
     requests_per_s: float
     events_per_s: float
     p99_ms: float
+    cpu_us: float
+    """CPU of the server's process for one event, which a busy machine does not change."""
 
 
 def call(number: int) -> dict[str, object]:
@@ -71,10 +74,11 @@ def request(load: Load, key: str, number: int) -> bytes:
     return head.encode() + body
 
 
-async def press(load: Load, port: int, key: str, seconds: float) -> Figure:
+async def press(load: Load, server: psutil.Process, port: int, key: str, seconds: float) -> Figure:
     """Send for a while on several connections, one request after the other on each."""
     prepared = [request(load, key, number) for number in range(400 if load.events == 1 else 50)]
     until, took_s = time.perf_counter() + seconds, []
+    before_s = sum(server.cpu_times()[:2])
 
     async def one(offset: int) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -94,7 +98,8 @@ async def press(load: Load, port: int, key: str, seconds: float) -> Figure:
     await asyncio.gather(*(one(number * 7) for number in range(load.connections)))
     took_s.sort()
     rate = len(took_s) / seconds
-    return Figure(rate, rate * load.events, took_s[int(len(took_s) * 0.99)] * 1000)
+    cpu_us = (sum(server.cpu_times()[:2]) - before_s) * 1e6 / (len(took_s) * load.events)
+    return Figure(rate, rate * load.events, took_s[int(len(took_s) * 0.99)] * 1000, cpu_us)
 
 
 def main() -> None:
@@ -122,25 +127,25 @@ def main() -> None:
         processes = [subprocess.Popen(each, env=environ, **quiet) for each in words]
         try:
             time.sleep(5)
-            compare(bare_port, port, key)
+            collector, bare = (psutil.Process(process.pid) for process in processes)
+            compare({"bare route": (bare, bare_port), "collector": (collector, port)}, key)
         finally:
             for process in processes:
                 process.terminate()
                 process.wait()
 
 
-def compare(bare_port: int, port: int, key: str) -> None:
+def compare(servers: dict[str, tuple[psutil.Process, int]], key: str) -> None:
     """Press both in turn and print the medians."""
-    print(f"{'':14}{'':12}{'requests/s':>12}{'events/s':>12}{'p99 ms':>10}")
+    print(f"{'':14}{'':12}{'requests/s':>12}{'events/s':>12}{'p99 ms':>10}{'CPU us/event':>14}")
     for load in LOADS:
-        found: dict[str, list[Figure]] = {"bare route": [], "collector": []}
-        for name, place in [("bare route", bare_port), ("collector", port)] * ROUNDS:
-            found[name].append(uvloop.run(press(load, place, key, SECONDS)))
+        found: dict[str, list[Figure]] = {name: [] for name in servers}
+        for name, (process, port) in [*servers.items()] * ROUNDS:
+            found[name].append(uvloop.run(press(load, process, port, key, SECONDS)))
         for name, figures in found.items():
             middle = Figure(*(median(column) for column in zip(*figures, strict=True)))
-            print(
-                f"{load.name:14}{name:12}{middle.requests_per_s:12,.0f}{middle.events_per_s:12,.0f}{middle.p99_ms:10.1f}"
-            )
+            rates = f"{middle.requests_per_s:12,.0f}{middle.events_per_s:12,.0f}"
+            print(f"{load.name:14}{name:12}{rates}{middle.p99_ms:10.1f}{middle.cpu_us:14.1f}")
 
 
 if __name__ == "__main__":
