@@ -95,6 +95,10 @@ class Commit:
         self._meters.applied(batches, plan)
         return plan
 
+    async def verify(self, tenure: Tenure) -> None:
+        """Notice a store that has lost writes, or a partition that has moved, also while there is nothing to write."""
+        await self._insist("redis", lambda: self._store.verify(tenure))
+
     async def sweep(self, tenure: Tenure, now_ms: int) -> int:
         """Look at the customers whose timer is due; returns how many there were."""
         customers = await self._insist("redis", lambda: self._store.due(tenure.partition, now_ms, SWEEP_CUSTOMERS))

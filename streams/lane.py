@@ -226,6 +226,7 @@ class Lane:
     async def _sweep(self) -> None:
         """Look at those whose timer is due; batches that wait get a turn in between."""
         assert self.tenure is not None
+        await self._commit.verify(self.tenure)
         for topic in self._clock.behind:
             # A transaction's mark is an offset that no batch ever brings.
             if self._reader.is_at_end(topic, self.partition, self.tenure.offsets.get(topic, 0)):

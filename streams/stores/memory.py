@@ -71,6 +71,13 @@ class MemoryStore:
             held.outbox.append(blob)
             held.sequence = sequence
 
+    async def verify(self, tenure: Tenure) -> None:
+        held = self.held(tenure.partition)
+        if held.epoch != tenure.epoch:
+            raise Fenced if held.epoch > tenure.epoch else Lost
+        if held.writes != tenure.writes:
+            raise Lost
+
     async def trim(self, tenure: Tenure, blob: bytes) -> None:
         held = self.held(tenure.partition)
         if held.epoch == tenure.epoch and held.outbox[:1] == [blob]:

@@ -71,15 +71,20 @@ class RedisStore:
         ]  # fmt: skip
         answer = [part.decode() for part in await _ask(self._apply(keys=script_keys, args=args))]
         if answer[0] == "fenced":
-            held = int(answer[1] or 0)
-            if held > tenure.epoch:
-                raise Fenced(f"partition {tenure.partition}: epoch {held} is newer than {tenure.epoch}")
-            raise Lost(f"partition {tenure.partition}: epoch {tenure.epoch} is gone")
+            raise _refusal(tenure, int(answer[1] or 0))
         if answer[0] == "lost":
             raise Lost(f"partition {tenure.partition}: {answer[1]} writes are there, not {tenure.writes}")
         tenure.offsets.update(offsets)
         tenure.sequence = sequence
         tenure.writes += 1
+
+    async def verify(self, tenure: Tenure) -> None:
+        names = keys(tenure.partition, self._prefix)
+        epoch, writes = await _ask(self._client.mget(names.epoch, names.writes))
+        if int(epoch or 0) != tenure.epoch:
+            raise _refusal(tenure, int(epoch or 0))
+        if int(writes or 0) != tenure.writes:
+            raise Lost(f"partition {tenure.partition}: {int(writes or 0)} writes are there, not {tenure.writes}")
 
     async def trim(self, tenure: Tenure, blob: bytes) -> None:
         names = keys(tenure.partition, self._prefix)
@@ -96,6 +101,13 @@ class RedisStore:
 
     async def close(self) -> None:
         await self._client.aclose()
+
+
+def _refusal(tenure: Tenure, held: int) -> Fenced | Lost:
+    """What it means that another epoch is held than the tenure's."""
+    if held > tenure.epoch:
+        return Fenced(f"partition {tenure.partition}: epoch {held} is newer than {tenure.epoch}")
+    return Lost(f"partition {tenure.partition}: epoch {tenure.epoch} is gone")
 
 
 async def _ask(call: Awaitable[Any]) -> Any:

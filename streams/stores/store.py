@@ -50,6 +50,9 @@ class Store(Protocol):
         Raises `Fenced` or `Lost`. On success the tenure's offset, sequence and writes have moved on.
         """
 
+    async def verify(self, tenure: Tenure) -> None:
+        """Return when the store stands where the tenure believes. Raises `Fenced` or `Lost`."""
+
     async def trim(self, tenure: Tenure, blob: bytes) -> None:
         """Take the oldest blob out of the outbox, if it is this one."""
 

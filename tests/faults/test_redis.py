@@ -99,3 +99,14 @@ def test_flushed_under_the_workers(rig: Make) -> None:
     begin(made)
     made.client.flushall()
     end(made, outbox_whole=False)
+
+
+def test_flushed_while_nothing_happens(rig: Make) -> None:
+    """Nobody sends anything, and yet Redis is built again within seconds."""
+    made = rig()
+    begin(made, customers=800, rate=2000)
+    made.settle(2, 120)
+    made.client.flushall()
+    made.until(made.is_at_rest, 2, 60, "everything is applied again")
+    verdict = made.judge(outbox_whole=False)
+    assert verdict.holds, (verdict.lost, verdict.wrong[:5])
