@@ -34,6 +34,8 @@ from streams.settings import Settings
 Handler = Callable[[Request], Awaitable[Response]]
 JSON: Final = ("application/json", "text/plain", "")
 """Browsers send `text/plain` where they must not ask beforehand, and some senders name no type."""
+LOOSE: Final = (*JSON, "application/x-www-form-urlencoded", "application/octet-stream")
+"""RudderStack's library for Node sends its gzip under the default type of the library below it."""
 MIN_HASH_KEY: Final = 16
 PING: Final = re.compile(rb"webhook_id=\d{1,20}")
 """What WooCommerce posts, unsigned, when a webhook is made."""
@@ -112,7 +114,7 @@ class Collector:
         async def handle(request: Request) -> Response:
             known = self._intake.known(request)
             async with self._intake.reading() as body:
-                found = document.read(await self._json(request, body, JSON))
+                found = document.read(await self._json(request, body, LOOSE))
                 calls = segment.calls(found, name)
                 source = known or self._intake.source_of(found.get("writeKey"))
                 taken = await self._intake.take(request, source, calls, self._call, keep_good=True)

@@ -1,5 +1,8 @@
 """Segment's HTTP API, call by call."""
 
+import gzip
+import json
+
 import pytest
 
 from tests.streams.collector.asking import Collector
@@ -43,6 +46,13 @@ def test_a_browser_sends_its_key_in_the_body(collector) -> None:
     assert collector.ask("/v1/t", TRACK | {"writeKey": collector.key}, key=None, headers=headers).status == 200
     assert collector.ask("/v1/t", TRACK | {"writeKey": "wrong"}, key=None, headers=headers).status == 401
     assert collector.key not in collector.messages[0].value.decode()
+
+
+def test_a_library_that_mistakes_its_type_is_understood(collector) -> None:
+    """JSON in gzip under the type of a form, as RudderStack's library for Node sends it."""
+    headers = {"content-type": "application/x-www-form-urlencoded", "content-encoding": "gzip"}
+    body = gzip.compress(json.dumps({"batch": [TRACK | {"type": "track"}]}).encode())
+    assert collector.ask("/v1/batch", body, headers=headers).said == {"success": True}
 
 
 def test_the_good_calls_of_a_batch_are_kept(collector) -> None:
