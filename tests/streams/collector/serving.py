@@ -73,7 +73,7 @@ class Served:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=15)
         try:
             return ask(connection, self.key, path, body)
-        except OSError:
+        except (OSError, http.client.HTTPException):
             return 0
         finally:
             connection.close()
