@@ -18,7 +18,7 @@ from faust.types import TP, ConsumerMessage
 from tracker.plan import Batch
 
 FETCH_MAX_WAIT_MS: Final = 200
-FETCH_S: Final = 0.05
+FETCH_S: Final = 0.02
 """How long a fetch may find nothing before the partitions that were released meanwhile are asked too."""
 FULL_S: Final = 0.01
 MOST_BATCHES: Final = 20

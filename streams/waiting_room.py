@@ -17,6 +17,10 @@ from tracker.plan import Batch
 LAGGARD_S: Final = 0.25
 """How long a batch waits for a topic that has more to read but nothing here: a fetch takes far less."""
 
+HELD_AT: Final = 2
+"""Batches of a topic that may wait: with one, a quiet topic would be held and released at every batch, and its next one
+would wait for the fetch that is under way without it."""
+
 Acknowledge = Callable[[], object]
 
 
@@ -37,8 +41,8 @@ class Taken:
 class WaitingRoom:
     """A queue for each topic of a partition.
 
-    `hold` is called with a topic that has a batch waiting, `release` when it has none: that bounds the queues to what
-    was on its way already, and nobody who brings a batch ever waits.
+    `hold` is called with a topic that has `HELD_AT` batches waiting, `release` when it has fewer: that bounds the queues
+    to what was on its way already, and nobody who brings a batch ever waits.
     """
 
     def __init__(self, topics: tuple[str, ...], hold: Callable[[str], None], release: Callable[[str], None]) -> None:
@@ -59,8 +63,10 @@ class WaitingRoom:
 
     def put(self, delivery: Delivery, acknowledge: Acknowledge) -> None:
         """Let a batch wait."""
-        self._queues[delivery.batch.topic].append((delivery, acknowledge))
-        self._hold(delivery.batch.topic)
+        queue = self._queues[delivery.batch.topic]
+        queue.append((delivery, acknowledge))
+        if len(queue) >= HELD_AT:
+            self._hold(delivery.batch.topic)
         self._arrived.set()
 
     async def ready(self, behind: Collection[str]) -> None:
@@ -84,7 +90,7 @@ class WaitingRoom:
         for topic, queue in self._queues.items():
             if queue:
                 self._call(taken, queue, until_ms)
-            if not queue:
+            if len(queue) < HELD_AT:
                 self._release(topic)
         return taken
 

@@ -56,6 +56,7 @@ def test_topics_keep_step() -> None:
     """A backlog of one is taken only as far as the other, which has more to come, is here."""
     room = Room()
     room.bring(WEB, [1, 2, 30, 40])
+    room.bring(WEB, [50])
     room.bring(SHOP, [5, 9])
     taken = room.take(1)
     assert {batch.topic: len(batch.records) for batch, _ in taken.batches} == {WEB: 2, SHOP: 2}
