@@ -41,8 +41,8 @@ class Taken:
 class WaitingRoom:
     """A queue for each topic of a partition.
 
-    `hold` is called with a topic that has `HELD_AT` batches waiting, `release` when it has fewer: that bounds the queues
-    to what was on its way already, and nobody who brings a batch ever waits.
+    `hold` is called with a topic that has `HELD_AT` batches waiting, `release` when it has fewer: that bounds the
+    queues to what was on its way already, and nobody who brings a batch ever waits.
     """
 
     def __init__(self, topics: tuple[str, ...], hold: Callable[[str], None], release: Callable[[str], None]) -> None:
