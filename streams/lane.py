@@ -62,7 +62,6 @@ class Lane:
     ) -> None:
         self.partition = partition
         self.tenure: Tenure | None = None
-        self.busy_since_s: float | None = None
         self._topics = topics
         self._reader = reader
         self._commit = commit
@@ -178,7 +177,6 @@ class Lane:
     async def _guard(self, work: Awaitable[None]) -> None:
         """Do one piece of work; a refusal by the store is answered here."""
         self._idle.clear()
-        self.busy_since_s = self._wall_s()
         try:
             await work
         except Lost as error:
@@ -190,7 +188,6 @@ class Lane:
             if not self._closing:
                 self._fenced(str(error))
         finally:
-            self.busy_since_s = None
             self._idle.set()
 
     async def _apply(self) -> None:
