@@ -6,6 +6,7 @@ It knows texts, numbers and times in the ways that other systems write them; not
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any, Final
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -57,6 +58,8 @@ def _text(value: Any, _format: str | None, _zone: ZoneInfo) -> str:
 
 def _number(value: Any, _format: str | None, _zone: ZoneInfo) -> int | float:
     if isinstance(value, int | float) and not isinstance(value, bool):
+        if not isfinite(value):
+            raise Unfit("no number")
         return value
     text = str(value).strip()
     if not _NUMBER.fullmatch(text):
@@ -106,9 +109,12 @@ def _time(value: Any, form: str | None, zone: ZoneInfo) -> int:
 def _since_1970(unit: str) -> Callable[[Any, str | None, ZoneInfo], int]:
     def read(value: Any, form: str | None, zone: ZoneInfo) -> int:
         number = _number(value, form, zone)
-        return (
-            number // 1000 if unit == "microseconds" and isinstance(number, int) else round(number / UNITS_A_MS[unit])
-        )
+        if unit == "microseconds" and isinstance(number, int):
+            return number // 1000
+        try:
+            return round(number / UNITS_A_MS[unit])
+        except OverflowError:
+            raise Unfit("no time: the number is too large") from None
 
     return read
 

@@ -117,6 +117,7 @@ async def _ask(call: Awaitable[Any]) -> Any:
     except OUTAGE as error:
         raise Unavailable(f"{type(error).__name__}: {error}") from error
     except errors.ResponseError as error:
-        if str(error).startswith(OUTAGE_WORDS):
+        # Redis 6.2 puts the script's place before the word: `Error running script …: @user_script:33: -OOM command …`.
+        if str(error).rpartition(": -")[2].startswith(OUTAGE_WORDS) or str(error).startswith(OUTAGE_WORDS):
             raise Unavailable(str(error)) from error
         raise

@@ -201,8 +201,9 @@ def test_without_a_terminal_lines_are_plain() -> None:
     assert "funnel 10000 > 5000 > 1500 > 300 > 150 > 50 > 20" in lines[0]
 
 
-def test_on_a_terminal_it_redraws() -> None:
+def test_on_a_terminal_it_redraws(monkeypatch: pytest.MonkeyPatch) -> None:
     """A terminal gets the picture, and its cursor back at the end."""
+    monkeypatch.setenv("TERM", "xterm")
     console = Console(file=io.StringIO(), width=80, force_terminal=True)
     with view_for(console) as view:
         view.show(SNAPSHOT)
