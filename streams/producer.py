@@ -8,7 +8,7 @@ import atexit
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from types import TracebackType
 from typing import Any, Final, Literal, Self, Unpack, overload
@@ -257,9 +257,12 @@ def connect(settings: Settings | None = None, **options: Any) -> Producer:
     return Producer(kafka, settings=settings, **options).flush_at_exit()
 
 
-def require_topics(kafka: Any, settings: Settings) -> None:
-    """Returns when Kafka has the topic of each channel; raises TrackerError, NOT_FOUND."""
-    for channel in settings.channels:
+def require_topics(kafka: Any, settings: Settings, channels: Iterable[str] | None = None) -> None:
+    """Returns when Kafka has the topic of each channel (the settings' where none are named).
+
+    Raises TrackerError, NOT_FOUND.
+    """
+    for channel in settings.channels if channels is None else channels:
         topic = touchpoint_topic(channel)
         try:
             exists = bool(kafka.partitions_for(topic))

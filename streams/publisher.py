@@ -108,7 +108,7 @@ class KafkaPublisher:
         for (topic, partition), messages in by_place.items():
             batch = producer.create_batch()
             for sequence, message in messages:
-                headers = [*mark, (SEQUENCE, b"%d" % sequence)]
+                headers = self._headers(mark, sequence)
                 record = {"key": message.key, "value": message.value, "headers": headers, "timestamp": None}
                 if batch.append(**record) is None:
                     batch.close()
@@ -119,6 +119,10 @@ class KafkaPublisher:
             batch.close()
             confirmations.append(await producer.send_batch(batch, topic, partition=partition))
         await asyncio.gather(*confirmations)
+
+    def _headers(self, mark: list[tuple[str, bytes]], sequence: int) -> list[tuple[str, bytes]]:
+        """What tells a repeat of a message; `mark` is the same for all of its parcel."""
+        return [*mark, (SEQUENCE, b"%d" % sequence)]
 
 
 async def _abandon(producer: AIOKafkaProducer) -> None:

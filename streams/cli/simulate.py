@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from schemas.topics import CHANNELS
 from streams.cli.simulate_output import progress_of, summary
 from streams.errors import ExitCode, TrackerError, UsageError
 from streams.settings import Settings, read
@@ -107,32 +108,14 @@ def _target(out: Path | None, settings: Settings) -> Iterator[Target]:
         return
     from streams.clients import kafka_arguments, probe_kafka
     from streams.failures import door
+    from streams.producer import require_topics
 
     quiet_clients()
     probe_kafka(settings)
     with door(settings), kafka_target(kafka_arguments(settings)) as target:
-        _check_topics(target.producer, settings)
+        # The simulated customers use these three channels, whatever others there are.
+        require_topics(target.producer, settings, CHANNELS)
         yield target
-
-
-def _check_topics(producer: Any, settings: Settings) -> None:
-    from schemas.topics import touchpoint_topic
-
-    # The simulated customers use these three channels, whatever others there are.
-    for channel in ("web", "shop", "support"):
-        topic = touchpoint_topic(channel)
-        try:
-            exists = bool(producer.partitions_for(topic))
-        except Exception as error:
-            if type(error).__name__ not in {"KafkaTimeoutError", "UnknownTopicOrPartitionError"}:
-                raise
-            exists = False
-        if not exists:
-            raise TrackerError(
-                f"Kafka at {settings.kafka_bootstrap} has no topic {topic}.",
-                "Run `tracker topics create`.",
-                ExitCode.NOT_FOUND,
-            )
 
 
 @contextmanager

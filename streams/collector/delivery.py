@@ -13,7 +13,6 @@ from time import monotonic
 from typing import Any, Final
 
 import structlog
-from aiokafka import AIOKafkaProducer
 
 from streams.collector.problems import unavailable
 from streams.outbox import Parcel
@@ -37,23 +36,8 @@ class PlainPublisher(KafkaPublisher):
         waits = {"request_timeout_ms": max(1000, int(timeout_s * 1000)), "retry_backoff_ms": 50}
         super().__init__({**options, **waits}, timeout_s=timeout_s)
 
-    async def _send(self, producer: AIOKafkaProducer, parcel: Parcel) -> None:
-        by_place: dict[tuple[str, int], list[Message]] = {}
-        for message in parcel.messages:
-            by_place.setdefault((message.topic, message.partition), []).append(message)
-        confirmations = []
-        for (topic, partition), messages in by_place.items():
-            batch = producer.create_batch()
-            for message in messages:
-                record = {"key": message.key, "value": message.value, "timestamp": None}
-                if batch.append(**record) is None:
-                    batch.close()
-                    confirmations.append(await producer.send_batch(batch, topic, partition=partition))
-                    batch = producer.create_batch()
-                    batch.append(**record)
-            batch.close()
-            confirmations.append(await producer.send_batch(batch, topic, partition=partition))
-        await asyncio.gather(*confirmations)
+    def _headers(self, mark: list[tuple[str, bytes]], sequence: int) -> list[tuple[str, bytes]]:  # noqa: ARG002
+        return []
 
 
 @dataclass(slots=True)
