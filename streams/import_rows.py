@@ -1,6 +1,5 @@
 """A row becomes touchpoints, or a flaw that says which column is why. It knows nothing of files and Kafka."""
 
-from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
@@ -21,18 +20,13 @@ class RowFlaw(NamedTuple):
     detail: str
 
 
-def touchpoints(
-    row: dict[str, Any], table: ImportMap, keyed: Callable[[str], str] | None = None
-) -> list[Touchpoint] | RowFlaw:
-    """The touchpoints of a row: none where no condition holds, all or none where a value is wrong.
-
-    `keyed` makes of a plain hash of an address the one that the collector's door makes.
-    """
+def touchpoints(row: dict[str, Any], table: ImportMap) -> list[Touchpoint] | RowFlaw:
+    """The touchpoints of a row: none where no condition holds, all or none where a value is wrong."""
     made: list[Touchpoint] = []
     for entry in table.entries:
         if not _applies(entry, row):
             continue
-        touchpoint = _touchpoint(entry, row, table, keyed)
+        touchpoint = _touchpoint(entry, row, table)
         if isinstance(touchpoint, RowFlaw):
             return touchpoint
         try:
@@ -55,9 +49,7 @@ def _written(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value).strip()
 
 
-def _touchpoint(
-    entry: Entry, row: dict[str, Any], table: ImportMap, keyed: Callable[[str], str] | None
-) -> Touchpoint | RowFlaw:
+def _touchpoint(entry: Entry, row: dict[str, Any], table: ImportMap) -> Touchpoint | RowFlaw:
     try:
         channel, type_ = _made(entry.channel, row, table), _made(entry.type, row, table)
         at_ms = _made(entry.occurred_at, row, table)
@@ -71,10 +63,7 @@ def _touchpoint(
             type=_needed("type", type_),
             channel=_needed("channel", channel),
             occurred_at=at_ms,
-            ids={
-                kind: keyed(value) if keyed and kind in {"email_sha256", "phone_sha256"} else value
-                for kind, value in ids.items()
-            },
+            ids=ids,
             properties=_all(entry.properties, row, table) or None,
             context=_all(entry.context, row, table) or None,
         )

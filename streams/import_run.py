@@ -122,7 +122,6 @@ class Import:
     """None: a dry run."""
     notes: Notes | None = None
     """None: nothing is written down, as for a dry run and for standard input."""
-    keyed: Callable[[str], str] | None = None
     block_rows: int = BLOCK_ROWS
     stopped: bool = False
 
@@ -137,7 +136,7 @@ class Import:
     def _block(self, block: list[Row], tally: Tally, look: Callable[[Touchpoint], None]) -> None:
         refused: list[bytes] = []
         for row in block:
-            made = row.flaw or touchpoints(row.data, self.table, self.keyed)
+            made = row.flaw or touchpoints(row.data, self.table)
             tally.rows += 1
             if isinstance(made, RowFlaw):
                 refused.append(_refused(row, made))

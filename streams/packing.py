@@ -16,9 +16,11 @@ from schemas.properties import BY_CHANNEL
 from schemas.touchpoint import ALIAS_KINDS, MAX_EVENT_ID_LENGTH, Touchpoint
 from streams.errors import UsageError
 from tracker.decode import Flaw, decode
+from tracker.pseudonym import RAW
 
 UNWRITABLE: Final = (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError)
 """What an encoder raises for values that JSON cannot hold."""
+WHOSE: Final = (*ALIAS_KINDS, *RAW)
 _encode: Final = msgspec.json.Encoder().encode
 _canonical: Final = msgspec.json.Encoder(order="deterministic").encode
 
@@ -32,8 +34,12 @@ class Details(TypedDict, total=False):
 
     customer_id: str | int | None
     anonymous_id: str | int | None
+    email: str | None
+    """An address; what travels is its hash, under the key of TRACKER_HASH_KEY."""
+    phone: str | None
+    """A number with its country code; what travels is its hash, likewise."""
     email_sha256: str | None
-    """See `tracker.pseudonym.email_sha256`."""
+    """The plain hash of an address that was hashed before; see `tracker.pseudonym.email_sha256`."""
     phone_sha256: str | None
     account_id: str | int | None
     occurred_at: datetime | int
@@ -56,7 +62,7 @@ def build(channel: str, type: str, *, properties: Mapping[str, Any] | None = Non
 
     Without an `event_id` one is made of everything that was said, if the moment was, else at random.
     """
-    ids = {kind: details[kind] for kind in ALIAS_KINDS if details.get(kind) is not None}
+    ids: dict[str, Any] = {kind: value for kind, value in details.items() if kind in WHOSE and value is not None}
     named = "occurred_at" in details
     occurred_at = details["occurred_at"] if named else time.time_ns() // 1_000_000
     touchpoint = Touchpoint(

@@ -13,6 +13,8 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Final, Literal, Self, Unpack, overload
 
+import msgspec
+
 from schemas.properties import ShopProperties, SupportProperties, WebProperties
 from schemas.topics import touchpoint_topic
 from schemas.touchpoint import Touchpoint
@@ -21,6 +23,7 @@ from streams.errors import ExitCode, TrackerError, UsageError
 from streams.failures import door, translate
 from streams.packing import Details, NotATouchpoint, build, event_id, pack
 from streams.settings import Settings, read
+from tracker.pseudonym import hidden
 
 # kafka-python queues without a bound of its own. This is a second of its full speed.
 BUFFER_MESSAGES: Final = 10_000
@@ -90,9 +93,12 @@ class Producer:
         wait_s: float = 30.0,
         buffer_messages: int = BUFFER_MESSAGES,
         buffer_bytes: int = BUFFER_BYTES,
+        hash_key: str | None = None,
         on_failure: Callable[[str, TrackerError], None] = lambda _event_id, _error: None,
     ) -> None:
         """`kafka` is a kafka-python producer.
+
+        Addresses and numbers become hashes under `hash_key`, as at the collector's door; plain ones without it.
 
         Where the buffer is full, `touch` waits up to `wait_s` before it raises BufferFull. `on_failure` is told the id
         of each touchpoint that was not confirmed; kafka-python's own thread calls it, so it must be quick.
@@ -102,6 +108,7 @@ class Producer:
         self._kafka = kafka
         self._settings = settings
         self._wait_s = wait_s
+        self._hash_key = hash_key
         self._bounds = (buffer_messages, buffer_bytes)
         self._on_failure = on_failure
         self._process = os.getpid()
@@ -123,7 +130,8 @@ class Producer:
 
     def send(self, touchpoint: Touchpoint) -> Receipt:
         """Send a touchpoint that was built elsewhere, of any channel; as `touch`."""
-        key, value = pack(touchpoint)
+        hidden_ids = hidden(touchpoint.ids, self._hash_key)
+        key, value = pack(msgspec.structs.replace(touchpoint, ids=hidden_ids))
         self._check_process()
         if self._closed:
             raise UsageError("This producer is closed.", "Make a new one with `connect`.")
@@ -254,7 +262,7 @@ def connect(settings: Settings | None = None, **options: Any) -> Producer:
         except BaseException:
             kafka.close(timeout=CLOSE_S)
             raise
-    return Producer(kafka, settings=settings, **options).flush_at_exit()
+    return Producer(kafka, settings=settings, **{"hash_key": settings.hash_key, **options}).flush_at_exit()
 
 
 def require_topics(kafka: Any, settings: Settings, channels: Iterable[str] | None = None) -> None:

@@ -95,9 +95,6 @@ KNOBS: Final[tuple[Knob, ...]] = (
          "The file of sources and their write keys (hashed), written by `tracker keys`, read again when it changes."),
     Knob("COLLECTOR_TABLES", "collector_tables", knobs.file(), "",
          "A YAML file that says more about events and webhooks than the tables that ship. Unset: those alone."),
-    Knob("COLLECTOR_HASH_KEY", "collector_hash_key", knobs.text("at least 16 characters"), "",
-         "Key of the hashes that stand for e-mail addresses and phone numbers. Set one and keep it: with another, the "
-         "same customer is another one.", "whole"),
     Knob("COLLECTOR_ORIGINS", "collector_origins", knobs.origins(), "",
          "Origins whose pages may send from browsers (CORS). Unset: none."),
     Knob("COLLECTOR_PROXIES", "collector_proxies", knobs.addresses(), "",
@@ -116,6 +113,9 @@ KNOBS: Final[tuple[Knob, ...]] = (
          "How much is logged. debug also shows where an error came from."),
     Knob("TRACKER_LOG_FORMAT", "log_format", knobs.choice("auto", "json", "text"), "auto",
          "json is one object a line; auto is text on a terminal and json elsewhere."),
+    Knob("TRACKER_HASH_KEY", "hash_key", knobs.text("at least 16 characters"), "",
+         "Key of the hashes that stand for e-mail addresses and phone numbers, the same for collectors, imports and "
+         "producers. Set one and keep it: with another, the same customer is another one.", "whole"),
     Knob("TRACKER_ID_SALT", "id_salt", knobs.text(), "",
          "Salt of the hashes that stand for customers in logs and after an erasure. Set one and keep it.", "whole"),
 )  # fmt: skip
@@ -162,7 +162,6 @@ class Settings:
     collector_metrics_port: int
     collector_keys: Path
     collector_tables: Path | None
-    collector_hash_key: str | None
     collector_origins: tuple[str, ...] | None
     collector_proxies: tuple[str, ...] | None
     collector_confirm_s: float
@@ -172,6 +171,7 @@ class Settings:
     collector_address_requests_per_s: int
     log_level: str
     log_format: str
+    hash_key: str | None
     id_salt: str | None
 
     def __repr__(self) -> str:

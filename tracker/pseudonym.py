@@ -1,15 +1,28 @@
 """E-mail addresses and phone numbers as the hashes that stand for them: the address itself never travels.
 
-Two systems that know the same address must make the same hash of it, so how it is written is evened out first.
+Two systems that know the same address must make the same hash of it, so how it is written is evened out first. With a
+key the hash is `hmac-` and the HMAC-SHA-256 of the plain one: whoever has all addresses still cannot tell whose it is.
+The mark in front lets a hash that was keyed before pass a second door unchanged.
 """
 
+import hmac
 import re
 import unicodedata
+from collections.abc import Mapping
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final, Literal
 
 _NO_DIGITS: Final = re.compile(r"[\s().\-/\u00a0]")
 _PHONE: Final = re.compile(r"\+[0-9]{6,15}")
+_PLAIN: Final = re.compile(r"[0-9a-f]{64}")
+_KEYED: Final = re.compile(r"hmac-[0-9a-f]{64}")
+# Bounded repetitions: no text makes it slow.
+EMAIL: Final = re.compile(r"[\w.%+'-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")
+RAW: Final = {"email": "email_sha256", "phone": "phone_sha256"}
+"""What producers and tables may say instead of a hash, and which alias it becomes."""
+
+Treatment = Literal["keyed", "sha256", "keep", "drop"]
+"""What becomes of them: keyed hashes, plain SHA-256 (as other systems' uploads want it), as they are, or nothing."""
 
 
 def email_sha256(address: str) -> str | None:
@@ -24,3 +37,39 @@ def phone_sha256(number: str) -> str | None:
     plain = _NO_DIGITS.sub("", number)
     plain = f"+{plain[2:]}" if plain.startswith("00") else plain
     return sha256(plain.encode()).hexdigest() if _PHONE.fullmatch(plain) else None
+
+
+def keyed(given: str, key: str | None) -> str | None:
+    """The hash that travels for a plain one: keyed where there is a key. None where what is given is no hash."""
+    if _KEYED.fullmatch(given):
+        return given
+    plain = given.strip().lower()
+    if not _PLAIN.fullmatch(plain):
+        return None
+    return f"hmac-{hmac.digest(key.encode(), plain.encode(), sha256).hex()}" if key else plain
+
+
+def hidden(ids: Mapping[str, Any], key: str | None, treatment: Treatment = "keyed") -> dict[str, Any]:
+    """The aliases with a hash for each address and number; one that stands as a `customer_id` is an address too."""
+    made: dict[str, Any] = {}
+    for kind, value in ids.items():
+        if kind in RAW:
+            found = hash_of(kind, value, key, treatment)
+            if found is not None:
+                made.setdefault(RAW[kind], found)
+        elif treatment == "keyed" and kind in RAW.values() and isinstance(value, str):
+            made[kind] = keyed(value, key)
+        elif treatment != "keep" and isinstance(value, str) and EMAIL.fullmatch(value.strip()):
+            if (found := hash_of("email", value, key, treatment)) is not None:
+                made[kind] = made["email_sha256"] = found
+        else:
+            made[kind] = value
+    return made
+
+
+def hash_of(kind: str, value: Any, key: str | None, treatment: Treatment) -> str | None:
+    """The hash of an `email` or a `phone` by a treatment; None where there is none to be had."""
+    if treatment == "drop" or not isinstance(value, str):
+        return None
+    plain = email_sha256(value) if kind == "email" else phone_sha256(value)
+    return keyed(plain, key) if plain and treatment != "sha256" else plain

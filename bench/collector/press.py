@@ -110,7 +110,7 @@ def main() -> None:
             **os.environ,
             "KAFKA_BOOTSTRAP": servers.kafka_bootstrap,
             "COLLECTOR_KEYS": str(Path(folder) / "keys.json"),
-            "COLLECTOR_HASH_KEY": "the key of a benchmark",
+            "TRACKER_HASH_KEY": "the key of a benchmark",
             "COLLECTOR_PORT": str(port),
             "COLLECTOR_METRICS_PORT": "0",
             "COLLECTOR_KEY_EVENTS_PER_S": "10000000",

@@ -14,7 +14,6 @@ from urllib.request import urlopen
 
 from streams.errors import TrackerError
 from streams.producer import Producer, connect, event_id
-from tracker.pseudonym import email_sha256
 
 TYPES = {"created": "Ticket Opened", "solved": "Ticket Solved", "rated": "Ticket Rated"}
 
@@ -30,7 +29,7 @@ def bring(producer: Producer, news: Iterable[dict[str, Any]]) -> str | None:
             "support",
             TYPES[one["what"]],
             customer_id=one.get("customer"),
-            email_sha256=email_sha256(one.get("email") or ""),
+            email=one.get("email"),
             event_id=event_id("desk", one["ticket"], one["what"], one["at"]),
             occurred_at=one["at"],
             properties=properties,

@@ -22,7 +22,7 @@ def collector(
     Processes share the port; one a core is a good number.
 
     Examples:
-      COLLECTOR_HASH_KEY_FILE=hash-key tracker collector
+      TRACKER_HASH_KEY_FILE=hash-key tracker collector
       COLLECTOR_PORT=8090 tracker collector --processes 2
     """
     from streams.collector import server

@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -68,7 +68,7 @@ def import_(
     samples: list[Touchpoint] = []
     with progress("importing", _size(file)) as count, _sender(settings, dry_run=dry_run) as sender:
         source = rows(file, form or format_of(file), columns(table), table.delimiter, count)  # type: ignore[arg-type]
-        running = Import(source, table, sender, notes, _keyed(settings))
+        running = Import(source, table, sender, notes)
         done: Position | None = notes.begin(again=from_start) if notes else None
         with _ending_in_order(running):
             tally = running.run(done, lambda each: samples.append(each) if len(samples) < SHOWN else None)
@@ -92,15 +92,6 @@ def _size(file: str) -> int | None:
     """How many bytes will go by, where that is known before: not of what is packed."""
     path = Path(file)
     return path.stat().st_size if path.is_file() and path.suffix != ".gz" else None
-
-
-def _keyed(settings: Settings) -> Callable[[str], str] | None:
-    """Where the collector hashes addresses with a key, files must, or the same person would be two."""
-    if settings.collector_hash_key is None:
-        return None
-    from streams.collector.personal import Pseudonyms
-
-    return Pseudonyms(settings.collector_hash_key).keyed
 
 
 @contextmanager

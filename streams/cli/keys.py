@@ -12,8 +12,8 @@ import typer
 
 from streams import settings
 from streams.collector import sources, tables
-from streams.collector.personal import Treatment
 from streams.errors import ExitCode, UsageError
+from tracker.pseudonym import Treatment
 
 app = typer.Typer(help="Make and revoke the write keys of producers.")
 AS_JSON = typer.Option(False, "--json", help="One JSON object, for machines.")

@@ -202,10 +202,10 @@ class Wired(NamedTuple):
 
 def wire(settings: Settings, ready: Check, publisher: Publisher | None = None) -> Wired:
     """One process' collector; nothing is connected yet. Raises ConfigurationError."""
-    key = settings.collector_hash_key or ""
+    key = settings.hash_key or ""
     if len(key) < MIN_HASH_KEY:
         raise ConfigurationError(
-            f"COLLECTOR_HASH_KEY is missing or shorter than {MIN_HASH_KEY} characters.",
+            f"TRACKER_HASH_KEY is missing or shorter than {MIN_HASH_KEY} characters.",
             "Set it to what `openssl rand -hex 32` prints, the same for every collector, and keep it.",
         )
     publisher = publisher or PlainPublisher(kafka_arguments(settings), timeout_s=settings.collector_confirm_s)

@@ -4,61 +4,28 @@ A plain hash of an address is found by trying all addresses; one with a key is n
 so that customers are still recognised.
 """
 
-import hmac
 import re
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from tracker.pseudonym import email_sha256, phone_sha256
+from tracker.pseudonym import EMAIL, Treatment, hash_of, hidden, keyed
 
-Treatment = Literal["keyed", "sha256", "keep", "drop"]
-"""What becomes of them: keyed hashes, plain SHA-256 (as other systems' uploads want it), as they are, or nothing."""
-
-# Bounded repetitions: no text makes it slow.
-EMAIL: Final = re.compile(r"[\w.%+'-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")
 PHONE: Final = re.compile(r"\+[0-9][0-9 ().\-/]{6,20}")
 PHONE_NAMES: Final = frozenset(
     {"phone", "phonenumber", "mobile", "mobilephone", "telephone", "tel", "msisdn", "cellphone", "whatsapp"}
 )
-_HASHED: Final = re.compile(r"[0-9a-f]{64}")
-# Where a table of `schemas/` puts what it has found, beside the kinds of alias that travel.
-RAW: Final = {"email": "email_sha256", "phone": "phone_sha256"}
 
 
 class Pseudonyms:
     """Hashes under one key."""
 
     def __init__(self, key: str) -> None:
-        self._key = key.encode()
-
-    def keyed(self, plain_hash: str) -> str:
-        """The keyed hash that stands for a plain one."""
-        return hmac.digest(self._key, plain_hash.encode(), sha256).hex()
+        self._key = key
 
     def ids(self, ids: Mapping[str, Any], treatment: Treatment) -> dict[str, Any]:
-        """The aliases with raw addresses and numbers replaced; an address as a `customer_id` is one too."""
-        made: dict[str, Any] = {}
-        for kind, value in ids.items():
-            if kind in RAW:
-                found = self._of(kind, value, treatment)
-                if found is not None:
-                    made.setdefault(RAW[kind], found)
-            elif treatment == "keyed" and kind in RAW.values() and isinstance(value, str):
-                plain = value.strip().lower()
-                made[kind] = self.keyed(plain) if _HASHED.fullmatch(plain) else None
-            elif treatment != "keep" and isinstance(value, str) and EMAIL.fullmatch(value.strip()):
-                if (found := self._of("email", value, treatment)) is not None:
-                    made[kind] = made["email_sha256"] = found
-            else:
-                made[kind] = value
-        return made
-
-    def _of(self, kind: str, value: Any, treatment: Treatment) -> str | None:
-        if treatment == "drop" or not isinstance(value, str):
-            return None
-        plain = email_sha256(value) if kind == "email" else phone_sha256(value)
-        return self.keyed(plain) if plain and treatment != "sha256" else plain
+        """The aliases with raw addresses and numbers replaced."""
+        return hidden(ids, self._key, treatment)
 
     def tidy(self, value: Any, treatment: Treatment, name: str = "") -> Any:
         """The value with every address and number in it replaced, however deep. Its depth must be bounded."""
@@ -83,8 +50,8 @@ class Pseudonyms:
         if treatment == "drop":
             return ""
         # A number without its country code identifies nobody elsewhere, and is still not for anybody to read.
-        plain = self._of(kind, text, treatment) or self.keyed(text)
-        return f"{kind}:{plain}"
+        made = hash_of(kind, text, self._key, treatment) or keyed(sha256(text.encode()).hexdigest(), self._key)
+        return f"{kind}:{made}"
 
 
 def _plain(name: str) -> str:

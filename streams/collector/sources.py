@@ -17,8 +17,8 @@ from typing import Final, Literal
 import msgspec
 import structlog
 
-from streams.collector.personal import Treatment
 from streams.errors import ConfigurationError, ExitCode, TrackerError
+from tracker.pseudonym import Treatment
 
 log = structlog.get_logger()
 

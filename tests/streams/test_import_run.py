@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from streams.collector.personal import Pseudonyms
 from streams.errors import Mismatch, UsageError
 from streams.import_files import format_of, rows
 from streams.import_map import load
@@ -16,13 +17,16 @@ HERE = Path(__file__).parent / "imports"
 TABLES = Path(__file__).parents[2] / "examples" / "imports"
 
 
-def run(name: str, path: Path | None = None, broker: Broker | None = None, notes: Notes | None = None, **options):
+def run(
+    name, path: Path | None = None, broker: Broker | None = None, notes: Notes | None = None, hash_key=None, **options
+):
     """An import of a sample by its own table: what came of it, and what was sent."""
     path = path or next(HERE.glob(f"{name}.*"))
     table = load(TABLES / f"{name}.yaml")
     broker = broker or Broker()
     source = rows(str(path), format_of(path.name), columns(table), table.delimiter, lambda _bytes: None)
-    tally = Import(source, table, Producer(broker), notes, **options).run(notes.begin(again=False) if notes else None)
+    sender = Producer(broker, hash_key=hash_key)
+    tally = Import(source, table, sender, notes, **options).run(notes.begin(again=False) if notes else None)
     return tally, [json.loads(value) for _, value, _ in broker.sent]
 
 
@@ -75,10 +79,9 @@ def test_zendesk() -> None:
 
 def test_an_address_is_keyed_as_at_the_collectors_door() -> None:
     """With a key for hashes, both doors make the same one of the same address."""
-    from streams.collector.personal import Pseudonyms
-
-    _, sent = run("orders", keyed=Pseudonyms("k" * 32).keyed)
-    assert sent[0]["ids"] == Pseudonyms("k" * 32).ids({"customer_id": "c-17", "email": "ann@example.com"}, "keyed")
+    key = "k" * 32
+    _, sent = run("orders", hash_key=key)
+    assert sent[0]["ids"] == Pseudonyms(key).ids({"customer_id": "c-17", "email": "ann@example.com"}, "keyed")
 
 
 def orders(path: Path, numbers: range) -> Path:

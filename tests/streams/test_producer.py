@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import threading
@@ -7,9 +8,11 @@ import pytest
 from kafka.errors import NotLeaderForPartitionError
 from mypy import api
 
+from streams.collector.personal import Pseudonyms
 from streams.errors import ExitCode, UsageError
 from streams.producer import BufferFull, NotATouchpoint, Producer, Undelivered
 from tests.streams.broker import Broker
+from tracker.identity import strongest
 
 
 def test_a_touchpoint_goes_to_its_channel_by_its_customer() -> None:
@@ -23,6 +26,17 @@ def test_a_touchpoint_goes_to_its_channel_by_its_customer() -> None:
     producer.flush()
     receipt.wait(0)
     assert (producer.confirmed, producer.failed) == (1, 0)
+
+
+def test_an_address_is_the_alias_that_the_collector_makes() -> None:
+    """With the same key both doors know the same person by the same name; no address travels."""
+    broker, key = Broker(), "a key of the tests"
+    with Producer(broker, hash_key=key) as producer:
+        producer.touch("support", "Ticket Created", email=" Ann@Example.com", phone="+46 70 123 45 67")
+    ((_, value, name),) = broker.sent
+    ids = Pseudonyms(key).ids({"email": "ann@example.com", "phone": "0046701234567"}, "keyed")
+    assert json.loads(value)["ids"] == ids
+    assert name.decode() == strongest(ids)
 
 
 def test_the_documented_call_works(monkeypatch) -> None:

@@ -2,7 +2,7 @@ from hashlib import sha256
 
 import pytest
 
-from tracker.pseudonym import email_sha256, phone_sha256
+from tracker.pseudonym import email_sha256, hidden, keyed, phone_sha256
 
 
 def test_one_address_has_one_hash() -> None:
@@ -22,3 +22,22 @@ def test_one_number_has_one_hash(written) -> None:
 def test_a_number_without_its_country_is_none(written) -> None:
     """The same digits are other people's elsewhere."""
     assert phone_sha256(written) is None
+
+
+def test_a_key_makes_another_hash_that_is_keyed_once() -> None:
+    """The plain hash of an address and one that was keyed before give the same; without a key the plain one stays."""
+    plain = email_sha256("ann@example.com")
+    once = keyed(plain, "a key")
+    assert once.startswith("hmac-") and keyed(once, "a key") == keyed(once, "another") == once
+    assert keyed(plain, "another") != once and keyed(plain, None) == keyed(plain.upper(), None) == plain
+    assert keyed("no hash", "a key") is None
+
+
+@pytest.mark.parametrize("key", [None, "a key"])
+def test_an_address_is_hidden_wherever_it_is_an_alias(key) -> None:
+    """As `email`, as the hash of it, and as a customer_id, it is the same alias."""
+    plain = email_sha256("ann@example.com")
+    alias = keyed(plain, key)
+    assert hidden({"email": "Ann@Example.com"}, key) == hidden({"email_sha256": plain}, key) == {"email_sha256": alias}
+    assert hidden({"customer_id": "ann@example.com"}, key) == {"customer_id": alias, "email_sha256": alias}
+    assert hidden(hidden({"email": "ann@example.com", "customer_id": "c-1"}, key), key)["email_sha256"] == alias

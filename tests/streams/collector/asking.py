@@ -46,7 +46,7 @@ class Collector:
         words = {
             "KAFKA_BOOTSTRAP": "127.0.0.1:9",
             "COLLECTOR_KEYS": str(self.file),
-            "COLLECTOR_HASH_KEY": HASH_KEY,
+            "TRACKER_HASH_KEY": HASH_KEY,
             **self.environ,
         }
         self.settings = settings.read(words)

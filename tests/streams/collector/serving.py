@@ -28,7 +28,7 @@ class Served:
             **os.environ,
             "KAFKA_BOOTSTRAP": bootstrap,
             "COLLECTOR_KEYS": str(folder / "keys.json"),
-            "COLLECTOR_HASH_KEY": HASH_KEY,
+            "TRACKER_HASH_KEY": HASH_KEY,
             "COLLECTOR_PORT": str(self.port),
             "COLLECTOR_METRICS_PORT": str(self.metrics_port),
             "COLLECTOR_CONFIRM_S": "2",

@@ -196,5 +196,5 @@ def test_a_hash_key_is_asked_for(tmp_path) -> None:
     """Without it there is no collector, and the remedy is told."""
     from streams.collector.app import wire
 
-    with pytest.raises(ConfigurationError, match="COLLECTOR_HASH_KEY"):
+    with pytest.raises(ConfigurationError, match="TRACKER_HASH_KEY"):
         wire(read({"KAFKA_BOOTSTRAP": "127.0.0.1:9"}), lambda: None)
