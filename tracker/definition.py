@@ -4,11 +4,12 @@ It knows nothing of YAML (`tracker/journey_file.py` reads that) and nothing of c
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 Operator = Literal["eq", "ne", "in", "not_in", "gt", "gte", "lt", "lte", "exists", "contains", "matches"]
 Order = Literal["free", "forward"]
 Mode = Literal["sequential", "strict", "any"]
+Severity = Literal["page", "ticket"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,49 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class DropOffAlert:
+    """When drop-off in a stage is news. The last quarter of an hour asks for a third of the customers and half of z."""
+
+    customers: float = 30
+    """As many drop-offs in the hour."""
+    odds: float = 2.0
+    """The odds of dropping off times so much: 5 % to 10 % and 50 % to 67 % are equally large."""
+    z: float = 4.0
+    """As unlikely by chance: with ninety stages looked at every minute, 3 would page every few hours."""
+    severity: Severity = "page"
+
+
+@dataclass(frozen=True, slots=True)
+class ConversionAlert:
+    """When it is news that today's cohort converts worse than those of yesterday and a week ago did at its age."""
+
+    customers: float = 200
+    """As many in today's cohort."""
+    fall: float = 0.3
+    """Fewer by this share."""
+    z: float = 4.0
+    severity: Severity = "ticket"
+
+
+@dataclass(frozen=True, slots=True)
+class StalledAlert:
+    """When it is news that nobody leaves a stage any more."""
+
+    customers: float = 20
+    """As many came in the hour; as many left in the hours before that it is compared with."""
+    severity: Severity = "ticket"
+
+
+@dataclass(frozen=True, slots=True)
+class Alerts:
+    """What is told of a stage; None is never told."""
+
+    drop_off: DropOffAlert | None = DropOffAlert()
+    conversion_fall: ConversionAlert | None = ConversionAlert()
+    stalled: StalledAlert | None = StalledAlert()
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """One step of the journey."""
 
@@ -45,6 +89,8 @@ class Stage:
     mood: int | None = None
     """How the customer feels here, from -2 to 2: the curve of the journey map."""
     target_mood: int | None = None
+    alerts: Alerts = Alerts()
+    """Those of the journey, with what the stage says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +122,32 @@ class Segment:
     values: tuple[str, ...]
     attribution: str = "first"
     """`first`, `last`, or the name of the stage whose touchpoint gives the value."""
+
+
+BOUNDS_MS: Final = tuple(
+    seconds * 1000 for seconds in (60, 600, 3600, 21600, 86400, 259200, 604800, 2592000, 7776000)
+)
+"""From a minute to 90 days."""
+
+
+@dataclass(frozen=True, slots=True)
+class Buckets:
+    """The upper bounds of the histograms, inclusive, in whole seconds; one more bucket holds what is longer."""
+
+    stay_ms: tuple[int, ...] = BOUNDS_MS
+    """For the time in a stage."""
+    convert_ms: tuple[int, ...] = BOUNDS_MS
+    """For the time from the journey's beginning to a stage."""
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Which touchpoints answer a question of customer feedback, and where the score stands in them."""
+
+    kind: str
+    """`nps`, `csat` or `ces`: with it goes the scale."""
+    rule: Rule
+    score: tuple[str, ...] = ("properties", "score")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,3 +190,5 @@ class Definition:
     title: str | None = None
     description: str | None = None
     persona: str | None = None
+    buckets: Buckets = field(default_factory=Buckets)
+    feedback: tuple[Survey, ...] = ()

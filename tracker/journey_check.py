@@ -33,6 +33,8 @@ def check(reader: Reader, journey: Block) -> None:
         _exclusions(reader, funnel, names)
         _any_order(reader, funnel, names)
     _segments(reader, journey, names)
+    for stage in journey.get("stages", ()):
+        _alerts(reader, stage)
     for example in journey.get("examples", ()):
         _example(reader, example, names)
 
@@ -148,6 +150,14 @@ def _series(reader: Reader, journey: Block, segments: dict[str, tuple[Node, Bloc
         reader.note(journey.place("segments"), f"about {series:,} series in Prometheus for this journey",
                     f"declare fewer values or segments: up to {WARN_SERIES:,} is light, {MAX_SERIES:,} the limit",
                     severity)  # fmt: skip
+
+
+def _alerts(reader: Reader, stage: Block) -> None:
+    """Warns of thresholds for what can never happen."""
+    alerts: Block | None = stage.get("alerts")
+    if alerts and alerts.get("drop_off") and "drops_after" not in stage.nodes:
+        reader.note(alerts.place("drop_off"), "nobody can drop off here: the stage has no `drops_after`",
+                    "add `drops_after: 14d`, or leave `drop_off` out", "warning")  # fmt: skip
 
 
 def _example(reader: Reader, example: Block, names: list[str]) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tracker.contribution import STATUSES
+from tracker.definition import ConversionAlert, DropOffAlert, StalledAlert
 
 MAX_STAGES: Final = 40
 """A map of more cannot be read, and every stage multiplies the series in Prometheus."""
@@ -57,8 +58,8 @@ class Field:
     """The block that a kind made of blocks holds."""
     required: bool = False
     choices: tuple[str, ...] = ()
-    smallest: int = 0
-    largest: int = 0
+    smallest: float = 0
+    largest: float = 0
     default: str = ""
     """What holds when the key is left out, in words."""
     example: str = ""
@@ -112,6 +113,23 @@ FORMS: Final = {
     "blueprint": "the service behind it, line by line",
 }
 
+OFF: Final = "off"
+"""What stands for an alert that is not to be raised; `false` does too."""
+MOST_CUSTOMERS: Final = 1_000_000_000
+ALERTS: Final = {
+    "drop_off": DropOffAlert,
+    "conversion_fall": ConversionAlert,
+    "stalled": StalledAlert,
+}
+"""By block of thresholds: what it is read to, whose defaults hold for what is left out."""
+_DROP_OFF, _CONVERSION, _STALLED = DropOffAlert(), ConversionAlert(), StalledAlert()
+
+
+def _severity(usual: str) -> Field:
+    return Field("severity", "choice", "`page` wakes somebody, `ticket` waits for the morning",
+                 choices=("page", "ticket"), default=usual)  # fmt: skip
+
+
 BLOCKS: Final[dict[str, tuple[Field, ...]]] = {
     "journey": (
         Field("journey", "name", "what the journey is called, everywhere", default="the file's name",
@@ -132,6 +150,8 @@ BLOCKS: Final[dict[str, tuple[Field, ...]]] = {
         Field("segments", "named", "declared properties to break the figures down by", of="segment"),
         Field("key", "path", "runs one instance of the journey per value found here: per order, cart, ticket",
               default="one journey per customer", example="properties.order_id"),
+        Field("alerts", "block", "when to tell somebody, for all stages; `tracker rules` makes rules of it",
+              of="alerts", default="as listed there", example="{drop_off: {customers: 50}, stalled: off}"),
         Field("examples", "blocks", "touchpoints and what they must lead to; `tracker check` tries them",
               of="example"),
     ),
@@ -147,6 +167,8 @@ BLOCKS: Final[dict[str, tuple[Field, ...]]] = {
               smallest=-2, largest=2, example="1"),
         Field("target_mood", "whole", "how the customer shall feel here in the future state",
               smallest=-2, largest=2, example="2"),
+        Field("alerts", "block", "when to tell somebody of this stage", of="alerts", default="as for the journey",
+              example="{drop_off: {odds: 1.5, severity: ticket}}"),
         *(Field(lane.name, "texts", f"map: {lane.meaning}", example=lane.example) for lane in LANES),
     ),
     "rule": (
@@ -180,6 +202,37 @@ BLOCKS: Final[dict[str, tuple[Field, ...]]] = {
               example="[b2b, b2c]"),
         Field("attribution", "attribution", "which touchpoint gives the value: the `first` or `last` that has it, or "
               "a stage's name", default="first", example="last"),
+    ),
+    "alerts": (
+        Field("drop_off", "block_or_off", "more customers drop off than at this hour a day and a week before; `off`: "
+              "never told", of="drop_off", example="{customers: 50, odds: 1.5}"),
+        Field("conversion_fall", "block_or_off", "fewer of today's customers have come to the stage than of "
+              "yesterday's at the same time; `off`: never told", of="conversion_fall", example="{fall: 0.5}"),
+        Field("stalled", "block_or_off", "customers come to the stage and none leaves it; `off`: never told",
+              of="stalled", example="{customers: 100}"),
+    ),
+    "drop_off": (
+        Field("customers", "whole", "as many must drop off in an hour, and a third of them in the last quarter",
+              smallest=1, largest=MOST_CUSTOMERS, default=f"{_DROP_OFF.customers:g}", example="50"),
+        Field("odds", "number", "the odds of dropping off must be so many times those of before",
+              smallest=1, largest=1000, default=f"{_DROP_OFF.odds:g}", example="1.5"),
+        Field("z", "number", "how unlikely it must be by chance, in standard deviations; half of it in the last "
+              "quarter of an hour", smallest=1, largest=100, default=f"{_DROP_OFF.z:g}", example="5"),
+        _severity(_DROP_OFF.severity),
+    ),
+    "conversion_fall": (
+        Field("customers", "whole", "as many must have begun today",
+              smallest=1, largest=MOST_CUSTOMERS, default=f"{_CONVERSION.customers:g}", example="500"),
+        Field("fall", "number", "by which share fewer must have come to the stage: 0.3 is 30 % fewer",
+              smallest=0, largest=1, default=f"{_CONVERSION.fall:g}", example="0.5"),
+        Field("z", "number", "how unlikely it must be by chance, in standard deviations",
+              smallest=1, largest=100, default=f"{_CONVERSION.z:g}", example="5"),
+        _severity(_CONVERSION.severity),
+    ),
+    "stalled": (
+        Field("customers", "whole", "as many must have come in the last hour, and left in the hours before",
+              smallest=1, largest=MOST_CUSTOMERS, default=f"{_STALLED.customers:g}", example="100"),
+        _severity(_STALLED.severity),
     ),
     "example": (
         Field("given", "blocks", "the touchpoints, in any order", of="given", required=True,

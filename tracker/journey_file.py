@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from schemas.topics import CHANNELS
 from tracker.definition import (
+    Alerts,
     Definition,
     Example,
     Exclusion,
@@ -20,7 +21,7 @@ from tracker.definition import (
 )
 from tracker.journey_check import check
 from tracker.journey_doubts import doubt
-from tracker.journey_fields import LANES, NAME
+from tracker.journey_fields import ALERTS, LANES, NAME
 from tracker.journey_reader import Block, Reader, Word, rule_of
 from tracker.problem import Problem
 from tracker.yaml_tree import MAX_BYTES, Mapping, YamlError, grow
@@ -112,7 +113,7 @@ def _definition(block: Block, name: str) -> Definition:
     return Definition(
         journey=block.get("journey") or _name_from(name),
         version=block.get("version", 1),
-        stages=tuple(_stage(each) for each in block.get("stages", ())),
+        stages=tuple(_stage(each, block.get("alerts")) for each in block.get("stages", ())),
         order=block.get("order", "free"),
         funnel=_funnel(block.get("funnel")),
         exits=tuple(rule_of(each) for each in block.get("exits", ())),
@@ -130,7 +131,7 @@ def _name_from(name: str) -> str:
     return stem if re.fullmatch(NAME, stem) else "journey"
 
 
-def _stage(block: Block) -> Stage:
+def _stage(block: Block, alerts: Block | None) -> Stage:
     return Stage(
         name=block.get("name"),
         touchpoints=tuple(rule_of(each) for each in block.get("touchpoints", ())),
@@ -140,7 +141,20 @@ def _stage(block: Block) -> Stage:
         lanes={lane.name: block.get(lane.name) for lane in LANES if block.get(lane.name)},
         mood=block.get("mood"),
         target_mood=block.get("target_mood"),
+        alerts=_alerts([each for each in (alerts, block.get("alerts")) if each is not None]),
     )
+
+
+def _alerts(blocks: Sequence[Block]) -> Alerts:
+    """The thresholds of a stage: each block says more than the one before it, key by key."""
+    told: dict[str, Any] = {}
+    for name, kind in ALERTS.items():
+        said = [block.values[name] for block in blocks if name in block.values]
+        if not said or said[-1] is not None:
+            told[name] = kind(**{key: value for block in said if block for key, value in block.values.items()})
+        else:
+            told[name] = None
+    return Alerts(**told)
 
 
 def _funnel(block: Block | None) -> Funnel:

@@ -17,6 +17,7 @@ from tracker.journey_fields import (
     MAX_VALUES,
     NAME,
     NAME_REMEDY,
+    OFF,
     OPERATORS,
     PATH,
     PATH_REMEDY,
@@ -107,6 +108,10 @@ TITLES: Final = {
     "funnel": "the funnel",
     "exclusion": "an exclusion",
     "segment": "a segment",
+    "alerts": "the alerts",
+    "drop_off": "the alert drop_off",
+    "conversion_fall": "the alert conversion_fall",
+    "stalled": "the alert stalled",
     "example": "an example",
     "given": "a given touchpoint",
     "expect": "what is expected",
@@ -140,6 +145,15 @@ def _whole(reader: Reader, each: Field, node: Node) -> int | Wrong:
         remedy = f"write a whole number from {each.smallest} to {each.largest}"
         return reader.note(node, f"{each.name}: {kind(node)} does not fit here", remedy)
     return value
+
+
+def _number(reader: Reader, each: Field, node: Node) -> float | Wrong:
+    value = node.value if isinstance(node, Scalar) else None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not each.smallest <= value <= each.largest:  # type: ignore[operator]
+        remedy = f"write a number from {each.smallest:g} to {each.largest:g}"
+        return reader.note(node, f"{each.name}: {kind(node)} does not fit here", remedy)
+    return float(value)  # type: ignore[arg-type]
 
 
 def _yes(reader: Reader, each: Field, node: Node) -> bool | Wrong:
@@ -240,6 +254,16 @@ def _word(reader: Reader, each: Field, node: Node) -> Word | Wrong:
 
 
 def _nested(reader: Reader, each: Field, node: Node) -> Block | Wrong:
+    return reader.block(node, each.of)
+
+
+def _nested_or_off(reader: Reader, each: Field, node: Node) -> Block | Wrong | None:
+    """None for what is switched off."""
+    if isinstance(node, Scalar) and (node.value is False or node.text == OFF):
+        return None
+    if not isinstance(node, Mapping):
+        return reader.note(node, f"{each.name}: {kind(node)} where thresholds or `{OFF}` are wanted",
+                           f"write `{_sample(each)}`, or `{each.name}: {OFF}`")  # fmt: skip
     return reader.block(node, each.of)
 
 
@@ -372,6 +396,7 @@ READERS: Final[dict[str, Callable[[Reader, Field, Node], Any]]] = {
     "names": _names,
     "count": _whole,
     "whole": _whole,
+    "number": _number,
     "yes": _yes,
     "choice": _choice,
     "moment": _moment,
@@ -383,6 +408,7 @@ READERS: Final[dict[str, Callable[[Reader, Field, Node], Any]]] = {
     "stage_name": _word,
     "stage_names": _names,
     "block": _nested,
+    "block_or_off": _nested_or_off,
     "blocks": _blocks,
     "named": _named,
     "open": _open,

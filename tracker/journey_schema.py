@@ -7,7 +7,16 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from tracker.duration import SHAPE
-from tracker.journey_fields import BLOCKS, MAX_SEGMENT_VALUES, MAX_SEGMENTS, MAX_STAGES, OPERATORS, PATH, Field
+from tracker.journey_fields import (
+    BLOCKS,
+    MAX_SEGMENT_VALUES,
+    MAX_SEGMENTS,
+    MAX_STAGES,
+    OFF,
+    OPERATORS,
+    PATH,
+    Field,
+)
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 DURATION: Final = {"type": "string", "pattern": SHAPE.replace("^", "^(?=.)", 1)}
@@ -26,6 +35,10 @@ HEADINGS: Final = {
     "funnel": "The funnel",
     "exclusion": "An exclusion",
     "segment": "A segment",
+    "alerts": "The alerts",
+    "drop_off": "The alert `drop_off`",
+    "conversion_fall": "The alert `conversion_fall`",
+    "stalled": "The alert `stalled`",
     "example": "An example",
     "given": "A given touchpoint",
     "expect": "What is expected",
@@ -111,6 +124,10 @@ def _whole(each: Field) -> dict[str, Any]:
     return {"type": "integer", "minimum": each.smallest, "maximum": each.largest}
 
 
+def _number(each: Field) -> dict[str, Any]:
+    return {"type": "number", "minimum": each.smallest, "maximum": each.largest}
+
+
 def _always(shape: dict[str, Any]) -> Callable[[Field], dict[str, Any]]:
     return lambda _: shape
 
@@ -122,6 +139,7 @@ SHAPES: Final[dict[str, Callable[[Field], dict[str, Any]]]] = {
     "names": _always(_one_or_many(TEXT, maxItems=MAX_SEGMENT_VALUES)),
     "count": _whole,
     "whole": _whole,
+    "number": _number,
     "yes": _always({"type": "boolean"}),
     "choice": lambda each: {"enum": list(each.choices)},
     "moment": _always(_ref("duration")),
@@ -133,6 +151,7 @@ SHAPES: Final[dict[str, Callable[[Field], dict[str, Any]]]] = {
     "stage_name": _always(_ref("name")),
     "stage_names": _always(_one_or_many(_ref("name"))),
     "block": lambda each: _ref(each.of),
+    "block_or_off": lambda each: {"anyOf": [_ref(each.of), {"enum": [False, OFF]}]},
     "blocks": _blocks,
     "named": _named,
     "open": _always({"type": "object"}),
@@ -162,6 +181,8 @@ def _shape_in_words(each: Field) -> str:
         return " or ".join(f"`{choice}`" for choice in each.choices)
     if each.kind in ("whole", "count"):
         return f"a whole number, {each.smallest} to {each.largest}"
+    if each.kind == "number":
+        return f"a number, {each.smallest:g} to {each.largest:g}"
     return WORDS[each.kind].format(of=HEADINGS.get(each.of, "").split(" ", 1)[-1])
 
 
@@ -180,6 +201,7 @@ WORDS: Final = {
     "stage_name": "a stage",
     "stage_names": "a list of stages",
     "block": "keys, see {of}",
+    "block_or_off": "keys, see {of}; or `off`",
     "blocks": "a list, see {of}",
     "named": "a name for each, see {of}",
     "open": "any names and values",

@@ -41,6 +41,7 @@ COMMANDS: Final = (
     Command("draw", "streams.cli.draw:draw", "Draw a journey file as a diagram."),
     Command("replay", "streams.cli.replay:replay", "Run recorded touchpoints through a journey."),
     Command("compare", "streams.cli.compare:compare", "Compare two versions of a journey on the same touchpoints."),
+    Command("rules", "streams.cli.rules:rules", "Make Prometheus rules of the alerts in journey files."),
     Command("rejected", "streams.cli.rejected:app", "Look at touchpoints that could not be read, and send them again."),
     Command("audit", "streams.cli.audit:audit", "Add up all customers and compare with the funnel."),
     Command("repartition", "streams.cli.repartition:repartition", "Move to another number of partitions."),

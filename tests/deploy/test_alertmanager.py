@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.deploy.promtool import alerts, needs
+from tests.deploy.promtool import alerts, needs, severity
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "deploy/alertmanager/alertmanager.yml"
@@ -22,7 +22,12 @@ def labels(alert: str) -> dict[str, str]:
     """The labels that an alert of the rules has, journey included where it names one."""
     rule = alerts()[alert]
     named = re.search(r"journey_stage:|journey, ", rule["expr"])
-    return {"alertname": alert, **rule["labels"], **({"journey": "retail"} if named else {})}
+    return {
+        "alertname": alert,
+        **rule["labels"],
+        "severity": severity(alert),
+        **({"journey": "retail"} if named else {}),
+    }
 
 
 def test_configuration_is_valid() -> None:

@@ -1,6 +1,10 @@
+from pathlib import Path
+
 import pytest
 
-from tests.deploy.promtool import firing, summed
+from tests.deploy.promtool import ROOT, THRESHOLDS, firing, summed
+from tracker.journey_file import load, read
+from tracker.thresholds import as_yaml
 
 STEP_M = 15
 HOUR = 4
@@ -24,6 +28,7 @@ def stage(name: str, dropped: list, left: list, entered: list | None = None) -> 
     here = [a - b for a, b in zip(summed(entered), summed(left), strict=True)]
     labels = f'journey="retail",stage="{name}"'
     return {
+        f"tracker_stage_place{{{labels}}}": [1] * len(dropped),
         f"tracker_stage_visits{{{labels}}}": summed(entered),
         f"tracker_stage_dropoffs{{{labels}}}": summed(dropped),
         f"tracker_stage_exits{{{labels}}}": [0] * len(dropped),
@@ -72,6 +77,46 @@ def test_dropoff_spike_at_its_thresholds(tmp_path) -> None:
         after("as ever", (120, 1200), lasting(120), lasting(1200)),
     )
     assert spiking == {"size above", "volume above", "z above"}
+
+
+DECLARED = """
+journey: retail
+alerts: {drop_off: {severity: ticket}}
+stages:
+  - {name: odds below, touchpoints: {type: a}, drops_after: 1d, alerts: {drop_off: {odds: 1.5}}}
+  - {name: odds above, touchpoints: {type: b}, drops_after: 1d, alerts: {drop_off: {odds: 1.5, severity: page}}}
+  - {name: few, touchpoints: {type: c}, drops_after: 1d, alerts: {drop_off: {customers: 271}}}
+  - {name: enough, touchpoints: {type: d}, drops_after: 1d, alerts: {drop_off: {customers: 270}}}
+  - {name: z below, touchpoints: {type: e}, drops_after: 1d, alerts: {drop_off: {z: 15.2}}}
+  - {name: z above, touchpoints: {type: f}, drops_after: 1d, alerts: {drop_off: {z: 15.1}}}
+  - {name: silenced, touchpoints: {type: g}, drops_after: 1d, alerts: {drop_off: off}}
+"""
+
+
+def test_dropoff_spike_at_declared_thresholds(tmp_path) -> None:
+    """A stage's own thresholds count: silent just below, loud just above, with its severity; off is never told."""
+    definition, _ = read(DECLARED, "retail.yaml")
+    # 90 in the last quarter, which is a third of 270; z is 15.18.
+    large = lasting(360), lasting(1200)
+    series = [
+        after("odds below", (240, 2400), lasting(342), lasting(2400)),
+        after("odds above", (240, 2400), lasting(343), lasting(2400)),
+        *(after(name, (120, 1200), *large) for name in ("few", "enough", "z below", "z above", "silenced", "default")),
+    ]
+    merged = trust(WEEK + 5) | {name: values for each in series for name, values in each.items()}
+    fired = firing(tmp_path, "JourneyDropoffSpike", merged, step_m=STEP_M, thresholds=as_yaml([definition]))
+    assert {each["stage"]: each["severity"] for each in fired} == {
+        "odds above": "page",
+        "enough": "ticket",
+        "z above": "ticket",
+        "default": "page",
+    }
+
+
+def test_thresholds_are_those_of_the_journeys_that_ship() -> None:
+    """The committed rules are what `tracker rules examples/journeys` writes."""
+    shipped = [load(path) for path in sorted(Path(ROOT / "examples/journeys").glob("*.yaml"))]
+    assert THRESHOLDS.read_text(encoding="utf-8") == as_yaml(shipped)
 
 
 def test_dropoff_that_is_high_every_day(tmp_path) -> None:
@@ -127,6 +172,14 @@ def test_not_a_number_is_no_news(tmp_path) -> None:
     assert stages_firing(tmp_path, "JourneyDropoffSpike", broken) == set()
 
 
+STALLED = """
+journey: retail
+stages:
+  - {name: ten declared, touchpoints: {type: a}, alerts: {stalled: {customers: 10}}}
+  - {name: nine of ten, touchpoints: {type: b}, alerts: {stalled: {customers: 10}}}
+"""
+
+
 def test_stage_stalled_at_its_thresholds(tmp_path) -> None:
     """Twenty come and none leaves: loud. Nineteen, or one who leaves, or a stage that few ever left: silent."""
 
@@ -135,27 +188,33 @@ def test_stage_stalled_at_its_thresholds(tmp_path) -> None:
         gone = hour(usually) * hours + hour(left) * 3
         return stage(name, [0] * len(gone), gone, hour(max(usually, 20)) * hours + hour(arrivals) * 3)
 
+    definition, _ = read(STALLED, "retail.yaml")
     stalled = stages_firing(
         tmp_path,
         "JourneyStageStalled",
+        waiting("ten declared", 10, 0),
+        waiting("nine of ten", 9, 0),
         waiting("all stand", 20, 0),
         waiting("few came", 19, 0),
         waiting("one left", 20, 1),
         waiting("few ever leave", 20, 0, usually=9),
         waiting("ten a day do", 20, 0, usually=10),
+        thresholds=as_yaml([definition]),
     )
-    assert stalled == {"all stand", "ten a day do"}
+    assert stalled == {"all stand", "ten a day do", "ten declared"}
 
 
 def cohort(journey: str, before: tuple[int, int], now: tuple[int, int]) -> dict[str, list]:
     """(begun, reached) at the end of each of eight days, growing from midnight on, then a new day's first hour."""
     days = [before] * 8 + [now]
     points = [(begun * step // DAY, got * step // DAY) for begun, got in days for step in range(1, DAY + 1)]
-    labels = f'journey="{journey}",days="1",cohort="recent"'
-    return {
-        f"tracker_cohort_customers{{{labels}}}": [begun for begun, _ in points] + [0] * HOUR,
-        f'tracker_cohort_reached{{{labels},stage="{journey}"}}': [got for _, got in points] + [0] * HOUR,
-    }
+    begun, reached = ([*(point[place] for point in points), *[0] * HOUR] for place in (0, 1))
+    series = {f'tracker_stage_place{{journey="{journey}",stage="{journey}"}}': [1] * len(begun)}
+    for name, today in (("cohort", 'days="1",cohort="recent"'), ("cohort_age", 'age_days="00"')):
+        labels = f'journey="{journey}",{today}'
+        series[f"tracker_{name}_customers{{{labels}}}"] = begun
+        series[f'tracker_{name}_reached{{{labels},stage="{journey}"}}'] = reached
+    return series
 
 
 COHORTS = {
@@ -166,17 +225,22 @@ COHORTS = {
     "enough customers": ((208, 100), (208, 20)),
     "rare stage": ((1000, 14), (1000, 0)),
     "chance": ((400, 30), (400, 18)),
+    "declared small": ((400, 200), (400, 162)),
+    "declared large": ((400, 200), (400, 156)),
 }
+# A fifth fewer is news of both; z there is -2.4 and -2.8.
+FALLS = [
+    read(f"{{journey: {name}, stages: [{{name: {name}, alerts: {{conversion_fall: {{fall: 0.2, z: 2.5}}}}}}]}}", "x")[0]
+    for name in ("declared small", "declared large")
+]
 
 
 def test_conversion_fall_at_its_thresholds(tmp_path) -> None:
     """Today's cohort is compared with equally old ones: silent just below, loud just above."""
     series = [cohort(name, *sizes) for name, sizes in COHORTS.items()]
     at_step = 9 * DAY - 2
-    assert stages_firing(tmp_path, "JourneyConversionFall", *series, at_step=at_step) == {
-        "fall is large",
-        "enough customers",
-    }
+    fallen = stages_firing(tmp_path, "JourneyConversionFall", *series, at_step=at_step, thresholds=as_yaml(FALLS))
+    assert fallen == {"fall is large", "enough customers", "declared large"}
 
 
 def test_midnight_is_no_fall(tmp_path) -> None:

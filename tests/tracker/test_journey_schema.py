@@ -21,7 +21,7 @@ def test_every_shape_is_known_to_reader_schema_and_reference() -> None:
     """Each kind of value in the table can be read, described to editors and put in words."""
     kinds = {each.kind for fields in BLOCKS.values() for each in fields}
     assert kinds == set(READERS) == set(SHAPES)
-    assert kinds - set(WORDS) == {"choice", "whole", "count"}
+    assert kinds - set(WORDS) == {"choice", "whole", "count", "number"}
     assert set(OPERATORS) == set(OPERANDS)
 
 
