@@ -31,7 +31,7 @@ class _Version(msgspec.Struct):
     schema: str = SCHEMA
 
 
-_touchpoint: Final = msgspec.json.Decoder(Touchpoint)
+_decode: Final = msgspec.json.Decoder(Touchpoint).decode
 _version: Final = msgspec.json.Decoder(_Version)
 
 
@@ -42,7 +42,7 @@ def decode(value: bytes | None, received_at_ms: int | None) -> Touch | Flaw:
     if len(value) > MAX_TOUCHPOINT_BYTES:
         return Flaw("too_large", f"{len(value)} bytes; at most {MAX_TOUCHPOINT_BYTES}")
     try:
-        wire = _touchpoint.decode(value)
+        wire = _decode(value)
     except msgspec.ValidationError as error:
         return _explain(value, str(error))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -55,24 +55,26 @@ def decode(value: bytes | None, received_at_ms: int | None) -> Touch | Flaw:
         return Flaw("id_too_long", str(error))
     if customer is None:
         return Flaw("no_id", f"`ids` holds none of {', '.join(ALIAS_KINDS)} with a value that is an id")
-    moment = _moment(wire, received_at_ms)
-    if isinstance(moment, Flaw):
-        return moment
-    return Touch(
-        customer,
-        moment,
-        wire.type,
-        wire.channel,
-        wire.event_id,
-        wire.properties or {},
-        wire.context or {},
-        _milliseconds(wire.occurred_at),
-    )
+    occurred_at = wire.occurred_at
+    device_ms = occurred_at if occurred_at.__class__ is int else _milliseconds(occurred_at)
+    at_ms = device_ms
+    if (
+        wire.sent_at is not None
+        or wire.received_at is not None
+        or not EARLIEST_MS <= device_ms <= LATEST_MS
+        or (received_at_ms is not None and device_ms > received_at_ms + FUTURE_MS)
+    ):
+        moment = _moment(wire, device_ms, received_at_ms)
+        if isinstance(moment, Flaw):
+            return moment
+        at_ms = moment
+    properties, context = wire.properties or {}, wire.context or {}
+    return Touch(customer, at_ms, wire.type, wire.channel, wire.event_id, properties, context, device_ms)
 
 
-def _moment(wire: Touchpoint, received_at_ms: int | None) -> int | Flaw:
+def _moment(wire: Touchpoint, device_ms: int, received_at_ms: int | None) -> int | Flaw:
     """When it happened, by the corrected clock."""
-    device_ms = at_ms = _milliseconds(wire.occurred_at)
+    at_ms = device_ms
     if not EARLIEST_MS <= device_ms <= LATEST_MS:
         return Flaw("impossible_time", f"occurred_at is {device_ms} ms since 1970; are the units milliseconds?")
     if wire.received_at is not None:

@@ -24,6 +24,8 @@ COMPACT_FROM: Final = 24
 MAX_LOG: Final = 4000
 # Ids of touchpoints that are in no log, kept so that they count once: 32 of 12 bytes.
 MAX_IDS: Final = 32 * ID_BYTES
+# Pairs of channel and type whose rules are remembered: of those that producers invent without end, the first.
+MAX_READY: Final = 1000
 
 
 _new = tuple.__new__
@@ -53,16 +55,18 @@ def _entries(
     """A function from a touch to its entry; None where it bears on the journey in no way."""
     match, order_of = matcher.match, layout.order
     code_segments = segment_coder(definition.segments) if definition.segments else None
-    # Where no condition needs to be tried, what channel and type alone say.
-    ready = {at: (plan.bits, plan.rule, order_of(plan.bits)) for at, plan in matcher.ready.items()}
+    # What channel and type alone say, where no condition needs to be tried.
+    ready: dict[tuple[str, str], tuple[int, int, tuple[int, ...]]] = {}
+
+    def try_all(touch: Touch) -> tuple[int, int, tuple[int, ...]]:
+        bits, rule = match(touch)
+        found = bits, rule, order_of(bits)
+        if len(ready) < MAX_READY and matcher.ready(touch.channel, touch.type) is not None:
+            ready[touch.channel, touch.type] = found
+        return found
 
     def entry(touch: Touch) -> Entry | None:
-        known = ready.get((touch.channel, touch.type))
-        if known is not None:
-            bits, rule, order = known
-        else:
-            bits, rule = match(touch)
-            order = order_of(bits)
+        bits, rule, order = ready.get((touch.channel, touch.type)) or try_all(touch)
         if not bits and not takes_all:
             return None
         segments = code_segments(touch) if code_segments is not None else b""

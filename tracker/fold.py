@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from tracker.any_order import any_order
 from tracker.definition import Definition
-from tracker.funnel import Steps, chained
+from tracker.funnel import Steps, chained, one_by_one
 from tracker.state import Progress
 
 Step = Callable[[Progress, int, int, bytes], int]
@@ -44,6 +44,7 @@ def compile_step(definition: Definition, steps: Steps) -> Step:  # noqa: C901, P
     forward = definition.order == "forward"
     strict = steps.mode == "strict"
     advance = any_order(steps) if steps.mode == "any" else chained(steps, strict=strict)
+    advance_one = one_by_one(steps)
     attribution = attributions(definition)
     has_last = LAST in attribution
     single = {1 << stage: stage for stage in range(count)}
@@ -76,29 +77,35 @@ def compile_step(definition: Definition, steps: Steps) -> Step:  # noqa: C901, P
             leave(progress, at)
         return -1
 
-    def step(progress: Progress, at_ms: int, bits: int, segments: bytes) -> int:
+    def step(progress: Progress, at_ms: int, bits: int, segments: bytes) -> int:  # noqa: C901 - the hot path
         happened = at_ms - progress.zero_ms
-        before = progress.stage
+        before, last = progress.stage, progress.last
         # Beyond the horizon touchpoints come as they arrive: for the clock they happen no earlier than the last.
-        at = happened if happened > progress.last or before < 0 else progress.last
+        at = happened if happened > last or before < 0 else last
         was_in = before >= 0 and progress.exited is None
         if was_in:
             limit = limits[before]
-            if progress.is_dropped or (limit is not None and at - progress.last > limit):
+            if progress.is_dropped or (limit is not None and at - last > limit):
                 close_gap(progress, at)
         progress.last = at
-        stages = bits & stage_mask
-        if not stages:
-            return aside(progress, at, bits)
-        stage = single.get(stages, -1)
-        reached = advance(progress, at, bits, stages)
-        if stage < 0:
-            # Of several stages it counts for the furthest that a chain now reaches, else for the first it matches.
-            stage = reached if reached >= 0 else (stages & -stages).bit_length() - 1
-        first = progress.first[stage]
+        stage = single.get(bits, -1)
+        if stage >= 0 and advance_one is not None:
+            # The usual touchpoint is one of one stage and nothing else.
+            advance_one(progress, at, stage)
+        else:
+            stages = bits & stage_mask
+            if not stages:
+                return aside(progress, at, bits)
+            stage = single.get(stages, -1)
+            reached = advance(progress, at, bits, stages)
+            if stage < 0:
+                # Of several stages it counts for the furthest that a chain now reaches, else for the first it matches.
+                stage = reached if reached >= 0 else (stages & -stages).bit_length() - 1
+        firsts = progress.first
+        first = firsts[stage]
         if first is None or happened < first:
-            progress.first[stage] = happened
-        progress.furthest = max(progress.furthest, stage)
+            firsts[stage] = happened
+            progress.furthest = max(progress.furthest, stage)
         after = before if forward and before > stage else stage
         if after != before or not was_in:
             if was_in:

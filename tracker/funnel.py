@@ -17,6 +17,8 @@ from tracker.state import Progress
 Advance = Callable[[Progress, int, int, int], int]
 """Take a touchpoint (its time, all its bits, its stage bits) in; the stage that it serves in the deepest chain that
 now ends with it, -1 where none does."""
+AdvanceOne = Callable[[Progress, int, int], None]
+"""Take a touchpoint (its time, its one stage) in."""
 
 
 class Steps:
@@ -56,6 +58,39 @@ def descending(mask: int) -> list[int]:
         steps.append(step)
         mask ^= 1 << step
     return steps
+
+
+def one_by_one(steps: Steps) -> AdvanceOne | None:
+    """What `chained` does for a touchpoint of one stage and no exclusion, in a third of the time.
+
+    None where each touchpoint needs all of it.
+    """
+    if steps.mode != "sequential" or steps.has_waits:
+        return None
+    window, befores, is_entry = steps.window, steps.before, steps.is_entry
+    none: list[int | None] = [None] * steps.count
+
+    def advance(progress: Progress, at: int, step: int) -> None:
+        chains = progress.chains
+        if not chains:
+            progress.chains = chains = none.copy()
+        if is_entry[step]:
+            chains[step] = 0 if window is None else at
+        else:
+            found: int | None = None
+            for before in befores[step]:
+                entry = chains[before]
+                if entry is None or (window is not None and at - entry > window):
+                    continue
+                if found is None or entry > found:
+                    found = entry
+            if found is None:
+                return
+            chains[step] = found
+        if step >= progress.depth:
+            progress.depth = step + 1
+
+    return advance
 
 
 def chained(steps: Steps, *, strict: bool) -> Advance:  # noqa: C901 - closures, straight when called

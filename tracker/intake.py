@@ -51,6 +51,7 @@ class Runner:
         self.is_keyed = definition.key is not None
         self._key = getter(definition.key) if definition.key else None
         self._goals = frozenset(place for place, stage in enumerate(definition.stages) if stage.goal)
+        self._limits = self.engine.limits
         self._first_goal = min(self._goals, default=len(definition.stages))
 
     def key_of(self, touch: Touch) -> str | None:
@@ -86,13 +87,10 @@ class Runner:
 
     def take(self, instance: Instance, items: list[Item], batch: Batch) -> None:
         """Take the touches of one batch into an instance."""
-        if len(items) == 1:
-            at_ms, _, short, _, _, _ = items[0][0]
-            log = instance.log
-            if at_ms > self.engine.layout.newest_ms(log) and short not in log and short not in instance.former_ids:
-                self._advance(instance, items, batch)
-            else:
-                self._take_sorted(instance, items, batch)
+        if self._are_newest(instance, items):
+            self._advance(instance, items, batch)
+        elif len(items) == 1:
+            self._take_sorted(instance, items, batch)
         elif self._is_order_free(instance, items):
             items.sort()
             self._take_sorted(instance, items, batch)
@@ -102,10 +100,12 @@ class Runner:
 
     def due_ms(self, instance: Instance) -> int | None:
         """The next moment at which the clock changes an instance."""
-        if instance.progress.is_dropped:
+        progress = instance.progress
+        stage = progress.stage
+        if stage < 0 or progress.is_dropped or progress.exited is not None:
             return None
-        deadline_ms = self.engine.deadline_ms(instance.progress)
-        return None if deadline_ms is None else deadline_ms + 1
+        limit = self._limits[stage]
+        return None if limit is None else progress.zero_ms + progress.last + limit + 1
 
     def tick(self, instance: Instance, batch: Batch) -> int | None:
         """Let the clock act on an instance; when it will the next time."""
@@ -116,6 +116,16 @@ class Runner:
         progress.is_dropped = True
         batch.transitions.append(self.teller.dropped(batch.customer, instance.key, progress, due_ms - 1))
         return None
+
+    def _are_newest(self, instance: Instance, items: list[Item]) -> bool:
+        """Whether all are new, come after all others, and came in order: the usual case, told by a look at each."""
+        log, former = instance.log, instance.former_ids
+        newest_ms = self.engine.layout.newest_ms(log)
+        for (at_ms, _, short, _, _, _), _ in items:
+            if at_ms <= newest_ms or short in log or short in former:
+                return False
+            newest_ms = at_ms
+        return len(items) == 1 or len({item[0][2] for item in items}) == len(items)
 
     def _is_order_free(self, instance: Instance, items: list[Item]) -> bool:
         """Whether nothing in the batch can come to lie beyond the horizon: only then does arrival order matter."""
@@ -151,26 +161,27 @@ class Runner:
 
     def _advance(self, instance: Instance, newer: list[Item], batch: Batch) -> None:
         """Fast path: touches that come after all others."""
-        step, move, progress, first = self.engine.step, self.teller.move, instance.progress, instance.progress.first
-        completed = progress.furthest >= self._first_goal and any(first[goal] is not None for goal in self._goals)
-        for entry, place in newer:
+        step, goals, progress = self.engine.step, self._goals, instance.progress
+        completed = progress.furthest >= self._first_goal and self.teller.has_completed(progress)
+        for (at_ms, _, _, bits, rule, segments), place in newer:
             was, exited, was_dropped = progress.stage, progress.exited, progress.is_dropped
             recovered = progress.recovered
-            stage = step(progress, entry[0], entry[3], entry[5])
-            completes = not completed and stage in self._goals
+            stage = step(progress, at_ms, bits, segments)
+            completes = not completed and stage in goals
             if was_dropped or completes or progress.exited != exited or progress.recovered != recovered or was < 0:
                 if stage < 0 and was < 0:
                     continue
                 before = Before(was, was_dropped, exited, recovered, completed)
                 touch = batch.touches[place]
-                told = self.teller.step(batch.customer, instance.key, before, progress, touch, entry[4])
+                told = self.teller.step(batch.customer, instance.key, before, progress, touch, rule)
                 batch.transitions += told
                 completed = completed or completes
                 if was_dropped:
                     instance.corrections += sum(one.kind == "corrected" for one in told)
             elif progress.stage != was:
-                touch = batch.touches[place]
-                batch.transitions.append(move(batch.customer, instance.key, was, progress, touch, entry[4]))
+                batch.transitions.append(
+                    self.teller.move(batch.customer, instance.key, was, progress, batch.touches[place], rule)
+                )
         self.engine.append(instance, newer)
 
     def _new_ones(self, instance: Instance, items: list[Item], batch: Batch) -> list[Item]:

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 # touchpoints 40 bytes more. Among a thousand ids of one customer two meet once in 500 million customers.
 ID_BYTES: Final = 12
 _PREFIX_BYTES: Final = 6
+_HASH_BYTES: Final = ID_BYTES - _PREFIX_BYTES
 _UUID_LENGTH: Final = 36
 _UUID_BYTES: Final = 16
 _TIME_BYTES: Final = 6
@@ -45,11 +46,11 @@ def short_id(event_id: str) -> bytes:
             packed = b""
         # Upper and lower case are one UUID.
         if len(packed) == _UUID_BYTES and event_id[8] == "-":
-            return packed[:_PREFIX_BYTES] + blake2b(packed, digest_size=ID_BYTES - _PREFIX_BYTES).digest()
+            return packed[:_PREFIX_BYTES] + blake2b(packed, digest_size=_HASH_BYTES).digest()
     text = event_id.encode("utf-8", "surrogatepass")
     if len(text) <= ID_BYTES and b"\0" not in text:
         return text.ljust(ID_BYTES, b"\0")
-    return text[:_PREFIX_BYTES] + blake2b(text, digest_size=ID_BYTES - _PREFIX_BYTES).digest()
+    return text[:_PREFIX_BYTES] + blake2b(text, digest_size=_HASH_BYTES).digest()
 
 
 def readable_id(short: bytes) -> str:

@@ -78,10 +78,10 @@ class Matcher:
             for kind in (*self._types, None)
         }
 
-    @property
-    def ready(self) -> dict[tuple[str | None, str | None], Match]:
-        """By channel and type, where these alone decide."""
-        return {at: plan for at, plan in self._table.items() if not isinstance(plan, list)}
+    def ready(self, channel: str, kind: str) -> Match | None:
+        """What channel and type say where they alone decide; None where conditions must be tried."""
+        plan = self._plan_of(channel, kind)
+        return None if isinstance(plan, list) else plan
 
     @staticmethod
     def _plan(candidates: list[_Candidate]) -> Match | list[_Candidate]:
@@ -93,12 +93,13 @@ class Matcher:
             bits |= candidate.bit
         return Match(bits, candidates[0].rule if candidates else NO_RULE)
 
+    def _plan_of(self, channel: str, kind: str) -> Match | list[_Candidate]:
+        known_channel = channel if channel in self._channels else None
+        return self._table[known_channel, kind if kind in self._types else None]
+
     def match(self, touch: Touch) -> Match:
         """What the touch meets."""
-        plan = self._table.get((touch.channel, touch.type))
-        if plan is None:
-            channel = touch.channel if touch.channel in self._channels else None
-            plan = self._table[channel, touch.type if touch.type in self._types else None]
+        plan = self._plan_of(touch.channel, touch.type)
         if not isinstance(plan, list):
             return plan
         bits, first = 0, NO_RULE

@@ -68,15 +68,16 @@ class Teller:
         self._names = tuple(stage.name for stage in definition.stages)
         self._optional = tuple(stage.optional for stage in definition.stages)
         self._goals = tuple(place for place, stage in enumerate(definition.stages) if stage.goal)
-        self._rules = rule_names(definition)
+        # By rule number, up to NO_RULE: the rule's place in its stage.
+        places: list[int | None] = [place for _, place in rule_names(definition)]
+        self._rules = [*places[:NO_RULE], *[None] * (NO_RULE + 1)]
 
     def _name(self, stage: int) -> str | None:
         return self._names[stage] if stage >= 0 else None
 
     def why(self, touch: Touch, rule: int) -> Why:
         """The touchpoint as a cause."""
-        place = self._rules[rule][1] if rule < NO_RULE and rule < len(self._rules) else None
-        return Why(touch.event_id, touch.type, touch.channel, place)
+        return Why(touch.event_id, touch.type, touch.channel, self._rules[rule])
 
     def _make(
         self, kind: Kind, customer: str, instance: str | None, origin: int, stage: int, at_ms: int,
@@ -108,17 +109,34 @@ class Teller:
 
     def before(self, progress: Progress) -> Before:
         """What to compare a progress with after its next step, which changes it in place."""
-        completed = any(progress.first[goal] is not None for goal in self._goals)
+        completed = self.has_completed(progress)
         return Before(progress.stage, progress.is_dropped, progress.exited, progress.recovered, completed)
+
+    def has_completed(self, progress: Progress) -> bool:
+        """Whether a goal was ever reached."""
+        first = progress.first
+        for goal in self._goals:  # noqa: SIM110 - half the time of `any` over a generator
+            if first[goal] is not None:
+                return True
+        return False
 
     def move(
         self, customer: str, instance: str | None, was: int, progress: Progress, touch: Touch, rule: int
     ) -> Transition:
         """What a touchpoint did that moved the customer from a stage to another and did nothing else."""
-        stage = progress.stage
-        why, skipped = self.why(touch, rule), self._skipped(progress, was, stage)
-        return self._make(
-            "advanced" if stage > was else "returned", customer, instance, was, stage, touch.at_ms, why, skipped
+        stage, names = progress.stage, self._names
+        # Straight, since every other touchpoint moves someone.
+        return Transition(
+            kind="advanced" if stage > was else "returned",
+            customer=customer,
+            journey=self._journey,
+            version=self._version,
+            instance=instance,
+            origin=names[was],
+            stage=names[stage],
+            at_ms=touch.at_ms,
+            skipped=self._skipped(progress, was, stage) if stage > was + 1 else (),
+            why=self.why(touch, rule),
         )
 
     def step(
@@ -146,7 +164,7 @@ class Teller:
             tell(
                 "advanced" if stage > was else "returned", was, stage, now_ms, why, self._skipped(progress, was, stage)
             )
-        if not before.completed and any(progress.first[goal] is not None for goal in self._goals):
+        if not before.completed and self.has_completed(progress):
             tell("completed", was, stage, now_ms, why)
         if is_out and not was_out:
             tell("exited", stage, stage, now_ms, why)
