@@ -24,7 +24,7 @@ from streams.failures import door
 from streams.figures import Figures
 from streams.figures import read as read_figures
 from streams.funnel_rows import FunnelRows
-from streams.funnel_series import COUNTED, FRESHNESS, STAY
+from streams.funnel_series import COUNTED, FRESHNESS, HISTOGRAMS
 from streams.health import Pages
 from streams.layout import require
 from streams.settings import Settings
@@ -99,10 +99,13 @@ class FunnelCollector:
             for labels, count in rows[series.name].items():
                 family.add_metric(labels, count)
             families.append(family)
-        stays = HistogramMetricFamily(STAY.name, STAY.help, labels=STAY.labels)
-        for labels, (buckets, seconds) in self._rows.stays(figures).items():
-            stays.add_metric(labels, buckets, seconds)
-        self._prepared = (figures, [*families, stays])
+        histograms = self._rows.histograms(figures)
+        for one in HISTOGRAMS:
+            times = HistogramMetricFamily(one.name, one.help, labels=one.labels)
+            for labels, (buckets, seconds) in histograms[one.name].items():
+                times.add_metric(labels, buckets, seconds)
+            families.append(times)
+        self._prepared = (figures, families)
 
     def collect(self) -> Iterator[Metric]:
         """The series, with their values of now. Before the first reading there is the freshness alone."""

@@ -6,6 +6,7 @@ one transaction with its offsets, so its figures are those of exactly the touchp
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -92,7 +93,13 @@ def read(client: Any, partitions: int, prefix: str = PREFIX) -> Figures:
         for topic, offset in applied.items():
             if (name := _text(topic)) != NOT_A_TOPIC:
                 offsets[name, partition] = int(offset)
-    return Figures({_parse(_text(field)): count for field, count in totals.items() if count}, offsets)
+    counts: dict[Field, int] = {}
+    for stored, total in totals.items():
+        # A worker of another version may count what this one has no name for.
+        with suppress(ValueError):
+            if total:
+                counts[_parse(_text(stored))] = total
+    return Figures(counts, offsets)
 
 
 def _text(value: bytes | str) -> str:

@@ -4,6 +4,7 @@ Label values come from the journey files alone; what Redis holds under other nam
 nothing of Prometheus, and of time only the moment that it is told.
 """
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -13,33 +14,44 @@ from typing import Final
 
 from streams.figures import Figures
 from streams.funnel_series import (
+    ANSWERS,
+    ANSWERS_BY_SEGMENT,
     BY_SEGMENT,
     COHORT_AGE_CUSTOMERS,
     COHORT_AGE_REACHED,
     COHORT_CUSTOMERS,
     COHORT_MATURED,
     COHORT_REACHED,
+    CONVERT,
     DEEP,
     DEEP_BY_SEGMENT,
     FUNNEL,
     JOURNEY_CHANNELS,
+    SEGMENT_COHORT_CUSTOMERS,
+    SEGMENT_COHORT_REACHED,
     STAGE_PLACE,
+    STAY,
     FunnelSeries,
 )
-from tracker.contribution import BUCKETS, DAY_MS, STATUSES, Field
+from tracker.contribution import DAY_MS, STATUSES, WITHIN, WITHIN_DAYS, Field, bucket_names
 from tracker.definition import Definition
+from tracker.feedback import SCALES
 
 OTHER: Final = "other"
-COHORT_DAYS: Final = (1, 7, 28)
-"""The cohorts of so many days are added up: those of today and before, and the newest whose window is closed."""
+COHORT_DAYS: Final = 28
+"""So many UTC days of beginnings make a cohort."""
 AGES: Final = 28
 """Cohort days that are shown one by one."""
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 
 Labels = tuple[str, ...]
 Rows = dict[str, dict[Labels, float]]
-Stay = tuple[list[tuple[str, float]], float]
-"""A histogram: buckets that add up, and the sum of seconds."""
+_Cohort = dict[tuple[str, int, str | None], int]
+"""By stage (empty: who began), day, and the days within which the stage was reached."""
+Histogram = tuple[list[tuple[str, float]], float]
+"""Buckets that add up, and the sum of seconds."""
+FIGURES: Final = {STAY.name: ("stay", "seconds"), CONVERT.name: ("convert", "convert_seconds")}
+"""By series, the figures of its buckets and of its sum."""
 
 
 class FunnelRows:
@@ -48,50 +60,51 @@ class FunnelRows:
     def __init__(self, definitions: Sequence[Definition], channels: Sequence[str] = ()) -> None:
         self._journeys = {one.journey: _Journey(one, channels) for one in definitions}
         self._zeros = dict(self._declared())
-        self._plain = {each.figure: each for each in FUNNEL}
-        self._by_segment = {each.figure: each for each in BY_SEGMENT}
+        self._plain = {each.figure: each for each in (*FUNNEL, ANSWERS)}
+        self._by_segment = {each.figure: each for each in (*BY_SEGMENT, ANSWERS_BY_SEGMENT)}
 
     def rows(self, figures: Figures, now_ms: int) -> Rows:
         """By series, its rows at that moment; every declared row is there, also where nothing was counted."""
         rows: Rows = defaultdict(dict, {name: zeros.copy() for name, zeros in self._zeros.items()})
         depths: dict[Labels, int] = defaultdict(int)
-        cohorts: dict[tuple[str, str, int], int] = defaultdict(int)
+        cohorts: dict[Labels, _Cohort] = defaultdict(lambda: defaultdict(int))
         for field, count in figures.counts.items():
             journey = self._journeys.get(field.journey)
             labels = self._whole(field, journey)
             if field.figure == "funnel":
                 if journey and field.stage in journey.stages and (field.segment is None or len(labels) > 1):
                     depths[*labels, field.stage] += count
-            elif field.segment is None:
+                continue
+            if field.segment is None:
                 _add(rows, self._plain.get(field.figure), field, journey, labels, count)
-                if journey and field.day is not None and (field.stage is None or field.stage in journey.stages):
-                    cohorts[field.journey, field.stage or "", _day(field.day)] += count
             elif len(labels) > 1:
                 _add(rows, self._by_segment.get(field.figure), field, journey, labels, count)
+            else:
+                continue
+            if journey and field.day is not None and (field.stage is None or field.stage in journey.stages):
+                cohorts[labels][field.stage or "", _day(field.day), field.days] += count
         self._add_depths(rows, depths)
         for name, journey in self._journeys.items():
-            _add_cohorts(rows, name, journey, {key[1:]: n for key, n in cohorts.items() if key[0] == name}, now_ms)
+            for whole in journey.wholes(name):
+                _add_cohorts(rows, whole, journey, cohorts[whole], now_ms)
+            _add_ages(rows, name, journey, cohorts[name,], now_ms)
         return rows
 
-    def stays(self, figures: Figures) -> dict[Labels, Stay]:
-        """By journey and stage, the histogram of the time spent there by those who have left."""
-        counts: dict[Labels, int] = defaultdict(int)
+    def histograms(self, figures: Figures) -> dict[str, dict[Labels, Histogram]]:
+        """By series, then by journey and stage: the time spent there, and the time that it took to get there."""
+        counts: dict[Labels, dict[str, int]] = defaultdict(lambda: defaultdict(int))
         for field, count in figures.counts.items():
-            if field.figure in {"stay", "seconds"}:
-                counts[field.journey, field.stage or "", field.bucket or "sum"] += count
+            counts[field.figure, field.journey, field.stage or ""][field.bucket or ""] += count
         return {
-            (name, stage): (
-                list(
-                    zip(
-                        (*BUCKETS[:-1], "+Inf"),
-                        map(float, accumulate(counts[name, stage, bucket] for bucket in BUCKETS)),
-                        strict=True,
-                    )
-                ),
-                float(counts[name, stage, "sum"]),
-            )
-            for name, journey in self._journeys.items()
-            for stage in journey.stages
+            series: {
+                (name, stage): (
+                    _buckets(counts[figure, name, stage], journey.bounds[series]),
+                    float(counts[sums, name, stage][""]),
+                )
+                for name, journey in self._journeys.items()
+                for stage in journey.stages
+            }
+            for series, (figure, sums) in FIGURES.items()
         }
 
     def _whole(self, field: Field, journey: "_Journey | None") -> Labels:
@@ -125,6 +138,18 @@ class FunnelRows:
                     for parts in journey.parts(series.parts)
                 },
             )
+        for answers in (ANSWERS, ANSWERS_BY_SEGMENT):
+            yield (
+                answers.name,
+                {
+                    (*whole, kind, str(score)): 0
+                    for name, journey in self._journeys.items()
+                    for whole in journey.wholes(name)
+                    if (len(whole) == 1) == (answers is ANSWERS)
+                    for kind, scores in journey.scores.items()
+                    for score in scores
+                },
+            )
         yield (
             STAGE_PLACE.name,
             {
@@ -145,7 +170,10 @@ class _Journey:
     def __init__(self, definition: Definition, channels: Sequence[str]) -> None:
         self.stages = tuple(stage.name for stage in definition.stages)
         self.segments = {segment.name: (*segment.values, OTHER) for segment in definition.segments}
-        self.window_ms = definition.funnel.window_ms
+        self.bounds = {STAY.name: definition.buckets.stay_ms, CONVERT.name: definition.buckets.convert_ms}
+        self.scores = {
+            survey.kind: range(SCALES[survey.kind][0], SCALES[survey.kind][1] + 1) for survey in definition.feedback
+        }
         named = {rule.channel for stage in definition.stages for rule in stage.touchpoints}
         # A rule without a channel looks at all of them.
         self.channels = tuple(channel for channel in channels if None in named or channel in named)
@@ -167,39 +195,61 @@ class _Journey:
 def _add(
     rows: Rows, series: FunnelSeries | None, field: Field, journey: _Journey | None, whole: Labels, count: int
 ) -> None:
-    if series is not None:
-        known = {"stage": journey.stages if journey else (), "status": STATUSES}
-        parts = (getattr(field, part) for part in series.parts)
-        labels = (*whole, *(v if v in known[part] else OTHER for part, v in zip(series.parts, parts, strict=True)))
-        rows[series.name][labels] = rows[series.name].get(labels, 0) + count
+    if series is None:
+        return
+    known = {"stage": journey.stages if journey else (), "status": STATUSES}
+    parts = tuple(getattr(field, part) for part in series.parts)
+    if series.figure == "feedback":
+        # What is not declared any more is no row of its own: a scale with `other` in it cannot be computed with.
+        if (*whole, *parts) in rows[series.name]:
+            rows[series.name][*whole, *parts] += count
+        return
+    labels = (*whole, *(v if v in known[part] else OTHER for part, v in zip(series.parts, parts, strict=True)))
+    rows[series.name][labels] = rows[series.name].get(labels, 0) + count
 
 
-def _add_cohorts(rows: Rows, name: str, journey: _Journey, counts: dict[tuple[str, int], int], now_ms: int) -> None:
-    """The cohorts of the journey: `counts` are by stage (empty: those who began) and day."""
+def _buckets(counts: dict[str, int], bounds_ms: Sequence[int]) -> list[tuple[str, float]]:
+    """Counts by bucket, added up. A bucket of an earlier definition counts in the next wider one of now."""
+    names = bucket_names(bounds_ms)
+    within = dict.fromkeys(names, 0)
+    for bucket, count in counts.items():
+        at = bisect_left(bounds_ms, int(bucket) * 1000) if bucket.isdecimal() else len(bounds_ms)
+        within[names[at]] += count
+    return list(zip((*names[:-1], "+Inf"), map(float, accumulate(within.values())), strict=True))
+
+
+def _add_cohorts(rows: Rows, whole: Labels, journey: _Journey, counts: _Cohort, now_ms: int) -> None:
+    """The cohorts of the journey, or of it with one value of a segment."""
     today = now_ms // DAY_MS
-    window_ms = journey.window_ms
-    # A day is closed when the window of the last who could have begun on it is.
-    closed = None if window_ms is None else (now_ms - window_ms) // DAY_MS
-    begun = {day: n for (stage, day), n in counts.items() if not stage}
-    for days in COHORT_DAYS:
-        for cohort, last in (("recent", today), ("mature", None if closed is None else closed - 1)):
-            if last is None:
-                continue
-            of_days = range(last - days + 1, last + 1)
+    is_part = len(whole) > 1
+    customers = rows[(SEGMENT_COHORT_CUSTOMERS if is_part else COHORT_CUSTOMERS).name]
+    reached = rows[(SEGMENT_COHORT_REACHED if is_part else COHORT_REACHED).name]
+    for place, days in enumerate(WITHIN_DAYS):
+        # So many days have passed for a UTC day when they have for the last who could have begun on it.
+        matured = today - days - 1
+        for cohort, last in (("recent", today), ("mature", matured)):
+            of_days = range(last - COHORT_DAYS + 1, last + 1)
+            begun = {day: counts.get(("", day, None), 0) for day in of_days}
             end = (str(days), cohort)
-            rows[COHORT_CUSTOMERS.name][name, *end] = sum(begun.get(day, 0) for day in of_days)
-            rows[COHORT_MATURED.name][name, *end] = sum(
-                begun.get(day, 0) for day in of_days if closed is not None and day < closed
-            )
+            customers[*whole, *end] = sum(begun.values())
+            if not is_part:
+                rows[COHORT_MATURED.name][*whole, *end] = sum(n for day, n in begun.items() if day <= matured)
             for stage in journey.stages:
-                reached = sum(counts.get((stage, day), 0) for day in of_days)
-                rows[COHORT_REACHED.name][name, stage, *end] = reached
+                reached[*whole, stage, *end] = sum(
+                    counts.get((stage, day, within), 0) for day in of_days for within in WITHIN[: place + 1]
+                )
+
+
+def _add_ages(rows: Rows, name: str, journey: _Journey, counts: _Cohort, now_ms: int) -> None:
+    """The newest cohort days one by one, and whoever of them has reached a stage until now."""
+    today = now_ms // DAY_MS
     for age in range(AGES):
         # Two digits, so that what sorts by text sorts by age.
         told = f"{age:02d}"
-        rows[COHORT_AGE_CUSTOMERS.name][name, told] = begun.get(today - age, 0)
+        rows[COHORT_AGE_CUSTOMERS.name][name, told] = counts.get(("", today - age, None), 0)
         for stage in journey.stages:
-            rows[COHORT_AGE_REACHED.name][name, stage, told] = counts.get((stage, today - age), 0)
+            reached = sum(counts.get((stage, today - age, within), 0) for within in WITHIN)
+            rows[COHORT_AGE_REACHED.name][name, stage, told] = reached
 
 
 @lru_cache(maxsize=10_000)

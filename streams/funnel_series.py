@@ -61,19 +61,39 @@ DEEP_BY_SEGMENT: Final = FunnelSeries(
     ("stage",), _VALUE,
 )  # fmt: skip
 
+ANSWERS: Final = FunnelSeries(
+    "tracker_feedback_customers", "Customers whose latest answer to a survey was this score.", "feedback",
+    ("kind", "score"),
+)  # fmt: skip
+ANSWERS_BY_SEGMENT: Final = FunnelSeries(
+    "tracker_segment_feedback_customers", "Customers of the segment value whose latest answer was this score.",
+    "feedback", ("kind", "score"), _VALUE,
+)  # fmt: skip
+
 COHORT_CUSTOMERS: Final = Series(
     "tracker_cohort_customers", "gauge",
-    "Customers whose journey began on one of so many UTC days: the newest (recent), or the newest of which every "
-    "funnel window has closed (mature).",
+    "Customers whose journey began on one of 28 UTC days: the newest (recent), or the newest for all of whose "
+    "customers so many days have passed since (mature).",
     ("journey", "days", "cohort"),
 )  # fmt: skip
 COHORT_MATURED: Final = Series(
-    "tracker_cohort_matured", "gauge", "Those of the cohort whose funnel window has closed, by whole days.",
+    "tracker_cohort_matured", "gauge",
+    "Those of the cohort for whom so many days have passed since they began, by whole UTC days.",
     ("journey", "days", "cohort"),
 )  # fmt: skip
 COHORT_REACHED: Final = Series(
-    "tracker_cohort_reached", "gauge", "Those of the cohort who have reached the stage.",
+    "tracker_cohort_reached", "gauge",
+    "Those of the cohort who have reached the stage within so many days of their beginning.",
     ("journey", "stage", "days", "cohort"),
+)  # fmt: skip
+SEGMENT_COHORT_CUSTOMERS: Final = Series(
+    "tracker_segment_cohort_customers", "gauge", "Customers of the cohort, by segment value.",
+    (*_VALUE, "days", "cohort"),
+)  # fmt: skip
+SEGMENT_COHORT_REACHED: Final = Series(
+    "tracker_segment_cohort_reached", "gauge",
+    "Those of the cohort who have reached the stage within so many days, by segment value.",
+    (*_VALUE, "stage", "days", "cohort"),
 )  # fmt: skip
 COHORT_AGE_CUSTOMERS: Final = Series(
     "tracker_cohort_age_customers", "gauge", "Customers whose journey began so many UTC days ago.",
@@ -83,7 +103,10 @@ COHORT_AGE_REACHED: Final = Series(
     "tracker_cohort_age_reached", "gauge", "Those who began so many UTC days ago and have reached the stage.",
     ("journey", "stage", "age_days"),
 )  # fmt: skip
-COHORTS: Final = (COHORT_CUSTOMERS, COHORT_MATURED, COHORT_REACHED, COHORT_AGE_CUSTOMERS, COHORT_AGE_REACHED)
+COHORTS: Final = (
+    COHORT_CUSTOMERS, COHORT_MATURED, COHORT_REACHED, SEGMENT_COHORT_CUSTOMERS, SEGMENT_COHORT_REACHED,
+    COHORT_AGE_CUSTOMERS, COHORT_AGE_REACHED,
+)  # fmt: skip
 
 STAY: Final = Series(
     "tracker_stage_stay_seconds", "histogram",
@@ -91,6 +114,11 @@ STAY: Final = Series(
     ("journey", "stage"),
 )  # fmt: skip
 """A picture of now, not a history: who comes back and leaves again moves to a higher bucket."""
+CONVERT: Final = Series(
+    "tracker_stage_convert_seconds", "histogram",
+    "Time from the beginning of their journey to the stage, of customers who did not begin in it.",
+    ("journey", "stage"),
+)  # fmt: skip
 
 STAGE_PLACE: Final = Series(
     "tracker_stage_place", "gauge", "The stage's place in the journey, counted from 1.", ("journey", "stage")
@@ -112,7 +140,10 @@ FRESHNESS: Final = (
            ("topic",)),
 )  # fmt: skip
 
-COUNTED: Final = (*FUNNEL, DEEP, *BY_SEGMENT, DEEP_BY_SEGMENT, *COHORTS, *DECLARED)
-"""What the figures of one moment are shown as, but for the histogram."""
-EXPORTED: Final = (*FRESHNESS, *COUNTED, STAY)
+COUNTED: Final = (
+    *FUNNEL, DEEP, *BY_SEGMENT, DEEP_BY_SEGMENT, *COHORTS, ANSWERS, ANSWERS_BY_SEGMENT, *DECLARED,
+)  # fmt: skip
+"""What the figures of one moment are shown as, but for the histograms."""
+HISTOGRAMS: Final = (STAY, CONVERT)
+EXPORTED: Final = (*FRESHNESS, *COUNTED, *HISTOGRAMS)
 """Every series of the exporter."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tracker.definition import Condition, Definition, Exclusion, Funnel, Rule, Segment, Stage
+from tracker.definition import Buckets, Condition, Definition, Exclusion, Funnel, Rule, Segment, Stage, Survey
 from tracker.touch import Touch
 
 BASE_MS = 1_760_000_000_000
@@ -67,6 +67,8 @@ def definitions(
         exits=tuple(draw(st.lists(rules(), max_size=1))) if draw(st.integers(0, 2)) == 0 else (),
         segments=draw(_segments(count)),
         key=key,
+        buckets=draw(st.sampled_from((Buckets(), Buckets((UNIT_MS,), (2 * UNIT_MS, 9 * UNIT_MS))))),
+        feedback=tuple(draw(st.lists(_surveys(), max_size=2))) if draw(st.integers(0, 2)) == 0 else (),
     )
 
 
@@ -81,6 +83,10 @@ def _funnels(draw: st.DrawFn, count: int, modes: Sequence[str]) -> Funnel:
         step_windows_ms=draw(step_windows) if draw(st.booleans()) else {},
         exclude=tuple(draw(st.lists(exclusions, max_size=2))) if draw(st.booleans()) else (),
     )
+
+
+def _surveys() -> st.SearchStrategy[Survey]:
+    return st.builds(Survey, st.sampled_from(("nps", "csat")), rules(), st.just(("properties", "n")))
 
 
 def _segments(count: int) -> st.SearchStrategy[tuple[Segment, ...]]:

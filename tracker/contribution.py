@@ -1,13 +1,13 @@
 """Contributions: what one state adds to the figures. The one place that knows the names of the aggregates.
 
-A field is `journey|figure|…`, at its end `segment=value` where it breaks a figure down (all but `stay`, `seconds` and
+A field is `journey|figure|…`, at its end `segment=value` where it breaks a figure down (all but the histograms and
 `corrections`: a histogram for every value is more than anyone looks at):
 
 | field | counts |
 |---|---|
 | `j|cohort|day` | instances whose journey began on this UTC day |
 | `j|current|stage|status` | instances in the stage now, by status |
-| `j|reached|day|stage` | instances of the cohort that ever reached the stage |
+| `j|reached|day|stage|days` | instances of the cohort that ever reached the stage, by the fewest of WITHIN days |
 | `j|funnel|day|stage` | those of the cohort whose funnel depth is exactly this stage ("at least": sum the later ones) |
 | `j|visits|stage` | times the stage was entered |
 | `j|dropoffs|stage`, `j|recoveries|stage` | drop-offs in the stage ever, and those that ended |
@@ -15,6 +15,9 @@ A field is `journey|figure|…`, at its end `segment=value` where it breaks a fi
 | `j|exits|stage` | instances that have left the journey, by stage |
 | `j|stay|stage|bucket` | instances that have left the stage, by time spent in it |
 | `j|seconds|stage` | whole seconds spent in the stage by those that have left it |
+| `j|convert|stage|bucket` | instances that reached the stage later than they began, by the time it took |
+| `j|convert_seconds|stage` | whole seconds that it took them |
+| `j|feedback|kind|score` | instances whose latest answer of this kind (nps, csat, ces) was this score |
 | `j|corrections` | late touchpoints that changed what had been reported |
 """
 
@@ -23,16 +26,17 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from tracker.definition import Definition
+from tracker.feedback import Answers, latest
 from tracker.matcher import FIRST_VALUE, OTHER
 from tracker.state import Instance, Progress
 
 STATUSES: Final = ("active", "waiting", "dropped", "completed", "exited")
 DAY_MS: Final = 24 * 3600 * 1000
 
-# Upper bounds in seconds, inclusive; the last bucket is `inf`.
-BUCKETS_S: Final = (60, 600, 3600, 21600, 86400, 259200, 604800, 2592000, 7776000)
-_BOUNDS_MS: Final = tuple(bound * 1000 for bound in BUCKETS_S)
-BUCKETS: Final = (*map(str, BUCKETS_S), "inf")
+# Days from the beginning of a journey, end point inclusive, for conversion within so many; the last is `inf`.
+WITHIN_DAYS: Final = (1, 7, 28)
+WITHIN: Final = (*map(str, WITHIN_DAYS), "inf")
+_WITHIN_MS: Final = tuple(days * DAY_MS for days in WITHIN_DAYS)
 MAX_NAMES: Final = 2000
 
 
@@ -45,6 +49,9 @@ class Field(NamedTuple):
     stage: str | None = None
     status: str | None = None
     bucket: str | None = None
+    days: str | None = None
+    kind: str | None = None
+    score: str | None = None
     segment: str | None = None
     value: str | None = None
 
@@ -53,7 +60,7 @@ class Field(NamedTuple):
 FIGURES: Final[dict[str, tuple[str, ...]]] = {
     "cohort": ("day",),
     "current": ("stage", "status"),
-    "reached": ("day", "stage"),
+    "reached": ("day", "stage", "days"),
     "funnel": ("day", "stage"),
     "visits": ("stage",),
     "dropoffs": ("stage",),
@@ -62,9 +69,17 @@ FIGURES: Final[dict[str, tuple[str, ...]]] = {
     "exits": ("stage",),
     "stay": ("stage", "bucket"),
     "seconds": ("stage",),
+    "convert": ("stage", "bucket"),
+    "convert_seconds": ("stage",),
+    "feedback": ("kind", "score"),
     "corrections": (),
 }
 _ESCAPES: Final = str.maketrans({"%": "%25", "|": "%7C", "=": "%3D"})
+
+
+def bucket_names(bounds_ms: Iterable[int]) -> tuple[str, ...]:
+    """What the buckets with these upper bounds are called in fields: whole seconds, the last one `inf`."""
+    return (*(str(bound_ms // 1000) for bound_ms in bounds_ms), "inf")
 
 
 def escape(name: str) -> str:
@@ -125,13 +140,14 @@ class Facts(NamedTuple):
     gaps: list[int]
     segments: list[int]
     corrections: int
+    feedback: Answers
 
     def began_ms(self) -> int:
         """When the journey began."""
-        return self.zero_ms + min([at for at in self.first if at is not None])
+        return self.zero_ms + _least(self.first)
 
 
-NOTHING: Final = Facts(0, -1, 0, 0, [], [], [], [], [], 0)
+NOTHING: Final = Facts(0, -1, 0, 0, [], [], [], [], [], 0, ())
 _STATUS: Final = {name: place for place, name in enumerate(STATUSES)}
 _DROPPED, _EXITED = _STATUS["dropped"], _STATUS["exited"]
 
@@ -142,12 +158,14 @@ class _Names(NamedTuple):
     cohort: tuple[str, ...]
     current: tuple[tuple[tuple[str, ...], ...], ...]
     """By stage and status."""
-    reached: tuple[tuple[str, ...], ...]
+    reached: tuple[tuple[tuple[str, ...], ...], ...]
+    """By stage and WITHIN."""
     funnel: tuple[tuple[str, ...], ...]
     visits: tuple[tuple[str, ...], ...]
     dropoffs: tuple[tuple[str, ...], ...]
     recoveries: tuple[tuple[str, ...], ...]
     exits: tuple[tuple[str, ...], ...]
+    ends: tuple[str, ...]
 
 
 class Contributor:
@@ -166,10 +184,9 @@ class Contributor:
             _STATUS["completed"] if goal else _STATUS["active" if limit is None else "waiting"]
             for goal, limit in zip(self._goals, self._limits, strict=True)
         )
-        self._seconds = tuple(f"{self._journey}|seconds|{stage}" for stage in self._stages)
-        self._stays = tuple(
-            tuple(f"{self._journey}|stay|{stage}|{bucket}" for bucket in BUCKETS) for stage in self._stages
-        )
+        buckets = definition.buckets
+        self._stays = _Histogram(self._journey, self._stages, "stay", "seconds", buckets.stay_ms)
+        self._converts = _Histogram(self._journey, self._stages, "convert", "convert_seconds", buckets.convert_ms)
         self._corrections = f"{self._journey}|corrections"
         self._names: dict[tuple[int, ...], _Names] = {}
 
@@ -206,6 +223,7 @@ class Contributor:
             progress.gaps,
             progress.segments,
             instance.corrections,
+            instance.feedback,
         )
 
     def facts_before(self, instance: Instance) -> Facts:
@@ -222,6 +240,7 @@ class Contributor:
             progress.gaps.copy(),
             progress.segments.copy(),
             instance.corrections,
+            instance.feedback,
         )
 
     def vector(self, instance: Instance) -> dict[str, int]:
@@ -243,7 +262,7 @@ class Contributor:
         self._add(fields, before, -1)
         self._add(fields, after, 1)
 
-    def _change(self, fields: dict[str, int], before: Facts, after: Facts, names: _Names) -> None:  # noqa: C901
+    def _change(self, fields: dict[str, int], before: Facts, after: Facts, names: _Names) -> None:
         """What changed where cohort and segments did not: only the fields that differ are touched."""
         if before.stage != after.stage or before.status != after.status:
             self._add_current(fields, names, before, -1)
@@ -254,9 +273,7 @@ class Contributor:
             if after.depth:
                 _count(fields, names.funnel[after.depth - 1], 1)
         if before.first != after.first:
-            for stage, at in enumerate(after.first):
-                if (at is None) != (before.first[stage] is None):
-                    _count(fields, names.reached[stage], -1 if at is None else 1)
+            self._change_reached(fields, before, after, names)
         if before.visits != after.visits or before.spent != after.spent or before.status != after.status:
             self._change_visits(fields, before, after, names)
         if before.gaps != after.gaps or before.status != after.status or before.status == _DROPPED:
@@ -264,6 +281,21 @@ class Contributor:
             self._add_gaps(fields, names, after, 1)
         if before.corrections != after.corrections:
             _count(fields, (self._corrections,), after.corrections - before.corrections)
+        if before.feedback != after.feedback:
+            self._add_feedback(fields, names, before, -1)
+            self._add_feedback(fields, names, after, 1)
+
+    def _change_reached(self, fields: dict[str, int], before: Facts, after: Facts, names: _Names) -> None:
+        began, begins = _least(before.first), _least(after.first)
+        for stage, at in enumerate(after.first):
+            was = before.first[stage]
+            if was is None:
+                if at is not None:
+                    self._add_reached(fields, names, stage, at - begins, 1)
+            elif at is None or at - begins != was - began:
+                self._add_reached(fields, names, stage, was - began, -1)
+                if at is not None:
+                    self._add_reached(fields, names, stage, at - begins, 1)
 
     def _change_visits(self, fields: dict[str, int], before: Facts, after: Facts, names: _Names) -> None:
         was_in = -1 if before.status == _EXITED else before.stage
@@ -275,9 +307,9 @@ class Contributor:
             elif spent == spends and (stage == was_in) == (stage == is_in):
                 continue
             if visited > (stage == was_in):
-                self._add_stay(fields, stage, spent, -1)
+                self._stays.add(fields, stage, spent, -1)
             if visits > (stage == is_in):
-                self._add_stay(fields, stage, spends, 1)
+                self._stays.add(fields, stage, spends, 1)
 
     @staticmethod
     def _add_current(fields: dict[str, int], names: _Names, facts: Facts, sign: int) -> None:
@@ -289,7 +321,8 @@ class Contributor:
         """Everything that a state adds, times `sign`."""
         if facts.stage < 0:
             return
-        names = self._names_of(facts.began_ms() // DAY_MS, facts.segments)
+        began = _least(facts.first)
+        names = self._names_of((facts.zero_ms + began) // DAY_MS, facts.segments)
         _count(fields, names.cohort, sign)
         self._add_current(fields, names, facts, sign)
         if facts.depth:
@@ -298,21 +331,26 @@ class Contributor:
         for stage, visits in enumerate(facts.visits):
             if visits:
                 _count(fields, names.visits[stage], sign * visits)
-            if facts.first[stage] is not None:
-                _count(fields, names.reached[stage], sign)
+            at = facts.first[stage]
+            if at is not None:
+                self._add_reached(fields, names, stage, at - began, sign)
             if visits > (stage == is_in):
-                self._add_stay(fields, stage, facts.spent[stage], sign)
+                self._stays.add(fields, stage, facts.spent[stage], sign)
         self._add_gaps(fields, names, facts, sign)
+        if facts.feedback:
+            self._add_feedback(fields, names, facts, sign)
         if facts.corrections:
             _count(fields, (self._corrections,), sign * facts.corrections)
 
-    def _add_stay(self, fields: dict[str, int], stage: int, spent_ms: int, sign: int) -> None:
-        """Time in a stage, in stays that have ended."""
-        field = self._stays[stage][bisect_left(_BOUNDS_MS, spent_ms)]
-        fields[field] = fields.get(field, 0) + sign
-        if spent_ms >= 1000:
-            field = self._seconds[stage]
-            fields[field] = fields.get(field, 0) + sign * (spent_ms // 1000)
+    def _add_reached(self, fields: dict[str, int], names: _Names, stage: int, took_ms: int, sign: int) -> None:
+        _count(fields, names.reached[stage][bisect_left(_WITHIN_MS, took_ms)], sign)
+        # Who began in the stage did not convert to it.
+        if took_ms:
+            self._converts.add(fields, stage, took_ms, sign)
+
+    def _add_feedback(self, fields: dict[str, int], names: _Names, facts: Facts, sign: int) -> None:
+        for kind, score in latest(facts.feedback):
+            _count(fields, tuple(f"{self._journey}|feedback|{kind}|{score}{end}" for end in names.ends), sign)
 
     @staticmethod
     def _add_gaps(fields: dict[str, int], names: _Names, facts: Facts, sign: int) -> None:
@@ -342,8 +380,9 @@ class Contributor:
             whole = "|".join((self._journey, *parts))
             return tuple(whole + end for end in ends)
 
-        def reached(stage: str, goal: bool) -> tuple[str, ...]:
-            return fields("reached", cohort, stage) + (fields("completions", stage) if goal else ())
+        def reached(stage: str, goal: bool) -> tuple[tuple[str, ...], ...]:
+            completions = fields("completions", stage) if goal else ()
+            return tuple(fields("reached", cohort, stage, days) + completions for days in WITHIN)
 
         stages = self._stages
         return _Names(
@@ -355,7 +394,32 @@ class Contributor:
             tuple(fields("dropoffs", stage) for stage in stages),
             tuple(fields("recoveries", stage) for stage in stages),
             tuple(fields("exits", stage) for stage in stages),
+            tuple(ends),
         )
+
+
+class _Histogram:
+    """The fields of a histogram by stage: counts by bucket, and the sum in whole seconds."""
+
+    def __init__(
+        self, journey: str, stages: tuple[str, ...], figure: str, sums: str, bounds_ms: tuple[int, ...]
+    ) -> None:
+        self._bounds_ms = bounds_ms
+        buckets = bucket_names(bounds_ms)
+        self._counts = tuple(tuple(f"{journey}|{figure}|{stage}|{bucket}" for bucket in buckets) for stage in stages)
+        self._sums = tuple(f"{journey}|{sums}|{stage}" for stage in stages)
+
+    def add(self, fields: dict[str, int], stage: int, took_ms: int, sign: int) -> None:
+        """Count a time once, or take it back."""
+        field = self._counts[stage][bisect_left(self._bounds_ms, took_ms)]
+        fields[field] = fields.get(field, 0) + sign
+        if took_ms >= 1000:
+            field = self._sums[stage]
+            fields[field] = fields.get(field, 0) + sign * (took_ms // 1000)
+
+
+def _least(first: list[int | None]) -> int:
+    return min([at for at in first if at is not None])
 
 
 def _count(fields: dict[str, int], names: tuple[str, ...], count: int) -> None:

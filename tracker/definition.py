@@ -124,9 +124,7 @@ class Segment:
     """`first`, `last`, or the name of the stage whose touchpoint gives the value."""
 
 
-BOUNDS_MS: Final = tuple(
-    seconds * 1000 for seconds in (60, 600, 3600, 21600, 86400, 259200, 604800, 2592000, 7776000)
-)
+BOUNDS_MS: Final = tuple(seconds * 1000 for seconds in (60, 600, 3600, 21600, 86400, 259200, 604800, 2592000, 7776000))
 """From a minute to 90 days."""
 
 

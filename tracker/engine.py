@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 from zlib import crc32
 
-from tracker.definition import Definition
+from tracker.definition import Buckets, Definition
 from tracker.fold import begin, compile_step
 from tracker.funnel import Steps
 from tracker.log import ID_BYTES, Entry, Layout, short_id
@@ -38,6 +38,8 @@ def fingerprint(definition: Definition) -> int:
         [exclusion.rule for exclusion in definition.funnel.exclude],
         [(segment.name, segment.path, segment.values) for segment in definition.segments],
         definition.key,
+        # Only where they are chosen, so that states of journeys without them are not looked at anew.
+        *((definition.buckets,) if definition.buckets != Buckets() else ()),
     )
     rest = (
         [(stage.touchpoints, stage.drops_after_ms, stage.optional) for stage in definition.stages],
@@ -89,8 +91,10 @@ class Engine:
         self.layout: Final = Layout(count, count + 1 + len(definition.funnel.exclude), len(definition.segments))
         self.step: Final = compile_step(definition, self.steps)
         self.limits: Final = tuple(stage.drops_after_ms for stage in definition.stages)
-        # A touchpoint that meets no rule matters where one can go quiet, and where it breaks a strict chain.
+        # A touchpoint that meets no rule matters where one can go quiet, where it breaks a strict chain, and where it
+        # may answer a question.
         takes_all = definition.funnel.mode == "strict" or any(limit is not None for limit in self.limits)
+        takes_all = takes_all or bool(definition.feedback)
         self.entry: Final = _entries(self.matcher, self.layout, definition, takes_all=takes_all)
         """A touch as the fold sees it; None where it bears on this journey in no way."""
 

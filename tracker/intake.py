@@ -10,6 +10,7 @@ from tracker.conditions import getter
 from tracker.contribution import Contributor
 from tracker.definition import Definition
 from tracker.engine import Engine
+from tracker.feedback import Listener
 from tracker.log import Entry, holds_id
 from tracker.matcher import as_text
 from tracker.shifts import Before, Teller, View, view
@@ -50,6 +51,7 @@ class Runner:
         self.teller = Teller(definition)
         self.is_keyed = definition.key is not None
         self._key = getter(definition.key) if definition.key else None
+        self._listener = Listener(definition.feedback) if definition.feedback else None
         self._goals = frozenset(place for place, stage in enumerate(definition.stages) if stage.goal)
         self._limits = self.engine.limits
         self._first_goal = min(self._goals, default=len(definition.stages))
@@ -87,6 +89,8 @@ class Runner:
 
     def take(self, instance: Instance, items: list[Item], batch: Batch) -> None:
         """Take the touches of one batch into an instance."""
+        if self._listener is not None:
+            instance.feedback = self._listener.hear(instance.feedback, [batch.touches[place] for _, place in items])
         if self._are_newest(instance, items):
             self._advance(instance, items, batch)
         elif len(items) == 1:

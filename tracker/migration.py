@@ -25,7 +25,8 @@ class UnknownDefinitionError(Exception):
     def __init__(self, journey: str, version: int) -> None:
         super().__init__(
             f"stored states of journey {journey!r} were made by version {version}, whose stages, goals, exclusions, "
-            "segments or key differ from the definition given; give the old definition too, or rebuild from Kafka"
+            "segments, buckets or key differ from the definition given; give the old definition too, or rebuild from "
+            "Kafka"
         )
         self.journey = journey
         self.version = version
@@ -54,6 +55,7 @@ def migrate(instance: Instance, old: Engine, new: Engine) -> Instance:
         instance.base_until_ms,
         instance.former_ids,
         instance.corrections,
+        instance.feedback,
     )
     after.progress = new.fold(entries, base) or begin(new.definition, instance.progress.zero_ms)
     # A drop-off that was told stays told while it stands at the same moment.

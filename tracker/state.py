@@ -61,6 +61,8 @@ class Instance(msgspec.Struct, array_like=True, gc=False):
     former_ids: bytes = b""
     """Ids of the latest touchpoints that are older than the log."""
     corrections: int = 0
+    feedback: tuple[int, ...] = ()
+    """The latest answer of each kind; its form belongs to `tracker/feedback.py`."""
 
 
 class Journey(msgspec.Struct, array_like=True, gc=False):

@@ -21,6 +21,7 @@ COMPLETE: Final = Panel(
 )  # fmt: skip
 CONVERSION: Final = "journey_stage_days_cohort:tracker_cohort_conversion:ratio"
 COHORT: Final = f'{{{J}, days="$days", cohort="$cohort"}}'
+VALUE: Final = f'{{{J}, segment="$segment", days="$days", cohort="$cohort"}}'
 
 FUNNEL: Final = Board(
     "journey-funnel", "Funnel",
@@ -30,12 +31,13 @@ FUNNEL: Final = Board(
         Panel("Customers of the cohort", "stat", ((f"max(tracker_cohort_customers{COHORT})", ""),), "short", 4, 4),
         Panel("Maturity of the cohort", "stat",
               ((f"max(journey_days_cohort:tracker_cohort_maturity:ratio{COHORT})", ""),), "percentunit", 4, 4,
-              "The share of the cohort whose window has closed. Who is still within it may yet convert."),
+              "The share of the cohort for whom the days have passed. The others may yet convert."),
         Panel("Funnel: customers who came so far, in order", "bargauge",
               ((f"sort_desc(max by (stage) (tracker_funnel{{{J}}}))", "{{stage}}"),), "short", 12, 9, instant=True),
-        Panel("Conversion of the cohort", "bargauge",
+        Panel("Conversion within $days days of the beginning", "bargauge",
               ((f"sort_desc(max by (stage) ({CONVERSION}{COHORT}))", "{{stage}}"),), "percentunit", 12, 9,
-              "Of those who began on the chosen days, the share that has reached the stage.", instant=True),
+              "Of those who began on 28 days, the newest or the newest for which the time has passed (mature), the "
+              "share that reached the stage within so many days.", instant=True),
         Panel("Stage by stage", "table",
               ((f"max by (stage) (tracker_stage_place{{{J}}})", ""),
                (f"max by (stage) (tracker_stage_reached{{{J}}})", ""),
@@ -69,6 +71,11 @@ FUNNEL: Final = Board(
               ((f'sort_desc(max by (value, stage) (tracker_segment_funnel{{{J}, segment="$segment"}}))',
                 "{{value}} · {{stage}}"),), "short", 12, 12, "A segment may be a channel: `from: channel`.",
               instant=True),
+        Panel("Conversion within $days days, by $segment", "table",
+              (((f"max by (value, stage) (tracker_segment_cohort_reached{VALUE}) / on (value) group_left "
+                f"max by (value) (tracker_segment_cohort_customers{VALUE} > 0)"), ""),), "percentunit", 12, 12,
+              instant=True, transformations=({"id": "groupingToMatrix", "options": {
+                  "columnField": "value", "rowField": "stage", "valueField": "Value"}},)),
         Panel("Reached, by $segment", "table",
               ((f'max by (value, stage) (tracker_segment_reached{{{J}, segment="$segment"}})', ""),), "short", 12, 12,
               instant=True, transformations=({"id": "groupingToMatrix", "options": {
@@ -81,13 +88,27 @@ FUNNEL: Final = Board(
               help="In half an hour. Where a channel is silent, look there before you blame customers."),
     ),
     (JOURNEY,
-     by_choice("days", "Cohort days", "7", "1", "28"),
+     by_choice("days", "Within days", "7", "1", "28"),
      by_choice("cohort", "Cohort", "recent", "mature"),
      by_query("segment", "Segment", f"label_values(tracker_segment_reached{{{J}}}, segment)")),
 )  # fmt: skip
 
 ENTRIES: Final = new_in("tracker_segment_visits", "value, stage", where=f'{J}, segment="$segment"')
 STAY: Final = f"tracker_stage_stay_seconds_bucket{{{J}}}"
+CONVERT: Final = f"tracker_stage_convert_seconds_bucket{{{J}}}"
+
+
+def answers(kind: str, scores: str = ".+") -> str:
+    """How many customers answered with one of these scores."""
+    return f'sum(max by (score) (tracker_feedback_customers{{{J}, kind="{kind}", score=~"{scores}"}}))'
+
+
+def by_value(scores: str) -> str:
+    """The same for the values of a segment, of the question that NPS asks."""
+    where = f'{J}, segment="$segment", kind="nps", score=~"{scores}"'
+    return f"sum by (value) (max by (value, score) (tracker_segment_feedback_customers{{{where}}}))"
+
+
 HEALTH: Final = Board(
     "journey-health", "Journey health",
     (
@@ -106,6 +127,15 @@ HEALTH: Final = Board(
         Panel("Time in stage, mean", "bargauge",
               (((f"max by (stage) (tracker_stage_stay_seconds_sum{{{J}}})"
                 f" / max by (stage) (tracker_stage_stay_seconds_count{{{J}}})"), "{{stage}}"),), "s", 8, 9,
+              instant=True),
+        Panel("Time to convert, median", "bargauge",
+              ((f"histogram_quantile(0.5, max by (stage, le) ({CONVERT}))", "{{stage}}"),), "s", 8, 9,
+              "From the beginning of the journey to the stage, of those who did not begin there.", instant=True),
+        Panel("Time to convert, nine of ten", "bargauge",
+              ((f"histogram_quantile(0.9, max by (stage, le) ({CONVERT}))", "{{stage}}"),), "s", 8, 9, instant=True),
+        Panel("Time to convert, mean", "bargauge",
+              (((f"max by (stage) (tracker_stage_convert_seconds_sum{{{J}}})"
+                f" / max by (stage) (tracker_stage_convert_seconds_count{{{J}}})"), "{{stage}}"),), "s", 8, 9,
               instant=True),
         Panel("Customers by status", "timeseries",
               ((f"sum by (status) (max by (stage, status) (tracker_customers{{{J}}}))", "{{status}}"),), "short", 12),
@@ -130,6 +160,21 @@ HEALTH: Final = Board(
         Panel("Late and doubled touchpoints", "timeseries",
               (("sum(rate(tracker_touchpoints_late_total[5m]))", "late"),
                ("sum(rate(tracker_touchpoints_duplicate_total[5m]))", "doubled")), "cps", 12),
+        Panel("NPS: promoters less detractors", "stat",
+              ((f'100 * ({answers("nps", "9|10")} - {answers("nps", "[0-6]")}) / {answers("nps")}', "NPS"),
+               (answers("nps"), "n")), "short", 8, 5, "From -100 to 100. The latest answer of each customer counts."),
+        Panel("CSAT: share of 4 and 5", "stat",
+              ((f'100 * {answers("csat", "4|5")} / {answers("csat")}', "per cent"), (answers("csat"), "n")),
+              "short", 8, 5),
+        Panel("CES: share of 5 to 7", "stat",
+              ((f'100 * {answers("ces", "[5-7]")} / {answers("ces")}', "per cent"), (answers("ces"), "n")),
+              "short", 8, 5),
+        Panel("Customers by their latest score", "bargauge",
+              ((f"max by (kind, score) (tracker_feedback_customers{{{J}}})", "{{kind}} {{score}}"),), "short", 12, 12,
+              instant=True),
+        Panel("NPS by $segment", "timeseries",
+              (((f'100 * ({by_value("9|10")} - {by_value("[0-6]")}) / {by_value(".+")}'), "{{value}}"),),
+              "short", 12, 12),
     ),
     (JOURNEY, by_query("segment", "Segment", f"label_values(tracker_segment_reached{{{J}}}, segment)")),
 )  # fmt: skip

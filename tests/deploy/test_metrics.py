@@ -13,8 +13,9 @@ from streams.funnel_series import EXPORTED
 from streams.meters import Meters
 from streams.series import PIPELINE
 from tests.deploy.promtool import needs
-from tests.stored import definition
+from tests.stored import SHOP, definition
 from tracker.contribution import parse
+from tracker.definition import Rule, Survey
 
 TOPICS = ("touchpoints.web", "touchpoints.shop")
 
@@ -23,7 +24,8 @@ def exporter() -> CollectorRegistry:
     latest = Latest()
     latest.took(Figures({parse("shop|stay|seen|60"): 3}, {(TOPICS[0], 0): 7}), 4.0, 4.5, 1000.0)
     registry = CollectorRegistry()
-    registry.register(FunnelCollector([definition()], TOPICS, latest, partitions=4))
+    journey = replace(definition(SHOP), feedback=(Survey("nps", Rule(type="survey")),))
+    registry.register(FunnelCollector([journey], TOPICS, latest, partitions=4))
     return registry
 
 

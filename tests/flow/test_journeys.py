@@ -9,6 +9,7 @@ from schemas.topics import ROUTED
 from tests.flow.harness import SHOP, SUPPORT, WEB, Worker, World, run_through
 from tests.touchpoints import DAY_MS, HOUR_MS, START_MS, residents, touchpoint
 from tests.virtual_time import run
+from tracker.contribution import WITHIN
 from tracker.state import decode
 
 POISON = (b"", None, b"{", b"\xff\xfe", b"[]", b'{"schema": "touchpoint/2"}')
@@ -41,7 +42,7 @@ def test_three_channels_make_one_journey() -> None:
         assert world.figure("retail|current|helped|waiting") == 1
         day = "2026-09-21"
         for stage in ("seen", "cart", "bought", "helped"):
-            assert world.figure(f"retail|reached|{day}|{stage}") == 1
+            assert sum(world.figure(f"retail|reached|{day}|{stage}|{days}") for days in WITHIN) == 1
         assert world.figures() == world.contributions()
         assert [stage for _, stage in kinds(world, "ann")].count("bought") >= 1
         await worker.stop()

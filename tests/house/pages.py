@@ -106,10 +106,22 @@ what is not declared is `other`.
 The unit is the last word of a name: seconds, records, or else a count of customers (of instances, where a journey has a
 `key`). Times since 1970 end in `_time_seconds`.
 
-**Which number is the conversion?** `tracker_cohort_reached / tracker_cohort_customers`, and with `cohort="mature"` one
-that will not rise any more. `tracker_segment_reached` and `tracker_stage_reached` count everybody since the beginning.
+**Which number is the conversion?** `tracker_cohort_reached / tracker_cohort_customers`: of the customers who began on
+28 UTC days, the share that reached the stage within `days` days (1, 7 or 28) of their own beginning. With
+`cohort="mature"` these are the newest days for whose customers that time has passed, and the share will not rise any
+more. With `cohort="recent"` they are the last 28 days, today included; `tracker_cohort_matured` says for how many of
+them the time has passed, and the others may yet convert. `tracker_stage_reached` and `tracker_segment_reached` count
+everybody since the beginning.
 Differences such as `tracker_stage_visits - tracker_stage_visits offset 1h` are flows: they say what is happening, and
 their quotient is no conversion, since those who enter and those who move on are not the same people.
+
+**Why no `_total`?** A correction, a merge or an erasure takes back what was counted, and Prometheus would read a
+counter that falls as one that began again: see `docs/decisions/0040-funnel-figures-are-gauges.md`.
+
+**Feedback.** `tracker_feedback_customers` counts customers by their latest answer of each kind, so the sum over `score`
+is n. NPS (0 to 10) is the share of 9 and 10 less that of 0 to 6, CSAT (1 to 5) the share of 4 and 5, CES (1 to 7) the
+share of 5 to 7; the dashboard *Journey health* computes them. Which touchpoints are answers is said by `feedback:` in
+the journey file.
 """
 
 

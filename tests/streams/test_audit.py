@@ -33,7 +33,7 @@ def test_what_workers_write_is_sound(redis) -> None:
 def test_a_figure_that_is_off_is_named(redis) -> None:
     """An aggregate that is not the sum is told with both numbers, in its partition."""
     partition = home("c0", 4)
-    bought = "shop|reached|2025-11-24|bought"
+    bought = "shop|reached|2025-11-24|bought|1"
     redis.hincrby(keys(partition).aggregates, bought, 5)
     (wrong,) = [each for each in audited(redis) if not each.sound]
     assert wrong.partition == partition

@@ -46,9 +46,9 @@ def test_the_funnel_is_shown() -> None:
     samples = shown(
         latest(
             ("shop|current|seen|waiting", 5),
-            ("shop|reached|2026-11-21|seen", 2),
-            ("shop|reached|2026-11-22|seen", 3),
-            ("shop|reached|2026-11-22|seen|type=b2b", 3),
+            ("shop|reached|2026-11-21|seen|1", 2),
+            ("shop|reached|2026-11-22|seen|1", 3),
+            ("shop|reached|2026-11-22|seen|1|type=b2b", 3),
             ("shop|dropoffs|seen", 4),
             ("shop|funnel|2026-11-22|seen", 4),
             ("shop|funnel|2026-11-22|bought", 1),

@@ -48,9 +48,9 @@ def test_days_add_up_and_segments_stand_apart() -> None:
     """Cohort days are summed where they are not asked for; a segment's share is never counted beside the whole."""
     found = Figures(
         {
-            parse("shop|reached|2026-11-21|seen"): 2,
-            parse("shop|reached|2026-11-22|seen"): 3,
-            parse("shop|reached|2026-11-22|seen|type=b2b"): 1,
+            parse("shop|reached|2026-11-21|seen|1"): 2,
+            parse("shop|reached|2026-11-22|seen|1"): 3,
+            parse("shop|reached|2026-11-22|seen|1|type=b2b"): 1,
         },
         {},
     )

@@ -7,7 +7,7 @@ import pytest
 from tests.tracker.making import DAY_MS, HOUR_MS, START_MS, journey, stage, touch, touches
 from tracker.contribution import Field, day_of, parse
 from tracker.customer import Journeys
-from tracker.definition import Definition, Rule, Segment
+from tracker.definition import Buckets, Definition, Rule, Segment
 
 DAY = "2025-10-09"
 
@@ -21,14 +21,42 @@ def test_a_customer_in_the_middle_of_a_journey():
     assert vector(journey("a", "b", "c"), "a0 b2") == {
         f"j|cohort|{DAY}": 1,
         "j|current|b|active": 1,
-        f"j|reached|{DAY}|a": 1,
-        f"j|reached|{DAY}|b": 1,
+        f"j|reached|{DAY}|a|1": 1,
+        f"j|reached|{DAY}|b|1": 1,
         f"j|funnel|{DAY}|b": 1,
         "j|visits|a": 1,
         "j|visits|b": 1,
         "j|stay|a|21600": 1,
         "j|seconds|a": 7200,
+        "j|convert|b|21600": 1,
+        "j|convert_seconds|b": 7200,
     }
+
+
+@pytest.mark.parametrize(("after_h", "days"), [(24, "1"), (24.001, "7"), (168, "7"), (672, "28"), (673, "inf")])
+def test_a_stage_is_reached_within_days_of_the_beginning(after_h, days):
+    """Each customer counts in the shortest span that holds the time from their beginning, end point inclusive."""
+    reached = {name for name in vector(journey("a", "b"), f"a0 b{after_h}") if "|reached|" in name and "|b|" in name}
+    assert reached == {f"j|reached|{DAY}|b|{days}"}
+
+
+def test_an_earlier_beginning_of_the_same_day_lengthens_every_conversion():
+    """A late touchpoint moves the stages that came after it to what it took since then."""
+    journeys = Journeys([journey("a", "b")])
+    first = journeys.fold("c", None, touches("b5"), START_MS)
+    assert "j|convert|b|21600" not in first.aggregates
+    change = journeys.fold("c", first.after, [touch("a", 3)], START_MS)
+    assert (change.aggregates["j|convert|b|21600"], change.aggregates["j|convert_seconds|b"]) == (1, 7200)
+    early = journeys.fold("c", change.after, [touch("a", -8.9)], START_MS)
+    assert early.aggregates["j|convert|b|86400"] == 1 and early.aggregates["j|convert|b|21600"] == -1
+
+
+def test_buckets_are_the_definitions():
+    """The bounds of both histograms are what the journey file says, inclusive."""
+    buckets = Buckets(stay_ms=(HOUR_MS,), convert_ms=(2 * HOUR_MS, 3 * HOUR_MS))
+    found = vector(journey("a", "b", "c", buckets=buckets), "a0 b2 c5.1")
+    names = {name for name in found if "|stay|" in name or "|convert|" in name}
+    assert names == {"j|stay|a|inf", "j|stay|b|inf", "j|convert|b|7200", "j|convert|c|inf"}
 
 
 def test_drop_offs_recoveries_completions_and_exits_are_counted():
@@ -59,10 +87,10 @@ def test_an_earlier_beginning_moves_the_customer_to_another_cohort():
     change = journeys.fold("c", first.after, [touch("a", -24)], START_MS)
     assert change.aggregates == {
         f"j|cohort|{DAY}": -1,
-        f"j|reached|{DAY}|a": -1,
+        f"j|reached|{DAY}|a|1": -1,
         f"j|funnel|{DAY}|a": -1,
         "j|cohort|2025-10-08": 1,
-        "j|reached|2025-10-08|a": 1,
+        "j|reached|2025-10-08|a|1": 1,
         "j|funnel|2025-10-08|a": 1,
         "j|corrections": 1,
     }
@@ -80,7 +108,11 @@ def test_every_field_that_is_written_can_be_read():
     ("name", "field"),
     [
         ("r|current|buy|waiting", Field("r", "current", stage="buy", status="waiting")),
-        ("r|reached|2026-11-22|buy|t=b2b", Field("r", "reached", "2026-11-22", "buy", segment="t", value="b2b")),
+        (
+            "r|reached|2026-11-22|buy|7|t=b2b",
+            Field("r", "reached", "2026-11-22", "buy", days="7", segment="t", value="b2b"),
+        ),
+        ("r|feedback|nps|9", Field("r", "feedback", kind="nps", score="9")),
         ("r|stay|buy|inf", Field("r", "stay", stage="buy", bucket="inf")),
         ("r|corrections", Field("r", "corrections")),
     ],
