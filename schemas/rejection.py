@@ -1,4 +1,4 @@
-"""A rejection: bytes that were no touchpoint, with the reason and the place they came from."""
+"""A rejection: bytes that were no touchpoint or were not let in, with the reason and the place they came from."""
 
 from typing import Final, Literal
 
@@ -18,6 +18,10 @@ Reason = Literal[
     "too_large",
 ]
 
+# What the collector refuses of touchpoints that could be read: the source may not send them, or has not planned them.
+DoorReason = Literal["not_allowed", "plan"]
+AnyReason = Literal[Reason, DoorReason]
+
 
 class Place(msgspec.Struct, frozen=True):
     """Where a record stands in Kafka."""
@@ -27,13 +31,13 @@ class Place(msgspec.Struct, frozen=True):
     partition: int
     """The partition of that topic."""
     offset: int
-    """The record's number in that partition."""
+    """The record's number in that partition; -1: it was refused at the door, on its way there."""
 
 
 class Rejection(msgspec.Struct, frozen=True):
-    """What could not be read as a touchpoint, complete enough to be driven again."""
+    """What could not be read as a touchpoint, or was refused at the door; complete enough to be driven again."""
 
-    reason: Reason
+    reason: AnyReason
     """What is wrong, as one word of a closed set."""
     detail: str
     """What is wrong, and where in the document, for a person."""
@@ -42,7 +46,7 @@ class Rejection(msgspec.Struct, frozen=True):
     rejected_at_ms: int
     """When it was rejected, in milliseconds since 1970."""
     value: bytes | None
-    """The original bytes (base64 in JSON)."""
+    """The original bytes (base64 in JSON); addresses and numbers of what was refused at the door are hidden."""
     key: bytes | None = None
     """The original's key (base64 in JSON)."""
     received_at_ms: int | None = None

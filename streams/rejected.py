@@ -14,14 +14,14 @@ from typing import Any, Final, NamedTuple, Protocol, get_args
 
 import msgspec
 
-from schemas.rejection import Place, Reason, Rejection
+from schemas.rejection import AnyReason, Place, Rejection
 from schemas.routed import Routed
 from schemas.topics import REJECTED, ROUTED
 from streams.errors import ExitCode, TrackerError, Unreachable, UsageError
 from streams.stores.keys import PREFIX
 from tracker.decode import Flaw, decode
 
-REASONS: Final[tuple[str, ...]] = get_args(Reason)
+REASONS: Final[tuple[str, ...]] = get_args(AnyReason)
 POLL_MS: Final = 500
 SILENT_AFTER_S: Final = 10.0
 # The records' own timestamps are a little later than the rejections in them; clocks of workers differ.

@@ -95,6 +95,9 @@ KNOBS: Final[tuple[Knob, ...]] = (
          "The file of sources and their write keys (hashed), written by `tracker keys`, read again when it changes."),
     Knob("COLLECTOR_TABLES", "collector_tables", knobs.file(), "",
          "A YAML file that says more about events and webhooks than the tables that ship. Unset: those alone."),
+    Knob("COLLECTOR_PLANS", "collector_plans", knobs.file(), "",
+         "A YAML file of tracking plans: which types each source sends with which properties; read again when it "
+         "changes. Unset: whatever comes."),
     Knob("COLLECTOR_ORIGINS", "collector_origins", knobs.origins(), "",
          "Origins whose pages may send from browsers (CORS). Unset: none."),
     Knob("COLLECTOR_PROXIES", "collector_proxies", knobs.addresses(), "",
@@ -162,6 +165,7 @@ class Settings:
     collector_metrics_port: int
     collector_keys: Path
     collector_tables: Path | None
+    collector_plans: Path | None
     collector_origins: tuple[str, ...] | None
     collector_proxies: tuple[str, ...] | None
     collector_confirm_s: float

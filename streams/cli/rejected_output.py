@@ -8,6 +8,7 @@ from base64 import b64encode
 from collections import Counter
 from typing import Any, Final
 
+from schemas.rejection import Place
 from streams.moments import shown
 from streams.rejected import Found, Retried, received_at_ms, still_wrong
 
@@ -53,7 +54,7 @@ def text_of(found: Found) -> str:
     value = rejection.value or b""
     lines = [
         f"reason     {rejection.reason}: {_printable(rejection.detail)}",
-        f"from       {place.topic}, partition {place.partition}, offset {place.offset}",
+        f"from       {_origin(place)}",
         f"received   {shown(received_at_ms(rejection))}",
         f"rejected   {shown(rejection.rejected_at_ms)}",
         f"now        {'would be read: `tracker rejected retry ' + found.name + '`' if flaw is None else flaw.reason}",
@@ -61,6 +62,12 @@ def text_of(found: Found) -> str:
         f"value      {len(value)} bytes{'' if rejection.value is not None else ' (none)'}",
     ]
     return "\n".join(lines) + (f"\n\n{_told(value)}" if value else "")
+
+
+def _origin(place: Place) -> str:
+    if place.offset < 0:
+        return f"the collector, on its way to {place.topic}"
+    return f"{place.topic}, partition {place.partition}, offset {place.offset}"
 
 
 def _told(content: bytes | None) -> str:
@@ -87,7 +94,7 @@ def list_text(found: list[Found], known: list[bool | None], counts: Counter[str]
         detail = _printable(rejection.detail).replace("\n", " ")
         short = detail if len(detail) <= DETAIL_LENGTH else detail[: DETAIL_LENGTH - 1] + "…"
         sent = {True: "yes", False: "-", None: "?"}[again]
-        origin = f"{place.topic}/{place.partition}/{place.offset}"
+        origin = "the collector" if place.offset < 0 else f"{place.topic}/{place.partition}/{place.offset}"
         size_ = str(len(rejection.value or b""))
         rows.append((each.name, shown(rejection.rejected_at_ms)[:19], rejection.reason, origin, size_, sent, short))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]

@@ -1,42 +1,59 @@
 """Admission: what an adapter made of an event becomes a message on its way home, or a problem that says why not.
 
-All adapters end here, so that what holds at the door holds for each: limits, the source's rules, pseudonyms, and that
-the workers can read what is sent, since it is read here by the very same code.
+All adapters end here, so that what holds at the door holds for each: limits, the source's rules, pseudonyms, its
+tracking plan, and that the workers can read what is sent, since it is read here by the very same code.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from schemas.topics import touchpoint_topic
+from schemas.rejection import AnyReason, Place, Rejection
+from schemas.topics import REJECTED, touchpoint_topic
 from schemas.touchpoint import MAX_EVENT_ID_LENGTH, SCHEMA
 from streams.collector.document import fault_of
 from streams.collector.paths import without
 from streams.collector.personal import Pseudonyms
+from streams.collector.plans import Plans
 from streams.collector.problems import Problem
 from streams.collector.sources import Known
 from tracker.decode import Flaw, decode
 from tracker.home import home
 from tracker.plan import Message
+from tracker.tracking_plan import MARK, Violation
 
 MAX_EVENT_BYTES: Final = 32_000
 MAX_TYPE_LENGTH: Final = 256
+AT_THE_DOOR: Final = -1
+"""The offset of what never stood in its topic."""
 
 _encode: Final = msgspec.json.Encoder().encode
 _canonical: Final = msgspec.json.Encoder(order="deterministic").encode
 
 
+class Verdict(NamedTuple):
+    """What becomes of one event."""
+
+    message: Message | None
+    """What Kafka is to have of it: the touchpoint, or a rejection."""
+    problem: Problem | None = None
+    """What the sender is told; None: it is accepted."""
+    violations: Sequence[Violation] = ()
+
+
 class Admission:
     """Lets touchpoints in."""
 
-    def __init__(self, channels: tuple[str, ...], partitions: int, pseudonyms: Pseudonyms) -> None:
+    def __init__(self, channels: tuple[str, ...], partitions: int, pseudonyms: Pseudonyms, plans: Plans) -> None:
         self._topics = {channel: touchpoint_topic(channel) for channel in channels}
         self._partitions = partitions
         self._pseudonyms = pseudonyms
+        self._plans = plans
 
-    def flaw_of(self, event: Any) -> tuple[str, str] | None:
+    def flaw_of(self, event: Any) -> tuple[AnyReason, str] | None:
         """Why an event is refused before anything is made of it: its reason and a sentence."""
         if not isinstance(event, dict):
             return "not_a_touchpoint", "an event is a JSON object"
@@ -46,35 +63,65 @@ class Admission:
             return "too_large", f"{size} bytes; an event has at most {MAX_EVENT_BYTES}"
         return None
 
-    def admit(self, index: int, wire: dict[str, Any], source: Known, now_ms: int) -> Message | Problem:
-        """The message of a touchpoint as a dictionary of its fields, which is changed on the way."""
+    def admit(self, index: int, wire: dict[str, Any], source: Known, now_ms: int) -> Verdict:
+        """What becomes of a touchpoint as a dictionary of its fields, which is changed on the way."""
         event_id = wire.get("event_id")
         named = event_id[:MAX_EVENT_ID_LENGTH] if isinstance(event_id, str) else None
-        if refusal := self._refusal(wire, source):
-            return Problem(index, *refusal, named)
+        if why := self._no_place(wire):
+            return Verdict(None, Problem(index, "not_a_touchpoint", why, named))
         without(wire, source.rules.drop)
         self._hide(wire, source)
         wire["received_at"] = now_ms
-        value = _encode(wire)
+        message = self._message(value := _encode(wire), now_ms)
+        if isinstance(message, Flaw):
+            return Verdict(None, Problem(index, message.reason, message.detail, named))
+        if why := _forbidden(wire, source):
+            problem = Problem(index, "not_allowed", why, named)
+            return Verdict(_rejection(problem, message, value, now_ms), problem)
+        plan = self._plans.of(source.name)
+        violations = plan.violations(wire["type"], wire.get("properties") or {}) if plan else ()
+        if plan is None or not violations:
+            return Verdict(message)
+        told = [each.detail for each in violations]
+        if plan.rejects:
+            problem = Problem(index, "plan", "; ".join(told), named)
+            return Verdict(_rejection(problem, message, value, now_ms), problem, violations)
+        wire["context"] = (wire.get("context") or {}) | {MARK: told}
+        return Verdict(msgspec.structs.replace(message, value=_encode(wire)), None, violations)
+
+    def _message(self, value: bytes, now_ms: int) -> Message | Flaw:
         touch = decode(value, now_ms)
         if isinstance(touch, Flaw):
-            return Problem(index, touch.reason, touch.detail, named)
+            return touch
         place = home(touch.customer, self._partitions)
         return Message(self._topics[touch.channel], place, touch.customer.encode(), value)
 
-    def _refusal(self, wire: Mapping[str, Any], source: Known) -> tuple[str, str] | None:
-        rules = source.rules
+    def hold(self, event: Any, problem: Problem, source: Known, now_ms: int) -> Message:
+        """A rejection that holds an event as it came, but for what is dropped and hidden."""
+        topic = self._topics[source.rules.channel or next(iter(self._topics))]
+        place = home(source.name, self._partitions)
+        return _rejection(problem, Message(topic, place, None, b""), self._as_it_came(event, source), now_ms)
+
+    def _as_it_came(self, event: Any, source: Known) -> bytes | None:
+        if isinstance(event, dict):
+            names = [path.partition(".")[2] for path in source.rules.drop if path.startswith("properties.")]
+            traits = [f"{place}.{name}" for name in names for place in ("traits", "context.traits")]
+            without(event, ("writeKey", "context.ip", *source.rules.drop, *traits))
+        try:
+            hidden = event if source.rules.personal == "keep" else self._pseudonyms.tidy(event, source.rules.personal)
+            return json.dumps(hidden, ensure_ascii=False).encode("utf-8", "surrogatepass")
+        except RecursionError:
+            # Nested so deeply that nothing in it can be looked for; what cannot be hidden is not kept.
+            return None
+
+    def _no_place(self, wire: Mapping[str, Any]) -> str | None:
         kind, channel = wire.get("type"), wire.get("channel")
         if not isinstance(kind, str) or not isinstance(channel, str):
-            return "not_a_touchpoint", "`type` and `channel` are texts and must be there"
+            return "`type` and `channel` are texts and must be there"
         if len(kind) > MAX_TYPE_LENGTH:
-            return "not_a_touchpoint", f"`type` has at most {MAX_TYPE_LENGTH} characters"
-        if rules.channel not in {None, channel}:
-            return "not_allowed", f"this source sends to the channel {rules.channel} alone"
+            return f"`type` has at most {MAX_TYPE_LENGTH} characters"
         if channel not in self._topics:
-            return "not_a_touchpoint", f"there is no such channel; there are {', '.join(self._topics)}"
-        if rules.types and kind not in rules.types:
-            return "not_allowed", "this source may not send this type"
+            return f"there is no such channel; there are {', '.join(self._topics)}"
         return None
 
     def _hide(self, wire: dict[str, Any], source: Known) -> None:
@@ -84,6 +131,29 @@ class Admission:
         if treatment != "keep":
             for name in wire.keys() - {"ids", "schema", "event_id", "type", "channel"}:
                 wire[name] = self._pseudonyms.tidy(wire[name], treatment)
+
+
+def _forbidden(wire: Mapping[str, Any], source: Known) -> str | None:
+    rules = source.rules
+    if rules.channel not in {None, wire["channel"]}:
+        return f"this source sends to the channel {rules.channel} alone"
+    if rules.types and wire["type"] not in rules.types:
+        return "this source may not send this type"
+    return None
+
+
+def _rejection(problem: Problem, message: Message, value: bytes | None, now_ms: int) -> Message:
+    """What stands in `touchpoints.rejected` instead of the message."""
+    rejection = Rejection(
+        reason=problem.reason,
+        detail=problem.detail,
+        place=Place(message.topic, message.partition, AT_THE_DOOR),
+        rejected_at_ms=now_ms,
+        value=value,
+        key=message.key,
+        received_at_ms=now_ms,
+    )
+    return Message(REJECTED, message.partition, message.key, _encode(rejection))
 
 
 def event_id(given: Any, *scope: str) -> str | None:

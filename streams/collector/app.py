@@ -22,6 +22,7 @@ from streams.collector.door import Door
 from streams.collector.intake import MAX_EVENTS, Intake, Taken
 from streams.collector.meters import Meters
 from streams.collector.personal import Pseudonyms
+from streams.collector.plans import Plans
 from streams.collector.problems import Refused
 from streams.collector.rate import Limiter
 from streams.collector.sources import Known, Sources
@@ -117,7 +118,7 @@ class Collector:
                 found = document.read(await self._json(request, body, LOOSE))
                 calls = segment.calls(found, name)
                 source = known or self._intake.source_of(found.get("writeKey"))
-                taken = await self._intake.take(request, source, calls, self._call, keep_good=True)
+                taken = await self._intake.take(request, source, calls, self._call, keep=True)
             return told(taken, {"success": True})
 
         return handle
@@ -215,7 +216,7 @@ def wire(settings: Settings, ready: Check, publisher: Publisher | None = None) -
     meters = Meters(delivery)
     intake = Intake(
         Sources(settings.collector_keys),
-        Admission(settings.channels, settings.partitions, Pseudonyms(key)),
+        Admission(settings.channels, settings.partitions, Pseudonyms(key), Plans(settings.collector_plans)),
         delivery,
         meters,
         Limiter(settings.collector_key_events_per_s, MAX_EVENTS),

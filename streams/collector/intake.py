@@ -12,14 +12,14 @@ from typing import Any, Final, NamedTuple
 
 from starlette.requests import ClientDisconnect, Request
 
-from streams.collector.admission import Admission
+from schemas.topics import REJECTED
+from streams.collector.admission import Admission, Verdict
 from streams.collector.body import Body, Budget
 from streams.collector.delivery import Delivery
 from streams.collector.meters import Meters
 from streams.collector.problems import Problem, Refused
 from streams.collector.rate import Limiter
 from streams.collector.sources import Known, Sources
-from tracker.plan import Message
 
 MAX_EVENTS: Final = 2_500
 # So many events are worked on before other requests get their turn.
@@ -88,55 +88,57 @@ class Intake:
         return known
 
     async def take(
-        self, request: Request, source: Known, events: Sequence[Any], adapt: Adapter, *, keep_good: bool = False
+        self, request: Request, source: Known, events: Sequence[Any], adapt: Adapter, *, keep: bool = False
     ) -> Taken:
         """Let the events in and return when Kafka has them. Raises `Refused`.
 
-        One bad event keeps all out, unless `keep_good`: then it does only where none is good.
+        One bad event keeps all out, unless `keep`: then the good ones are taken and the bad ones go to
+        `touchpoints.rejected`. An event that is well but not as planned goes there in any case.
         """
         note = request.scope["tracker.note"]
         note |= {"source": source.name, "events": len(events)}
         if len(events) > MAX_EVENTS:
             raise Refused("too_large", f"{len(events)} events; a request has at most {MAX_EVENTS}.")
         headers = self._keys.require("key", source.name, len(events))
-        messages, problems = await self._sorted(source, events, adapt)
+        verdicts = await self._judged(source, events, adapt, keep=keep)
+        problems = [verdict.problem for verdict in verdicts if verdict.problem]
+        bad = [problem for problem in problems if problem.reason != "plan"]
         if problems:
             note["refused"] = len(problems)
             self._meters.refused(source.name, problems)
-            if not (keep_good and messages):
-                raise _bad(problems)
-        await self._delivery.deliver(messages)
-        self._meters.accepted(source.name, len(messages))
-        return Taken(len(messages), problems[:MAX_PROBLEMS], headers)
+            if bad and not keep:
+                raise _bad(bad, "nothing was kept")
+        await self._delivery.deliver([verdict.message for verdict in verdicts if verdict.message])
+        self._meters.planned(source.name, verdicts)
+        if bad and len(problems) == len(verdicts):
+            raise _bad(problems, f"they were put aside in {REJECTED}")
+        self._meters.accepted(source.name, len(verdicts) - len(problems))
+        return Taken(len(verdicts) - len(problems), problems[:MAX_PROBLEMS], headers)
 
-    async def _sorted(
-        self, source: Known, events: Sequence[Any], adapt: Adapter
-    ) -> tuple[list[Message], list[Problem]]:
+    async def _judged(self, source: Known, events: Sequence[Any], adapt: Adapter, *, keep: bool) -> list[Verdict]:
         now_ms = int(time() * 1000)
-        messages: list[Message] = []
-        problems: list[Problem] = []
+        verdicts: list[Verdict] = []
         for index, event in enumerate(events):
             if index % STRETCH == STRETCH - 1:
                 await asyncio.sleep(0)
-            made = self._made(index, event, source, adapt, now_ms)
-            if isinstance(made, Problem):
-                problems.append(made)
-            else:
-                messages.append(made)
-        return messages, problems
+            verdict = self._verdict(index, event, source, adapt, now_ms)
+            if keep and verdict.message is None and verdict.problem:
+                verdict = verdict._replace(message=self._admission.hold(event, verdict.problem, source, now_ms))
+            verdicts.append(verdict)
+        return verdicts
 
-    def _made(self, index: int, event: Any, source: Known, adapt: Adapter, now_ms: int) -> Message | Problem:
+    def _verdict(self, index: int, event: Any, source: Known, adapt: Adapter, now_ms: int) -> Verdict:
         if flaw := self._admission.flaw_of(event):
-            return Problem(index, *flaw)
+            return Verdict(None, Problem(index, *flaw))
         wire = adapt(event, source, now_ms)
         if isinstance(wire, str):
-            return Problem(index, "not_a_touchpoint", wire)
+            return Verdict(None, Problem(index, "not_a_touchpoint", wire))
         return self._admission.admit(index, wire, source, now_ms)
 
 
-def _bad(problems: Sequence[Problem]) -> Refused:
+def _bad(problems: Sequence[Problem], fate: str) -> Refused:
     word = "too_large" if all(problem.reason == "too_large" for problem in problems) else "bad_events"
     if all(problem.reason == "not_allowed" for problem in problems):
         word = "not_allowed"
     count = f"{len(problems)} event{'s are' if len(problems) > 1 else ' is'} no good"
-    return Refused(word, f"{count}; nothing was kept.", problems[:MAX_PROBLEMS])
+    return Refused(word, f"{count}; {fate}.", problems[:MAX_PROBLEMS])

@@ -5,7 +5,8 @@ from typing import Any, Final, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from schemas.rejection import Reason
+from schemas.rejection import AnyReason
+from streams.collector.admission import Verdict
 from streams.collector.delivery import Delivery
 from streams.collector.problems import Problem
 from streams.series import Series
@@ -22,13 +23,19 @@ ACCEPTED: Final = Series(
 REFUSED: Final = Series(
     "tracker_collector_refused_total", "counter", "Events that were not let in.", ("source", "reason")
 )
+VIOLATIONS: Final = Series(
+    "tracker_collector_plan_violations_total",
+    "counter",
+    "Touchpoints that were not as their source's tracking plan says; fate: marked or rejected.",
+    ("source", "violation", "fate"),
+)
 HELD: Final = Series("tracker_collector_held_touchpoints", "gauge", "Touchpoints that wait for Kafka's confirmation.")
 HELD_BYTES: Final = Series("tracker_collector_held_bytes", "gauge", "Bytes of the touchpoints that wait.")
 AVAILABLE: Final = Series("tracker_collector_kafka_available", "gauge", "1 when Kafka has confirmed the last round.")
-SERIES: Final = (REQUESTS, SECONDS, ACCEPTED, REFUSED, HELD, HELD_BYTES, AVAILABLE)
+SERIES: Final = (REQUESTS, SECONDS, ACCEPTED, REFUSED, VIOLATIONS, HELD, HELD_BYTES, AVAILABLE)
 
 BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-REASONS: Final = {*get_args(Reason), "not_allowed", "not_mapped"}
+REASONS: Final = frozenset(get_args(AnyReason))
 OTHER: Final = "other"
 
 
@@ -41,6 +48,7 @@ class Meters:
         self._seconds = self._made(Histogram, SECONDS, buckets=BUCKETS)
         self._accepted = self._made(Counter, ACCEPTED)
         self._refused = self._made(Counter, REFUSED)
+        self._violations = self._made(Counter, VIOLATIONS)
         self._made(Gauge, HELD).set_function(lambda: delivery.held)
         self._made(Gauge, HELD_BYTES).set_function(lambda: delivery.held_bytes)
         self._made(Gauge, AVAILABLE).set_function(lambda: float(not delivery.away))
@@ -61,3 +69,10 @@ class Meters:
         """They were not let in."""
         for problem in problems:
             self._refused.labels(source, problem.reason if problem.reason in REASONS else OTHER).inc()
+
+    def planned(self, source: str, verdicts: Sequence[Verdict]) -> None:
+        """Kafka has them: what was not as planned, each touchpoint once for each kind of violation."""
+        for verdict in verdicts:
+            fate = "rejected" if verdict.problem else "marked"
+            for kind in {violation.kind for violation in verdict.violations}:
+                self._violations.labels(source, kind, fate).inc()

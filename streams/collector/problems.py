@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from schemas.rejection import Reason
+from schemas.rejection import AnyReason
 
 # A closed set: each value is a label of `tracker_collector_refused_total`.
 WORDS: Final = {
@@ -37,7 +37,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
 
     index: int
     """Which event, counted from 0."""
-    reason: Reason | str
+    reason: AnyReason
     detail: str
     event_id: str | None = None
 

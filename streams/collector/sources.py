@@ -12,18 +12,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 import structlog
 
+from streams.collector.watched import Watched
 from streams.errors import ConfigurationError, ExitCode, TrackerError
 from tracker.pseudonym import Treatment
 
 log = structlog.get_logger()
 
 PREFIX: Final = "wk_"
-LOOK_EVERY_S: Final = 1.0
 MAX_NAME: Final = 64
 
 
@@ -128,27 +128,37 @@ def _changing(path: Path) -> Iterator[Book]:
         draft.replace(path)
 
 
+class _Shelves(NamedTuple):
+    """The sources of a book, as they are looked for."""
+
+    by_hash: dict[str, Known]
+    by_name: dict[str, Known]
+
+
+def _shelves(path: Path) -> _Shelves:
+    book = load(path)
+    by_name = {name: Known(name, rules) for name, rules in book.sources.items()}
+    by_hash = {
+        entry.sha256: by_name[entry.source]
+        for entry in book.keys
+        if entry.revoked_at is None and entry.source in by_name
+    }
+    return _Shelves(by_hash, by_name)
+
+
 class Sources:
     """The sources of a running collector."""
 
     def __init__(self, path: Path, clock_s: Callable[[], float] = time.monotonic) -> None:
-        self._path = path
-        self._clock_s = clock_s
-        self._looked_s = clock_s()
-        self._mark = self._stamp()
-        self._by_hash: dict[str, Known] = {}
-        self._by_name: dict[str, Known] = {}
-        self._take(load(path))
+        self._file = Watched(path, _shelves, clock_s)
 
     def by_key(self, key: str) -> Known | None:
         """Whose write key this is."""
-        self._look()
-        return self._by_hash.get(hashed(key))
+        return self._file.value.by_hash.get(hashed(key))
 
     def by_name(self, name: str) -> Known | None:
         """The source of that name."""
-        self._look()
-        return self._by_name.get(name)
+        return self._file.value.by_name.get(name)
 
     def secret(self, source: Known) -> bytes | None:
         """What the source's sender signs with."""
@@ -159,32 +169,3 @@ class Sources:
         except OSError as error:
             log.warning("secret of a source cannot be read", source=source.name, reason=error.strerror)
             return None
-
-    def _look(self) -> None:
-        now_s = self._clock_s()
-        if now_s - self._looked_s < LOOK_EVERY_S:
-            return
-        self._looked_s = now_s
-        mark = self._stamp()
-        if mark == self._mark:
-            return
-        self._mark = mark
-        try:
-            self._take(load(self._path))
-        except (ConfigurationError, OSError) as error:
-            log.warning("write keys cannot be read; keeping the last ones", reason=str(error))
-
-    def _take(self, book: Book) -> None:
-        self._by_name = {name: Known(name, rules) for name, rules in book.sources.items()}
-        self._by_hash = {
-            entry.sha256: self._by_name[entry.source]
-            for entry in book.keys
-            if entry.revoked_at is None and entry.source in self._by_name
-        }
-
-    def _stamp(self) -> tuple[int, int, int] | None:
-        try:
-            told = self._path.stat()
-        except OSError:
-            return None
-        return told.st_mtime_ns, told.st_size, told.st_ino

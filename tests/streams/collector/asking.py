@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from schemas.rejection import Rejection
+from schemas.topics import REJECTED
 from streams import settings
 from streams.collector import sources
 from streams.collector.app import wire
@@ -115,7 +117,12 @@ class Collector:
     @property
     def kept(self) -> list[dict[str, Any]]:
         """The touchpoints that Kafka has."""
-        return [json.loads(message.value) for message in self.messages]
+        return [json.loads(message.value) for message in self.messages if message.topic != REJECTED]
+
+    @property
+    def rejections(self) -> list[Rejection]:
+        """What Kafka has in the topic of rejections."""
+        return [msgspec.json.decode(each.value, type=Rejection) for each in self.messages if each.topic == REJECTED]
 
 
 def basic(key: str) -> str:

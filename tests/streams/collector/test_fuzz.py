@@ -3,10 +3,13 @@
 import asyncio
 import json
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from schemas.rejection import Rejection
+from schemas.topics import REJECTED
 from streams.collector.app import wire
 from streams.publisher import MemoryPublisher
 from tests.streams.collector.asking import Collector
@@ -67,6 +70,9 @@ def ask(collector: Collector, path: str, body: bytes, **options) -> None:
     assert answer.status < 500, answer.body
     assert isinstance(answer.said, dict)
     messages = [message for parcel in publisher.parcels for message in parcel.messages]
+    held = [msgspec.json.decode(message.value, type=Rejection) for message in messages if message.topic == REJECTED]
+    assert len(held) <= len(answer.said.get("rejected") or answer.said.get("problems") or ())
+    messages = [message for message in messages if message.topic != REJECTED]
     assert answer.status == 200 or not messages
     for message in messages:
         touch = decode(message.value, START_MS)

@@ -56,14 +56,38 @@ def test_a_library_that_mistakes_its_type_is_understood(collector) -> None:
 
 
 def test_the_good_calls_of_a_batch_are_kept(collector) -> None:
-    """The others are listed; a batch with none is 400."""
+    """The others are listed and put aside, as they came; a batch with none is 400, and is put aside too."""
     bad = {"type": "track", "userId": "c-1"}
     batch = [TRACK | {"type": "track"}, bad, TRACK | {"type": "page", "messageId": "m-2"}, {"type": "dance"}, 5]
     answer = collector.ask("/v1/batch", {"batch": batch})
     assert answer.status == 200
     assert [each["index"] for each in answer.said["rejected"]] == [1, 3, 4]
     assert [event["event_id"] for event in collector.kept] == ["m-1", "m-2"]
+    held = collector.rejections
+    assert [json.loads(each.value) for each in held] == [bad, {"type": "dance"}, 5]
+    assert {(each.reason, each.place.offset) for each in held} == {("not_a_touchpoint", -1)}
     assert collector.ask("/v1/batch", {"batch": [bad]}).status == 400
+    assert (len(collector.kept), len(collector.rejections)) == (2, 4)
+
+
+def test_what_is_put_aside_has_no_secrets(tmp_path) -> None:
+    """Addresses are hidden, the drop list is gone in traits too, the key and the network's address are left out."""
+    collector = Collector(tmp_path, rules={"drop": ("properties.card",)})
+    bad = {
+        "type": "identify", "userId": "ann@example.com", "timestamp": "soon", "writeKey": collector.key,
+        "traits": {"email": "ann@example.com", "card": "visa-17", "plan": "pro"}, "context": {"ip": "10.1.2.3"},
+    }  # fmt: skip
+    assert collector.ask("/v1/batch", {"batch": [bad]}).status == 400
+    (held,) = collector.rejections
+    assert not any(word in held.value.decode() for word in ("example.com", "visa-17", "10.1.2.3", collector.key))
+    assert json.loads(held.value)["traits"]["plan"] == "pro"
+
+
+def test_what_cannot_be_looked_through_is_told_without_its_bytes(collector) -> None:
+    """Nested far too deep: it is counted and listed in the topic, and nothing of it is kept."""
+    deep = b'{"batch": [' + b'{"a":' * 600 + b"1" + b"}" * 600 + b', {"a": "\\ud800 \\u0000"}]}'
+    assert collector.ask("/v1/batch", deep.replace(b"\\\\", b"\\")).status == 400
+    assert [each.value is None for each in collector.rejections] == [True, False]
 
 
 def test_a_call_without_an_id_gets_the_same_one_again(collector) -> None:

@@ -1,0 +1,189 @@
+"""`tracker plan`: draft a tracking plan of what was seen, and check events and changed plans with it."""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+import yaml
+
+from streams.collector.plans import load
+from streams.errors import ExitCode, TrackerError, UsageError
+from streams.event_files import Tally
+from streams.plan_events import CONSUMER, Checked, Seen, of_files, of_topics
+from streams.plan_events import check as check_events
+from streams.settings import Settings, read
+from tracker.plan_draft import Draft, document
+from tracker.problem import choose
+from tracker.tracking_plan import SourcePlan, narrowed
+
+app = typer.Typer(help="Draft and check tracking plans: which types a source sends with which properties.")
+
+Files = Annotated[
+    list[str] | None, typer.Argument(metavar="EVENTS...", help="Files of touchpoints, a line each; - for stdin.")
+]
+Channels = Annotated[
+    list[str] | None, typer.Option("--channel", help="Read the newest of this channel's topic; again for more.")
+]
+Types = Annotated[list[str] | None, typer.Option("--type", help="Only this type; again for more.")]
+Newest = Annotated[int, typer.Option(min=1, help="So many of each topic.")]
+
+
+@app.command()
+def infer(
+    source: Annotated[str, typer.Argument(help="Whose plan it is, as `tracker keys list` shows it.")],
+    files: Files = None,
+    *,
+    channel: Channels = None,
+    type_: Types = None,
+    newest: Newest = 100_000,
+    reject: Annotated[bool, typer.Option("--reject", help="Put violations aside instead of marking them.")] = False,
+    closed: Annotated[bool, typer.Option("--closed", help="Let other types be violations too.")] = False,
+) -> int:
+    """Write a tracking plan of what was seen, for COLLECTOR_PLANS.
+
+    Each type gets the properties that came with it, and their types; what was always there is required. It is a
+    draft: read it, take out what came by mistake, then let `tracker plan check` say what it would have found.
+
+    A topic holds what all its sources sent; --type chooses.
+
+    Examples:
+      tracker plan infer web-shop --channel web --channel shop > plans.yaml
+      tracker plan infer help-desk tickets.jsonl.gz --closed --reject
+    """
+    tally, draft = Tally(), Draft()
+    with _events(files, channel, type_, newest, tally) as events:
+        for seen in events:
+            draft.see(seen.type, seen.properties)
+    _tell(tally)
+    if draft.left_out:
+        print(f"{draft.left_out} events are left out: there are too many types.", file=sys.stderr)
+    made = document(source, draft, rejects=reject, closed=closed)
+    yaml.safe_dump(made, sys.stdout, sort_keys=False, allow_unicode=True, width=110)
+    return ExitCode.OK
+
+
+@app.command()
+def check(
+    plan: Annotated[Path, typer.Argument(help="The file of plans.")],
+    files: Files = None,
+    *,
+    source: Annotated[str | None, typer.Option(help="Whose plan, where the file has several.")] = None,
+    channel: Channels = None,
+    type_: Types = None,
+    newest: Newest = 100_000,
+    before: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The plans before; what they allowed must still be allowed.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for machines.")] = False,
+) -> int:
+    """Check a file of plans, events with a plan, and a changed plan with the one before.
+
+    Exit code 1: events are not as planned, or the changed plan refuses what the one before allowed. Exit code 3: the
+    file has faults; each is told with its line.
+
+    Examples:
+      tracker plan check plans.yaml
+      tracker plan check plans.yaml events.jsonl --source web-shop
+      tracker plan check plans.yaml --source web-shop --channel web --newest 10000 --json
+      tracker plan check plans.yaml --before plans-in-use.yaml
+    """
+    plans = load(plan)
+    tighter = _tighter(load(before), plans) if before else []
+    done, tally = Checked(), Tally()
+    if files or channel:
+        with _events(files, channel, type_, newest, tally) as events:
+            done = check_events(_of(plans, source), events)
+    if as_json:
+        print(msgspec.json.format(msgspec.json.encode(_data(plans, done, tally, tighter)), indent=2).decode())
+    else:
+        _show(plans, done, tighter)
+        _tell(tally)
+    return ExitCode.FAILED if done.bad or tighter else ExitCode.OK
+
+
+@contextmanager
+def _events(
+    files: list[str] | None, channels: list[str] | None, types: list[str] | None, newest: int, tally: Tally
+) -> Iterator[Iterator[Seen]]:
+    if bool(files) == bool(channels):
+        raise UsageError("Name files of events, or channels with --channel.", "One of the two.")
+    if files:
+        yield of_files(files, types or (), tally)
+        return
+    settings = read(os.environ)
+    for name in channels or ():
+        if name not in settings.channels:
+            raise UsageError(f"There is no channel {name!r}.", choose(name, settings.channels).capitalize())
+    with _consumer(settings) as consumer:
+        yield of_topics(consumer, channels or (), types or (), newest, tally)
+
+
+@contextmanager
+def _consumer(settings: Settings) -> Iterator[Any]:
+    from kafka import KafkaConsumer
+
+    from streams.clients import kafka_arguments, probe_kafka
+    from streams.failures import door
+
+    probe_kafka(settings)
+    with door(settings), closing(KafkaConsumer(**kafka_arguments(settings), **CONSUMER)) as consumer:
+        yield consumer
+
+
+def _of(plans: dict[str, SourcePlan], source: str | None) -> SourcePlan:
+    if source is None and len(plans) == 1:
+        return next(iter(plans.values()))
+    if source is None:
+        raise UsageError("The file has plans of several sources.", f"Say --source: {', '.join(plans)}.")
+    if source not in plans:
+        raise TrackerError(f"There is no plan of {source!r}.", choose(source, plans).capitalize(), ExitCode.NOT_FOUND)
+    return plans[source]
+
+
+def _tighter(before: dict[str, SourcePlan], now: dict[str, SourcePlan]) -> list[tuple[str, str, str]]:
+    """What was allowed and is not any more: source, type, where."""
+    return [(source, *each) for source, plan in before.items() if source in now for each in narrowed(plan, now[source])]
+
+
+def _data(
+    plans: dict[str, SourcePlan], done: Checked, tally: Tally, tighter: Sequence[tuple[str, str, str]]
+) -> dict[str, Any]:
+    return {
+        "ok": not (done.bad or tighter),
+        "sources": {name: sorted(plan.schemas) for name, plan in plans.items()},
+        "events": done.events,
+        "not_as_planned": done.bad,
+        "violations": [
+            {"type": type_, "violation": kind, "events": count, "first": done.examples[type_, kind]}
+            for (type_, kind), count in done.by_type.most_common()
+        ],
+        "unreadable": tally.rejected,
+        "tighter": [{"source": source, "type": type_, "what": what} for source, type_, what in tighter],
+    }
+
+
+def _show(plans: dict[str, SourcePlan], done: Checked, tighter: Sequence[tuple[str, str, str]]) -> None:
+    for name, plan in plans.items():
+        print(f"{name}: {len(plan.schemas)} types, violations are {'put aside' if plan.rejects else 'marked'}")
+    for (type_, kind), count in done.by_type.most_common():
+        print(f"{count:>9}  {type_}: {kind}, as in {done.examples[type_, kind]}")
+    if done.events:
+        print(f"{done.bad} of {done.events} events are not as planned.")
+    for source, type_, what in tighter:
+        print(f"{source}, {type_}: {what}")
+    if tighter:
+        print(f"{len(tighter)} things that were as planned are not any more.")
+
+
+def _tell(tally: Tally) -> None:
+    if tally.rejected:
+        first = tally.examples[0]
+        print(
+            f"{tally.rejected} of {tally.lines} are no touchpoints, first {first.file}:{first.line}: {first.detail}",
+            file=sys.stderr,
+        )
