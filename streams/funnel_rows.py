@@ -36,12 +36,11 @@ from streams.funnel_series import (
 from tracker.contribution import DAY_MS, STATUSES, WITHIN, WITHIN_DAYS, Field, bucket_names
 from tracker.definition import Definition
 from tracker.feedback import SCALES
+from tracker.series_count import AGES
 
 OTHER: Final = "other"
 COHORT_DAYS: Final = 28
 """So many UTC days of beginnings make a cohort."""
-AGES: Final = 28
-"""Cohort days that are shown one by one."""
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 
 Labels = tuple[str, ...]

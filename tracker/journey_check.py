@@ -6,7 +6,9 @@ It knows the blocks as they were read, and notes problems and warnings at their 
 import re
 
 from tracker.any_order import MAX_STEPS_BY_SETS
+from tracker.definition import BOUNDS_MS
 from tracker.duration import show
+from tracker.feedback import SCALES
 from tracker.journey_fields import (
     MAX_EXCLUSIONS,
     MAX_SEGMENT_VALUES,
@@ -15,11 +17,11 @@ from tracker.journey_fields import (
     MAX_STAGES,
     NAME,
     NAME_REMEDY,
-    SERIES_PER_STAGE,
     WARN_SERIES,
 )
 from tracker.journey_reader import Block, Reader, Word
 from tracker.problem import Severity, choose
+from tracker.series_count import count
 from tracker.yaml_tree import Node
 
 RESERVED = ("all", "first", "last", "other")
@@ -33,6 +35,7 @@ def check(reader: Reader, journey: Block) -> None:
         _exclusions(reader, funnel, names)
         _any_order(reader, funnel, names)
     _segments(reader, journey, names)
+    _feedback(reader, journey)
     for stage in journey.get("stages", ()):
         _alerts(reader, stage)
     for example in journey.get("examples", ()):
@@ -143,13 +146,31 @@ def _segment_values(reader: Reader, segment: Block) -> None:
 
 def _series(reader: Reader, journey: Block, segments: dict[str, tuple[Node, Block]]) -> None:
     """Notes how many series Prometheus would hold, where that is many."""
-    breakdowns = 1 + sum(len(segment.get("values", ())) + 1 for _, segment in segments.values())
-    series = len(journey.get("stages", ())) * breakdowns * SERIES_PER_STAGE
+    buckets: Block | None = journey.get("buckets")
+    stay = buckets.get("stay", BOUNDS_MS) if buckets else BOUNDS_MS
+    convert = buckets.get("convert", stay) if buckets else stay
+    series = count(
+        stages=len(journey.get("stages", ())),
+        values=sum(len(segment.get("values", ())) + 1 for _, segment in segments.values()),
+        bounds=len(stay) + len(convert),
+        scores=sum(SCALES[kind][1] - SCALES[kind][0] + 1 for kind in journey.get("feedback", {}) if kind in SCALES),
+    )
     if segments and series > WARN_SERIES:
         severity: Severity = "problem" if series > MAX_SERIES else "warning"
         reader.note(journey.place("segments"), f"about {series:,} series in Prometheus for this journey",
                     f"declare fewer values or segments: up to {WARN_SERIES:,} is light, {MAX_SERIES:,} the limit",
                     severity)  # fmt: skip
+
+
+def _feedback(reader: Reader, journey: Block) -> None:
+    """Notes questions that nobody knows the scale of, and those that every touchpoint would answer."""
+    feedback: dict[str, tuple[Node, Block]] = journey.get("feedback", {})
+    for kind, (node, survey) in feedback.items():
+        if kind not in SCALES:
+            reader.note(node, f"feedback: the scale of {kind!r} is not known", choose(kind, SCALES))
+        elif not any(survey.get(key) for key in ("channel", "type", "where")):
+            reader.note(survey.node, f"feedback: every touchpoint with a score would answer {kind!r}",
+                        f"say which: {{type: Survey Answered, where: {{properties.scale: {kind}}}}}")  # fmt: skip
 
 
 def _alerts(reader: Reader, stage: Block) -> None:

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from tracker.contribution import STATUSES
-from tracker.definition import ConversionAlert, DropOffAlert, StalledAlert
+from tracker.definition import BOUNDS_MS, ConversionAlert, DropOffAlert, StalledAlert
+from tracker.duration import show
+from tracker.feedback import SCALES
 
 MAX_STAGES: Final = 40
 """A map of more cannot be read, and every stage multiplies the series in Prometheus."""
 MAX_SEGMENTS: Final = 10
 MAX_SEGMENT_VALUES: Final = 50
-SERIES_PER_STAGE: Final = 12
-"""Current by five statuses, reached, funnel depth, visits, drop-offs, recoveries, completions, exits."""
 WARN_SERIES: Final = 5_000
 MAX_SERIES: Final = 20_000
 """Prometheus holds a few million in all; no journey should take more than this share of them."""
@@ -24,6 +24,8 @@ MAX_EXCLUSIONS: Final = 20
 MAX_RULES: Final = 250
 """Their numbers are kept in a byte per touchpoint, to explain it by."""
 MAX_VALUES: Final = 200
+MAX_BUCKETS: Final = 30
+"""Each is a series for every stage."""
 
 NAME: Final = r"^[^\W_]([\w .&/+-]{0,62}[^\W_])?$"
 """A letter or digit at both ends: safe in Redis keys, metric labels and file names alike."""
@@ -150,6 +152,10 @@ BLOCKS: Final[dict[str, tuple[Field, ...]]] = {
         Field("segments", "named", "declared properties to break the figures down by", of="segment"),
         Field("key", "path", "runs one instance of the journey per value found here: per order, cart, ticket",
               default="one journey per customer", example="properties.order_id"),
+        Field("buckets", "block", "the bounds of the histograms of time", of="buckets",
+              example="{stay: [1h, 1d, 7d], convert: [1d, 7d, 28d]}"),
+        Field("feedback", "named", "by question (`nps`, `csat`, `ces`): which touchpoints are answers, and where the "
+              "score stands", of="survey", example="{nps: {type: Survey Answered, where: {properties.scale: nps}}}"),
         Field("alerts", "block", "when to tell somebody, for all stages; `tracker rules` makes rules of it",
               of="alerts", default="as listed there", example="{drop_off: {customers: 50}, stalled: off}"),
         Field("examples", "blocks", "touchpoints and what they must lead to; `tracker check` tries them",
@@ -202,6 +208,22 @@ BLOCKS: Final[dict[str, tuple[Field, ...]]] = {
               example="[b2b, b2c]"),
         Field("attribution", "attribution", "which touchpoint gives the value: the `first` or `last` that has it, or "
               "a stage's name", default="first", example="last"),
+    ),
+    "buckets": (
+        Field("stay", "durations", "upper bounds for the time in a stage, end included; what is longer has a bucket of "
+              "its own", default=f"`[{', '.join(map(show, BOUNDS_MS))}]`", example="[1h, 1d, 7d]"),
+        Field("convert", "durations", "upper bounds for the time from the journey's beginning to a stage",
+              default="as for `stay`", example="[1h, 1d, 7d, 28d]"),
+    ),
+    "survey": (
+        Field("channel", "name", "where it happened", default="any channel", example="support"),
+        Field("type", "text", "what happened, in the producer's words", default="any type",
+              example="Survey Answered"),
+        Field("where", "where", "conditions on the touchpoint; all of them must hold",
+              example="{properties.scale: nps}"),
+        Field("score", "path", "where the score stands; what is no number on the scale (" + ", ".join(
+              f"`{kind}` {low} to {high}" for kind, (low, high) in SCALES.items()) + ") is no answer",
+              default="`properties.score`", example="properties.rating"),
     ),
     "alerts": (
         Field("drop_off", "block_or_off", "more customers drop off than at this hour a day and a week before; `off`: "

@@ -10,7 +10,9 @@ from typing import Any, Final
 
 from schemas.topics import CHANNELS
 from tracker.definition import (
+    BOUNDS_MS,
     Alerts,
+    Buckets,
     Definition,
     Example,
     Exclusion,
@@ -18,6 +20,7 @@ from tracker.definition import (
     Given,
     Segment,
     Stage,
+    Survey,
 )
 from tracker.journey_check import check
 from tracker.journey_doubts import doubt
@@ -119,6 +122,8 @@ def _definition(block: Block, name: str) -> Definition:
         exits=tuple(rule_of(each) for each in block.get("exits", ())),
         segments=tuple(_segment(key, each) for key, (_, each) in block.get("segments", {}).items()),
         key=block.get("key"),
+        buckets=_buckets(block.get("buckets")),
+        feedback=tuple(_survey(kind, each) for kind, (_, each) in block.get("feedback", {}).items()),
         examples=tuple(_example(each) for each in block.get("examples", ())),
         title=block.get("title"),
         description=block.get("description"),
@@ -167,6 +172,15 @@ def _funnel(block: Block | None) -> Funnel:
         step_windows_ms=windows,
         exclude=tuple(Exclusion(rule_of(each), _texts(each.get("between"))) for each in block.get("exclude", ())),
     )
+
+
+def _buckets(block: Block | None) -> Buckets:
+    stay_ms = block.get("stay", BOUNDS_MS) if block else BOUNDS_MS
+    return Buckets(stay_ms, block.get("convert", stay_ms) if block else stay_ms)
+
+
+def _survey(kind: str, block: Block) -> Survey:
+    return Survey(kind, rule_of(block), block.get("score", ("properties", "score")))
 
 
 def _texts(words: tuple[Word, ...] | None) -> Any:

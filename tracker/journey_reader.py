@@ -14,6 +14,7 @@ from tracker.conditions import pattern_problem
 from tracker.definition import Condition, Rule
 from tracker.journey_fields import (
     BLOCKS,
+    MAX_BUCKETS,
     MAX_VALUES,
     NAME,
     NAME_REMEDY,
@@ -108,6 +109,8 @@ TITLES: Final = {
     "funnel": "the funnel",
     "exclusion": "an exclusion",
     "segment": "a segment",
+    "buckets": "the buckets",
+    "survey": "a question of feedback",
     "alerts": "the alerts",
     "drop_off": "the alert drop_off",
     "conversion_fall": "the alert conversion_fall",
@@ -185,6 +188,22 @@ def _duration(reader: Reader, each: Field, node: Node) -> int | Wrong:
     if read == 0:
         return reader.note(node, f"{each.name}: no time at all", "write a duration above zero, or leave the key out")
     return read
+
+
+def _durations(reader: Reader, each: Field, node: Node) -> tuple[int, ...] | Wrong:
+    """Durations, each longer than the one before it."""
+    read: list[int] = []
+    for item in _list(reader, node):
+        bound = _duration(reader, each, item)
+        if isinstance(bound, Wrong):
+            continue
+        if read and bound <= read[-1]:
+            return reader.note(item, f"{each.name}: {duration.show(bound)} is not longer than the one before it",
+                               "write them from short to long, each once")  # fmt: skip
+        read.append(bound)
+    if len(read) > MAX_BUCKETS:
+        return reader.note(node, f"{each.name}: {len(read)} bounds", f"use up to {MAX_BUCKETS}")
+    return tuple(read) if read else reader.note(node, f"{each.name}: no bounds", f"write `{_sample(each)}`")
 
 
 def _window(reader: Reader, each: Field, node: Node) -> dict[str, tuple[Node, int]] | Wrong:
@@ -401,6 +420,7 @@ READERS: Final[dict[str, Callable[[Reader, Field, Node], Any]]] = {
     "choice": _choice,
     "moment": _moment,
     "duration": _duration,
+    "durations": _durations,
     "window": _window,
     "path": _path,
     "pair": _pair,

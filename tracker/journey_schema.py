@@ -9,6 +9,7 @@ from typing import Any, Final
 from tracker.duration import SHAPE
 from tracker.journey_fields import (
     BLOCKS,
+    MAX_BUCKETS,
     MAX_SEGMENT_VALUES,
     MAX_SEGMENTS,
     MAX_STAGES,
@@ -35,6 +36,8 @@ HEADINGS: Final = {
     "funnel": "The funnel",
     "exclusion": "An exclusion",
     "segment": "A segment",
+    "buckets": "The buckets",
+    "survey": "A question of feedback",
     "alerts": "The alerts",
     "drop_off": "The alert `drop_off`",
     "conversion_fall": "The alert `conversion_fall`",
@@ -144,6 +147,7 @@ SHAPES: Final[dict[str, Callable[[Field], dict[str, Any]]]] = {
     "choice": lambda each: {"enum": list(each.choices)},
     "moment": _always(_ref("duration")),
     "duration": _always(_ref("duration")),
+    "durations": _always(_one_or_many(_ref("duration"), maxItems=MAX_BUCKETS, minItems=1)),
     "window": _window,
     "path": _always({"type": "string", "pattern": PATH}),
     "pair": _always({"type": "array", "items": _ref("name"), "minItems": 2, "maxItems": 2}),
@@ -194,6 +198,7 @@ WORDS: Final = {
     "yes": "`true` or `false`",
     "moment": "a duration",
     "duration": "a duration",
+    "durations": "durations, from short to long",
     "window": "a duration, or one for each stage",
     "path": "a place in the touchpoint",
     "pair": "two stages",

@@ -134,7 +134,7 @@ class Casting:
         visits.append(Visit(at, at, "support", "Ticket Opened", _ticket))
         if self.rng.random() < 0.5:
             at += self.gap * (0.1 + 0.5 * self.rng.random())
-            visits.append(Visit(at, at, "support", "Ticket Closed", _ticket))
+            visits.append(Visit(at, at, "support", "Ticket Closed", _closed))
 
     def _delays(self, visits: list[Visit]) -> None:
         rng, knobs = self.rng, self.knobs
@@ -156,3 +156,10 @@ def _nothing(_: Random) -> dict[str, Any]:
 
 def _ticket(rng: Random) -> dict[str, Any]:
     return {"topic": ("delivery", "refund", "question")[int(rng.random() * 3)]}
+
+
+def _closed(rng: Random) -> dict[str, Any]:
+    """How content the customer is with the help (1 to 5), and how easy it was to get (1 to 7)."""
+    roll = rng.random()
+    topic = ("delivery", "refund", "question")[int(roll * 3)]
+    return {"topic": topic, "scale": "csat", "score": 1 + int(roll * 97) % 5, "effort": 1 + int(roll * 89) % 7}

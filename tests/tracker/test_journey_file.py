@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from tracker.definition import (
     Alerts,
+    Buckets,
     Condition,
     ConversionAlert,
     Definition,
@@ -13,6 +14,7 @@ from tracker.definition import (
     Exclusion,
     Rule,
     StalledAlert,
+    Survey,
 )
 from tracker.journey_file import JourneyFileError, load, read, read_bytes
 from tracker.problem import Problem
@@ -247,8 +249,44 @@ def test_many_series_are_announced() -> None:
     definition, problems = read(one, "x")
     assert definition is not None
     assert [(each.line, each.severity) for each in problems] == [(3, "warning")]
-    assert "12,480 series" in problems[0].message
+    assert "17,068 series" in problems[0].message
     assert [each.severity for each in bad(f"{one}  b: {{from: context.b, values: [{values}]}}\n")] == ["problem"]
+
+
+ONE = "stages: [{name: a, touchpoints: {type: b}}]"
+
+
+def test_buckets_are_bounds_from_short_to_long() -> None:
+    """Each histogram has its own; time to convert takes those of the stay where it has none."""
+    one = read(f"{ONE}\nbuckets: {{stay: [1h, 1d]}}", "x")[0].buckets
+    assert (one.stay_ms, one.convert_ms) == ((3_600_000, 86_400_000), (3_600_000, 86_400_000))
+    assert read(f"{ONE}\nbuckets: {{convert: 7d}}", "x")[0].buckets == Buckets(convert_ms=(604_800_000,))
+    assert read(ONE, "x")[0].buckets == Buckets()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("buckets: {stay: [1d, 1h]}", "stay: 1h is not longer than the one before it"),
+        ("buckets: {stay: []}", "stay: no bounds"),
+        ("buckets: {stay: [1h, soon]}", "stay: 'soon' is no duration"),
+        (f"buckets: {{stay: [{', '.join(f'{n}s' for n in range(1, 33))}]}}", "stay: 32 bounds"),
+        ("feedback: {nsp: {type: t}}", "feedback: the scale of 'nsp' is not known"),
+        ("feedback: {nps: {score: properties.x}}", "feedback: every touchpoint with a score would answer 'nps'"),
+    ],
+)
+def test_what_buckets_and_feedback_cannot_be(text: str, says: str) -> None:
+    """One problem each, at its place."""
+    assert [each.message for each in bad(f"{ONE}\n{text}")] == [says]
+
+
+def test_feedback_is_read() -> None:
+    """The rule, and where the score stands."""
+    found = read(f"{ONE}\nfeedback: {{ces: {{type: t, score: context.effort}}, nps: {{channel: web}}}}", "x")[0]
+    assert found.feedback == (
+        Survey("ces", Rule(type="t"), ("context", "effort")),
+        Survey("nps", Rule(channel="web")),
+    )
 
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
