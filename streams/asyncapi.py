@@ -59,7 +59,7 @@ def document() -> Document:
         "operations": {_operation_name(topic): _operation(topic) for topic in topics},
         "components": {
             "messages": {name: _described(name) for name in wire_schema.MESSAGES},
-            "schemas": _schemas(),
+            "schemas": wire_schema.components(*wire_schema.MESSAGES),
         },
     }
 
@@ -123,26 +123,3 @@ def _described(name: str) -> Document:
         headers = {header: {"description": meaning, **number} for header, meaning in HEADERS.items()}
         described["headers"] = {"type": "object", "properties": headers}
     return described
-
-
-def _schemas() -> Document:
-    """All schemas side by side: here a reference starts at the root of the whole document."""
-    found: Document = {}
-    for name in wire_schema.MESSAGES:
-        schema = wire_schema.document(name)
-        inner = schema.pop("$defs", {})
-        for each in ("$schema", "$id"):
-            del schema[each]
-        found |= {name: schema, **inner}
-    return {name: _moved(schema) for name, schema in found.items()}
-
-
-def _moved(node: Any) -> Any:
-    if isinstance(node, list):
-        return [_moved(item) for item in node]
-    if not isinstance(node, dict):
-        return node
-    return {
-        key: value.replace("#/$defs/", "#/components/schemas/") if key == "$ref" else _moved(value)
-        for key, value in node.items()
-    }

@@ -65,6 +65,29 @@ def document(name: str) -> Schema:
     return msgspec.json.decode(msgspec.json.encode(schema), type=dict)
 
 
+def components(*names: str) -> Schema:
+    """Those schemas and all that they refer to side by side: there a reference starts at the root of the document."""
+    found: Schema = {}
+    for name in names:
+        schema = document(name)
+        inner = schema.pop("$defs", {})
+        for each in ("$schema", "$id"):
+            del schema[each]
+        found |= {name: schema, **inner}
+    return {name: _moved(schema) for name, schema in found.items()}
+
+
+def _moved(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_moved(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: value.replace("#/$defs/", "#/components/schemas/") if key == "$ref" else _moved(value)
+        for key, value in node.items()
+    }
+
+
 def _described(title: str, schema: Schema) -> Schema:
     """A class' schema with the docstrings of the class and its fields, whole sentences on one line each."""
     kind = next(each for each in _classes() if each.__name__ == title)

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from schemas import segment as segment_tables
 from schemas.cloudevents import BATCH, STRUCTURED
+from streams import openapi
 from streams.clients import kafka_arguments
 from streams.collector import cloudevents, document, segment, webhooks
 from streams.collector.admission import Admission
@@ -64,10 +65,11 @@ class Endpoint:
 class Collector:
     """What each route does."""
 
-    def __init__(self, intake: Intake, ready: Check, tables: Tables) -> None:
+    def __init__(self, intake: Intake, ready: Check, tables: Tables, described: dict[str, Any]) -> None:
         self._intake = intake
         self._ready = ready
         self._tables = tables
+        self._openapi = msgspec.json.encode(described)
 
     def routes(self) -> list[Endpoint]:
         """The table of routes."""
@@ -77,6 +79,7 @@ class Collector:
             Endpoint("/v1/cloudevents", self.cloudevents),
             *(Endpoint(f"/v1/{path}", self._segment(name)) for path, name in calls.items()),
             Endpoint("/v1/webhooks/{source}", self.webhook),
+            Endpoint("/openapi.json", self.openapi, "GET", "HEAD"),
             Endpoint("/health/live", self.live, "GET", "HEAD"),
             Endpoint("/health/ready", self.ready, "GET", "HEAD"),
         ]
@@ -156,6 +159,10 @@ class Collector:
             raise Refused("wrong_type", f"Content-Type may be {', '.join(filter(None, allowed))}.", close=bool(kind))
         return await self._intake.body_of(request, body)
 
+    async def openapi(self, _request: Request) -> Response:
+        """What this collector takes and answers."""
+        return Response(self._openapi, media_type="application/json")
+
     async def live(self, _request: Request) -> Response:
         """The process answers."""
         return Response(b'{"status":"ok"}', media_type="application/json")
@@ -222,7 +229,9 @@ def wire(settings: Settings, ready: Check, publisher: Publisher | None = None) -
         Limiter(settings.collector_key_events_per_s, MAX_EVENTS),
         Budget(settings.collector_queue_bytes),
     )
-    routes = [Route(each.path, each) for each in Collector(intake, ready, load(settings.collector_tables)).routes()]
+    described = openapi.document(settings.channels)
+    collector = Collector(intake, ready, load(settings.collector_tables), described)
+    routes = [Route(each.path, each) for each in collector.routes()]
     router = Router(routes, redirect_slashes=False, default=_nowhere)
     addresses = Limiter(settings.collector_address_requests_per_s)
     return Wired(Door(router, meters, addresses, settings.collector_origins or ()), delivery, meters)

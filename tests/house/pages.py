@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from streams import asyncapi, settings, wire_page, wire_schema
+from streams import asyncapi, openapi, settings, wire_page, wire_schema
 from streams.cli.commands import available, load
 from streams.errors import ExitCode
 from streams.funnel_series import EXPORTED
@@ -91,6 +91,11 @@ def asyncapi_document() -> str:
     return yaml.safe_dump(asyncapi.document(), sort_keys=False, allow_unicode=True, width=110)
 
 
+def openapi_document() -> str:
+    """The collector's paths for OpenAPI's tools."""
+    return json.dumps(openapi.document(), indent=2, ensure_ascii=False) + "\n"
+
+
 def journey_picture() -> str:
     """The map of the seven stages."""
     return to_svg(journey_map(load_journey(settings.packaged_journeys() / "seven-stages.yaml")))
@@ -148,6 +153,7 @@ PAGES = {
     "docs/touchpoints.md": touchpoints_page,
     "schemas/published/asyncapi.yaml": asyncapi_document,
     "schemas/published/journey.schema.json": journey_json_schema,
+    "schemas/published/openapi.json": openapi_document,
     **{f"schemas/published/{name}.schema.json": partial(wire_json_schema, name) for name in wire_schema.MESSAGES},
     "deploy/env/reference.env": settings.reference,
 }

@@ -34,6 +34,7 @@ GOOD = {
     "event_id": "1", "type": "t", "channel": "web", "occurred_at": START_MS, "ids": {"customer_id": "c"}, "event": "E",
     "userId": "c", "specversion": "1.0", "id": "1", "source": "s",
 }  # fmt: skip
+TICKET = {"event": "ticket_created", "ticket_id": 5, "customer_id": "c"}
 EVENTS = st.dictionaries(NAMES, VALUES, max_size=6).map(lambda changes: GOOD | changes)
 PATHS = ["/v1/touchpoints", "/v1/cloudevents", "/v1/track", "/v1/batch", "/v1/identify", "/v1/webhooks/desk"]
 TYPES = ["application/json", "text/plain", "application/cloudevents+json", "application/cloudevents-batch+json", "x/y"]
@@ -87,6 +88,8 @@ def test_documents(collector, path, document, kind, headers) -> None:
     """Documents that nearly are events."""
     if path == "/v1/batch":
         document = {"batch": document}
+    if path == "/v1/webhooks/desk" and isinstance(document, dict):
+        document = {"freshdesk_webhook": TICKET | document}
     ask(collector, path, json.dumps(document).encode(), headers={**headers, "content-type": kind})
 
 
