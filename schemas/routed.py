@@ -1,16 +1,82 @@
-"""A routed message: something on its way to the partition where its customer is at home."""
+"""Routed messages: what is on its way to the partition where a name is at home (`journey.routed`, as msgpack).
 
-from typing import Literal
+A name is a customer or an alias. What each message means for whom it reaches is in docs/identity.md.
+"""
 
 import msgspec
 
+Weight = tuple[int, str, str, str]
+"""An edge in the order of edges: when it was first seen (ms), in which event, and between which two names."""
 
-class Routed(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One message of `journey.routed`, as msgpack; its key is the customer."""
 
-    kind: Literal["touchpoint"]
+class Offer(msgspec.Struct, frozen=True, array_like=True):
+    """Who an alias belongs to, as it tells its peers."""
+
+    path: tuple[str, ...]
+    """From the customer to the alias, both included: each name was seen together with the one before."""
+    weight: Weight | None = None
+    """The youngest edge on the path; None where there is none."""
+
+
+class _Routed(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind"):
+    """One message of `journey.routed`; its key is the name that it is for."""
+
+
+class Stray(_Routed, frozen=True, tag="touchpoint"):
+    """A touchpoint that came to a partition where its customer is not at home."""
+
     value: bytes
     """The touchpoint's original bytes."""
     received_at_ms: int | None = None
     """When the broker first had it: its own timestamp here is later."""
+    name: str | None = None
+    """The customer whom it counts for, where that is not its own strongest alias."""
+    alias: str | None = None
+    """Its own strongest alias, with `name`."""
     schema: str = "routed/1"
+
+
+class Tie(_Routed, frozen=True, tag="tie"):
+    """Two names were seen together; and whom the one that tells belongs to."""
+
+    name: str
+    peer: str
+    at_ms: int
+    event_id: str
+    offer: Offer | None = None
+    """None: it refuses the tie, for it has too many."""
+
+
+class Ruling(_Routed, frozen=True, tag="ruling"):
+    """A person links two names, or says that they are not one; it outweighs what was seen, whenever that was."""
+
+    name: str
+    peer: str
+    at_ms: int
+    """When it was said: of several rulings the latest holds."""
+    linked: bool
+
+
+class History(_Routed, frozen=True, tag="history"):
+    """Touchpoints of an alias, as a record's journeys, on their way to its home or from there to its customer."""
+
+    name: str
+    alias: str
+    record: bytes
+
+
+class Release(_Routed, frozen=True, tag="release"):
+    """An alias belongs to another: the history that came under it goes back to the alias' home."""
+
+    name: str
+    alias: str
+
+
+class Adopted(_Routed, frozen=True, tag="adopted"):
+    """A customer holds history of an alias; the alias' home answers with a Release where that is not so."""
+
+    name: str
+    by: str
+
+
+Routed = Stray | Tie | Ruling | History | Release | Adopted

@@ -7,7 +7,10 @@ import msgspec
 SCHEMA: Final = "transition/1"
 
 # A closed set: each value is a label of the transition counters.
-Kind = Literal["entered", "advanced", "returned", "dropped", "recovered", "completed", "exited", "corrected"]
+Kind = Literal[
+    "entered", "advanced", "returned", "dropped", "recovered", "completed", "exited", "corrected",
+    "linked", "unlinked", "conflict",
+]  # fmt: skip
 
 
 class Why(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -24,16 +27,16 @@ class Why(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Transition(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """One step of one customer (or of one instance of a keyed journey)."""
+    """One step of one customer (or of one instance of a keyed journey), or a change of who the customer is."""
 
     kind: Kind
     """What happened, as one word of a closed set."""
     customer: str
     """Whom it happened to."""
     journey: str
-    """The journey's name."""
+    """The journey's name; empty for `linked`, `unlinked` and `conflict`, which concern all journeys."""
     version: int
-    """The version of the journey's definition."""
+    """The version of the journey's definition; 0 without a journey."""
     instance: str | None = None
     """The value of the journey's `key`, where it has one."""
     origin: str | None = None
@@ -46,5 +49,9 @@ class Transition(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """The stages between the two that were left out."""
     why: Why = Why()
     """What caused it; empty where a deadline did."""
+    alias: str | None = None
+    """The alias that was linked, unlinked, or claimed by two."""
+    other: str | None = None
+    """In a conflict: the customer who claims the alias too, and does not get it."""
     schema: str = SCHEMA
     """The version of this structure, `transition/1`."""

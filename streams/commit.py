@@ -82,16 +82,17 @@ class Commit:
         """
         clock = self._meters.clock()
         self._after_step(1)
-        reading = self._planner.read(tenure.partition, batches, wall_ms)
+        reading = self._planner.read(tenure.partition, batches, wall_ms, tenure.offsets)
         clock.step(3)
         self._after_step(3)
-        states = await self._states(reading.partition, list(reading.touches))
+        states = await self._states(reading.partition, reading.names())
         clock.step(4)
         self._after_step(4)
         plan = self._planner.plan(reading, states, now_ms)
         clock.step(5)
         self._after_step(5)
-        await self._write(tenure, {batch.topic: batch.next_offset for batch in batches}, plan, clock)
+        offsets = {batch.topic: batch.next_offset for batch in batches} | reading.marks
+        await self._write(tenure, offsets, plan, clock)
         self._meters.applied(batches, plan)
         return plan
 

@@ -12,13 +12,10 @@ from functools import lru_cache
 from typing import Any
 
 from streams.one_moment import hashes
-from streams.stores.keys import PREFIX, keys
+from streams.stores.keys import PREFIX, is_topic, keys
 from tracker.contribution import Field, parse
 
 _parse = lru_cache(maxsize=100_000)(parse)
-
-# In the hash of offsets beside the topics: how many sweeps of timers were applied.
-NOT_A_TOPIC = "timers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +88,7 @@ def read(client: Any, partitions: int, prefix: str = PREFIX) -> Figures:
         for field, count in aggregates.items():
             totals[field] = totals.get(field, 0) + int(count)
         for topic, offset in applied.items():
-            if (name := _text(topic)) != NOT_A_TOPIC:
+            if is_topic(name := _text(topic)):
                 offsets[name, partition] = int(offset)
     counts: dict[Field, int] = {}
     for stored, total in totals.items():

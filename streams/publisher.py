@@ -11,11 +11,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from streams.outbox import Parcel
-
-# Headers that tell a repeat; `streams/repeats.py` reads them.
-PARTITION: Final = "partition"
-EPOCH: Final = "epoch"
-SEQUENCE: Final = "sequence"
+from tracker.repeats import EPOCH, PARTITION, SEQUENCE
 
 MAX_BATCH_BYTES: Final = 512 * 1024
 ABANDON_S: Final = 1.0

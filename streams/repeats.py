@@ -26,7 +26,7 @@ even then keeps what it acted on: a transition happens once for its (customer, j
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple, Protocol, TypeVar
 
-from streams.publisher import EPOCH, PARTITION, SEQUENCE
+from tracker.repeats import EPOCH, PARTITION, SEQUENCE
 
 
 class Consumed(Protocol):

@@ -1,5 +1,6 @@
 """Touchpoints and records of Kafka for tests, as bytes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ class Record:
     value: bytes | None
     key: bytes | None = None
     timestamp: int = START_MS
+    headers: Sequence[tuple[str, bytes]] = ()
 
 
 def touchpoint(customer: str, kind: str = "Page Viewed", at_ms: int = START_MS, **fields: Any) -> bytes:

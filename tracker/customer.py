@@ -114,6 +114,11 @@ class Journeys:
             return runner
         raise UnknownDefinitionError(journey.name, journey.version)
 
+    def modernise(self, runner: Runner, journey: Journey) -> None:
+        """Make a stored journey one of the present definition, where it is none; figures are the caller's affair."""
+        if journey.layout != runner.engine.layout_id:
+            self._migrate(runner, journey, {})
+
     def _migrate(self, runner: Runner, journey: Journey, aggregates: dict[str, int]) -> None:
         """Make a stored journey one of the present definition."""
         old = self._folded_by(runner, journey)

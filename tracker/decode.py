@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 import msgspec
 
 from schemas.rejection import Reason
-from schemas.touchpoint import ALIAS_KINDS, MAX_TOUCHPOINT_BYTES, SCHEMA, Touchpoint
-from tracker.identity import AliasTooLong, strongest
+from schemas.touchpoint import MAX_TOUCHPOINT_BYTES, SCHEMA, Touchpoint
+from tracker.identity import KINDS, AliasTooLong, Kinds
 from tracker.touch import Touch
 
 MINUTE_MS: Final = 60_000
@@ -35,7 +35,7 @@ _decode: Final = msgspec.json.Decoder(Touchpoint).decode
 _version: Final = msgspec.json.Decoder(_Version)
 
 
-def decode(value: bytes | None, received_at_ms: int | None) -> Touch | Flaw:
+def decode(value: bytes | None, received_at_ms: int | None, kinds: Kinds = KINDS) -> Touch | Flaw:
     """The touchpoint in `value`, its time corrected; `received_at_ms` stands in for a missing `received_at`."""
     if value is None:
         return Flaw("not_json", "the record has no value")
@@ -50,11 +50,12 @@ def decode(value: bytes | None, received_at_ms: int | None) -> Touch | Flaw:
     if wire.schema != SCHEMA and _major(wire.schema) != SCHEMA:
         return Flaw("unknown_schema", f"schema {wire.schema!r}; this version reads {SCHEMA}")
     try:
-        customer = strongest(wire.ids)
+        customer = kinds.strongest(wire.ids)
+        links = kinds.others(wire.ids, customer) if len(wire.ids) > 1 and customer is not None else ()
     except AliasTooLong as error:
         return Flaw("id_too_long", str(error))
     if customer is None:
-        return Flaw("no_id", f"`ids` holds none of {', '.join(ALIAS_KINDS)} with a value that is an id")
+        return Flaw("no_id", f"`ids` holds none of {', '.join(kinds.order)} with a value that is an id")
     occurred_at = wire.occurred_at
     device_ms = occurred_at if occurred_at.__class__ is int else _milliseconds(occurred_at)
     at_ms = device_ms
@@ -69,7 +70,7 @@ def decode(value: bytes | None, received_at_ms: int | None) -> Touch | Flaw:
             return moment
         at_ms = moment
     properties, context = wire.properties or {}, wire.context or {}
-    return Touch(customer, at_ms, wire.type, wire.channel, wire.event_id, properties, context, device_ms)
+    return Touch(customer, at_ms, wire.type, wire.channel, wire.event_id, properties, context, device_ms, links)
 
 
 def _moment(wire: Touchpoint, device_ms: int, received_at_ms: int | None) -> int | Flaw:

@@ -1,10 +1,10 @@
-"""Identity rules: which alias stands for the customer, and which values are no ids at all.
+"""Identity rules: which kinds of alias there are, which of them stands for the customer, and which values are no ids.
 
-It knows nothing of links between aliases.
+It knows nothing of links between aliases; those are `tracker/ties.py`'s.
 """
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from schemas.touchpoint import ALIAS_KINDS, MAX_ID_BYTES
@@ -15,7 +15,11 @@ NO_IDS: Final = frozenset(
      "unknown", "[object object]", "00000000-0000-0000-0000-000000000000"}
 )  # fmt: skip
 
-_PREFIXES: Final = tuple(f"{kind}:" for kind in ALIAS_KINDS)
+CUSTOMER: Final = "customer_id"
+ACCOUNT: Final = "account_id"
+MAX_ALIASES: Final = 100
+
+Ids = Mapping[str, str | int | None]
 
 
 class AliasTooLong(ValueError):  # noqa: N818  # says what is wrong with the value
@@ -39,22 +43,73 @@ def normalise(value: str | int | None) -> str | None:
     return None if text.lower() in NO_IDS else text
 
 
-def name(kind: str, value: str) -> str:
-    """The customer's name for an alias: bare for `customer_id`, `kind:value` for the others.
+class Kinds:
+    """The kinds of alias of an installation, the strongest first. `customer_id` is unique: two of it are two people.
 
-    The prefix keeps strangers apart whose ids of different kinds happen to read the same; a `customer_id` that reads
-    like such a name gets one too.
+    `account_id` is shared by all people of an account, so it stands for them only where nothing else does, and never
+    links.
     """
-    if kind == "customer_id" and not (":" in value and value.startswith(_PREFIXES)):
-        return value
-    return f"{kind}:{value}"
+
+    def __init__(
+        self, order: Sequence[str] = ALIAS_KINDS, limits: Mapping[str, int] | None = None, limit: int = MAX_ALIASES
+    ) -> None:
+        """`limits`: by kind, how many of it one customer may have; `limit`: how many of all kinds."""
+        self.order: Final = tuple(order)
+        self.limits: Final = dict(limits or {})
+        self.limit: Final = limit
+        self.least_limit: Final = min((limit, *self.limits.values()))
+        self._strengths = {kind: place for place, kind in enumerate(self.order)}
+        self._prefixes = tuple(f"{kind}:" for kind in self.order)
+
+    def name(self, kind: str, value: str) -> str:
+        """The customer's name for an alias: bare for `customer_id`, `kind:value` for the others.
+
+        The prefix keeps strangers apart whose ids of different kinds happen to read the same; a `customer_id` that
+        reads like such a name gets one too.
+        """
+        if kind == CUSTOMER and not (":" in value and value.startswith(self._prefixes)):
+            return value
+        return f"{kind}:{value}"
+
+    def strongest(self, ids: Ids) -> str | None:
+        """The name of the strongest alias, None where no value is an id. Raises `AliasTooLong`."""
+        for kind in self.order:
+            if kind in ids:
+                value = normalise(ids[kind])
+                if value is not None:
+                    return self.name(kind, value)
+        return None
+
+    def others(self, ids: Ids, strongest: str) -> tuple[str, ...]:
+        """The names that are seen together with the strongest one and therefore are the same customer's.
+
+        Raises `AliasTooLong`.
+        """
+        names = [
+            self.name(kind, value)
+            for kind in self.order
+            if kind != ACCOUNT and kind in ids and (value := normalise(ids[kind])) is not None
+        ]
+        return tuple(name for name in names if name != strongest)
+
+    def kind_of(self, name: str) -> str:
+        """The kind of a name."""
+        kind, colon, _ = name.partition(":")
+        return kind if colon and kind in self._strengths else CUSTOMER
+
+    def strength(self, name: str) -> int:
+        """The place of a name's kind; lower is stronger."""
+        return self._strengths[self.kind_of(name)]
+
+    def is_unique(self, name: str) -> bool:
+        """Whether the name is one that never stands for two people, and so never merges with another such."""
+        return ":" not in name or self.kind_of(name) == CUSTOMER
+
+    def links(self, name: str) -> bool:
+        """Whether the name may be tied to others."""
+        return self.kind_of(name) != ACCOUNT
 
 
-def strongest(ids: Mapping[str, str | int | None]) -> str | None:
-    """The name of the strongest alias, None where no value is an id. Raises `AliasTooLong`."""
-    for kind in ALIAS_KINDS:
-        if kind in ids:
-            value = normalise(ids[kind])
-            if value is not None:
-                return name(kind, value)
-    return None
+KINDS: Final = Kinds()
+name: Final = KINDS.name
+strongest: Final = KINDS.strongest

@@ -12,11 +12,14 @@ from typing import Final, Protocol
 import msgspec
 
 from schemas.rejection import Place, Rejection
-from schemas.routed import Routed
+from schemas.routed import Routed, Stray
 from schemas.topics import REJECTED, ROUTED, TRANSITIONS
-from tracker.customer import Journeys
+from tracker.customer import Change, Journeys
 from tracker.decode import Flaw, decode
 from tracker.home import home
+from tracker.identity import KINDS, Kinds
+from tracker.linking import Kin, Linking
+from tracker.repeats import mark_of
 from tracker.touch import Touch
 
 # In base64 it still fits into the 1 MiB that a broker takes unless told otherwise: a rejection that no broker took
@@ -31,6 +34,7 @@ class Record(Protocol):
     key: bytes | None
     value: bytes | None
     timestamp: int
+    headers: Sequence[tuple[str, bytes]]
 
 
 @dataclass(slots=True)
@@ -67,9 +71,17 @@ class Reading:
 
     partition: int
     touches: dict[str, list[Touch]] = field(default_factory=dict)
-    """By customer at home here, in the order of arrival."""
+    """By name at home here, in the order of arrival."""
+    kin: dict[str, Kin] = field(default_factory=dict)
+    """By name at home here: what is said of it besides its own touchpoints."""
+    marks: dict[str, int] = field(default_factory=dict)
+    """By home partition that sent messages: the newest of them, to be remembered with the offsets."""
     messages: list[Message] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+
+    def names(self) -> list[str]:
+        """Whose states are needed."""
+        return [*self.touches, *(name for name in self.kin if name not in self.touches)]
 
 
 @dataclass(slots=True)
@@ -87,57 +99,119 @@ class Plan:
 
 
 _encode_json = msgspec.json.Encoder().encode
-_encode_msgpack = msgspec.msgpack.Encoder().encode
+encode_routed = msgspec.msgpack.Encoder().encode
 _decode_routed = msgspec.msgpack.Decoder(Routed).decode
 
 
 class Planner:
-    """Decides what a batch changes, for the journeys and the number of partitions of an installation."""
+    """Decides what a batch changes, for an installation's journeys, kinds of alias and number of partitions."""
 
-    def __init__(self, journeys: Journeys, partitions: int) -> None:
+    def __init__(self, journeys: Journeys, partitions: int, kinds: Kinds = KINDS) -> None:
         self.journeys = journeys
         self.partitions = partitions
+        self.kinds = kinds
+        self._linking = Linking(journeys, kinds)
 
-    def read(self, partition: int, batches: Sequence[Batch], now_ms: int) -> Reading:
-        """Steps 2 and 3: batches decoded, rejections and strangers set aside, the rest grouped by customer."""
+    def read(
+        self, partition: int, batches: Sequence[Batch], now_ms: int, marks: Mapping[str, int] | None = None
+    ) -> Reading:
+        """Steps 2 and 3: batches decoded, rejections and strangers set aside, the rest grouped by name.
+
+        `marks`: of each home partition the newest message that was applied before; repeats of those are dropped.
+        """
         reading = Reading(partition)
         for batch in batches:
-            self._read(reading, batch, now_ms)
+            if batch.topic == ROUTED:
+                self._read_routed(reading, batch, now_ms, marks or {})
+            else:
+                self._read(reading, batch, now_ms)
         return reading
 
     def _read(self, reading: Reading, batch: Batch, now_ms: int) -> None:
-        touches, messages = reading.touches, reading.messages
+        touches, kinds = reading.touches, self.kinds
         partition, partitions = reading.partition, self.partitions
-        routed = batch.topic == ROUTED
-        flaws = strangers = 0
         for record in batch.records:
-            value, received_ms = _unpack(record) if routed else (record.value, record.timestamp)
-            touch = decode(value, received_ms)
+            value, received_ms = record.value, record.timestamp
+            touch = decode(value, received_ms, kinds)
             if isinstance(touch, Flaw):
-                flaws += 1
-                reading.counts[f"rejected:{touch.reason}"] += 1
-                messages.append(_reject(touch, batch, record, now_ms))
+                _set_aside(reading, touch, batch, record, now_ms)
                 continue
-            customer = touch.customer
-            seen = touches.get(customer)
-            if seen is not None:
-                seen.append(touch)
-            elif (at_home := home(customer, partitions)) == partition:
-                touches[customer] = [touch]
-            else:
-                strangers += 1
-                messages.append(_route(customer, at_home, value, received_ms))
+            name = touch.customer
+            seen = touches.get(name)
+            if seen is None:
+                if home(name, partitions) != partition:
+                    self._send_home(reading, name, Stray(value or b"", received_ms))
+                    continue
+                seen = touches[name] = []
+            seen.append(touch)
+            if touch.links or ":" in name:
+                self._note_kin(reading, touch, value, received_ms)
         reading.counts["read"] += len(batch.records)
-        if flaws:
-            reading.counts["rejected"] += flaws
-        if strangers:
-            reading.counts["routed"] += strangers
+
+    def _note_kin(self, reading: Reading, touch: Touch, value: bytes | None, received_ms: int | None) -> None:
+        """Keep what linking needs of a touchpoint: who it was seen with, and its bytes where it may move on."""
+        name = touch.customer
+        kin = reading.kin.get(name)
+        if kin is None:
+            kin = reading.kin[name] = Kin()
+        for other in touch.links:
+            kin.links.append((other, touch.at_ms, touch.event_id))
+        if not self.kinds.is_unique(name):
+            kin.originals.append((value or b"", received_ms))
+
+    def _read_routed(self, reading: Reading, batch: Batch, now_ms: int, marks: Mapping[str, int]) -> None:
+        for record in batch.records:
+            mark = mark_of(record.headers)
+            if mark is not None:
+                source, number = mark
+                if number <= max(reading.marks.get(source, 0), marks.get(source, 0)):
+                    reading.counts["repeats"] += 1
+                    continue
+                reading.marks[source] = number
+            try:
+                letter = _decode_routed(record.value or b"")
+            except msgspec.MsgspecError:
+                letter = Stray(record.value or b"", record.timestamp)
+            if isinstance(letter, Stray):
+                self._read_stray(reading, batch, record, letter, now_ms)
+            elif home(letter.name, self.partitions) == reading.partition:
+                reading.kin.setdefault(letter.name, Kin()).letters.append(letter)
+            else:
+                self._send_home(reading, letter.name, letter)
+        reading.counts["read"] += len(batch.records)
+
+    def _read_stray(self, reading: Reading, batch: Batch, record: Record, letter: Stray, now_ms: int) -> None:
+        touch = decode(letter.value, letter.received_at_ms, self.kinds)
+        if isinstance(touch, Flaw):
+            _set_aside(reading, touch, batch, record, now_ms)
+            return
+        name = letter.name or touch.customer
+        if home(name, self.partitions) != reading.partition:
+            self._send_home(reading, name, letter)
+        elif letter.name is not None:
+            reading.kin.setdefault(name, Kin()).under.append((letter.alias or touch.customer, touch))
+        else:
+            reading.touches.setdefault(name, []).append(touch)
+            if touch.links or ":" in name:
+                self._note_kin(reading, touch, letter.value, letter.received_at_ms)
+
+    def _send_home(self, reading: Reading, name: str, letter: Routed) -> None:
+        reading.counts["routed"] += 1
+        reading.messages.append(_routed(name, letter, self.partitions))
 
     def plan(self, reading: Reading, states: Mapping[str, bytes | None], now_ms: int) -> Plan:
-        """Step 5: the touches folded into the states of their customers."""
+        """Step 5: the touches folded into the states of their customers, and names related to each other."""
         plan = Plan({}, {}, {}, [], reading.messages, reading.counts)
-        for customer, touches in reading.touches.items():
-            self._fold(plan, reading.partition, customer, states[customer], touches, now_ms)
+        related = {name: kin for name, kin in reading.kin.items() if self._linking.concerns(kin, states[name])}
+        for name, touches in reading.touches.items():
+            if name not in related:
+                self._fold(plan, reading.partition, name, states[name], touches, now_ms)
+        for name, kin in related.items():
+            before, touches = states[name], reading.touches.get(name, [])
+            relation = self._linking.relate(name, before, touches, kin, now_ms)
+            _enter(plan, reading.partition, name, before, relation.change)
+            plan.counts.update(relation.counts)
+            plan.messages += [_routed(letter.name or name, letter, self.partitions) for letter in relation.letters]
         plan.counts["customers"] = len(reading.touches)
         return plan
 
@@ -156,35 +230,38 @@ class Planner:
         self, plan: Plan, partition: int, customer: str, before: bytes | None, touches: Sequence[Touch], now_ms: int
     ) -> int | None:
         change = self.journeys.fold(customer, before, touches, now_ms)
-        if change.after != before:
-            plan.states[customer] = change.after
-        aggregates = plan.aggregates
-        for name, difference in change.aggregates.items():
-            aggregates[name] = aggregates.get(name, 0) + difference
-        if change.arm_ms is not None:
-            plan.timers[customer] = change.arm_ms
-        if change.transitions:
-            key = customer.encode()
-            plan.messages.extend(
-                Message(TRANSITIONS, partition, key, _encode_json(transition)) for transition in change.transitions
-            )
-        counts = plan.counts
-        counts["applied"] += change.applied
-        counts["duplicate"] += change.duplicate
-        counts["late"] += change.late
+        _enter(plan, partition, customer, before, change)
         return change.due_ms
 
 
-def _unpack(record: Record) -> tuple[bytes | None, int | None]:
-    try:
-        routed = _decode_routed(record.value or b"")
-    except msgspec.MsgspecError:
-        return record.value, record.timestamp
-    return routed.value, routed.received_at_ms
+def _enter(plan: Plan, partition: int, customer: str, before: bytes | None, change: Change) -> None:
+    """Put what a fold did to one customer into the plan."""
+    if change.after != before:
+        plan.states[customer] = change.after
+    aggregates = plan.aggregates
+    for name, difference in change.aggregates.items():
+        aggregates[name] = aggregates.get(name, 0) + difference
+    if change.arm_ms is not None:
+        plan.timers[customer] = change.arm_ms
+    if change.transitions:
+        key = customer.encode()
+        plan.messages.extend(
+            Message(TRANSITIONS, partition, key, _encode_json(transition)) for transition in change.transitions
+        )
+    counts = plan.counts
+    counts["applied"] += change.applied
+    counts["duplicate"] += change.duplicate
+    counts["late"] += change.late
 
 
-def _route(customer: str, at_home: int, value: bytes | None, received_ms: int | None) -> Message:
-    return Message(ROUTED, at_home, customer.encode(), _encode_msgpack(Routed("touchpoint", value or b"", received_ms)))
+def _routed(name: str, letter: Routed, partitions: int) -> Message:
+    return Message(ROUTED, home(name, partitions), name.encode(), encode_routed(letter))
+
+
+def _set_aside(reading: Reading, flaw: Flaw, batch: Batch, record: Record, now_ms: int) -> None:
+    reading.counts["rejected"] += 1
+    reading.counts[f"rejected:{flaw.reason}"] += 1
+    reading.messages.append(_reject(flaw, batch, record, now_ms))
 
 
 def _reject(flaw: Flaw, batch: Batch, record: Record, now_ms: int) -> Message:

@@ -107,6 +107,12 @@ class Teller:
         why = self.why(touch, rule)
         return self._make("corrected", customer, instance, before.stage, progress.stage, touch.at_ms, why)
 
+    def regrouped(
+        self, customer: str, instance: str | None, before: View, progress: Progress, now_ms: int
+    ) -> Transition:
+        """Touchpoints of another alias joined the customer's, or left them."""
+        return self._make("corrected", customer, instance, before.stage, progress.stage, now_ms)
+
     def before(self, progress: Progress) -> Before:
         """What to compare a progress with after its next step, which changes it in place."""
         completed = self.has_completed(progress)

@@ -18,3 +18,5 @@ class Touch(msgspec.Struct):
     context: dict[str, Any]
     device_at_ms: int = 0
     """The device's own, uncorrected time."""
+    links: tuple[str, ...] = ()
+    """Weaker aliases that came with it: names of the same customer."""

@@ -11,7 +11,8 @@ class Keys(NamedTuple):
     epoch: str
     """Integer: the epoch of the owner; only its holder may write."""
     offsets: str
-    """Hash: topic to the next offset to apply; `timers` to the number of sweeps applied."""
+    """Hash: topic to the next offset to apply; `timers` to the number of sweeps applied; `from 3` to the mark of the
+    newest message of `journey.routed` that the owner of partition 3 sent."""
     states: str
     """Hash: customer to the versioned msgpack of `tracker/state.py`."""
     aggregates: str
@@ -26,6 +27,11 @@ class Keys(NamedTuple):
     """Integer: how many writes the partition has seen; fewer than its owner did, and the store has lost some."""
     missing: str
     """Hash: `topic:first` to the offset after the last that Kafka no longer had when it should have been applied."""
+
+
+def is_topic(field: str) -> bool:
+    """Whether a field of the offsets is a topic's; beside them stand the sweeps, and what came from other partitions."""
+    return "." in field
 
 
 def keys(partition: int, prefix: str = PREFIX) -> Keys:

@@ -7,7 +7,7 @@ from typing import Any
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient
 
-from streams.publisher import EPOCH, PARTITION, SEQUENCE
+from tracker.repeats import EPOCH, PARTITION, SEQUENCE
 from streams.settings import Settings
 
 

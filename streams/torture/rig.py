@@ -16,7 +16,7 @@ from streams.settings import Settings, read
 from streams.simulator.knobs import Knobs
 from streams.simulator.stream import Scenario, events
 from streams.simulator.truth import Truth
-from streams.stores.keys import keys
+from streams.stores.keys import is_topic, keys
 from streams.torture.crew import Crew
 from streams.torture.feeder import Feeder
 from streams.torture.kafka_view import KafkaView
@@ -108,7 +108,7 @@ class Rig:
     def total_applied(self) -> int:
         """Records applied so far; 0 while Redis does not say."""
         try:
-            return sum(offset for (topic, _), offset in self.applied().items() if topic != "timers")
+            return sum(offset for (topic, _), offset in self.applied().items() if is_topic(topic))
         except (redis_errors.RedisError, OSError):
             return 0
 

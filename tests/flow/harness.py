@@ -29,6 +29,7 @@ from tracker.definition import Definition
 from tracker.home import home
 from tracker.journey_file import read
 from tracker.plan import Batch, Planner
+from tracker.repeats import EPOCH, PARTITION, SEQUENCE
 
 WEB, SHOP, SUPPORT = (touchpoint_topic(channel) for channel in ("web", "shop", "support"))
 INPUTS = (WEB, SHOP, SUPPORT, ROUTED)
@@ -71,19 +72,29 @@ class World:
         """The clock, forward."""
         self.now_ms += milliseconds
 
-    def produce(self, topic: str, value: bytes | None, *, to: str | int, at_ms: int | None = None) -> None:
+    def produce(
+        self,
+        topic: str,
+        value: bytes | None,
+        *,
+        to: str | int,
+        at_ms: int | None = None,
+        headers: Sequence[tuple[str, bytes]] = (),
+    ) -> None:
         """A record for the partition of a customer, or for one by number."""
         partition = home(to, self.partitions) if isinstance(to, str) else to
         tp = TP(topic, partition)
         stamp = self.now_ms if at_ms is None else at_ms
         offset = self.firsts[tp] + len(self.logs[tp])
-        self.logs[tp].append(Record(offset, value, str(to).encode(), stamp))
+        self.logs[tp].append(Record(offset, value, str(to).encode(), stamp, headers))
 
     def delivered(self, parcel: Parcel) -> None:
         """A parcel has come to the broker: its messages are in their topics."""
         self.parcels.append(parcel)
-        for message in parcel.messages:
-            self.produce(message.topic, message.value, to=message.partition)
+        mark = ((PARTITION, b"%d" % parcel.partition), (EPOCH, b"%d" % parcel.epoch))
+        for sequence, message in enumerate(parcel.messages, parcel.first_sequence):
+            headers = (*mark, (SEQUENCE, b"%d" % sequence))
+            self.produce(message.topic, message.value, to=message.partition, headers=headers)
 
     def forget(self, tp: TP, before: int) -> None:
         """Retention: Kafka no longer holds what lies before an offset."""

@@ -8,7 +8,8 @@ import pytest
 from kafka import KafkaConsumer
 
 from streams.outbox import Parcel
-from streams.publisher import EPOCH, PARTITION, SEQUENCE, KafkaPublisher, Unpublished
+from streams.publisher import KafkaPublisher, Unpublished
+from tracker.repeats import EPOCH, PARTITION, SEQUENCE
 from streams.servers import Servers, ports
 from tests.servers import Names, PrivateServers, create_topics
 from tracker.plan import Message

@@ -1,0 +1,43 @@
+"""Who is who, found out the plain way: a union-find over all edges at once, in the order of their age.
+
+Written from docs/identity.md and not from `tracker/ties.py`, which it is compared with.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class Seen(NamedTuple):
+    """Two names in one touchpoint."""
+
+    at_ms: int
+    event_id: str
+    one: str
+    other: str
+
+
+def _strength(name: str) -> tuple[int, str]:
+    for place, kind in enumerate(("anonymous_id", "email_sha256", "phone_sha256"), 1):
+        if name.startswith(f"{kind}:"):
+            return place, name
+    return 0, name
+
+
+def people(edges: Iterable[Seen], cut: Iterable[frozenset[str]] = ()) -> dict[str, str]:
+    """By name: the customer whom it belongs to. Two names of strength 0 never belong together."""
+    cuts = set(cut)
+    members: dict[str, set[str]] = {}
+
+    def group(name: str) -> set[str]:
+        return members.setdefault(name, {name})
+
+    for edge in sorted(set(edges), key=lambda one: (one.at_ms, one.event_id, *sorted((one.one, one.other)))):
+        one, other = group(edge.one), group(edge.other)
+        if one is other or frozenset((edge.one, edge.other)) in cuts:
+            continue
+        if sum(_strength(name)[0] == 0 for name in one | other) > 1:
+            continue
+        one |= other
+        for name in other:
+            members[name] = one
+    return {name: min(group_, key=_strength) for name, group_ in members.items()}

@@ -1,0 +1,287 @@
+"""Linking: what one batch does to a name that is tied to others, or is about to be.
+
+A name's home decides whom the name belongs to (`tracker/ties.py`), sends its touchpoints and its history there, and
+has them sent back when that changes; a customer's home takes them in and remembers under which alias each came. All of
+it travels through the aliases' homes in order, and every message may come twice (docs/identity.md).
+It knows records and messages; partitions and stores are the planner's affair.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from schemas.routed import Adopted, History, Offer, Release, Routed, Ruling, Stray, Tie
+from schemas.transition import Kind, Transition, Why
+from tracker.customer import Change, Journeys
+from tracker.identity import KINDS, Kinds
+from tracker.log import ID_BYTES, short_id
+from tracker.parts import Parts, Views, short_ids
+from tracker.state import VERSION, Record, decode, encode
+from tracker.ties import NEVER_MS, Edge, Ties, choose, conflicts, excess, may_have_ties, read, root, write
+from tracker.touch import Touch
+
+Original = tuple[bytes, int | None]
+"""A touchpoint's bytes, and when the broker first had them."""
+
+# Ids of an alias' touchpoints are looked through for those that are in the log no more when they are more than these.
+PRUNE_FROM: Final = 64 * ID_BYTES
+
+
+@dataclass(slots=True)
+class Kin:
+    """What a batch says of a name besides its own touchpoints."""
+
+    links: list[tuple[str, int, str]] = field(default_factory=list)
+    """Weaker names that it was seen with, when (ms), and in which touchpoint."""
+    originals: list[Original] = field(default_factory=list)
+    """Of a name that may belong to another: its own touchpoints as they came, in the order of the touches."""
+    under: list[tuple[str, Touch]] = field(default_factory=list)
+    """Touchpoints that count for it, and the alias under which each came."""
+    letters: list[Tie | Ruling | History | Release | Adopted] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Relation:
+    """What came of it."""
+
+    change: Change
+    letters: list[Routed]
+    counts: Counter[str]
+
+
+class Linking:
+    """Relates names to each other, for some journeys and kinds of alias."""
+
+    def __init__(self, journeys: Journeys, kinds: Kinds = KINDS) -> None:
+        self.journeys = journeys
+        self.parts = Parts(journeys)
+        self.kinds = kinds
+
+    @staticmethod
+    def concerns(kin: Kin, before: bytes | None) -> bool:
+        """Whether a batch changes anything between names; else a name's own touchpoints are all there is."""
+        if kin.letters or kin.under:
+            return True
+        if before is None or not may_have_ties(before):
+            return bool(kin.links)
+        ties = read(decode(before).ties)
+        if ties.told is not None:
+            return True
+        edges = ties.edges
+        return any(
+            (edge := edges.get(peer)) is None or (at_ms, event_id) < (edge.at_ms, edge.event_id)
+            for peer, at_ms, event_id in kin.links
+        )
+
+    def relate(self, name: str, before: bytes | None, touches: Sequence[Touch], kin: Kin, now_ms: int) -> Relation:
+        """The name after a batch; `touches` are its own."""
+        one = _One(self, name, decode(before) if before is not None else Record(VERSION, []), kin, now_ms)
+        one.notice()
+        one.tell()
+        before_parts = self.parts.views(one.record)
+        one.leave()
+        one.take_in()
+        one.give_back()
+        if one.is_divided:
+            one.correct(before_parts)
+        change = one.fold(touches)
+        if one.is_divided:
+            self._add_difference(change, before, one.before_fold)
+            change.arm_ms = change.due_ms
+        change.transitions[:0] = one.transitions
+        return Relation(change, one.letters, one.counts)
+
+    def _add_difference(self, change: Change, before: bytes | None, after: bytes) -> None:
+        """What dividing and joining did to the figures, besides the fold."""
+        for field_name, count in self.journeys.contribution(after).items():
+            change.aggregates[field_name] = change.aggregates.get(field_name, 0) + count
+        for field_name, count in self.journeys.contribution(before).items() if before is not None else ():
+            change.aggregates[field_name] = change.aggregates.get(field_name, 0) - count
+
+
+class _One:
+    """One name while a batch is brought to it."""
+
+    def __init__(self, linking: Linking, name: str, record: Record, kin: Kin, now_ms: int) -> None:
+        self.name, self.record, self.kin, self.now_ms = name, record, kin, now_ms
+        self.ties = read(record.ties)
+        self.was = self.belongs = root(name, self.ties)
+        self.letters: list[Routed] = []
+        self.transitions: list[Transition] = []
+        self.counts: Counter[str] = Counter()
+        self.is_divided = False
+        """Whether touchpoints came or went otherwise than by the fold."""
+        self.before_fold = b""
+        self._journeys, self._parts, self._kinds = linking.journeys, linking.parts, linking.kinds
+
+    def notice(self) -> None:
+        """Take in what was seen and told, decide anew whom the name belongs to, and tell the peers who must know."""
+        ties, fresh = self.ties, set[str]()
+        for peer, at_ms, event_id in self.kin.links:
+            if self._kinds.links(peer):
+                _see(ties, peer, at_ms, event_id, fresh)
+        for letter in self.kin.letters:
+            if isinstance(letter, Tie):
+                _hear(ties, letter, fresh)
+            elif isinstance(letter, Ruling):
+                _obey(ties, letter, fresh)
+        self._refuse_excess(fresh)
+        offer = choose(self.name, ties, self._kinds)
+        if offer != (ties.told or Offer((self.name,))):
+            ties.told = offer if len(offer.path) > 1 else None
+            fresh.update(peer for peer in ties.edges if not self._kinds.is_unique(peer))
+        for peer in sorted(fresh):
+            edge = ties.edges[peer]
+            if not edge.is_cut:
+                self.letters.append(Tie(peer, self.name, edge.at_ms, edge.event_id, offer))
+        self.belongs = root(self.name, ties)
+
+    def _refuse_excess(self, fresh: set[str]) -> None:
+        """Forget the youngest peers of too many; those that were told otherwise before are told so."""
+        for peer in excess(self.ties, self._kinds):
+            known = self.ties.edges.pop(peer)
+            self.counts["aliases_refused"] += 1
+            if peer not in fresh:
+                self.letters.append(Tie(peer, self.name, known.at_ms, known.event_id))
+            fresh.discard(peer)
+
+    def tell(self) -> None:
+        """Tell of the name's new customer, and of customers who claim the name and do not get it, each once."""
+        if self.belongs != self.was:
+            self.transitions.append(_moved(self.name, self.was, self.belongs, self.ties, self.now_ms))
+        refused = conflicts(self.name, self.ties, self._kinds)
+        for other in sorted(refused.keys() - set(self.ties.refused)):
+            edge = refused[other]
+            self.counts["conflicts"] += 1
+            self.transitions.append(
+                Transition(
+                    kind="conflict", customer=self.belongs, journey="", version=0, alias=self.name, other=other,
+                    at_ms=min(edge.at_ms, self.now_ms), why=Why(edge.event_id or None),
+                )
+            )  # fmt: skip
+        self.ties.refused = tuple(sorted(refused))
+
+    def leave(self) -> None:
+        """Send the name's history to its new customer, or have it sent back by the old one."""
+        if self.belongs == self.was:
+            return
+        if self.was != self.name:
+            self.letters.append(Release(self.was, self.name))
+            return
+        others = {short for ids in self.ties.adopted.values() for short in short_ids(ids)}
+        part = self._parts.leave(self.record, others)
+        if part.journeys:
+            self.letters.append(History(self.belongs, self.name, encode(part)))
+            self.is_divided = True
+
+    def take_in(self) -> None:
+        """Join histories that have come home, or send them on."""
+        for letter in self.kin.letters:
+            if not isinstance(letter, History):
+                continue
+            if letter.alias == self.name and self.belongs != self.name:
+                self.letters.append(History(self.belongs, self.name, letter.record))
+                continue
+            new = self._parts.bring(self.record, decode(letter.record))
+            self.is_divided = True
+            if letter.alias != self.name:
+                self._tag(letter.alias, new)
+
+    def give_back(self) -> None:
+        """Send back the history of aliases that belong to another, and ask for one that is held elsewhere."""
+        for letter in self.kin.letters:
+            if isinstance(letter, Release) and letter.alias in self.ties.adopted:
+                ids = short_ids(self.ties.adopted.pop(letter.alias))
+                part = self._parts.take(self.record, ids)
+                self.letters.append(History(letter.alias, letter.alias, encode(part)))
+                self.is_divided = True
+            elif isinstance(letter, Adopted) and letter.by != self.belongs:
+                self.letters.append(Release(letter.by, self.name))
+
+    def correct(self, before: Views) -> None:
+        """Tell what had been reported and holds no more."""
+        self.transitions += self._parts.corrections(self.name, self.record, before, self.now_ms)
+
+    def fold(self, touches: Sequence[Touch]) -> Change:
+        """Fold what counts for the name; its own touchpoints go on where it belongs to another."""
+        folded = list(touches) if self.belongs == self.name else []
+        if self.belongs != self.name:
+            self.letters += [Stray(value, at_ms, self.belongs, self.name) for value, at_ms in self.kin.originals]
+            self.counts["forwarded"] += len(self.kin.originals)
+        folded += [touch for _, touch in self.kin.under]
+        held = self._parts.ids(self.record) if self.kin.under else set()
+        self.record.ties = write(self.ties)
+        self.before_fold = encode(self.record)
+        change = self._journeys.fold(self.name, self.before_fold, folded, self.now_ms)
+        if self.kin.under:
+            self._remember(change, held)
+        return change
+
+    def _remember(self, change: Change, held: set[bytes]) -> None:
+        """Note under which alias the touchpoints came that are in the log now."""
+        record = decode(change.after)
+        there = self._parts.ids(record)
+        for alias, touch in self.kin.under:
+            short = short_id(touch.event_id)
+            if short in there and short not in held:
+                self._tag(alias, {short})
+                held.add(short)
+        for alias, ids in self.ties.adopted.items():
+            if len(ids) > PRUNE_FROM:
+                self.ties.adopted[alias] = b"".join(sorted(short_ids(ids) & there))
+        record.ties = write(self.ties)
+        change.after = encode(record)
+
+    def _tag(self, alias: str, ids: set[bytes]) -> None:
+        """Note touchpoints of an alias; the first ones are confirmed by its home."""
+        adopted = self.ties.adopted
+        new = ids - short_ids(adopted.get(alias, b""))
+        if not new:
+            return
+        if alias not in adopted:
+            self.letters.append(Adopted(alias, self.name))
+        adopted[alias] = adopted.get(alias, b"") + b"".join(sorted(new))
+
+
+def _see(ties: Ties, peer: str, at_ms: int, event_id: str, fresh: set[str]) -> None:
+    """Two names in one touchpoint."""
+    edge = ties.edges.get(peer)
+    if edge is None:
+        edge = ties.edges[peer] = Edge()
+    if (at_ms, event_id) < (edge.at_ms, edge.event_id) or edge.at_ms == NEVER_MS:
+        edge.at_ms, edge.event_id = at_ms, event_id
+        fresh.add(peer)
+
+
+def _hear(ties: Ties, letter: Tie, fresh: set[str]) -> None:
+    """What a peer tells. Who hears of the peer for the first time, or knows an older tie, answers."""
+    edge = ties.edges.get(letter.peer)
+    if edge is None:
+        edge = ties.edges[letter.peer] = Edge(letter.at_ms, letter.event_id)
+        fresh.add(letter.peer)
+    elif (letter.at_ms, letter.event_id) < (edge.at_ms, edge.event_id):
+        edge.at_ms, edge.event_id = letter.at_ms, letter.event_id
+    elif (letter.at_ms, letter.event_id) != (edge.at_ms, edge.event_id):
+        fresh.add(letter.peer)
+    edge.offer = letter.offer
+
+
+def _obey(ties: Ties, letter: Ruling, fresh: set[str]) -> None:
+    """What a person said; at one moment the cut holds."""
+    edge = ties.edges.get(letter.peer)
+    if edge is None:
+        edge = ties.edges[letter.peer] = Edge()
+    if (letter.at_ms, not letter.linked) > (edge.ruled_ms, edge.is_cut):
+        edge.ruled_ms, edge.is_cut = letter.at_ms, not letter.linked
+        fresh.add(letter.peer)
+
+
+def _moved(name: str, was: str, belongs: str, ties: Ties, now_ms: int) -> Transition:
+    """The name belongs to another customer from here on, or to nobody but itself."""
+    kind: Kind = "unlinked" if belongs == name else "linked"
+    why = Why(ties.told.weight[1] or None) if ties.told is not None and ties.told.weight is not None else Why()
+    return Transition(
+        kind=kind, customer=belongs if kind == "linked" else was, journey="", version=0, alias=name, at_ms=now_ms,
+        why=why,
+    )  # fmt: skip
