@@ -54,6 +54,7 @@ class Columns:
         self._looks: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = []
         self._ids = bytearray()
         self._id_ends = array("Q")
+        self.oldest_ms: int | None = None
         self.newest_ms: int | None = None
 
     def __len__(self) -> int:
@@ -68,6 +69,8 @@ class Columns:
         self._id_ends.append(len(self._ids))
         if self.newest_ms is None or touch.at_ms > self.newest_ms:
             self.newest_ms = touch.at_ms
+        if self.oldest_ms is None or touch.at_ms < self.oldest_ms:
+            self.oldest_ms = touch.at_ms
 
     def _kind(self, touch: Touch) -> int:
         """The number of all touchpoints that look like this one to the definitions."""

@@ -18,6 +18,7 @@ RULES = sorted((ROOT / "deploy/prometheus/rules").glob("*.yaml"))
 THRESHOLDS = ROOT / "deploy/prometheus/rules/thresholds.yaml"
 RUNBOOKS = "http://grafana/d/journey-runbooks"
 REMEDY = "apt-get install prometheus prometheus-alertmanager, as .ci/run does"
+FOUND = re.compile(r"alertname: ?\w+, time: ?(\w+),")
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 DECLARED = {
@@ -79,17 +80,33 @@ def firing(
 
     `thresholds`: rules to take in place of those that ship.
     """
+    last = max(len(values) for values in series.values()) - 1
+    found = fired(place, [alert], series, step_m=step_m, at_steps=[last if at_step is None else at_step],
+                  thresholds=thresholds)  # fmt: skip
+    return [labels for _, labels in found]
+
+
+def fired(
+    place: Path,
+    names: Sequence[str],
+    series: Mapping[str, Values],
+    *,
+    step_m: int,
+    at_steps: Sequence[int],
+    thresholds: str | None = None,
+) -> list[tuple[int, dict[str, str]]]:
+    """The same for several alerts at many steps, with the step of each."""
     files = list(RULES)
     if thresholds is not None:
         files[files.index(THRESHOLDS)] = place / THRESHOLDS.name
         (place / THRESHOLDS.name).write_text(thresholds, encoding="utf-8")
-    last = max(len(values) for values in series.values()) - 1
-    claim = {"eval_time": f"{(last if at_step is None else at_step) * step_m}m", "alertname": alert, "exp_alerts": []}
+    claims = [{"eval_time": f"{step * step_m}m", "alertname": name, "exp_alerts": []} for step in at_steps
+              for name in names]  # fmt: skip
     test = {
         "interval": f"{step_m}m",
         "external_labels": {"runbooks": RUNBOOKS},
         "input_series": [{"series": name, "values": shown(values)} for name, values in series.items()],
-        "alert_rule_test": [claim],
+        "alert_rule_test": claims,
     }
     document = {
         "rule_files": [str(path) for path in files],
@@ -101,8 +118,23 @@ def firing(
     words = [needs("promtool"), "test", "rules", str(place / "test.yaml")]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     said = done.stdout + done.stderr
-    assert done.returncode == 0 or f"alertname: {alert}" in said, said
-    # `Labels:{…}` and `Annotations:{…}` of each alert that was not expected, as Prometheus prints label sets.
-    found = said.partition("got:")[2]
-    sets = [dict(LABEL.findall(each)) for each in re.findall(r"(?:Labels|Annotations):\{(.*?[^\\]\")\}", found)]
+    heads = list(FOUND.finditer(said))
+    assert done.returncode == 0 or heads, said
+    bounds = [*(head.start() for head in heads), len(said)]
+    return [
+        (_minutes(head[1]) // step_m, labels)
+        for head, end in zip(heads, bounds[1:], strict=True)
+        for labels in _label_sets(said[head.end() : end].partition("got:")[2])
+    ]
+
+
+def _label_sets(said: str) -> list[dict[str, str]]:
+    """`Labels:{…}` and `Annotations:{…}` of each alert that was not expected, as Prometheus prints label sets."""
+    sets = [dict(LABEL.findall(each)) for each in re.findall(r"(?:Labels|Annotations):\{(.*?[^\\]\")\}", said)]
     return [labels | annotations for labels, annotations in zip(sets[::2], sets[1::2], strict=True)]
+
+
+def _minutes(span: str) -> int:
+    """Minutes of a span as Prometheus writes it: `1d2h5m`."""
+    units = {"w": 10080, "d": 1440, "h": 60, "m": 1, "s": 0, "ms": 0}
+    return sum(int(count) * units[unit] for count, unit in re.findall(r"(\d+)(ms|[wdhms])", span))

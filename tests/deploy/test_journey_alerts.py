@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.promtool import ROOT, THRESHOLDS, firing, summed
+from tests.deploy.promtool import ROOT, THRESHOLDS, fired, firing, summed
 from tracker.journey_file import load, read
 from tracker.thresholds import as_yaml
 
@@ -144,6 +144,14 @@ def test_dropoff_spike_needs_a_past(tmp_path, past, spiking) -> None:
     """Without a past nothing is claimed; yesterday alone is enough of one."""
     dropped, left = [50] * past + [200] * 5, [450] * past + [300] * 5
     assert stages_firing(tmp_path, "JourneyDropoffSpike", stage("s", dropped, left)) == spiking
+
+
+def test_first_dropoffs_are_no_news(tmp_path) -> None:
+    """Drop-offs begin when customers have been seen for `drops_after`; at no step after that are they news."""
+    quiet, days = 2 * DAY, 11
+    series = stage("s", [0] * quiet + [30] * (days * DAY - quiet), [100] * days * DAY)
+    steps = range(quiet, days * DAY)
+    assert fired(tmp_path, ["JourneyDropoffSpike"], trust(days * DAY) | series, step_m=STEP_M, at_steps=steps) == []
 
 
 def test_gap_hides_nothing(tmp_path) -> None:
