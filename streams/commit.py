@@ -22,7 +22,7 @@ from streams.meters import Meters
 from streams.outbox import pack, unpack
 from streams.publisher import Publisher, Unpublished
 from streams.step_clock import StepClock
-from streams.stores.store import Store, Tenure, Unavailable
+from streams.stores.store import Due, Store, Tenure, Unavailable
 from tracker.plan import Batch, Plan, Planner
 
 T = TypeVar("T")
@@ -102,14 +102,14 @@ class Commit:
 
     async def sweep(self, tenure: Tenure, now_ms: int) -> int:
         """Look at the customers whose timer is due; returns how many there were."""
-        customers = await self._insist("redis", lambda: self._store.due(tenure.partition, now_ms, SWEEP_CUSTOMERS))
-        if customers:
+        due = await self._insist("redis", lambda: self._store.due(tenure.partition, now_ms, SWEEP_CUSTOMERS))
+        if due.customers:
             clock = self._meters.clock()
-            states = await self._states(tenure.partition, customers)
+            states = await self._states(tenure.partition, due.customers)
             plan = self._planner.sweep(tenure.partition, states, now_ms)
-            await self._write(tenure, {TIMERS: tenure.offsets.get(TIMERS, 0) + 1}, plan, clock)
-            self._meters.swept(plan)
-        return len(customers)
+            await self._write(tenure, {TIMERS: tenure.offsets.get(TIMERS, 0) + 1}, plan, clock, due)
+            self._meters.swept(len(due.customers), plan)
+        return len(due.customers)
 
     async def _states(self, partition: int, customers: list[str]) -> Mapping[str, bytes | None]:
         """Step 4."""
@@ -122,10 +122,12 @@ class Commit:
         self._meters.cache(len(customers) - len(missing), len(missing))
         return states
 
-    async def _write(self, tenure: Tenure, offsets: Mapping[str, int], plan: Plan, clock: StepClock) -> None:
+    async def _write(
+        self, tenure: Tenure, offsets: Mapping[str, int], plan: Plan, clock: StepClock, fired: Due | None = None
+    ) -> None:
         """Steps 6 and 7."""
         blob, sequence = pack(tenure.partition, tenure.epoch, tenure.sequence, plan.messages)
-        await self._insist("redis", lambda: self._store.apply(tenure, offsets, plan, blob, sequence))
+        await self._insist("redis", lambda: self._store.apply(tenure, offsets, plan, blob, sequence, fired))
         if self._epochs.get(tenure.partition) == tenure.epoch:
             # Else the partition was taken anew meanwhile, and its cache may hold newer states already.
             self._cache.put(tenure.partition, plan.states)

@@ -9,10 +9,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from importlib.resources import files
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from streams.layout import layout_key
-from streams.stores.keys import PREFIX, keys
+from streams.stores.keys import PREFIX, day_list, keys
 from tracker.customer import Journeys
 from tracker.home import home
 
@@ -27,13 +28,14 @@ class Staged(NamedTuple):
     """Integer: customers in the copy, once it is verified."""
     states: str
     timers: str
+    days: str
     aggregates: str
 
 
 def staged(partition: int, prefix: str = PREFIX) -> Staged:
     """The keys of the copy that will take a partition's place."""
     start = f"{prefix}:{{{partition}}}:next"
-    return Staged(start, f"{start}:states", f"{start}:timers", f"{start}:aggregates")
+    return Staged(start, *(f"{start}:{name}" for name in Staged._fields[1:]))
 
 
 class Held(NamedTuple):
@@ -86,7 +88,8 @@ class Moving:
     def clear(self) -> None:
         """Take away what an earlier attempt has copied."""
         for partition in range(self._to):
-            self._client.unlink(*staged(partition, self._prefix))
+            names = staged(partition, self._prefix)
+            self._client.unlink(*names, *(day_list(names.days, day) for day in self._days(names.days)))
 
     def copy(self) -> Tally:
         """Every customer and timer beside their new home; what the originals add up to."""
@@ -99,7 +102,7 @@ class Moving:
                 customers += len(page)
                 digest += sum(map(_fingerprint, page.keys(), page.values()))
                 self._advance(len(page))
-            timers += self._copy_timers(names.timers)
+            timers += self._copy_timers(names.timers) + self._copy_days(names.days)
             aggregates.update(self._figures(names.aggregates))
         return Tally(customers, timers, _folded(digest), _without_zeros(aggregates))
 
@@ -124,7 +127,7 @@ class Moving:
                 digest += sum(map(_fingerprint, page.keys(), page.values()))
                 self._advance(len(page))
             self._put_figures(names.aggregates, figures)
-            timers += int(self._client.zcard(names.timers))
+            timers += int(self._client.zcard(names.timers)) + self._count_days(names.days)
             total.update(self._figures(names.aggregates))
             counts.append(count)
         return Tally(sum(counts), timers, _folded(digest), _without_zeros(total)), counts
@@ -137,13 +140,11 @@ class Moving:
     def switch(self, partition: int, epoch: int) -> str:
         """Put the copy in place; one of `stores/switch.lua`'s answers."""
         names, copy = keys(partition, self._prefix), staged(partition, self._prefix)
-        answer: bytes = self._switch(
-            keys=[
-                names.epoch, layout_key(partition, self._prefix), copy.ready,
-                names.states, names.timers, names.aggregates, copy.states, copy.timers, copy.aggregates,
-            ],
-            args=[epoch, self._to],
-        )  # fmt: skip
+        pairs = [(getattr(names, name), getattr(copy, name)) for name in Staged._fields[1:]]
+        days = sorted({*self._days(names.days), *self._days(copy.days)})
+        pairs += [(day_list(names.days, day), day_list(copy.days, day)) for day in days]
+        fixed = [names.epoch, layout_key(partition, self._prefix), copy.ready]
+        answer: bytes = self._switch(keys=[*fixed, *chain.from_iterable(pairs)], args=[epoch, self._to])
         return answer.decode()
 
     def homes(self) -> tuple[Counter[int], int]:
@@ -193,6 +194,35 @@ class Moving:
             count += len(page)
             page = self._client.zrange(key, count, count + AT_ONCE - 1, withscores=True)
         return count
+
+    def _copy_days(self, key: str) -> int:
+        count = 0
+        for day in self._days(key):
+            at, page = 0, self._client.lrange(day_list(key, day), 0, AT_ONCE - 1)
+            while page:
+                there: dict[str, list[bytes]] = {}
+                for customer in page:
+                    there.setdefault(staged(home(customer.decode(), self._to), self._prefix).days, []).append(customer)
+                with self._client.pipeline(transaction=False) as pipe:
+                    for days, customers in there.items():
+                        # First the day, then its list: `clear` finds by the day what a crash leaves behind.
+                        pipe.hset(days, day, 0)
+                        pipe.rpush(day_list(days, day), *customers)
+                    pipe.execute()
+                at += len(page)
+                page = self._client.lrange(day_list(key, day), at, at + AT_ONCE - 1)
+            count += at
+        return count
+
+    def _count_days(self, key: str) -> int:
+        """How many customers the lists of the days hold; each list's number is put down."""
+        counts = {day: int(self._client.llen(day_list(key, day))) for day in self._days(key)}
+        if counts:
+            self._client.hset(key, mapping=counts)
+        return sum(counts.values())
+
+    def _days(self, key: str) -> list[int]:
+        return sorted(map(int, self._client.hkeys(key)))
 
     def _put_figures(self, key: str, figures: Counter[str]) -> None:
         self._client.delete(key)

@@ -33,8 +33,6 @@ class Stored:
     customer: str
     partition: int
     record: bytes
-    timer_ms: int | None
-    """When the tracker looks at them again although nothing came."""
 
 
 def find(client: Any, customer: str, partitions: int, prefix: str = PREFIX) -> Stored:
@@ -42,13 +40,9 @@ def find(client: Any, customer: str, partitions: int, prefix: str = PREFIX) -> S
     candidates = spellings(customer)
     for spelling in candidates:
         partition = home(spelling, partitions)
-        names = keys(partition, prefix)
-        with client.pipeline(transaction=True) as pipe:
-            pipe.hget(names.states, spelling)
-            pipe.zscore(names.timers, spelling)
-            record, due = pipe.execute()
+        record = client.hget(keys(partition, prefix).states, spelling)
         if record is not None:
-            return Stored(spelling, partition, record, None if due is None else int(float(due)))
+            return Stored(spelling, partition, record)
     near = similar(client, customer, partitions, prefix)
     raise TrackerError(
         f"There is no customer {customer!r}.",
@@ -105,7 +99,7 @@ def describe(stored: Stored, journeys: Journeys) -> dict[str, Any]:
     return {
         "customer": stored.customer,
         "partition": stored.partition,
-        "looked_at_again": moment(stored.timer_ms),
+        "looked_at_again": moment(record.look_ms),
         "journeys": [
             {
                 "journey": journey.name,

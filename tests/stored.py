@@ -4,11 +4,12 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-from streams.stores.keys import keys
+from streams.stores.keys import day_list, keys
 from tracker.customer import Journeys
 from tracker.definition import Definition
 from tracker.home import home
 from tracker.journey_file import read
+from tracker.timer import day_of
 from tracker.touch import Touch
 
 DAY_MS = 86_400_000
@@ -63,8 +64,13 @@ def fill(
         client.hset(names.states, customer, change.after)
         for field, count in change.aggregates.items():
             client.hincrby(names.aggregates, field, count)
-        if change.due_ms is not None:
-            client.zadd(names.timers, {customer: change.due_ms})
+        if change.arm_ms is not None:
+            day = day_of(change.arm_ms)
+            if day is None:
+                client.zadd(names.timers, {customer: change.arm_ms})
+            else:
+                client.hincrby(names.days, str(day), 1)
+                client.rpush(day_list(names.days, day), customer)
     return folding
 
 
@@ -114,9 +120,8 @@ class Redis:
     def zadd(self, key, scores):
         self._at(key, dict).update(scores)
 
-    def zscore(self, key, member):
-        score = self._at(key, dict).get(member)
-        return None if score is None else float(score)
+    def rpush(self, key, *values):
+        self._at(key, list).extend(value.encode() for value in values)
 
     def pipeline(self, transaction=True):
         return _Pipeline(self)

@@ -17,6 +17,7 @@ from tracker.intake import BEARING, DUPLICATE, LATE, Batch, Item, Runner
 from tracker.log import ID_BYTES, short_id
 from tracker.migration import UnknownDefinitionError, migrate, same_shape
 from tracker.state import VERSION, Instance, Journey, Record, decode, encode
+from tracker.timer import look_at_ms
 from tracker.touch import Touch
 
 # A customer with more orders than this is a reseller or a machine: no new ones begin, their touchpoints are ignored.
@@ -32,8 +33,8 @@ class Change(msgspec.Struct):
     due_ms: int | None
     """The next moment at which the clock alone changes this record; None: never."""
     arm_ms: int | None
-    """`due_ms`, where a timer must be set: none stands at that moment or before it. A timer that fires early is set
-    anew by the fold that it causes, so that touchpoints do not pay for timers."""
+    """The moment of a new timer, where none stands at `due_ms` or before it. A timer that fires early is set anew by
+    the fold that it causes, so that touchpoints do not pay for timers."""
     transitions: list[Transition]
     applied: int = 0
     """Touchpoints that counted for the first time, whether or not they bear on a journey."""
@@ -79,12 +80,12 @@ class Journeys:
             late = sum(fate & LATE > 0 for fate in fates)
         if 0 in aggregates.values():
             aggregates = {field: count for field, count in aggregates.items() if count}
-        is_armed = bool(touches) and due_ms is not None and batch.armed_ms is not None and batch.armed_ms <= due_ms
+        arm_ms = _arm(record, due_ms, now_ms)
         return Change(
             encode(record),
             aggregates,
             due_ms,
-            None if is_armed else due_ms,
+            arm_ms,
             batch.transitions,
             len(touches) - duplicate,
             duplicate,
@@ -144,7 +145,6 @@ class Journeys:
         for instance in journey.instances:
             items = groups.pop(instance.key, None) if groups else None
             next_ms = runner.due_ms(instance)
-            batch.armed_ms = _earlier(batch.armed_ms, next_ms)
             if items or (next_ms is not None and batch.now_ms >= next_ms):
                 before = runner.contributor.facts_before(instance)
                 next_ms = _fold_instance(runner, instance, items, batch, aggregates, before)
@@ -195,6 +195,16 @@ def _fold_instance(
     due_ms = runner.tick(instance, batch)
     runner.contributor.change(aggregates, before, runner.contributor.facts(instance))
     return due_ms
+
+
+def _arm(record: Record, due_ms: int | None, now_ms: int) -> int | None:
+    """The moment of a new timer for the record, which keeps it in mind; None where the one that stands will do."""
+    if record.look_ms is not None and record.look_ms <= now_ms:
+        record.look_ms = None
+    if due_ms is None or (record.look_ms is not None and record.look_ms <= due_ms):
+        return None
+    record.look_ms = look_at_ms(due_ms, now_ms)
+    return record.look_ms
 
 
 def _earlier(one: int | None, other: int | None) -> int | None:

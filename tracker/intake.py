@@ -29,7 +29,7 @@ Item = tuple[Entry, int]
 class Batch:
     """The touches of one fold, and by their place what became of them."""
 
-    __slots__ = ("armed_ms", "customer", "fates", "now_ms", "touches", "transitions")
+    __slots__ = ("customer", "fates", "now_ms", "touches", "transitions")
 
     def __init__(self, customer: str, touches: Sequence[Touch], now_ms: int) -> None:
         self.customer = customer
@@ -37,8 +37,6 @@ class Batch:
         self.now_ms = now_ms
         self.fates = bytearray(len(touches))
         self.transitions: list[Transition] = []
-        self.armed_ms: int | None = None
-        """When the clock would have changed the record next, before the touches: a timer stands there or earlier."""
 
 
 class Runner:

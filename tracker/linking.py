@@ -88,7 +88,6 @@ class Linking:
         change = one.fold(touches)
         if one.is_divided:
             self._add_difference(change, before, one.before_fold)
-            change.arm_ms = change.due_ms
         change.transitions[:0] = one.transitions
         return Relation(change, one.letters, one.counts)
 

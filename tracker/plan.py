@@ -91,9 +91,7 @@ class Plan:
     states: dict[str, bytes]
     aggregates: dict[str, int]
     timers: dict[str, int]
-    """Moments (ms) at which a customer must be looked at again, by customer."""
-    settled: list[str]
-    """Customers whose timer has fired and who need none."""
+    """New timers: moments (ms) at which a customer must be looked at again, by customer."""
     messages: list[Message]
     counts: Counter[str]
 
@@ -201,7 +199,7 @@ class Planner:
 
     def plan(self, reading: Reading, states: Mapping[str, bytes | None], now_ms: int) -> Plan:
         """Step 5: the touches folded into the states of their customers, and names related to each other."""
-        plan = Plan({}, {}, {}, [], reading.messages, reading.counts)
+        plan = Plan({}, {}, {}, reading.messages, reading.counts)
         related = {name: kin for name, kin in reading.kin.items() if self._linking.concerns(kin, states[name])}
         for name, touches in reading.touches.items():
             if name not in related:
@@ -217,21 +215,17 @@ class Planner:
 
     def sweep(self, partition: int, states: Mapping[str, bytes | None], now_ms: int) -> Plan:
         """The same for customers whose timer has fired: no touch, only the clock has moved."""
-        plan = Plan({}, {}, {}, [], [], Counter())
+        plan = Plan({}, {}, {}, [], Counter())
         for customer, before in states.items():
-            if before is None:
-                plan.settled.append(customer)
-                continue
-            if self._fold(plan, partition, customer, before, (), now_ms) is None:
-                plan.settled.append(customer)
+            if before is not None:
+                self._fold(plan, partition, customer, before, (), now_ms)
         return plan
 
     def _fold(
         self, plan: Plan, partition: int, customer: str, before: bytes | None, touches: Sequence[Touch], now_ms: int
-    ) -> int | None:
+    ) -> None:
         change = self.journeys.fold(customer, before, touches, now_ms)
         _enter(plan, partition, customer, before, change)
-        return change.due_ms
 
 
 def _enter(plan: Plan, partition: int, customer: str, before: bytes | None, change: Change) -> None:

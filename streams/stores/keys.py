@@ -18,7 +18,9 @@ class Keys(NamedTuple):
     aggregates: str
     """Hash: field of `tracker/contribution.py` to an integer."""
     timers: str
-    """Sorted set: customer by the moment (ms) of the next look."""
+    """Sorted set: customer by the moment (ms) of the next look, where it is less than a day ahead."""
+    days: str
+    """Hash: day (since 1970, UTC) to the number of customers in its list: who is looked at when that day begins."""
     outbox: str
     """List: the messages of a batch as msgpack, an element a batch, until Kafka has them."""
     sequence: str
@@ -37,3 +39,8 @@ def is_topic(field: str) -> bool:
 def keys(partition: int, prefix: str = PREFIX) -> Keys:
     """The keys of a partition."""
     return Keys(*(f"{prefix}:{{{partition}}}:{name}" for name in Keys._fields))
+
+
+def day_list(days: str, day: int) -> str:
+    """List: the customers who are looked at when a day begins; `days` is the key of the hash that counts them."""
+    return f"{days}:{day}"

@@ -4,8 +4,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from streams.stores.store import Fenced, Lost, Tenure
+from streams.stores.store import Due, Fenced, Lost, Tenure
 from tracker.plan import Plan
+from tracker.timer import DAY_MS, day_of
 
 
 @dataclass(slots=True)
@@ -17,6 +18,7 @@ class Held:
     states: dict[str, bytes] = field(default_factory=dict)
     aggregates: dict[str, int] = field(default_factory=dict)
     timers: dict[str, int] = field(default_factory=dict)
+    days: dict[int, list[str]] = field(default_factory=dict)
     outbox: list[bytes] = field(default_factory=list)
     sequence: int = 0
     writes: int = 0
@@ -42,7 +44,15 @@ class MemoryStore:
         states = self.held(partition).states
         return [states.get(customer) for customer in customers]
 
-    async def apply(self, tenure: Tenure, offsets: Mapping[str, int], plan: Plan, blob: bytes, sequence: int) -> None:
+    async def apply(
+        self,
+        tenure: Tenure,
+        offsets: Mapping[str, int],
+        plan: Plan,
+        blob: bytes,
+        sequence: int,
+        fired: Due | None = None,
+    ) -> None:
         held = self.held(tenure.partition)
         if held.epoch != tenure.epoch:
             raise Fenced if held.epoch > tenure.epoch else Lost
@@ -51,6 +61,7 @@ class MemoryStore:
                 raise Lost
         else:
             self._write(held, offsets, plan, blob, sequence)
+            self._set_timers(held, plan.timers, fired)
         tenure.offsets.update(offsets)
         tenure.sequence = sequence
         tenure.writes += 1
@@ -64,12 +75,25 @@ class MemoryStore:
             held.aggregates[name] = held.aggregates.get(name, 0) + difference
             if not held.aggregates[name]:
                 del held.aggregates[name]
-        held.timers.update(plan.timers)
-        for customer in plan.settled:
-            held.timers.pop(customer, None)
         if blob:
             held.outbox.append(blob)
             held.sequence = sequence
+
+    @staticmethod
+    def _set_timers(held: Held, timers: Mapping[str, int], fired: Due | None) -> None:
+        if fired is not None and fired.day is not None:
+            del held.days[fired.day][: len(fired.customers)]
+            if not held.days[fired.day]:
+                del held.days[fired.day]
+        elif fired is not None:
+            for customer in fired.customers:
+                held.timers.pop(customer, None)
+        for customer, at_ms in timers.items():
+            day = day_of(at_ms)
+            if day is None:
+                held.timers[customer] = at_ms
+            else:
+                held.days.setdefault(day, []).append(customer)
 
     async def verify(self, tenure: Tenure) -> None:
         held = self.held(tenure.partition)
@@ -83,11 +107,14 @@ class MemoryStore:
         if held.epoch == tenure.epoch and held.outbox[:1] == [blob]:
             held.outbox.pop(0)
 
-    async def due(self, partition: int, now_ms: int, limit: int) -> list[str]:
-        timers = self.held(partition).timers
-        return sorted((customer for customer, at_ms in timers.items() if at_ms <= now_ms), key=timers.__getitem__)[
-            :limit
-        ]
+    async def due(self, partition: int, now_ms: int, limit: int) -> Due:
+        held = self.held(partition)
+        for day in sorted(held.days):
+            if day * DAY_MS <= now_ms:
+                return Due(held.days[day][:limit], day)
+        timers = held.timers
+        due = sorted((customer for customer, at_ms in timers.items() if at_ms <= now_ms), key=timers.__getitem__)
+        return Due(due[:limit])
 
     async def miss(self, partition: int, topic: str, first: int, end: int) -> None:
         self.held(partition).missing[f"{topic}:{first}"] = end

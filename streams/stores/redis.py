@@ -2,15 +2,16 @@
 # ruff: noqa: D102  # `Store` says what each method does
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from typing import Any, Final
 
 from redis import exceptions as errors
 
-from streams.stores.keys import PREFIX, keys
-from streams.stores.store import Fenced, Lost, Tenure, Unavailable
+from streams.stores.keys import PREFIX, Keys, day_list, keys
+from streams.stores.store import Due, Fenced, Lost, Tenure, Unavailable
 from tracker.plan import Plan
+from tracker.timer import DAY_MS, day_of
 
 _SCRIPTS: Final = files("streams.stores")
 
@@ -55,20 +56,22 @@ class RedisStore:
         found: list[bytes | None] = await _ask(self._client.hmget(keys(partition, self._prefix).states, customers))
         return found
 
-    async def apply(self, tenure: Tenure, offsets: Mapping[str, int], plan: Plan, blob: bytes, sequence: int) -> None:
+    async def apply(
+        self,
+        tenure: Tenure,
+        offsets: Mapping[str, int],
+        plan: Plan,
+        blob: bytes,
+        sequence: int,
+        fired: Due | None = None,
+    ) -> None:
         names = keys(tenure.partition, self._prefix)
-        states = [part for pair in plan.states.items() for part in pair]
-        aggregates = [part for pair in plan.aggregates.items() if pair[1] for part in pair]
-        timers = [part for customer, due_ms in plan.timers.items() for part in (due_ms, customer)]
-        args = [
-            tenure.epoch, tenure.writes, blob, sequence,
-            2 * len(offsets), len(states), len(aggregates), len(timers), len(plan.settled),
-            *(part for pair in offsets.items() for part in pair), *states, *aggregates, *timers, *plan.settled,
-        ]  # fmt: skip
-        script_keys = [
-            names.epoch, names.offsets, names.states, names.aggregates, names.timers, names.outbox, names.sequence,
-            names.writes,
-        ]  # fmt: skip
+        script_keys = [names.epoch, names.writes, names.offsets]
+        args: list[Any] = [tenure.epoch, tenure.writes, 2 * len(offsets), *_flat(offsets)]
+        for command, key, values in _sections(names, plan, blob, sequence, fired):
+            if values:
+                script_keys.append(key)
+                args += (command, len(values), *values)
         answer = [part.decode() for part in await _ask(self._apply(keys=script_keys, args=args))]
         if answer[0] == "fenced":
             raise _refusal(tenure, int(answer[1] or 0))
@@ -90,17 +93,54 @@ class RedisStore:
         names = keys(tenure.partition, self._prefix)
         await _ask(self._trim(keys=[names.epoch, names.outbox], args=[tenure.epoch, blob]))
 
-    async def due(self, partition: int, now_ms: int, limit: int) -> list[str]:
-        found = await _ask(
-            self._client.zrange(keys(partition, self._prefix).timers, "-inf", now_ms, byscore=True, offset=0, num=limit)
-        )
-        return [customer.decode() for customer in found]
+    async def due(self, partition: int, now_ms: int, limit: int) -> Due:
+        names = keys(partition, self._prefix)
+        for day in sorted(map(int, await _ask(self._client.hkeys(names.days)))):
+            if day * DAY_MS > now_ms:
+                break
+            if listed := await _ask(self._client.lrange(day_list(names.days, day), 0, limit - 1)):
+                return Due([customer.decode() for customer in listed], day)
+        found = await _ask(self._client.zrange(names.timers, "-inf", now_ms, byscore=True, offset=0, num=limit))
+        return Due([customer.decode() for customer in found])
 
     async def miss(self, partition: int, topic: str, first: int, end: int) -> None:
         await _ask(self._client.hset(keys(partition, self._prefix).missing, f"{topic}:{first}", end))
 
     async def close(self) -> None:
         await self._client.aclose()
+
+
+def _sections(
+    names: Keys, plan: Plan, blob: bytes, sequence: int, fired: Due | None
+) -> Iterator[tuple[str, str, list[Any]]]:
+    """What `apply.lua` does, in this order: a command, its key and its values; none where there are no values."""
+    yield "HSET", names.states, _flat(plan.states)
+    yield "SUM", names.aggregates, [part for pair in plan.aggregates.items() if pair[1] for part in pair]
+    if fired is not None and fired.day is None:
+        yield "ZREM", names.timers, fired.customers
+    elif fired is not None and fired.day is not None:
+        yield "LTRIM", day_list(names.days, fired.day), [len(fired.customers), -1]
+        yield "SUM", names.days, [fired.day, -len(fired.customers)]
+    moments: list[Any] = []
+    days: dict[int, list[str]] = {}
+    for customer, at_ms in plan.timers.items():
+        day = day_of(at_ms)
+        if day is None:
+            moments += (at_ms, customer)
+        else:
+            days.setdefault(day, []).append(customer)
+    yield "ZADD", names.timers, moments
+    for day, customers in days.items():
+        yield "RPUSH", day_list(names.days, day), customers
+    yield "SUM", names.days, [part for day, customers in days.items() for part in (day, len(customers))]
+    if blob:
+        yield "RPUSH", names.outbox, [blob]
+        yield "SET", names.sequence, [sequence]
+
+
+def _flat(mapping: Mapping[Any, Any]) -> list[Any]:
+    """Keys and values by turns, as Redis takes them."""
+    return [part for pair in mapping.items() for part in pair]
 
 
 def _refusal(tenure: Tenure, held: int) -> Fenced | Lost:

@@ -23,6 +23,15 @@ class Tenure:
     """Writes that the partition has ever seen; tells a store that has gone back in time from one that has not."""
 
 
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Customers whose timer is due, and where their timers stand."""
+
+    customers: list[str]
+    day: int | None = None
+    """The day whose list they head; None: they are of the sorted set."""
+
+
 class Fenced(Exception):  # noqa: N818  # a state of the store, not an error of our code
     """Another owner holds a newer epoch: whoever gets this must stop writing."""
 
@@ -44,10 +53,19 @@ class Store(Protocol):
     async def read(self, partition: int, customers: Sequence[str]) -> list[bytes | None]:
         """The records of customers, in their order."""
 
-    async def apply(self, tenure: Tenure, offsets: Mapping[str, int], plan: Plan, blob: bytes, sequence: int) -> None:
+    async def apply(
+        self,
+        tenure: Tenure,
+        offsets: Mapping[str, int],
+        plan: Plan,
+        blob: bytes,
+        sequence: int,
+        fired: Due | None = None,
+    ) -> None:
         """Write all of a plan, or nothing; the second call with the same arguments changes nothing.
 
-        Raises `Fenced` or `Lost`. On success the tenure's offset, sequence and writes have moved on.
+        `fired` are the timers that the plan is the answer to: they are taken away. Raises `Fenced` or `Lost`. On
+        success the tenure's offset, sequence and writes have moved on.
         """
 
     async def verify(self, tenure: Tenure) -> None:
@@ -56,8 +74,8 @@ class Store(Protocol):
     async def trim(self, tenure: Tenure, blob: bytes) -> None:
         """Take the oldest blob out of the outbox, if it is this one."""
 
-    async def due(self, partition: int, now_ms: int, limit: int) -> list[str]:
-        """Customers whose timer is due, the most overdue first."""
+    async def due(self, partition: int, now_ms: int, limit: int) -> Due:
+        """Customers whose timer is due: those of a day that has begun, else the most overdue first."""
 
     async def miss(self, partition: int, topic: str, first: int, end: int) -> None:
         """Remember that Kafka no longer had the offsets from `first` to before `end`; `tracker doctor` tells it."""

@@ -163,7 +163,7 @@ def test_who_goes_quiet_drops_off_when_the_clock_says_so() -> None:
         dropped = world.transitions("ann")[-1]
         assert (dropped.kind, dropped.stage, dropped.at_ms) == ("dropped", "seen", START_MS + 2 * DAY_MS)
         assert world.figures() == world.contributions()
-        assert not any(held.timers for held in world.store.partitions.values())
+        assert not any(held.timers or held.days for held in world.store.partitions.values())
         await worker.stop()
 
     run(scenario())

@@ -20,8 +20,8 @@ from streams.repartition import Order, Repartition
 from streams.repartition_store import staged
 from streams.settings import read as read_settings
 from streams.show import find
-from streams.stores.keys import keys
-from tests.stored import crowd, fill, journeys
+from streams.stores.keys import day_list, keys
+from tests.stored import DAY_MS, MONDAY_MS, crowd, fill, journeys, touch
 from tracker.home import home
 
 INPUTS = ["touchpoints.web", "journey.routed"]
@@ -71,7 +71,9 @@ class Stopped(BaseException):
 @pytest.fixture
 def redis(empty_redis):
     with Redis.from_url(empty_redis) as client:
-        fill(client, crowd(CUSTOMERS), 4)
+        fill(client, crowd(CUSTOMERS - 9), 4)
+        # These drop off within hours: their timers are exact, the others' wait for their day.
+        fill(client, [touch(f"near{number}", "seen") for number in range(9)], 4, now_ms=MONDAY_MS + 13 * DAY_MS + 1)
         yield client
 
 
@@ -86,13 +88,22 @@ def work(redis, admin, to=6, origin=4, stop_after: str | None = None, **order) -
 
 def everything(redis, partitions: int):
     """States, timers and figures over all partitions."""
-    states, timers, figures = {}, {}, Counter()
+    states, timers, figures = {}, Counter(), Counter()
     for partition in range(partitions):
         names = keys(partition)
         states |= redis.hgetall(names.states)
-        timers |= dict(redis.zrange(names.timers, 0, -1, withscores=True))
+        timers.update(redis.zrange(names.timers, 0, -1, withscores=True))
+        timers.update((name, day) for day, listed in lists(redis, names) for name in listed)
         figures.update({field: int(count) for field, count in redis.hgetall(names.aggregates).items()})
     return states, timers, figures
+
+
+def lists(redis, names):
+    """(day, its customers) of a partition."""
+    for day, count in redis.hgetall(names.days).items():
+        listed = redis.lrange(day_list(names.days, int(day)), 0, -1)
+        assert len(listed) == int(count)
+        yield int(day), listed
 
 
 def require_moved(redis, before, to: int) -> None:
@@ -100,8 +111,10 @@ def require_moved(redis, before, to: int) -> None:
     assert everything(redis, to) == before
     assert all(each.sound for each in audit_store(redis, journeys(), to))
     for partition in range(to):
-        assert all(home(name.decode(), to) == partition for name in redis.zrange(keys(partition).timers, 0, -1))
-        assert not redis.exists(*staged(partition))
+        names = keys(partition)
+        for listed in [redis.zrange(names.timers, 0, -1), *(listed for _, listed in lists(redis, names))]:
+            assert all(home(name.decode(), to) == partition for name in listed)
+        assert not redis.keys(f"{staged(partition).ready}*")
     require(redis, to)
 
 

@@ -11,7 +11,7 @@ from redis.exceptions import OutOfMemoryError
 from streams import settings
 from streams.clients import async_redis_client, redis_client
 from streams.servers import RedisServer
-from streams.stores.keys import keys
+from streams.stores.keys import Keys, day_list, keys
 from streams.stores.memory import Held
 from streams.stores.redis import RedisStore
 from streams.stores.store import Unavailable
@@ -52,10 +52,17 @@ class RedisRig:
                     customer.decode(): int(at_ms)
                     for customer, at_ms in client.zrange(names.timers, 0, -1, withscores=True)
                 },
+                {day: self._listed(client, day_list(names.days, day), count) for day, count in _days(client, names)},
                 client.lrange(names.outbox, 0, -1),
                 int(client.get(names.sequence) or 0),
                 int(client.get(names.writes) or 0),
             )
+
+    @staticmethod
+    def _listed(client: Redis, key: str, count: int) -> list[str]:
+        customers = [customer.decode() for customer in client.lrange(key, 0, -1)]
+        assert len(customers) == count
+        return customers
 
     def save(self) -> dict[str, bytes | None]:
         with closing(redis_client(self.settings)) as client:
@@ -75,6 +82,10 @@ class RedisRig:
 
     def _names(self) -> list[str]:
         return [name for partition in range(PARTITIONS) for name in keys(partition, self.prefix)]
+
+
+def _days(client: Redis, names: Keys) -> list[tuple[int, int]]:
+    return [(int(day), int(count)) for day, count in client.hgetall(names.days).items()]
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +152,7 @@ def test_a_full_redis_is_an_outage_and_nothing_half(own: PrivateServers) -> None
         await store.apply(tenure, {WEB: 5}, plan({"a": b"A"}, {"f": 1}, {"a": 1}), b"blob", 1)
 
     rig.run(scenario)
-    assert rig.held(0) == Held(1, {WEB: 5}, {"a": b"A"}, {"f": 1}, {"a": 1}, [b"blob"], 1, 1)
+    assert rig.held(0) == Held(1, {WEB: 5}, {"a": b"A"}, {"f": 1}, {"a": 1}, {}, [b"blob"], 1, 1)
 
 
 def test_memory_that_runs_out_within_a_write_tears_nothing(own: PrivateServers) -> None:

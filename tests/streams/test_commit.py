@@ -115,7 +115,7 @@ async def plain() -> MemoryStore:
 def same(one: MemoryStore, other: MemoryStore) -> bool:
     """Equal but for the epoch."""
     mine, theirs = one.held(0), other.held(0)
-    names = ("offsets", "states", "aggregates", "timers", "outbox", "sequence", "writes")
+    names = ("offsets", "states", "aggregates", "timers", "days", "outbox", "sequence", "writes")
     return all(getattr(mine, name) == getattr(theirs, name) for name in names)
 
 
@@ -420,7 +420,7 @@ def test_a_sweep_is_written_like_a_batch() -> None:
         assert await owner.commit.sweep(owner.tenure, NOW_MS) == 0
         assert await owner.commit.sweep(owner.tenure, START_MS + 3 * DAY_MS) == 2
         held = owner.store.held(0)
-        assert (held.offsets[TIMERS], held.timers) == (1, {})
+        assert (held.offsets[TIMERS], held.timers, held.days) == (1, {}, {})
         assert held.aggregates["retail|dropoffs|seen"] == 2
         assert len(numbers(owner)) == 4
         heir = Owner(owner.store)

@@ -24,7 +24,7 @@ def value(meters: Meters, name: str, **labels: str) -> float | None:
 
 
 def plan(**counts: int) -> Plan:
-    return Plan({}, {}, {}, [], [Message("journey.transitions", 0, None, b"")] * 2, Counter(counts))
+    return Plan({}, {}, {}, [Message("journey.transitions", 0, None, b"")] * 2, Counter(counts))
 
 
 def test_every_series_of_the_table_is_exposed(meters: Meters) -> None:

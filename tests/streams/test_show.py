@@ -35,6 +35,8 @@ def test_the_drop_off_to_come_is_told(redis) -> None:
     (instance,) = told(redis, "c1")["journeys"][0]["instances"]
     assert instance["status"] == "waiting"
     assert instance["drops_out"].startswith("2025-12-08T00:00:00")
+    assert told(redis, "c1")["looked_at_again"] == "2025-12-08T00:00:00.000Z"
+    assert told(redis, "c3")["looked_at_again"] is None
 
 
 def test_an_alias_may_leave_out_its_kind(redis) -> None:
@@ -66,7 +68,7 @@ def test_a_journey_without_its_file_keeps_its_numbers(redis) -> None:
 def test_an_unreadable_state_is_one_clear_error() -> None:
     """A state of another version is told as such."""
     with pytest.raises(TrackerError, match="'c1' cannot be read"):
-        describe(Stored("c1", 0, b"\xc1", None), journeys())
+        describe(Stored("c1", 0, b"\xc1"), journeys())
 
 
 def test_it_reads_well(redis, capsys) -> None:

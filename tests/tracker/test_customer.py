@@ -121,6 +121,36 @@ def test_the_next_deadline_is_that_of_the_earliest_instance():
     assert (len(later.transitions), later.due_ms) == (1, START_MS + 3 * HOUR_MS + 1)
 
 
+def test_touchpoints_do_not_pay_for_timers():
+    """A timer is set where none stands that is early enough; one that fires early sets the next, one in vain none."""
+    journeys = Journeys([journey(stage("a", drops_after_ms=6 * HOUR_MS), stage("b", drops_after_ms=HOUR_MS))])
+    first = journeys.fold("c", None, touches("a0"), START_MS)
+    assert first.arm_ms == START_MS + 6 * HOUR_MS + 1
+    later = journeys.fold("c", first.after, [touch("a", 1, "1")], START_MS + HOUR_MS)
+    assert (later.arm_ms, later.due_ms) == (None, START_MS + 7 * HOUR_MS + 1)
+    sooner = journeys.fold("c", later.after, [touch("b", 2, "2")], START_MS + 2 * HOUR_MS)
+    assert sooner.arm_ms == START_MS + 3 * HOUR_MS + 1
+    back = journeys.fold("c", sooner.after, [touch("a", 3, "3")], START_MS + 3 * HOUR_MS)
+    early = journeys.fold("c", back.after, [], sooner.arm_ms)
+    assert (back.arm_ms, early.arm_ms) == (None, START_MS + 9 * HOUR_MS + 1)
+    in_vain = journeys.fold("c", early.after, [], first.arm_ms)
+    assert (in_vain.arm_ms, in_vain.after) == (None, early.after)
+
+
+def test_a_timer_far_off_waits_for_its_day():
+    """The look at the beginning of the day sets the exact one; whoever has dropped off needs none."""
+    journeys = Journeys([journey(stage("a", drops_after_ms=5 * DAY_MS))])
+    first = journeys.fold("c", None, touches("a0"), START_MS)
+    due_ms = START_MS + 5 * DAY_MS + 1
+    assert first.arm_ms == due_ms - due_ms % DAY_MS
+    early = journeys.fold("c", first.after, [], first.arm_ms)
+    assert early.arm_ms == due_ms
+    late = journeys.fold("c", early.after, [], due_ms)
+    assert (late.arm_ms, [one.kind for one in late.transitions]) == (None, ["dropped"])
+    again = journeys.fold("c", late.after, [touch("a", 200, "200")], START_MS + 200 * HOUR_MS)
+    assert again.arm_ms == again.due_ms // DAY_MS * DAY_MS
+
+
 def test_a_new_window_is_applied_to_what_the_log_holds():
     """A definition that differs in windows, limits or order folds the stored log again."""
     old, new = journey("a", "b", funnel=Funnel(window_ms=HOUR_MS)), journey("a", "b", funnel=Funnel(window_ms=DAY_MS))

@@ -7,8 +7,9 @@ from typing import Any, Protocol
 import pytest
 
 from streams.stores.memory import Held
-from streams.stores.store import Fenced, Lost, Store
+from streams.stores.store import Due, Fenced, Lost, Store
 from tracker.plan import Message, Plan
+from tracker.timer import DAY_MS
 
 WEB, SHOP = "touchpoints.web", "touchpoints.shop"
 Scenario = Callable[[Store], Awaitable[Any]]
@@ -37,10 +38,9 @@ def plan(
     states: dict[str, bytes] | None = None,
     aggregates: dict[str, int] | None = None,
     timers: dict[str, int] | None = None,
-    settled: tuple[str, ...] = (),
 ) -> Plan:
     """A plan of these changes, without messages: the store gets them as a blob."""
-    return Plan(states or {}, aggregates or {}, timers or {}, list(settled), list[Message](), Counter())
+    return Plan(states or {}, aggregates or {}, timers or {}, list[Message](), Counter())
 
 
 class StoreContract:
@@ -80,7 +80,7 @@ class StoreContract:
         rig.run(scenario)
         held = rig.held(0)
         assert held == Held(
-            1, {WEB: 7, SHOP: 3}, {"a": b"\x00\xff", "b": b"B"}, {"f": 1, "g": 4}, {"a": 50}, [b"\x93blob"], 2, 2
+            1, {WEB: 7, SHOP: 3}, {"a": b"\x00\xff", "b": b"B"}, {"f": 1, "g": 4}, {"a": 50}, {}, [b"\x93blob"], 2, 2
         )
 
     def test_the_same_write_twice_counts_once(self, rig: Rig) -> None:
@@ -193,19 +193,55 @@ class StoreContract:
         rig.run(scenario)
 
     def test_timers_come_due_in_order(self, rig: Rig) -> None:
-        """The most overdue first, no more than asked for, none before its time; settled ones are gone."""
+        """The most overdue first, no more than asked for, none before its time; those that fired are gone."""
 
         async def scenario(store):
             tenure = await store.take(0, 1)
             moments = {"late": 30, "first": 10, "second": 20, "far": 253_402_300_799_999}
+            two = Due(["first", "second"])
             await store.apply(tenure, {WEB: 1}, plan(timers=moments), b"", 0)
-            assert await store.due(0, 9, 10) == []
-            assert await store.due(0, 30, 10) == ["first", "second", "late"]
-            assert await store.due(0, 30, 2) == ["first", "second"]
-            await store.apply(tenure, {"timers": 1}, plan(timers={"first": 40}, settled=("second",)), b"", 0)
-            assert await store.due(0, 30, 10) == ["late"]
+            assert await store.due(0, 9, 10) == Due([])
+            assert await store.due(0, 30, 10) == Due(["first", "second", "late"])
+            assert await store.due(0, 30, 2) == two
+            await store.apply(tenure, {"timers": 1}, plan(timers={"first": 40}), b"", 0, two)
+            assert await store.due(0, 30, 10) == Due(["late"])
+            assert await store.due(0, 40, 10) == Due(["late", "first"])
 
         rig.run(scenario)
+
+    def test_timers_of_a_day_are_a_list(self, rig: Rig) -> None:
+        """Looks at the beginning of a day wait in its list, and leave it from its head as they fire, page by page."""
+
+        async def scenario(store):
+            tenure = await store.take(0, 1)
+            moments = {"a": 7 * DAY_MS, "b": 8 * DAY_MS, "c": 7 * DAY_MS, "d": 7 * DAY_MS, "e": 7 * DAY_MS + 1}
+            await store.apply(tenure, {WEB: 1}, plan(timers=moments), b"", 0)
+            assert await store.due(0, 7 * DAY_MS - 1, 10) == Due([])
+            page = await store.due(0, 8 * DAY_MS, 2)
+            assert page == Due(["a", "c"], 7)
+            await store.apply(tenure, {"timers": 1}, plan(timers={"c": 8 * DAY_MS}), b"", 0, page)
+            assert (rig.held(0).days, rig.held(0).timers) == ({7: ["d"], 8: ["b", "c"]}, {"e": 7 * DAY_MS + 1})
+            page = await store.due(0, 8 * DAY_MS, 2)
+            await store.apply(tenure, {"timers": 2}, plan(timers={"d": 7 * DAY_MS + 5}), b"", 0, page)
+            assert await store.due(0, 8 * DAY_MS - 1, 9) == Due(["e", "d"])
+            assert await store.due(0, 8 * DAY_MS, 9) == Due(["b", "c"], 8)
+
+        rig.run(scenario)
+        assert rig.held(0).days == {8: ["b", "c"]}
+
+    def test_timers_that_fired_leave_once(self, rig: Rig) -> None:
+        """A repeat of the write that takes the head of a list away takes no second one."""
+
+        async def scenario(store):
+            tenure = await store.take(0, 1)
+            await store.apply(tenure, {WEB: 1}, plan(timers=dict.fromkeys("abc", DAY_MS)), b"", 0)
+            page = await store.due(0, DAY_MS, 1)
+            for _ in range(2):
+                tenure.offsets, tenure.sequence, tenure.writes = {}, 0, 1
+                await store.apply(tenure, {"timers": 1}, plan(), b"", 0, page)
+
+        rig.run(scenario)
+        assert rig.held(0).days == {1: ["b", "c"]}
 
     def test_partitions_do_not_meet(self, rig: Rig) -> None:
         """A write to one partition, or its taking, leaves every other as it is."""
@@ -224,7 +260,8 @@ class StoreContract:
         """More values than one command of a script takes, of every kind."""
         names = [f"customer \u00e9 {number}" for number in range(9_001)]
         states = {name: name.encode() for name in names}
-        timers = {name: number for number, name in enumerate(names)}
+        timers = {name: number + 1 for number, name in enumerate(names)}
+        listed = dict.fromkeys(names, DAY_MS)
 
         async def scenario(store):
             tenure = await store.take(0, 1)
@@ -233,7 +270,9 @@ class StoreContract:
             held = rig.held(0)
             assert held.aggregates == dict.fromkeys(names, 1)
             assert held.timers == timers
-            await store.apply(tenure, {WEB: 2}, plan(settled=tuple(names)), b"", 0)
-            assert await store.due(0, 10**9, 10) == []
+            await store.apply(tenure, {WEB: 2}, plan(timers=listed), b"", 0, Due(names))
+            assert rig.held(0).days == {1: names}
+            await store.apply(tenure, {WEB: 3}, plan(), b"", 0, Due(names, 1))
+            assert await store.due(0, 10**9, 10) == Due([])
 
         rig.run(scenario)
