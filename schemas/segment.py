@@ -25,6 +25,8 @@ IDS: Final[dict[str, tuple[str, ...]]] = {
     "email": ("traits.email", "context.traits.email", "properties.email"),
     "phone": ("traits.phone", "context.traits.phone", "properties.phone"),
 }
+# What one call says otherwise: an alias is about the id before.
+IDS_OF: Final = {"alias": {"anonymous_id": ("previousId", "anonymousId")}}
 MOMENTS: Final = ("timestamp", "originalTimestamp", "sentAt")
 # What a call says is in `properties`, or in `traits` where it describes somebody.
 PROPERTIES: Final = {"identify": "traits", "group": "traits"}

@@ -98,7 +98,9 @@ def _cloudevents() -> Document:
 
 def _segment() -> Document:
     calls = {name: name for name in (*segment.TYPES, "batch")} | segment.SHORT
-    return {f"/v1/{path}": _call(name) for path, name in calls.items()}
+    key = {"name": "writeKey", "in": "query", "schema": {"type": "string"}, "description": "A beacon has no headers."}
+    beacon = {"/beacon/v1/batch": {"parameters": [key], **_call("batch")}}
+    return {**{f"/v1/{path}": _call(name) for path, name in calls.items()}, **beacon}
 
 
 def _call(name: str) -> Document:

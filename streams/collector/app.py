@@ -78,6 +78,7 @@ class Collector:
             Endpoint("/v1/touchpoints", self.touchpoints),
             Endpoint("/v1/cloudevents", self.cloudevents),
             *(Endpoint(f"/v1/{path}", self._segment(name)) for path, name in calls.items()),
+            Endpoint("/beacon/v1/batch", self._segment("batch")),
             Endpoint("/v1/webhooks/{source}", self.webhook),
             Endpoint("/openapi.json", self.openapi, "GET", "HEAD"),
             Endpoint("/health/live", self.live, "GET", "HEAD"),
@@ -120,7 +121,9 @@ class Collector:
             async with self._intake.reading() as body:
                 found = document.read(await self._json(request, body, LOOSE))
                 calls = segment.calls(found, name)
-                source = known or self._intake.source_of(found.get("writeKey"))
+                # A beacon can set no header, and RudderStack's names its key in the address.
+                key = found.get("writeKey") or request.query_params.get("writeKey")
+                source = known or self._intake.source_of(key)
                 taken = await self._intake.take(request, source, calls, self._call, keep=True)
             return told(taken, {"success": True})
 

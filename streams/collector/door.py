@@ -26,7 +26,8 @@ SAFE: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
 )
-ASKED_HEADERS: Final = "authorization, content-type, content-encoding, x-request-id"
+ASKED_HEADERS: Final = re.compile(rb"[A-Za-z0-9-]{1,64}(?: *, *[A-Za-z0-9-]{1,64}){0,31}")
+"""Libraries send headers of their own (RudderStack's: `anonymousid`, `rsa-…`), which nothing here looks at."""
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})
 
 
@@ -75,9 +76,10 @@ class Door:
 
     async def _preflight(self, scope: Scope, answer: "_Answer") -> None:
         scope["tracker.note"]["route"] = "preflight"
+        asked = dict(scope["headers"]).get(b"access-control-request-headers", b"").strip()
         headers = [
             (b"access-control-allow-methods", b"POST"),
-            (b"access-control-allow-headers", ASKED_HEADERS.encode()),
+            (b"access-control-allow-headers", asked if ASKED_HEADERS.fullmatch(asked) else b"authorization"),
             (b"access-control-max-age", b"600"),
         ]
         await answer.send({"type": "http.response.start", "status": 204, "headers": headers})

@@ -42,7 +42,7 @@ def touchpoint(call: dict[str, Any], channels: Mapping[str, str], fixed: str | N
     given = call.get("messageId")
     occurred_at = moment(first(call, tables.MOMENTS)) or now_ms
     own = event_id(given) or digest([call, occurred_at])
-    wire = blank(own, kind, channel, occurred_at, found_ids(call, tables.IDS))
+    wire = blank(own, kind, channel, occurred_at, found_ids(call, {**tables.IDS, **tables.IDS_OF.get(name, {})}))
     if (sent_at := moment(call.get("sentAt"))) is not None:
         wire["sent_at"] = sent_at
     properties = call.get(tables.PROPERTIES.get(name, "properties"))

@@ -170,6 +170,9 @@ def test_named_origins_may_send_from_browsers(tmp_path) -> None:
     ours, others = {"origin": "https://shop.example.com"}, {"origin": "https://evil.example"}
     asked = collector.ask("/v1/t", method="OPTIONS", headers=ours)
     assert (asked.status, asked.headers["access-control-allow-origin"]) == (204, "https://shop.example.com")
+    own = {"access-control-request-headers": "anonymousid,authorization,content-type,rsa-since-last-attempt"}
+    asked = collector.ask("/v1/t", method="OPTIONS", headers=ours | own)
+    assert asked.headers["access-control-allow-headers"] == own["access-control-request-headers"]
     assert collector.ask("/v1/t", method="OPTIONS", headers=others).status == 403
     assert collector.ask("/v1/touchpoints", one(), headers=others).status == 403
     assert collector.ask("/v1/touchpoints", one(), headers=ours).status == 200

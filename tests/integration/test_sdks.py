@@ -1,0 +1,118 @@
+"""Segment's and RudderStack's own libraries for browsers and Node, unchanged, as their package managers give them.
+
+`NODE=yes ./run test tests/integration/test_sdks.py` runs it: it wants node, npm with its registry, and Chromium.
+"""
+
+import functools
+import http.server
+import json
+import shutil
+import subprocess
+import threading
+import urllib.parse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.servers import wait_until
+from tests.streams.collector.asking import Collector
+from tests.streams.collector.living import living, require_readable
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+HERE = Path(__file__).parent / "sdks"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+TYPES = ["Page Viewed", "Identified", "Order Completed", "Grouped", "Aliased"]
+
+
+@pytest.fixture(scope="module")
+def sdks(tmp_path_factory) -> Path:
+    """The pages and programs with the libraries beside them."""
+    place = tmp_path_factory.mktemp("sdks") / "sdks"
+    shutil.copytree(HERE, place)
+    words = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--no-package-lock"]
+    done = subprocess.run(words, cwd=place, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr
+    return place
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Serves files; modules under the type that browsers want."""
+
+    extensions_map = {**http.server.SimpleHTTPRequestHandler.extensions_map, ".mjs": "text/javascript"}  # noqa: RUF012
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def origin(sdks) -> Iterator[str]:
+    """Where the pages are."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(sdks)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def collector(tmp_path, origin) -> Collector:
+    return Collector(tmp_path, {"COLLECTOR_ORIGINS": origin})
+
+
+def require_story(kept: list[dict], customer: str, before: str) -> None:
+    """The five calls, each once, as touchpoints with the ids that they carry."""
+    assert sorted(event["type"] for event in kept) == sorted(TYPES)
+    page, identified, order, grouped, aliased = (
+        next(event for event in kept if event["type"] == type_) for type_ in TYPES
+    )
+    assert page["ids"].keys() == {"anonymous_id"}
+    assert identified["ids"].keys() == {"customer_id", "anonymous_id", "email_sha256"}
+    assert identified["ids"]["anonymous_id"] == page["ids"]["anonymous_id"]
+    assert (order["channel"], order["properties"]) == ("shop", {"order_id": "17", "revenue": 99.5})
+    assert grouped["ids"]["account_id"] == "acme"
+    assert (aliased["ids"]["customer_id"], aliased["ids"]["anonymous_id"]) == (customer, before)
+    assert all(event["ids"]["customer_id"] == customer for event in (identified, order, grouped))
+    assert "example.com" not in json.dumps(kept)
+
+
+@pytest.mark.parametrize(
+    ("page", "delivery"),
+    [
+        ("segment", {}),
+        ("segment", {"strategy": "batching", "config": {"size": 10, "timeout": 500}}),
+        ("rudder", {}),
+        ("rudder", {"queueOptions": {"batch": {"enabled": True, "flushInterval": 500}}}),
+        ("rudder", {"useBeacon": True, "beaconQueueOptions": {"flushQueueInterval": 500}}),
+    ],
+)
+def test_in_a_browser(collector, origin, tmp_path, page, delivery) -> None:
+    """A page with the library, opened in Chromium: one call a request, in batches, and by beacon."""
+    browser = next(filter(None, map(shutil.which, BROWSERS)))
+    with living(collector) as url:
+        asked = {"host": urllib.parse.urlsplit(url).netloc, "key": collector.key, "delivery": json.dumps(delivery)}
+        address = f"{origin}/{page}.html?{urllib.parse.urlencode(asked)}"
+        quiet = ["--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
+        process = subprocess.Popen([browser, *quiet, address], stderr=subprocess.DEVNULL)
+        try:
+            wait_until(lambda: len(collector.messages) >= len(TYPES), 40)
+        finally:
+            process.terminate()
+            process.wait(20)
+    require_story(collector.kept, "browser-c", "browser-old")
+    require_readable(collector)
+
+
+@pytest.mark.parametrize(("program", "gzip"), [("segment", "true"), ("rudder", "true"), ("rudder", "false")])
+def test_in_node(collector, sdks, program, gzip) -> None:
+    """A program with the library: no error is told, and every call arrives once."""
+    with living(collector) as url:
+        words = ["node", f"{program}.mjs", url, collector.key, gzip]
+        done = subprocess.run(words, cwd=sdks, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {event["ids"].get("customer_id", "node-c") for event in collector.kept} == {"node-c"}
+    assert sorted(event["type"] for event in collector.kept) == sorted(TYPES)
+    require_readable(collector)
