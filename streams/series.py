@@ -41,8 +41,19 @@ PIPELINE: Final = (
     Series("tracker_server_available", "gauge", "1 when the last call to the server was answered.", ("server",)),
 )  # fmt: skip
 
+CANARY: Final = (
+    Series("tracker_canary_sent_total", "counter", "Touchpoints of the canary that were sent.", ("channel",)),
+    Series("tracker_canary_delay_seconds", "histogram", "From sending a canary's touchpoint to its state in Redis."),
+    Series("tracker_canary_lost_total", "counter", "Touchpoints of the canary that were overtaken by later ones."),
+    Series("tracker_canary_waiting_seconds", "gauge",
+           "How long the oldest touchpoint that has not reached its state is on its way; 0 when all have.",
+           ("partition",)),
+)  # fmt: skip
+"""What `tracker canary` serves."""
+
 BUCKETS: Final = {
     "tracker_batch_records": (1, 10, 100, 500, 1000, 2500, 5000, 10_000),
     "tracker_step_seconds": (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5),
+    "tracker_canary_delay_seconds": (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800),
     "tracker_event_to_state_seconds": (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600, 3600, 86_400),
 }

@@ -86,6 +86,7 @@ KNOBS: Final[tuple[Knob, ...]] = (
          "First port of the workers' health and metrics pages; each further process takes the next. 0: any free one."),
     Knob("EXPORTER_PORT", "exporter_port", knobs.port(), "9464",
          "The port of the funnel's /metrics. 0: any free one."),
+    Knob("CANARY_PORT", "canary_port", knobs.port(), "9466", "The port of the canary's /metrics. 0: any free one."),
     Knob("COLLECTOR_HOST", "collector_host", knobs.text("an address of this machine"), "127.0.0.1",
          "Where the collector listens. 0.0.0.0 opens it to the network; let TLS end at a proxy before it."),
     Knob("COLLECTOR_PORT", "collector_port", knobs.port(), "8080", "The collector's port. 0: any free one."),
@@ -160,6 +161,7 @@ class Settings:
     http_host: str
     http_port: int
     exporter_port: int
+    canary_port: int
     collector_host: str
     collector_port: int
     collector_metrics_port: int

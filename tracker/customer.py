@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from schemas.transition import Transition
+from tracker.canary import CANARY
 from tracker.contribution import NOTHING, Facts
 from tracker.definition import Definition
 from tracker.engine import DEFAULT_HORIZON_MS, MAX_IDS
@@ -69,7 +70,7 @@ class Journeys:
         batch = Batch(customer, touches, now_ms)
         aggregates: dict[str, int] = {}
         due_ms: int | None = None
-        for runner in self.runners:
+        for runner in () if customer.startswith(CANARY) else self.runners:
             next_ms = self._fold_journey(runner, record, batch, aggregates)
             due_ms = _earlier(due_ms, next_ms)
         ignored = duplicate = late = 0

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from statistics import fmean, median
 from typing import Any, Final, NamedTuple
 
+from tracker.canary import CANARY
 from tracker.chain import Link, chain_of, seconds_to_reach
 from tracker.conditions import getter
 from tracker.customer import Journeys
@@ -274,6 +275,8 @@ class Replay:
     def customers(self) -> Iterator[list[Told]]:
         """What became of each customer, counted as they are taken."""
         for customer, events in self._columns.customers():
+            if customer.startswith(CANARY):
+                continue
             once = unique(events)
             self.report.applied += len(once)
             self.report.duplicate += len(events) - len(once)

@@ -32,6 +32,7 @@ COMMANDS: Final = (
     Command("keys", "streams.cli.keys:app", "Make and revoke the write keys of producers."),
     Command("plan", "streams.cli.plan:app", "Draft and check tracking plans of producers."),
     Command("exporter", "streams.cli.exporter:exporter", "Serve the funnel to Prometheus."),
+    Command("canary", "streams.cli.canary:canary", "Measure the whole way with a synthetic customer."),
     Command("simulate", "streams.cli.simulate:simulate", "Send the touchpoints of invented customers."),
     Command("import", "streams.cli.import_:import_", "Import touchpoints from the files of other systems."),
     Command("topics", "streams.cli.topics:app", "Create and check the Kafka topics."),

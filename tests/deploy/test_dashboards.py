@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from streams.funnel_series import EXPORTED
-from streams.series import PIPELINE
+from streams.series import CANARY, PIPELINE
 from tests.deploy.promtool import DECLARED, RULES, alerts, groups, needs, severity
 
 ROOT = Path(__file__).parents[2]
@@ -22,7 +22,7 @@ BOARDS = {
 CORE = {"stat", "timeseries", "bargauge", "table", "text"}
 RULE_EXPRESSIONS = [rule["expr"] for group in groups() for rule in group["rules"]]
 RECORDED = {rule["record"] for group in groups() for rule in group["rules"] if "record" in rule}
-SERIES = {one.name: one for one in (*EXPORTED, *PIPELINE)}
+SERIES = {one.name: one for one in (*EXPORTED, *PIPELINE, *CANARY)}
 OF_PROMETHEUS = {"prometheus_rule_evaluation_failures_total", "ALERTS"}
 NAME = re.compile(r"\b(?:[a-z_]+:[a-z0-9_:]+|(?:tracker|prometheus)_\w+|tracker:\w[\w:]*|ALERTS)\b")
 

@@ -7,11 +7,12 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 
+from streams.canary import Canary
 from streams.exporter import FunnelCollector, Latest
 from streams.figures import Figures
 from streams.funnel_series import EXPORTED
 from streams.meters import Meters
-from streams.series import PIPELINE
+from streams.series import CANARY, PIPELINE
 from tests.deploy.promtool import needs
 from tests.stored import SHOP, definition
 from tracker.contribution import parse
@@ -29,7 +30,11 @@ def exporter() -> CollectorRegistry:
     return registry
 
 
-@pytest.mark.parametrize("registry", [exporter(), Meters().registry], ids=["exporter", "worker"])
+def canary() -> CollectorRegistry:
+    return Canary(2, ("web",), lambda *_: None, lambda asked: [None for _ in asked]).registry
+
+
+@pytest.mark.parametrize("registry", [exporter(), Meters().registry, canary()], ids=["exporter", "worker", "canary"])
 def test_names_follow_the_rules(registry) -> None:
     """Prometheus' own tool finds no fault in names, types and help."""
     words = [needs("promtool"), "check", "metrics"]
@@ -52,13 +57,19 @@ def test_a_worker_serves_its_table() -> None:
     assert served == {one.name.removesuffix("_total"): one.kind for one in PIPELINE}
 
 
+def test_the_canary_serves_its_table() -> None:
+    """Names and types are those of the table, no more and no fewer."""
+    served = {family.name: family.type for family in canary().collect()}
+    assert served == {one.name.removesuffix("_total"): one.kind for one in CANARY}
+
+
 def test_openmetrics_can_be_read() -> None:
     """Who asks for OpenMetrics gets it, without exemplars: they would carry identities."""
     text = generate_openmetrics(exporter()).decode()
     assert list(read_openmetrics(text)) and "# {" not in text
 
 
-@pytest.mark.parametrize("one", [*EXPORTED, *PIPELINE], ids=lambda one: one.name)
+@pytest.mark.parametrize("one", [*EXPORTED, *PIPELINE, *CANARY], ids=lambda one: one.name)
 def test_a_name_says_what_it_is(one) -> None:
     """Lower-case words after `tracker_`; counters end in _total, times in seconds; the help is a sentence."""
     assert re.fullmatch(r"tracker(_[a-z]+)+", one.name)

@@ -14,7 +14,7 @@ from streams import asyncapi, openapi, settings, wire_page, wire_schema
 from streams.cli.commands import available, load
 from streams.errors import ExitCode
 from streams.funnel_series import EXPORTED
-from streams.series import PIPELINE
+from streams.series import CANARY, PIPELINE
 from tracker import journey_schema
 from tracker.journey_file import load as load_journey
 from tracker.journey_map import journey_map
@@ -136,6 +136,7 @@ def metrics_page() -> str:
     for title, where, table in (
         ("The funnel", "`tracker exporter` serves these, from one reading of Redis.", EXPORTED),
         ("The pipeline", "Each worker process serves these about its own work.", PIPELINE),
+        ("The canary", "`tracker canary` serves these; no journey counts its touchpoints.", CANARY),
     ):
         parts.append(f"\n## {title}\n\n{where}\n\n| name | type | labels | meaning |\n|---|---|---|---|\n")
         parts += [

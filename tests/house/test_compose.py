@@ -31,9 +31,9 @@ def test_compose_is_valid() -> None:
 
 
 def test_everything_is_there() -> None:
-    """Kafka, Redis, two workers, the exporter, Prometheus, Alertmanager and Grafana are started."""
-    wanted = {"kafka", "redis", "topics", "worker-1", "worker-2", "exporter", "prometheus", "alertmanager", "grafana"}
-    assert set(SERVICES) == wanted
+    """Kafka, Redis, two workers, exporter, canary, Prometheus, Alertmanager and Grafana are started."""
+    watching = {"prometheus", "alertmanager", "grafana"}
+    assert set(SERVICES) == watching | {"kafka", "redis", "topics", "worker-1", "worker-2", "exporter", "canary"}
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -104,6 +104,7 @@ def test_no_volume_is_left_over() -> None:
 def test_our_pages_are_looked_at_where_they_are() -> None:
     """Health checks and Prometheus ask the ports that the settings name."""
     port = {"worker-1": "TRACKER_HTTP_PORT", "worker-2": "TRACKER_HTTP_PORT", "exporter": "EXPORTER_PORT"}
+    port["canary"] = "CANARY_PORT"
     for name, variable in port.items():
         service = OURS[name]
         asked = urlsplit(re.search(r"http://[^']+", service["healthcheck"]["test"][3])[0])
@@ -121,7 +122,7 @@ def pages() -> set[str]:
 def test_prometheus_scrapes_what_runs() -> None:
     """Each target is a service of ours at its port, and none of ours is forgotten."""
     jobs = {job["job_name"]: job["static_configs"][0]["targets"] for job in PROMETHEUS["scrape_configs"]}
-    targets = set(jobs["exporter"] + jobs["worker"])
+    targets = set(jobs["exporter"] + jobs["worker"] + jobs["canary"])
     assert targets == {f"{name}:{service['expose'][0]}" for name, service in OURS.items() if "expose" in service}
 
 

@@ -1,0 +1,199 @@
+"""The canary's process: a touchpoint for each partition every few seconds, and how long each takes to reach its state.
+
+It sends as any producer does and looks into Redis as `tracker show` does; of what lies between it knows nothing, so
+it measures all of it. `tracker/canary.py` says why no funnel ever counts these touchpoints.
+"""
+
+import asyncio
+import signal
+from collections.abc import Callable, Sequence
+from time import monotonic, time_ns
+from typing import Any, Final
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from streams.clients import redis_client
+from streams.errors import TrackerError
+from streams.failures import door
+from streams.health import Pages
+from streams.layout import require
+from streams.producer import Producer, connect
+from streams.series import BUCKETS, CANARY
+from streams.settings import Settings
+from streams.stores.keys import PREFIX, keys
+from tracker.canary import TYPE, arrived, canaries
+
+log = structlog.get_logger()
+
+# So exactly is a delay measured while touchpoints are on their way.
+LOOK_EVERY_S: Final = 0.02
+# What has not come by then is looked for less often: the servers have other worries.
+PATIENT_AFTER_S: Final = 5.0
+PATIENT_LOOK_S: Final = 1.0
+# So many as a record remembers; what is further behind cannot be seen any more.
+MOST_WAITING: Final = 32
+
+Send = Callable[[str, str, str], None]
+"""Send a touchpoint: its channel, its customer and its id."""
+Fetch = Callable[[Sequence[tuple[int, str]]], list[bytes | None]]
+"""The records of customers, each with its partition."""
+
+
+class Canary:
+    """Touchpoints on their way, and what is known of those that have come."""
+
+    def __init__(
+        self,
+        partitions: int,
+        channels: Sequence[str],
+        send: Send,
+        fetch: Fetch,
+        clock_s: Callable[[], float] = monotonic,
+    ) -> None:
+        self.registry = CollectorRegistry()
+        self.trouble = ""
+        """Why the last try to send or look failed; empty when all is well."""
+        self._names = canaries(partitions)
+        self._channels = channels
+        self._send, self._fetch, self._clock_s = send, fetch, clock_s
+        self._beats = 0
+        # Milliseconds, but never the same twice: the ids of this process and of one before it differ.
+        self._number = 0
+        # By partition and event id: the channel, and when it was sent.
+        self._waiting: list[dict[str, tuple[str, float]]] = [{} for _ in self._names]
+        kinds: dict[str, Any] = {"counter": Counter, "gauge": Gauge, "histogram": Histogram}
+        self._series: dict[str, Any] = {
+            one.name: kinds[one.kind](
+                one.name, one.help, one.labels, registry=self.registry,
+                **({"buckets": BUCKETS[one.name]} if one.kind == "histogram" else {}),
+            )
+            for one in CANARY
+        }  # fmt: skip
+        for channel in channels:
+            self._series["tracker_canary_sent_total"].labels(channel)
+        for partition, waiting in enumerate(self._waiting):
+            age = self._series["tracker_canary_waiting_seconds"].labels(str(partition))
+            age.set_function(lambda waiting=waiting: self._age_s(waiting))
+
+    @property
+    def longest_s(self) -> float:
+        """How long the touchpoint that waits longest has been on its way; 0 when all have come."""
+        return max(map(self._age_s, self._waiting))
+
+    def _age_s(self, waiting: dict[str, tuple[str, float]]) -> float:
+        return self._clock_s() - min(sent_s for _, sent_s in [*waiting.values()]) if waiting else 0.0
+
+    def beat(self) -> None:
+        """Send one to each partition, through one channel after the other. Raises TrackerError."""
+        channel = self._channels[self._beats % len(self._channels)]
+        self._beats += 1
+        self._number = max(self._number + 1, time_ns() // 1_000_000)
+        event_id = f"{self._number:011x}"
+        for name, waiting in zip(self._names, self._waiting, strict=True):
+            while len(waiting) >= MOST_WAITING:
+                self._lose(waiting, next(iter(waiting)))
+            # Noted first: what cannot be sent has not come either.
+            waiting[event_id] = (channel, self._clock_s())
+            self._send(channel, name, event_id)
+            self._series["tracker_canary_sent_total"].labels(channel).inc()
+
+    def look(self) -> None:
+        """Take note of those that have come. Raises TrackerError."""
+        asked = [(partition, name) for partition, name in enumerate(self._names) if self._waiting[partition]]
+        for (partition, _), record in zip(asked, self._fetch(asked) if asked else (), strict=True):
+            waiting = self._waiting[partition]
+            for event_id in [one for one in waiting if arrived(record, one)]:
+                self._come(waiting, event_id)
+
+    def _come(self, waiting: dict[str, tuple[str, float]], event_id: str) -> None:
+        channel, sent_s = waiting.pop(event_id)
+        self._series["tracker_canary_delay_seconds"].observe(self._clock_s() - sent_s)
+        # A topic keeps its order: what was sent through it before and is not there will not come.
+        for one in [one for one, (through, at_s) in waiting.items() if through == channel and at_s < sent_s]:
+            self._lose(waiting, one)
+
+    def _lose(self, waiting: dict[str, tuple[str, float]], event_id: str) -> None:
+        del waiting[event_id]
+        self._series["tracker_canary_lost_total"].inc()
+
+    async def live(self, every_s: float) -> None:
+        """Beat and look until cancelled; what fails is said once and tried again."""
+        next_s = self._clock_s()
+        while True:
+            await asyncio.to_thread(self._turn, self._clock_s() >= next_s)
+            if self._clock_s() >= next_s:
+                next_s = max(next_s + every_s, self._clock_s())
+            longest_s = self.longest_s
+            pause_s = next_s - self._clock_s()
+            if longest_s or self.trouble:
+                pause_s = min(pause_s, PATIENT_LOOK_S if self.trouble or longest_s > PATIENT_AFTER_S else LOOK_EVERY_S)
+            await asyncio.sleep(max(0.0, pause_s))
+
+    def _turn(self, beats: bool) -> None:
+        trouble = ""
+        for step in (self.beat, self.look) if beats else (self.look,):
+            try:
+                step()
+            except TrackerError as error:
+                trouble = error.message
+        if trouble and not self.trouble:
+            log.warning("the canary cannot go its way; trying again", reason=trouble)
+        elif self.trouble and not trouble:
+            log.info("the canary goes its way again")
+        self.trouble = trouble
+
+
+def _records(settings: Settings) -> Fetch:
+    """Reads records from Redis, in one round trip."""
+    client: list[Any] = []
+
+    def fetch(customers: Sequence[tuple[int, str]]) -> list[bytes | None]:
+        with door(settings):
+            if not client:
+                client.append(redis_client(settings, retries=0))
+                require(client[0], settings.partitions)
+            with client[0].pipeline(transaction=False) as pipe:
+                for partition, name in customers:
+                    pipe.hget(keys(partition, PREFIX).states, name)
+                found: list[bytes | None] = pipe.execute()
+                return found
+
+    return fetch
+
+
+def _sender(settings: Settings) -> Send:
+    """Sends as any producer does; it connects with the first, so that it can wait for Kafka."""
+    producer: list[Producer] = []
+
+    def send(channel: str, customer: str, event_id: str) -> None:
+        if not producer:
+            producer.append(connect(settings, wait_s=1.0))
+        channels: Any = channel
+        producer[0].touch(channels, TYPE, customer_id=customer, event_id=event_id)
+
+    return send
+
+
+async def run(settings: Settings, every_s: float, told: Callable[[str], None] = lambda _address: None) -> None:
+    """Live until SIGTERM or SIGINT. `told` hears the address of /metrics once it is listened on."""
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    canary = Canary(settings.partitions, settings.channels, _sender(settings), _records(settings))
+
+    def ready() -> dict[str, object] | None:
+        return {"trouble": canary.trouble} if canary.trouble else None
+
+    pages = Pages(lambda: None, ready, canary.registry, "CANARY_PORT")
+    port = await pages.start(settings.http_host, settings.canary_port)
+    told(f"http://{settings.http_host}:{port}/metrics")
+    tasks = {loop.create_task(canary.live(every_s)), loop.create_task(ended.wait())}
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks - done:
+        task.cancel()
+    await asyncio.gather(*tasks - done, return_exceptions=True)
+    await pages.stop()
+    for task in done:
+        task.result()
