@@ -16,6 +16,7 @@ from tracker.definition import Definition
 from tracker.event_columns import Columns, Path
 from tracker.event_line import parse_time
 from tracker.replay import replay
+from tracker.touch import Touch
 
 PROGRESS_EVERY_S: Final = 0.2
 T = TypeVar("T")
@@ -42,13 +43,23 @@ def gather(
     also: Iterable[Path] = (),
 ) -> Gathered:
     """The events of the files, as far as the definitions look at them; raises TrackerError for what cannot be read."""
+    return gather_from(definitions, lambda tally, show: touches(files, tally, until_ms, show), also=also)
+
+
+def gather_from(
+    definitions: Sequence[Definition],
+    source: Callable[[Tally, Callable[[int, int], None]], Iterable[Touch]],
+    *,
+    also: Iterable[Path] = (),
+) -> Gathered:
+    """The events of a source, which counts what goes by and says how far it is."""
     tally = Tally()
     columns = Columns(definitions, also)
     began_s = time.perf_counter()
     show = progress_line()
     add = columns.add
     try:
-        for touch in touches(files, tally, until_ms, show):
+        for touch in source(tally, show):
             add(touch)
     finally:
         show(-1, 0)

@@ -4,17 +4,21 @@ It draws what tracker/backtest.py finds.
 """
 
 import json
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
+from schemas.topics import touchpoint_topic
 from streams.cli.replay import lasting, named, outcome, say_what_was_read
 from streams.errors import ExitCode, UsageError
+from streams.event_files import Tally
 from streams.paint import Paint
-from streams.replay import Gathered, gather, moment, show_time, watched
+from streams.replay import Gathered, gather, gather_from, moment, show_time, watched
+from streams.settings import read
 from tracker.alert_rules import MINUTE_MS
 from tracker.backtest import Backtest, Firing, Row, as_data
 from tracker.definition import Definition
@@ -22,6 +26,7 @@ from tracker.duration import DurationError, parse
 from tracker.history import History
 from tracker.journey_file import load
 from tracker.replay import unique
+from tracker.touch import Touch
 
 ODDS: Final = "1.5,2,3"
 Z: Final = "2,3,4,5"
@@ -46,6 +51,9 @@ def backtest(
     odds: Annotated[str, typer.Option(metavar="LIST", help="Sizes of a drop-off spike to try.")] = ODDS,
     z: Annotated[str, typer.Option(metavar="LIST", help="Significances of a drop-off spike to try.")] = Z,
     every: Annotated[str, typer.Option(metavar="TIME", help="How often the rules are computed, up to 5m.")] = "1m",
+    kafka: Annotated[
+        bool, typer.Option("--kafka", help="Read the touchpoints that Kafka still holds, instead of files.")
+    ] = False,
     since: Annotated[
         str | None, typer.Option(metavar="T", help="Look from this moment on. Left out: from the first event.")
     ] = None,
@@ -66,12 +74,14 @@ def backtest(
       tracker backtest my-journey.yaml events/*.jsonl.gz
       tracker backtest my-journey.yaml events.jsonl --truth 2026-11-03T14:00:00Z --json
       zcat events/*.gz | tracker backtest my-journey.yaml - --odds 1.5,2,2.5 --z 3,4
+      tracker backtest my-journey.yaml --kafka
     """
     journey = load(definition)
     step_ms = _step(every)
     sizes, limits = _numbers("--odds", odds), _numbers("--z", z)
     truths = [at for each in truth or [] if (at := moment("--truth", each)) is not None]
-    gathered = gather([journey], named(events), until_ms=moment("--until", until))
+    until_ms = moment("--until", until)
+    gathered = held(journey, events, until_ms) if kafka else gather([journey], named(events), until_ms=until_ms)
     if gathered.columns.newest_ms is None:
         say_what_was_read(gathered)
         return outcome(gathered)
@@ -84,6 +94,26 @@ def backtest(
         draw(tested, firings, rows)
     say_what_was_read(gathered)
     return code(gathered, tested, firings)
+
+
+def held(journey: Definition, events: list[str] | None, until_ms: int | None) -> Gathered:
+    """What Kafka still holds of the channels that the settings name."""
+    if events:
+        raise UsageError("Files and --kafka contradict each other.", "Name files, or say --kafka.")
+    from streams.kafka_events import opened, touches_of
+
+    settings = read(os.environ)
+
+    def source(tally: Tally, show: Callable[[int, int], None]) -> Iterator[Touch]:
+        with opened(settings) as consumer:
+            for channel in settings.channels:
+                for touch in touches_of(consumer, touchpoint_topic(channel), tally, progress=show):
+                    if until_ms is None or touch.at_ms <= until_ms:
+                        yield touch
+                    else:
+                        tally.cut += 1
+
+    return gather_from([journey], source)
 
 
 def begun(journey: Definition, gathered: Gathered, since_ms: int | None, step_ms: int) -> History:

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,9 +14,10 @@ import yaml
 from streams.collector.plans import load
 from streams.errors import ExitCode, TrackerError, UsageError
 from streams.event_files import Tally
-from streams.plan_events import CONSUMER, Checked, Seen, of_files, of_topics
+from streams.kafka_events import opened
+from streams.plan_events import Checked, Seen, of_files, of_topics
 from streams.plan_events import check as check_events
-from streams.settings import Settings, read
+from streams.settings import read
 from tracker.plan_draft import Draft, document
 from tracker.problem import choose
 from tracker.tracking_plan import SourcePlan, narrowed
@@ -119,20 +120,8 @@ def _events(
     for name in channels or ():
         if name not in settings.channels:
             raise UsageError(f"There is no channel {name!r}.", choose(name, settings.channels).capitalize())
-    with _consumer(settings) as consumer:
+    with opened(settings) as consumer:
         yield of_topics(consumer, channels or (), types or (), newest, tally)
-
-
-@contextmanager
-def _consumer(settings: Settings) -> Iterator[Any]:
-    from kafka import KafkaConsumer
-
-    from streams.clients import kafka_arguments, probe_kafka
-    from streams.failures import door
-
-    probe_kafka(settings)
-    with door(settings), closing(KafkaConsumer(**kafka_arguments(settings), **CONSUMER)) as consumer:
-        yield consumer
 
 
 def _of(plans: dict[str, SourcePlan], source: str | None) -> SourcePlan:

@@ -84,6 +84,7 @@ def test_a_short_history_is_not_judged(place, capsys, monkeypatch) -> None:
         (["--z", "nan"], "--z: 'nan' is no list of numbers"),
         (["--truth", "lately"], "--truth: 'lately' is no moment"),
         (["--since", "2027-01-01"], "--since: the last event is of 2026-01-06"),
+        (["--kafka"], "Files and --kafka contradict each other"),
         (["--since", "1970-01-01"], "is too much for --every 300s"),
     ],
 )
