@@ -208,6 +208,12 @@ def _history(settings: Settings) -> Iterator[Result]:
         client.close()
 
 
+def _collector(settings: Settings) -> Iterator[Result]:
+    from streams.collector.checkup import findings
+
+    yield from findings(settings)
+
+
 CHECKS: Final[dict[str, Callable[[Settings], Iterator[Result]]]] = {
     "versions": _versions,
     "journeys": _journeys,
@@ -215,6 +221,7 @@ CHECKS: Final[dict[str, Callable[[Settings], Iterator[Result]]]] = {
     "topics": _topics,
     "redis": _redis,
     "history": _history,
+    "collector": _collector,
 }
 # An area is not looked at where the one that it needs does not answer.
 NEEDS: Final = {"topics": "kafka", "history": "redis"}

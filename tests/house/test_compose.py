@@ -31,9 +31,10 @@ def test_compose_is_valid() -> None:
 
 
 def test_everything_is_there() -> None:
-    """Kafka, Redis, two workers, exporter, canary, Prometheus, Alertmanager and Grafana are started."""
+    """Kafka, Redis, two workers, collector, exporter, canary, Prometheus, Alertmanager and Grafana are started."""
     watching = {"prometheus", "alertmanager", "grafana"}
-    assert set(SERVICES) == watching | {"kafka", "redis", "topics", "worker-1", "worker-2", "exporter", "canary"}
+    ours = {"topics", "worker-1", "worker-2", "collector", "exporter", "canary"}
+    assert set(SERVICES) == watching | ours | {"kafka", "redis"}
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -112,6 +113,17 @@ def test_our_pages_are_looked_at_where_they_are() -> None:
         assert asked.path in pages()
 
 
+def test_the_collector_is_asked_at_its_front_door() -> None:
+    """Its health check goes where producers go; its metrics are on another port, which is not published."""
+    service = OURS["collector"]
+    asked = urlsplit(re.search(r"http://[^']+", service["healthcheck"]["test"][3])[0])
+    environ = service["environment"]
+    assert (str(asked.port), asked.path) == (environ["COLLECTOR_PORT"], "/health/live")
+    assert service["expose"] == [environ["COLLECTOR_METRICS_PORT"]]
+    assert [port.rpartition(":")[2] for port in service["ports"]] == [environ["COLLECTOR_PORT"]]
+    assert Path(environ["COLLECTOR_KEYS"]).parent.as_posix() == service["volumes"][0].partition(":")[2]
+
+
 def pages() -> set[str]:
     """The paths in the source of our HTTP server."""
     tree = ast.parse((ROOT / "streams/health.py").read_text(encoding="utf-8"))
@@ -122,7 +134,7 @@ def pages() -> set[str]:
 def test_prometheus_scrapes_what_runs() -> None:
     """Each target is a service of ours at its port, and none of ours is forgotten."""
     jobs = {job["job_name"]: job["static_configs"][0]["targets"] for job in PROMETHEUS["scrape_configs"]}
-    targets = set(jobs["exporter"] + jobs["worker"] + jobs["canary"])
+    targets = set(jobs["exporter"] + jobs["worker"] + jobs["collector"] + jobs["canary"])
     assert targets == {f"{name}:{service['expose'][0]}" for name, service in OURS.items() if "expose" in service}
 
 

@@ -1,0 +1,91 @@
+"""What `tracker doctor` finds at the collector: its files, its key, and whether one answers on this machine."""
+
+import http.client
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, Literal
+
+from streams.collector import plans, sources, tables
+from streams.collector.app import MIN_HASH_KEY
+from streams.settings import Settings
+
+Result = tuple[Literal["ok", "warning", "problem"], str, str]
+ANSWER_WITHIN_S: Final = 2.0
+
+
+def findings(settings: Settings) -> Iterator[Result]:
+    """Each thing looked at: state, message, remedy. Raises ConfigurationError for a file that cannot be used."""
+    book = sources.load(settings.collector_keys)
+    if not book.sources:
+        yield "ok", f"{settings.collector_keys} names no sources: no collector is set up here.", ""
+        return
+    yield from _key(settings)
+    senders = tables.load(settings.collector_tables).senders
+    for name, source in book.sources.items():
+        yield from _source(name, source, settings, senders.keys())
+    yield from _keys(book)
+    planned = plans.load(settings.collector_plans) if settings.collector_plans else {}
+    for name in planned.keys() - book.sources.keys():
+        yield (
+            "warning",
+            f"COLLECTOR_PLANS has a plan of {name!r}, which is no source.",
+            "`tracker keys list` shows them.",
+        )
+    if planned:
+        yield "ok", f"tracking plans of {', '.join(sorted(planned))}", ""
+    yield _answer(settings)
+
+
+def _key(settings: Settings) -> Iterator[Result]:
+    if len(settings.hash_key or "") < MIN_HASH_KEY:
+        message = f"TRACKER_HASH_KEY is missing or shorter than {MIN_HASH_KEY} characters; no collector starts."
+        yield "problem", message, "Set it to what `openssl rand -hex 32` prints, the same everywhere, and keep it."
+
+
+def _source(name: str, source: sources.Source, settings: Settings, senders: object) -> Iterator[Result]:
+    if source.channel not in {None, *settings.channels}:
+        message = f"The source {name} sends to {source.channel}, which is no channel."
+        yield "problem", message, f"Name one of {', '.join(settings.channels)}, or add it to TRACKER_CHANNELS."
+    if source.sender is not None and source.sender not in senders:  # type: ignore[operator]
+        yield "problem", f"No table says how {source.sender} speaks, which {name} is.", "Add it to COLLECTOR_TABLES."
+    if source.secret_file is not None and not _readable(Path(source.secret_file)):
+        message = f"The secret of {name} cannot be read; its webhooks are refused."
+        yield "problem", message, f"Look at {source.secret_file}: it holds what the sender signs with."
+
+
+def _readable(path: Path) -> bool:
+    try:
+        return bool(path.read_bytes().strip())
+    except OSError:
+        return False
+
+
+def _keys(book: sources.Book) -> Iterator[Result]:
+    good = [key for key in book.keys if key.revoked_at is None]
+    for name in book.sources.keys() - {key.source for key in good}:
+        yield "warning", f"The source {name} has no key that opens.", f"`tracker keys new {name}` makes one."
+    yield "ok", f"{len(book.sources)} sources, {len(good)} write keys", ""
+
+
+def _answer(settings: Settings) -> Result:
+    where = f"{settings.collector_host}:{settings.collector_port}"
+    connection = http.client.HTTPConnection(settings.collector_host, settings.collector_port, ANSWER_WITHIN_S)
+    try:
+        connection.request("GET", "/health/ready")
+        answer = connection.getresponse()
+        said = answer.read(10_000)
+    except (OSError, http.client.HTTPException):
+        return "ok", f"No collector answers at {where} now.", ""
+    finally:
+        connection.close()
+    if answer.status == 200:
+        return "ok", f"a collector at {where} takes touchpoints", ""
+    return "problem", f"The collector at {where} is not ready: {_why(said)}.", "Look at Kafka, and at its log."
+
+
+def _why(said: bytes) -> str:
+    try:
+        return ", ".join(map(str, json.loads(said).get("waiting for", ["it is ending"])))
+    except (ValueError, AttributeError):
+        return "it does not say why"
