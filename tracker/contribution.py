@@ -26,9 +26,10 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from tracker.definition import Definition
-from tracker.feedback import Answers, latest
+from tracker.feedback import SCALES, Answers, latest
 from tracker.matcher import FIRST_VALUE, OTHER
 from tracker.state import Instance, Progress
+from tracker.tally import Cell, Tally, written
 
 STATUSES: Final = ("active", "waiting", "dropped", "completed", "exited")
 DAY_MS: Final = 24 * 3600 * 1000
@@ -37,7 +38,7 @@ DAY_MS: Final = 24 * 3600 * 1000
 WITHIN_DAYS: Final = (1, 7, 28)
 WITHIN: Final = (*map(str, WITHIN_DAYS), "inf")
 _WITHIN_MS: Final = tuple(days * DAY_MS for days in WITHIN_DAYS)
-MAX_NAMES: Final = 2000
+MAX_CELLS: Final = 2000
 
 
 class Field(NamedTuple):
@@ -142,30 +143,38 @@ class Facts(NamedTuple):
     corrections: int
     feedback: Answers
 
-    def began_ms(self) -> int:
-        """When the journey began."""
-        return self.zero_ms + _least(self.first)
+    def day(self) -> int:
+        """The day on which the journey began, counted from 1970."""
+        return (self.zero_ms + least(self.first)) // DAY_MS
 
 
 NOTHING: Final = Facts(0, -1, 0, 0, [], [], [], [], [], 0, ())
 _STATUS: Final = {name: place for place, name in enumerate(STATUSES)}
 _DROPPED, _EXITED = _STATUS["dropped"], _STATUS["exited"]
+_new = tuple.__new__
 
 
-class _Names(NamedTuple):
-    """The fields of one cohort day and one set of segment values: each figure as a whole, then by segment."""
+class Cells(NamedTuple):
+    """The cells of one cohort day and one set of segment values."""
 
-    cohort: tuple[str, ...]
-    current: tuple[tuple[tuple[str, ...], ...], ...]
+    cohort: Cell
+    current: tuple[tuple[Cell, ...], ...]
     """By stage and status."""
-    reached: tuple[tuple[tuple[str, ...], ...], ...]
+    reached: tuple[tuple[Cell, ...], ...]
     """By stage and WITHIN."""
-    funnel: tuple[tuple[str, ...], ...]
-    visits: tuple[tuple[str, ...], ...]
-    dropoffs: tuple[tuple[str, ...], ...]
-    recoveries: tuple[tuple[str, ...], ...]
-    exits: tuple[tuple[str, ...], ...]
-    ends: tuple[str, ...]
+    funnel: tuple[Cell, ...]
+    """By depth; nobody is counted at 0."""
+    visits: tuple[Cell, ...]
+    dropoffs: tuple[Cell, ...]
+    recoveries: tuple[Cell, ...]
+    exits: tuple[Cell, ...]
+    feedback: dict[tuple[str, int], Cell]
+    """By kind and score."""
+    moves: dict[tuple[int, int], Cell]
+    """By the stage left and the one entered, by those who neither dropped off nor left: both counts of `current`, and
+    the visit."""
+    deeper: tuple[Cell, ...]
+    """By the new depth: both counts of `funnel`."""
 
 
 class Contributor:
@@ -185,10 +194,10 @@ class Contributor:
             for goal, limit in zip(self._goals, self._limits, strict=True)
         )
         buckets = definition.buckets
-        self._stays = _Histogram(self._journey, self._stages, "stay", "seconds", buckets.stay_ms)
-        self._converts = _Histogram(self._journey, self._stages, "convert", "convert_seconds", buckets.convert_ms)
-        self._corrections = f"{self._journey}|corrections"
-        self._names: dict[tuple[int, ...], _Names] = {}
+        self.stays = Histogram(self._journey, self._stages, "stay", "seconds", buckets.stay_ms)
+        self._converts = Histogram(self._journey, self._stages, "convert", "convert_seconds", buckets.convert_ms)
+        self._corrections = Cell([f"{self._journey}|corrections"])
+        self._cells: dict[tuple[int, ...], Cells] = {}
 
     def status(self, progress: Progress) -> str | None:
         """One of STATUSES; None before the journey begins."""
@@ -245,160 +254,186 @@ class Contributor:
 
     def vector(self, instance: Instance) -> dict[str, int]:
         """What an instance adds to every aggregate."""
-        fields: dict[str, int] = {}
-        self._add(fields, self.facts(instance), 1)
-        return fields
+        tally: Tally = {}
+        self._add(tally, self.facts(instance), 1)
+        return written(tally)
 
-    def change(self, fields: dict[str, int], before: Facts, after: Facts) -> None:
-        """Add to `fields` what changed between two states of an instance; fields that come to 0 may stay."""
+    def change(self, tally: Tally, before: Facts, after: Facts) -> None:
+        """Add to the tally what changed between two states of an instance."""
         if before == after:
             return
         if before.stage >= 0 and after.stage >= 0 and before.segments == after.segments:
-            day = after.began_ms() // DAY_MS
+            day = after.day()
             # Usually the journey's beginning stays, and need not be found twice.
-            if (before.zero_ms == after.zero_ms and before.first == after.first) or before.began_ms() // DAY_MS == day:
-                self._change(fields, before, after, self._names_of(day, after.segments))
+            if (before.zero_ms == after.zero_ms and before.first == after.first) or before.day() == day:
+                self._change(tally, before, after, self._cells_of(day, after.segments))
                 return
-        self._add(fields, before, -1)
-        self._add(fields, after, 1)
+        self._add(tally, before, -1)
+        self._add(tally, after, 1)
 
-    def _change(self, fields: dict[str, int], before: Facts, after: Facts, names: _Names) -> None:
-        """What changed where cohort and segments did not: only the fields that differ are touched."""
-        if before.stage != after.stage or before.status != after.status:
-            self._add_current(fields, names, before, -1)
-            self._add_current(fields, names, after, 1)
-        if before.depth != after.depth:
-            if before.depth:
-                _count(fields, names.funnel[before.depth - 1], -1)
-            if after.depth:
-                _count(fields, names.funnel[after.depth - 1], 1)
-        if before.first != after.first:
-            self._change_reached(fields, before, after, names)
-        if before.visits != after.visits or before.spent != after.spent or before.status != after.status:
-            self._change_visits(fields, before, after, names)
-        if before.gaps != after.gaps or before.status != after.status or before.status == _DROPPED:
-            self._add_gaps(fields, names, before, -1)
-            self._add_gaps(fields, names, after, 1)
-        if before.corrections != after.corrections:
-            _count(fields, (self._corrections,), after.corrections - before.corrections)
-        if before.feedback != after.feedback:
-            self._add_feedback(fields, names, before, -1)
-            self._add_feedback(fields, names, after, 1)
+    def _change(self, tally: Tally, before: Facts, after: Facts, cells: Cells) -> None:  # noqa: C901 - figure by figure
+        """What changed where cohort and segments did not: only the figures that differ are touched."""
+        _, was_at, was, was_deep, first, visited, spent, gaps, _, corrections, feedback = before
+        _, is_at, status, depth, firsts, visits, spends, gaps_now, _, corrections_now, feedback_now = after
+        if was_at != is_at or was != status:
+            _count(tally, cells.current[was_at][was], -1)
+            _count(tally, cells.current[is_at][status], 1)
+            if was == _EXITED:
+                _count(tally, cells.exits[was_at], -1)
+            if status == _EXITED:
+                _count(tally, cells.exits[is_at], 1)
+        if was_deep != depth:
+            if was_deep:
+                _count(tally, cells.funnel[was_deep], -1)
+            if depth:
+                _count(tally, cells.funnel[depth], 1)
+        if first != firsts:
+            self._change_reached(tally, before, after, cells)
+        if visited != visits or spent != spends or was != status:
+            self._change_visits(tally, before, after, cells)
+        if gaps != gaps_now or was != status or was == _DROPPED:
+            self._add_gaps(tally, cells, before, -1)
+            self._add_gaps(tally, cells, after, 1)
+        if corrections != corrections_now:
+            _count(tally, self._corrections, corrections_now - corrections)
+        if feedback != feedback_now:
+            self._add_feedback(tally, cells, before, -1)
+            self._add_feedback(tally, cells, after, 1)
 
-    def _change_reached(self, fields: dict[str, int], before: Facts, after: Facts, names: _Names) -> None:
-        began, begins = _least(before.first), _least(after.first)
-        for stage, at in enumerate(after.first):
-            was = before.first[stage]
+    def _change_reached(self, tally: Tally, before: Facts, after: Facts, cells: Cells) -> None:
+        began, begins = least(before.first), least(after.first)
+        for stage, (was, at) in enumerate(zip(before.first, after.first, strict=True)):
             if was is None:
                 if at is not None:
-                    self._add_reached(fields, names, stage, at - begins, 1)
+                    self.add_reached(tally, cells, stage, at - begins, 1)
             elif at is None or at - begins != was - began:
-                self._add_reached(fields, names, stage, was - began, -1)
+                self.add_reached(tally, cells, stage, was - began, -1)
                 if at is not None:
-                    self._add_reached(fields, names, stage, at - begins, 1)
+                    self.add_reached(tally, cells, stage, at - begins, 1)
 
-    def _change_visits(self, fields: dict[str, int], before: Facts, after: Facts, names: _Names) -> None:
+    def _change_visits(self, tally: Tally, before: Facts, after: Facts, cells: Cells) -> None:
         was_in = -1 if before.status == _EXITED else before.stage
         is_in = -1 if after.status == _EXITED else after.stage
-        for stage, visits in enumerate(after.visits):
-            visited, spent, spends = before.visits[stage], before.spent[stage], after.spent[stage]
+        stages = zip(before.visits, after.visits, before.spent, after.spent, strict=True)
+        for stage, (visited, visits, spent, spends) in enumerate(stages):
             if visited != visits:
-                _count(fields, names.visits[stage], visits - visited)
+                _count(tally, cells.visits[stage], visits - visited)
             elif spent == spends and (stage == was_in) == (stage == is_in):
                 continue
             if visited > (stage == was_in):
-                self._stays.add(fields, stage, spent, -1)
+                self.stays.add(tally, stage, spent, -1)
             if visits > (stage == is_in):
-                self._stays.add(fields, stage, spends, 1)
+                self.stays.add(tally, stage, spends, 1)
 
-    @staticmethod
-    def _add_current(fields: dict[str, int], names: _Names, facts: Facts, sign: int) -> None:
-        _count(fields, names.current[facts.stage][facts.status], sign)
-        if facts.status == _EXITED:
-            _count(fields, names.exits[facts.stage], sign)
-
-    def _add(self, fields: dict[str, int], facts: Facts, sign: int) -> None:
+    def _add(self, tally: Tally, facts: Facts, sign: int) -> None:
         """Everything that a state adds, times `sign`."""
-        if facts.stage < 0:
+        _, stage, status, depth, firsts, _, _, _, segments, corrections, feedback = facts
+        if stage < 0:
             return
-        began = _least(facts.first)
-        names = self._names_of((facts.zero_ms + began) // DAY_MS, facts.segments)
-        _count(fields, names.cohort, sign)
-        self._add_current(fields, names, facts, sign)
-        if facts.depth:
-            _count(fields, names.funnel[facts.depth - 1], sign)
-        is_in = -1 if facts.status == _EXITED else facts.stage
-        for stage, visits in enumerate(facts.visits):
+        began = least(firsts)
+        cells = self._cells_of((facts.zero_ms + began) // DAY_MS, segments)
+        _count(tally, cells.cohort, sign)
+        _count(tally, cells.current[stage][status], sign)
+        if status == _EXITED:
+            _count(tally, cells.exits[stage], sign)
+            stage = -1
+        if depth:
+            _count(tally, cells.funnel[depth], sign)
+        for place, visits in enumerate(facts.visits):
             if visits:
-                _count(fields, names.visits[stage], sign * visits)
-            at = facts.first[stage]
+                _count(tally, cells.visits[place], sign * visits)
+            at = firsts[place]
             if at is not None:
-                self._add_reached(fields, names, stage, at - began, sign)
-            if visits > (stage == is_in):
-                self._stays.add(fields, stage, facts.spent[stage], sign)
-        self._add_gaps(fields, names, facts, sign)
-        if facts.feedback:
-            self._add_feedback(fields, names, facts, sign)
-        if facts.corrections:
-            _count(fields, (self._corrections,), sign * facts.corrections)
+                self.add_reached(tally, cells, place, at - began, sign)
+            if visits > (place == stage):
+                self.stays.add(tally, place, facts.spent[place], sign)
+        self._add_gaps(tally, cells, facts, sign)
+        if feedback:
+            self._add_feedback(tally, cells, facts, sign)
+        if corrections:
+            _count(tally, self._corrections, sign * corrections)
 
-    def _add_reached(self, fields: dict[str, int], names: _Names, stage: int, took_ms: int, sign: int) -> None:
-        _count(fields, names.reached[stage][bisect_left(_WITHIN_MS, took_ms)], sign)
+    def add_reached(self, tally: Tally, cells: Cells, stage: int, took_ms: int, sign: int = 1) -> None:
+        """Count a stage as reached so long after the beginning, or take it back."""
+        _count(tally, cells.reached[stage][bisect_left(_WITHIN_MS, took_ms)], sign)
         # Who began in the stage did not convert to it.
         if took_ms:
-            self._converts.add(fields, stage, took_ms, sign)
-
-    def _add_feedback(self, fields: dict[str, int], names: _Names, facts: Facts, sign: int) -> None:
-        for kind, score in latest(facts.feedback):
-            _count(fields, tuple(f"{self._journey}|feedback|{kind}|{score}{end}" for end in names.ends), sign)
+            self._converts.add(tally, stage, took_ms, sign)
 
     @staticmethod
-    def _add_gaps(fields: dict[str, int], names: _Names, facts: Facts, sign: int) -> None:
+    def _add_feedback(tally: Tally, cells: Cells, facts: Facts, sign: int) -> None:
+        for answer in latest(facts.feedback):
+            _count(tally, cells.feedback[answer], sign)
+
+    @staticmethod
+    def _add_gaps(tally: Tally, cells: Cells, facts: Facts, sign: int) -> None:
         for stage, gaps in enumerate(facts.gaps):
             if gaps:
-                _count(fields, names.recoveries[stage], sign * gaps)
-                _count(fields, names.dropoffs[stage], sign * gaps)
+                _count(tally, cells.recoveries[stage], sign * gaps)
+                _count(tally, cells.dropoffs[stage], sign * gaps)
         if facts.status == _DROPPED:
-            _count(fields, names.dropoffs[facts.stage], sign)
+            _count(tally, cells.dropoffs[facts.stage], sign)
 
-    def _names_of(self, day: int, segments: list[int]) -> _Names:
+    def cells(self, progress: Progress, began: int) -> Cells:
+        """Where to count what happens to an instance whose journey began so long after its first touchpoint."""
+        return self._cells_of((progress.zero_ms + began) // DAY_MS, progress.segments)
+
+    def _cells_of(self, day: int, segments: list[int]) -> Cells:
         key = (day, *segments)
-        names = self._names.get(key)
-        if names is None:
-            names = self._make_names(day, segments)
+        cells = self._cells.get(key)
+        if cells is None:
+            cells = self._make_cells(day, segments)
             # Bounded: a replay of history brings many days, each with a few segment values.
-            if len(self._names) >= MAX_NAMES:
-                self._names.clear()
-            self._names[key] = names
-        return names
+            if len(self._cells) >= MAX_CELLS:
+                self._cells.clear()
+            self._cells[key] = cells
+        return cells
 
-    def _make_names(self, day: int, codes: list[int]) -> _Names:
+    def _make_cells(self, day: int, codes: list[int]) -> Cells:
         cohort = day_of(day * DAY_MS)
         ends = ["", *(f"|{name}={value}" for name, value in self._values(codes))]
 
-        def fields(*parts: str) -> tuple[str, ...]:
+        def fields(*parts: str) -> list[str]:
             whole = "|".join((self._journey, *parts))
-            return tuple(whole + end for end in ends)
+            return [whole + end for end in ends]
 
-        def reached(stage: str, goal: bool) -> tuple[tuple[str, ...], ...]:
-            completions = fields("completions", stage) if goal else ()
-            return tuple(fields("reached", cohort, stage, days) + completions for days in WITHIN)
+        def by_stage(figure: str, *parts: str) -> tuple[Cell, ...]:
+            return tuple(Cell(fields(figure, *parts, stage)) for stage in stages)
 
         stages = self._stages
-        return _Names(
-            fields("cohort", cohort),
-            tuple(tuple(fields("current", stage, status) for status in STATUSES) for stage in stages),
-            tuple(reached(stage, goal) for stage, goal in zip(stages, self._goals, strict=True)),
-            tuple(fields("funnel", cohort, stage) for stage in stages),
-            tuple(fields("visits", stage) for stage in stages),
-            tuple(fields("dropoffs", stage) for stage in stages),
-            tuple(fields("recoveries", stage) for stage in stages),
-            tuple(fields("exits", stage) for stage in stages),
-            tuple(ends),
+        current = tuple(tuple(Cell(fields("current", stage, status)) for status in STATUSES) for stage in stages)
+        calm = tuple(cells[status] for cells, status in zip(current, self._calm, strict=True))
+        completions = tuple(
+            fields("completions", stage) if goal else [] for stage, goal in zip(stages, self._goals, strict=True)
+        )
+        funnel, visits = (Cell(), *by_stage("funnel", cohort)), by_stage("visits")
+        return Cells(
+            Cell(fields("cohort", cohort)),
+            current,
+            tuple(
+                tuple(Cell(fields("reached", cohort, stage, days) + goal) for days in WITHIN)
+                for stage, goal in zip(stages, completions, strict=True)
+            ),
+            funnel,
+            visits,
+            by_stage("dropoffs"),
+            by_stage("recoveries"),
+            by_stage("exits"),
+            {
+                (kind, score): Cell(fields("feedback", kind, str(score)))
+                for kind, (lowest, highest) in SCALES.items()
+                for score in range(lowest, highest + 1)
+            },
+            {
+                (was, stage): Cell(calm[stage].fields + visits[stage].fields, calm[was].fields)
+                for was in range(len(stages))
+                for stage in range(len(stages))
+            },
+            tuple(Cell(cell.fields, before.fields) for before, cell in zip((Cell(), *funnel), funnel, strict=False)),
         )
 
 
-class _Histogram:
+class Histogram:
     """The fields of a histogram by stage: counts by bucket, and the sum in whole seconds."""
 
     def __init__(
@@ -406,22 +441,36 @@ class _Histogram:
     ) -> None:
         self._bounds_ms = bounds_ms
         buckets = bucket_names(bounds_ms)
-        self._counts = tuple(tuple(f"{journey}|{figure}|{stage}|{bucket}" for bucket in buckets) for stage in stages)
-        self._sums = tuple(f"{journey}|{sums}|{stage}" for stage in stages)
+        self._counts = tuple(tuple(Cell([f"{journey}|{figure}|{stage}|{one}"]) for one in buckets) for stage in stages)
+        self._sums = tuple(Cell([f"{journey}|{sums}|{stage}"]) for stage in stages)
 
-    def add(self, fields: dict[str, int], stage: int, took_ms: int, sign: int) -> None:
+    def add(self, tally: Tally, stage: int, took_ms: int, sign: int = 1) -> None:
         """Count a time once, or take it back."""
-        field = self._counts[stage][bisect_left(self._bounds_ms, took_ms)]
-        fields[field] = fields.get(field, 0) + sign
+        cell = self._counts[stage][bisect_left(self._bounds_ms, took_ms)]
+        tally[cell] = tally.get(cell, 0) + sign
         if took_ms >= 1000:
-            field = self._sums[stage]
-            fields[field] = fields.get(field, 0) + sign * (took_ms // 1000)
+            cell = self._sums[stage]
+            tally[cell] = tally.get(cell, 0) + sign * (took_ms // 1000)
+
+    def grow(self, tally: Tally, stage: int, took_ms: int, takes_ms: int) -> None:
+        """Count a time that was counted before and is longer now."""
+        before, after = bisect_left(self._bounds_ms, took_ms), bisect_left(self._bounds_ms, takes_ms)
+        if before != after:
+            _count(tally, self._counts[stage][before], -1)
+            _count(tally, self._counts[stage][after], 1)
+        cell = self._sums[stage]
+        tally[cell] = tally.get(cell, 0) + takes_ms // 1000 - took_ms // 1000
 
 
-def _least(first: list[int | None]) -> int:
-    return min([at for at in first if at is not None])
+def least(first: list[int | None]) -> int:
+    """The least that is there."""
+    found: int | None = None
+    for at in first:
+        if at is not None and (found is None or at < found):
+            found = at
+    assert found is not None
+    return found
 
 
-def _count(fields: dict[str, int], names: tuple[str, ...], count: int) -> None:
-    for name in names:
-        fields[name] = fields.get(name, 0) + count
+def _count(tally: Tally, cell: Cell, count: int) -> None:
+    tally[cell] = tally.get(cell, 0) + count

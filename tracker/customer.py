@@ -10,14 +10,16 @@ from typing import Final
 import msgspec
 
 from schemas.transition import Transition
+from tracker.batch import BEARING, DUPLICATE, LATE, Batch
 from tracker.canary import CANARY
-from tracker.contribution import NOTHING, Facts
+from tracker.contribution import NOTHING
 from tracker.definition import Definition
 from tracker.engine import DEFAULT_HORIZON_MS, MAX_IDS
-from tracker.intake import BEARING, DUPLICATE, LATE, Batch, Item, Runner
+from tracker.intake import Runner
 from tracker.log import ID_BYTES, short_id
 from tracker.migration import UnknownDefinitionError, migrate, same_shape
-from tracker.state import VERSION, Instance, Journey, Record, decode, encode
+from tracker.state import VERSION, Journey, Record, decode, encode
+from tracker.tally import Tally, written
 from tracker.timer import look_at_ms
 from tracker.touch import Touch
 
@@ -64,27 +66,30 @@ class Journeys:
         }
         self._max_ids = MAX_IDS if horizon_ms is not None else None
 
-    def fold(self, customer: str, before: bytes | None, touches: Sequence[Touch], now_ms: int) -> Change:
-        """The customer after these touches, looked at at `now_ms`."""
+    def fold(
+        self, customer: str, before: bytes | None, touches: Sequence[Touch], now_ms: int, tally: Tally | None = None
+    ) -> Change:
+        """The customer after these touches, looked at at `now_ms`.
+
+        With a tally, which the folds of a batch share, the differences are counted there, and the change holds none.
+        """
         record = decode(before) if before is not None else Record(VERSION, [])
-        batch = Batch(customer, touches, now_ms)
-        aggregates: dict[str, int] = {}
+        batch = Batch(customer, touches, now_ms, {} if tally is None else tally)
         due_ms: int | None = None
         for runner in () if customer.startswith(CANARY) else self.runners:
-            next_ms = self._fold_journey(runner, record, batch, aggregates)
-            due_ms = _earlier(due_ms, next_ms)
+            next_ms = self._fold_journey(runner, record, batch)
+            if next_ms is not None and (due_ms is None or next_ms < due_ms):
+                due_ms = next_ms
         ignored = duplicate = late = 0
         if batch.fates.count(BEARING) != len(touches):
             ignored = self._note_others(record, batch)
             fates = list(batch.fates)
             duplicate = sum(fate & DUPLICATE > 0 for fate in fates)
             late = sum(fate & LATE > 0 for fate in fates)
-        if 0 in aggregates.values():
-            aggregates = {field: count for field, count in aggregates.items() if count}
         arm_ms = _arm(record, due_ms, now_ms)
         return Change(
             encode(record),
-            aggregates,
+            written(batch.tally) if tally is None else {},
             due_ms,
             arm_ms,
             batch.transitions,
@@ -121,17 +126,17 @@ class Journeys:
         if journey.layout != runner.engine.layout_id:
             self._migrate(runner, journey, {})
 
-    def _migrate(self, runner: Runner, journey: Journey, aggregates: dict[str, int]) -> None:
+    def _migrate(self, runner: Runner, journey: Journey, tally: Tally) -> None:
         """Make a stored journey one of the present definition."""
         old = self._folded_by(runner, journey)
         for place, instance in enumerate(journey.instances):
             after = migrate(instance, old.engine, runner.engine)
-            old.contributor.change(aggregates, old.contributor.facts(instance), NOTHING)
-            runner.contributor.change(aggregates, NOTHING, runner.contributor.facts(after))
+            old.contributor.change(tally, old.contributor.facts(instance), NOTHING)
+            runner.contributor.change(tally, NOTHING, runner.contributor.facts(after))
             journey.instances[place] = after
         journey.layout, journey.version = runner.engine.layout_id, runner.definition.version
 
-    def _fold_journey(self, runner: Runner, record: Record, batch: Batch, aggregates: dict[str, int]) -> int | None:
+    def _fold_journey(self, runner: Runner, record: Record, batch: Batch) -> int | None:
         """Fold the batch into one journey; when the clock will change it next."""
         journey = _journey_of(record, runner.definition.journey)
         groups = runner.groups(batch)
@@ -141,22 +146,20 @@ class Journeys:
             journey = Journey(runner.definition.journey, runner.definition.version, runner.engine.layout_id, [])
             record.journeys.append(journey)
         elif journey.layout != runner.engine.layout_id:
-            self._migrate(runner, journey, aggregates)
+            self._migrate(runner, journey, batch.tally)
         due_ms: int | None = None
         for instance in journey.instances:
-            items = groups.pop(instance.key, None) if groups else None
-            next_ms = runner.due_ms(instance)
-            if items or (next_ms is not None and batch.now_ms >= next_ms):
-                before = runner.contributor.facts_before(instance)
-                next_ms = _fold_instance(runner, instance, items, batch, aggregates, before)
-            due_ms = _earlier(due_ms, next_ms)
+            next_ms = runner.fold(instance, groups.pop(instance.key, None), batch)
+            if next_ms is not None and (due_ms is None or next_ms < due_ms):
+                due_ms = next_ms
         for key, items in groups.items():
             if len(journey.instances) >= MAX_INSTANCES:
                 break
             instance = runner.engine.open(key, min([entry for entry, _ in items]) if len(items) > 1 else items[0][0])
             journey.instances.append(instance)
-            next_ms = _fold_instance(runner, instance, items, batch, aggregates, NOTHING)
-            due_ms = _earlier(due_ms, next_ms)
+            next_ms = runner.fold(instance, items, batch)
+            if next_ms is not None and (due_ms is None or next_ms < due_ms):
+                due_ms = next_ms
         return due_ms
 
     def _note_others(self, record: Record, batch: Batch) -> int:
@@ -179,25 +182,6 @@ class Journeys:
         return len(new)
 
 
-def _fold_instance(
-    runner: Runner,
-    instance: Instance,
-    items: list[Item] | None,
-    batch: Batch,
-    aggregates: dict[str, int],
-    before: Facts,
-) -> int | None:
-    """Fold touches, and the clock, into one instance; when the clock will change it next."""
-    if items:
-        if runner.is_keyed:
-            for _, place in items:
-                batch.fates[place] |= BEARING
-        runner.take(instance, items, batch)
-    due_ms = runner.tick(instance, batch)
-    runner.contributor.change(aggregates, before, runner.contributor.facts(instance))
-    return due_ms
-
-
 def _arm(record: Record, due_ms: int | None, now_ms: int) -> int | None:
     """The moment of a new timer for the record, which keeps it in mind; None where the one that stands will do."""
     if record.look_ms is not None and record.look_ms <= now_ms:
@@ -206,11 +190,6 @@ def _arm(record: Record, due_ms: int | None, now_ms: int) -> int | None:
         return None
     record.look_ms = look_at_ms(due_ms, now_ms)
     return record.look_ms
-
-
-def _earlier(one: int | None, other: int | None) -> int | None:
-    """The earlier moment; None stands for never."""
-    return one if other is None or (one is not None and one <= other) else other
 
 
 def _journey_of(record: Record, name: str) -> Journey | None:

@@ -53,8 +53,8 @@ def fingerprint(definition: Definition) -> int:
 
 def _entries(
     matcher: Matcher, layout: Layout, definition: Definition, *, takes_all: bool
-) -> Callable[[Touch], Entry | None]:
-    """A function from a touch to its entry; None where it bears on the journey in no way."""
+) -> Callable[[Sequence[Touch]], list[tuple[Entry, int]]]:
+    """A function from touches to their entries, each with its place; without those of no bearing on the journey."""
     match, order_of = matcher.match, layout.order
     code_segments = segment_coder(definition.segments) if definition.segments else None
     # What channel and type alone say, where no condition needs to be tried.
@@ -67,15 +67,18 @@ def _entries(
             ready[touch.channel, touch.type] = found
         return found
 
-    def entry(touch: Touch) -> Entry | None:
-        bits, rule, order = ready.get((touch.channel, touch.type)) or try_all(touch)
-        if not bits and not takes_all:
-            return None
-        segments = code_segments(touch) if code_segments is not None else b""
-        # Twice as fast as calling Entry, whose own constructor is a Python function.
-        return _new(Entry, (touch.at_ms, order, short_id(touch.event_id), bits, rule, segments))
+    def entries(touches: Sequence[Touch]) -> list[tuple[Entry, int]]:
+        made: list[tuple[Entry, int]] = []
+        for place, touch in enumerate(touches):
+            bits, rule, order = ready.get((touch.channel, touch.type)) or try_all(touch)
+            if bits or takes_all:
+                segments = code_segments(touch) if code_segments is not None else b""
+                # Twice as fast as calling Entry, whose own constructor is a Python function.
+                entry = _new(Entry, (touch.at_ms, order, short_id(touch.event_id), bits, rule, segments))
+                made.append((entry, place))
+        return made
 
-    return entry
+    return entries
 
 
 class Engine:
@@ -95,8 +98,13 @@ class Engine:
         # may answer a question.
         takes_all = definition.funnel.mode == "strict" or any(limit is not None for limit in self.limits)
         takes_all = takes_all or bool(definition.feedback)
-        self.entry: Final = _entries(self.matcher, self.layout, definition, takes_all=takes_all)
+        self.entries: Final = _entries(self.matcher, self.layout, definition, takes_all=takes_all)
+        """Touches as the fold sees them, each with its place; without those that bear on this journey in no way."""
+
+    def entry(self, touch: Touch) -> Entry | None:
         """A touch as the fold sees it; None where it bears on this journey in no way."""
+        made = self.entries((touch,))
+        return made[0][0] if made else None
 
     def fold(self, entries: Iterable[Entry], base: Progress | None = None) -> Progress | None:
         """The progress of sorted entries on top of `base`, which is changed; None where there is nothing."""

@@ -3,40 +3,20 @@
 It knows duplicates, order and lateness, and tells transitions; records and figures are `tracker/customer.py`'s.
 """
 
-from collections.abc import Sequence
-
-from schemas.transition import Transition
+from tracker.batch import BEARING, DUPLICATE, LATE, Batch, Item
 from tracker.conditions import getter
-from tracker.contribution import Contributor
+from tracker.contribution import NOTHING, Contributor
 from tracker.definition import Definition
 from tracker.engine import Engine
 from tracker.feedback import Listener
-from tracker.log import Entry, holds_id
+from tracker.log import holds_id
 from tracker.matcher import as_text
+from tracker.plain import Plain, compile_plain
 from tracker.shifts import Before, Teller, View, view
 from tracker.state import Instance
 from tracker.touch import Touch
 
 MAX_KEY_LENGTH = 128
-
-# What became of a touch, as bits: in any journey that it bears on.
-BEARING, DUPLICATE, LATE = 1, 2, 4
-
-Item = tuple[Entry, int]
-"""An entry and the place of its touch in the batch."""
-
-
-class Batch:
-    """The touches of one fold, and by their place what became of them."""
-
-    __slots__ = ("customer", "fates", "now_ms", "touches", "transitions")
-
-    def __init__(self, customer: str, touches: Sequence[Touch], now_ms: int) -> None:
-        self.customer = customer
-        self.touches = touches
-        self.now_ms = now_ms
-        self.fates = bytearray(len(touches))
-        self.transitions: list[Transition] = []
 
 
 class Runner:
@@ -52,6 +32,7 @@ class Runner:
         self._listener = Listener(definition.feedback) if definition.feedback else None
         self._goals = frozenset(place for place, stage in enumerate(definition.stages) if stage.goal)
         self._limits = self.engine.limits
+        self._plain = compile_plain(definition, self.engine.steps, self.contributor, self.teller)
         self._first_goal = min(self._goals, default=len(definition.stages))
 
     def key_of(self, touch: Touch) -> str | None:
@@ -63,13 +44,10 @@ class Runner:
 
     def items(self, batch: Batch) -> list[Item]:
         """The entries of a batch that bear on a journey without a key, in arrival order."""
-        make, fates = self.engine.entry, batch.fates
-        items: list[Item] = []
-        for place, touch in enumerate(batch.touches):
-            entry = make(touch)
-            if entry is not None:
-                fates[place] |= BEARING
-                items.append((entry, place))
+        items = self.engine.entries(batch.touches)
+        fates = batch.fates
+        for _, place in items:
+            fates[place] |= BEARING
         return items
 
     def groups(self, batch: Batch) -> dict[str | None, list[Item]]:
@@ -85,12 +63,32 @@ class Runner:
                 groups.setdefault(key, []).append((entry, place))
         return groups
 
-    def take(self, instance: Instance, items: list[Item], batch: Batch) -> None:
+    def fold(self, instance: Instance, items: list[Item] | None, batch: Batch) -> int | None:
+        """Fold touches, and the clock, into one instance; when the clock will change it next."""
+        if items:
+            if self.is_keyed:
+                for _, place in items:
+                    batch.fates[place] |= BEARING
+            self._take(instance, items, batch)
+        due_ms = self.due_ms(instance)
+        if due_ms is None or batch.now_ms < due_ms:
+            return due_ms
+        self._drop(instance, due_ms, batch)
+        return None
+
+    def _take(self, instance: Instance, items: list[Item], batch: Batch) -> None:
         """Take the touches of one batch into an instance."""
+        are_newest = self._are_newest(instance, items)
+        if are_newest and self._plain is not None:
+            self._advance_plainly(instance, items, batch, self._plain)
+            self.engine.append(instance, items)
+            return
+        before = self.contributor.facts_before(instance)
         if self._listener is not None:
             instance.feedback = self._listener.hear(instance.feedback, [batch.touches[place] for _, place in items])
-        if self._are_newest(instance, items):
+        if are_newest:
             self._advance(instance, items, batch)
+            self.engine.append(instance, items)
         elif len(items) == 1:
             self._take_sorted(instance, items, batch)
         elif self._is_order_free(instance, items):
@@ -99,6 +97,7 @@ class Runner:
         else:
             for item in items:
                 self._take_sorted(instance, [item], batch)
+        self.contributor.change(batch.tally, before, self.contributor.facts(instance))
 
     def due_ms(self, instance: Instance) -> int | None:
         """The next moment at which the clock changes an instance."""
@@ -109,15 +108,12 @@ class Runner:
         limit = self._limits[stage]
         return None if limit is None else progress.zero_ms + progress.last + limit + 1
 
-    def tick(self, instance: Instance, batch: Batch) -> int | None:
-        """Let the clock act on an instance; when it will the next time."""
-        due_ms = self.due_ms(instance)
-        if due_ms is None or batch.now_ms < due_ms:
-            return due_ms
-        progress = instance.progress
+    def _drop(self, instance: Instance, due_ms: int, batch: Batch) -> None:
+        """Let the clock act on an instance."""
+        before, progress = self.contributor.facts_before(instance), instance.progress
         progress.is_dropped = True
         batch.transitions.append(self.teller.dropped(batch.customer, instance.key, progress, due_ms - 1))
-        return None
+        self.contributor.change(batch.tally, before, self.contributor.facts(instance))
 
     def _are_newest(self, instance: Instance, items: list[Item]) -> bool:
         """Whether all are new, come after all others, and came in order: the usual case, told by a look at each."""
@@ -160,6 +156,16 @@ class Runner:
             self._tell_corrected(instance, before, older[0], batch)
         if newer:
             self._advance(instance, newer, batch)
+            self.engine.append(instance, newer)
+
+    def _advance_plainly(self, instance: Instance, newer: list[Item], batch: Batch, plain: Plain) -> None:
+        """Fast path where most touches are plain; those that are not go the general way, each by itself."""
+        place = plain(instance, newer, 0, batch)
+        while place < len(newer):
+            before = NOTHING if instance.progress.stage < 0 else self.contributor.facts_before(instance)
+            self._advance(instance, [newer[place]], batch)
+            self.contributor.change(batch.tally, before, self.contributor.facts(instance))
+            place = plain(instance, newer, place + 1, batch)
 
     def _advance(self, instance: Instance, newer: list[Item], batch: Batch) -> None:
         """Fast path: touches that come after all others."""
@@ -182,9 +188,10 @@ class Runner:
                     instance.corrections += sum(one.kind == "corrected" for one in told)
             elif progress.stage != was:
                 batch.transitions.append(
-                    self.teller.move(batch.customer, instance.key, was, progress, batch.touches[place], rule)
+                    self.teller.move(
+                        batch.customer, instance.key, was, progress.stage, progress, batch.touches[place], rule
+                    )
                 )
-        self.engine.append(instance, newer)
 
     def _new_ones(self, instance: Instance, items: list[Item], batch: Batch) -> list[Item]:
         """The items that are no duplicates. An earlier version of a known touchpoint takes its place."""

@@ -20,6 +20,7 @@ from tracker.home import home
 from tracker.identity import KINDS, Kinds
 from tracker.linking import Kin, Linking
 from tracker.repeats import mark_of
+from tracker.tally import Tally, written
 from tracker.touch import Touch
 
 # In base64 it still fits into the 1 MiB that a broker takes unless told otherwise: a rejection that no broker took
@@ -201,9 +202,12 @@ class Planner:
         """Step 5: the touches folded into the states of their customers, and names related to each other."""
         plan = Plan({}, {}, {}, reading.messages, reading.counts)
         related = {name: kin for name, kin in reading.kin.items() if self._linking.concerns(kin, states[name])}
+        tally: Tally = {}
         for name, touches in reading.touches.items():
             if name not in related:
-                self._fold(plan, reading.partition, name, states[name], touches, now_ms)
+                change = self.journeys.fold(name, states[name], touches, now_ms, tally)
+                _enter(plan, reading.partition, name, states[name], change)
+        plan.aggregates = written(tally)
         for name, kin in related.items():
             before, touches = states[name], reading.touches.get(name, [])
             relation = self._linking.relate(name, before, touches, kin, now_ms)
@@ -216,16 +220,12 @@ class Planner:
     def sweep(self, partition: int, states: Mapping[str, bytes | None], now_ms: int) -> Plan:
         """The same for customers whose timer has fired: no touch, only the clock has moved."""
         plan = Plan({}, {}, {}, [], Counter())
+        tally: Tally = {}
         for customer, before in states.items():
             if before is not None:
-                self._fold(plan, partition, customer, before, (), now_ms)
+                _enter(plan, partition, customer, before, self.journeys.fold(customer, before, (), now_ms, tally))
+        plan.aggregates = written(tally)
         return plan
-
-    def _fold(
-        self, plan: Plan, partition: int, customer: str, before: bytes | None, touches: Sequence[Touch], now_ms: int
-    ) -> None:
-        change = self.journeys.fold(customer, before, touches, now_ms)
-        _enter(plan, partition, customer, before, change)
 
 
 def _enter(plan: Plan, partition: int, customer: str, before: bytes | None, change: Change) -> None:

@@ -127,10 +127,10 @@ class Teller:
         return False
 
     def move(
-        self, customer: str, instance: str | None, was: int, progress: Progress, touch: Touch, rule: int
+        self, customer: str, instance: str | None, was: int, stage: int, progress: Progress, touch: Touch, rule: int
     ) -> Transition:
         """What a touchpoint did that moved the customer from a stage to another and did nothing else."""
-        stage, names = progress.stage, self._names
+        names = self._names
         # Straight, since every other touchpoint moves someone.
         return Transition(
             kind="advanced" if stage > was else "returned",
@@ -142,7 +142,7 @@ class Teller:
             stage=names[stage],
             at_ms=touch.at_ms,
             skipped=self._skipped(progress, was, stage) if stage > was + 1 else (),
-            why=self.why(touch, rule),
+            why=Why(touch.event_id, touch.type, touch.channel, self._rules[rule]),
         )
 
     def step(

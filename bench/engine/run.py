@@ -17,6 +17,7 @@ from schemas.touchpoint import Touchpoint
 from tracker.customer import Journeys
 from tracker.decode import decode
 from tracker.definition import Definition, Funnel, Rule, Segment, Stage
+from tracker.tally import Tally, written
 from tracker.touch import Touch
 
 HOUR_MS = 3_600_000
@@ -87,9 +88,11 @@ def fold_all(journeys: Journeys, records: Sequence[Sequence[bytes]], size: int) 
                 ]
                 for one in records[first : first + at_once]
             ]
+            tally: Tally = {}
             for place, touches in enumerate(batch, first):
                 if touches:
-                    states[place] = journeys.fold(touches[0].customer, states[place], touches, START_MS).after
+                    states[place] = journeys.fold(touches[0].customer, states[place], touches, START_MS, tally).after
+            written(tally)
     return sum(len(state) for state in states if state) / len(states)
 
 

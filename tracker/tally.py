@@ -1,0 +1,32 @@
+"""A tally: how the aggregates change while a batch is folded, counted in cells and written out as fields at its end.
+
+A touchpoint changes a dozen figures, each as a whole and by every segment. One count in a cell stands for all fields
+of a figure, and a batch has far fewer cells than changes. It knows no figure by name.
+"""
+
+from collections.abc import Iterable
+
+
+class Cell:
+    """What is counted together: a figure of one cohort and one set of segment values, as a whole and by segment."""
+
+    __slots__ = ("fields", "less")
+
+    def __init__(self, fields: Iterable[str] = (), less: Iterable[str] = ()) -> None:
+        """`less`: what goes down when the others go up."""
+        self.fields = tuple(fields)
+        self.less = tuple(less)
+
+
+Tally = dict[Cell, int]
+
+
+def written(tally: Tally) -> dict[str, int]:
+    """The differences by field; fields that stay the same are left out."""
+    total: dict[str, int] = {}
+    for cell, count in tally.items():
+        for field in cell.fields:
+            total[field] = total.get(field, 0) + count
+        for field in cell.less:
+            total[field] = total.get(field, 0) - count
+    return {field: count for field, count in total.items() if count} if 0 in total.values() else total
