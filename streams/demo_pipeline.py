@@ -72,11 +72,18 @@ class WorkerProcesses:
 
     def start_exporter(self) -> str:
         """Serve the funnel to Prometheus too; the address of its page. It ends with the household."""
+        return self._start_other("exporter", port_variable="EXPORTER_PORT")
+
+    def start_canary(self, *options: str) -> str:
+        """Measure the whole way; the address of its page. It ends with the household."""
+        return self._start_other("canary", *options, port_variable="CANARY_PORT")
+
+    def _start_other(self, *command: str, port_variable: str) -> str:
         port = ports.free_port()
-        with (self.household.directory / "exporter.log").open("ab") as log:
-            command = [sys.executable, "-m", "streams", "exporter"]
-            environ = self._environ | {"EXPORTER_PORT": str(port)}
-            self._others.append(self.household.start(command, Path.cwd(), log, environ))
+        with (self.household.directory / f"{command[0]}.log").open("ab") as log:
+            words = [sys.executable, "-m", "streams", *command]
+            environ = self._environ | {port_variable: str(port)}
+            self._others.append(self.household.start(words, Path.cwd(), log, environ))
         return f"http://{self._host}:{port}/metrics"
 
     def wait_until_ready(self, deadline_s: float = READY_S) -> None:

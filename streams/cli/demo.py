@@ -11,12 +11,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from streams.cli.demo_output import addresses, verdict
+from streams.cli.demo_output import Watching, addresses, verdict
 from streams.demo import Demo, Outcome
 from streams.demo_pipeline import RealPipeline, pipeline
 from streams.errors import ExitCode, UsageError
 from streams.failures import door
 from streams.live_view import View, view_for
+from streams.servers import prometheus
 from streams.settings import read
 from streams.simulator.knobs import Knobs
 from streams.simulator.plan import Wish, scenario
@@ -48,6 +49,8 @@ def demo(
     customers of whom 20 become loyal. At the end the funnel in Redis is compared with the simulated one: exit code 0
     says that every number is equal, 8 that one differs.
 
+    With --keep everything stays up, watched by a canary, and by Prometheus and Alertmanager where these are installed.
+
     Examples:
       tracker demo
       tracker demo --fast
@@ -69,8 +72,9 @@ def demo(
                 run, outcome = _play(running, view, pace, seed)
             console.print(verdict(outcome))
             if keep:
-                exporter = running.workers.start_exporter()
-                console.print(addresses(running, run.truth.most_loyal(), exporter), markup=False, soft_wrap=True)
+                view.say("starting what watches it")
+                watching = _watch(running)
+                console.print(addresses(running, run.truth.most_loyal(), watching), markup=False, soft_wrap=True)
                 _stay(running)
                 console.print("\nStopping.")
         except KeyboardInterrupt:
@@ -89,6 +93,17 @@ def _play(running: RealPipeline, view: View, pace: float | None, seed: int) -> t
     with kafka_target(kafka_arguments(running.settings)) as target:
         run = Run(plan, target, Truth(), rate=pace)
         return run, Demo(run, definition, running, view).play()
+
+
+def _watch(running: RealPipeline) -> Watching:
+    """Exporter and canary, and Prometheus and Alertmanager where they are installed."""
+    workers = running.workers
+    exporter, canary = workers.start_exporter(), workers.start_canary("--every", "5s")
+    if reason := prometheus.missing():
+        return Watching(exporter, canary, missing=reason)
+    pages = {"exporter": [exporter], "canary": [canary], "worker": workers.pages}
+    watcher, manager = prometheus.start(workers.household, pages)
+    return Watching(exporter, canary, watcher.url, manager.url)
 
 
 def _stay(running: RealPipeline) -> None:

@@ -1,6 +1,8 @@
 """What `tracker demo` says in the end: the two funnels side by side, and where everything is when it stays up."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -50,7 +52,19 @@ def _different(outcome: Outcome, different: Iterable[Compared]) -> Text:
     return Text.assemble(("  ✗ ", "bold red"), ("Redis differs from the simulation: ", "bold"), "; ".join(lines))
 
 
-def addresses(running: RealPipeline, someone: str, funnel_page: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """The pages that watch the demo."""
+
+    exporter: str
+    canary: str
+    prometheus: str = ""
+    alertmanager: str = ""
+    missing: str = ""
+    """Why there is no Prometheus and no Alertmanager."""
+
+
+def addresses(running: RealPipeline, someone: str, watching: Watching) -> str:
     """Where everything is, and what to try."""
     settings = running.settings
     pages = "\n".join(f"  worker   {page}/metrics" for page in running.workers.pages)
@@ -58,8 +72,11 @@ def addresses(running: RealPipeline, someone: str, funnel_page: str) -> str:
 Everything stays up until Ctrl-C:
   Kafka    {settings.kafka_bootstrap}
   Redis    {settings.redis_url}
-  funnel   {funnel_page}
+  funnel   {watching.exporter}
+  canary   {watching.canary}
 {pages}
+
+{_to_open(watching)}
 
 In another terminal:
   export KAFKA_BOOTSTRAP={settings.kafka_bootstrap}
@@ -67,3 +84,14 @@ In another terminal:
   tracker show {someone}
   tracker topics check
   tracker simulate --rate 100 --duration 1m"""
+
+
+def _to_open(watching: Watching) -> str:
+    """What to open in a browser."""
+    if watching.missing:
+        return f"Without Prometheus and Alertmanager: {watching.missing}."
+    graph = urlencode({"g0.expr": "tracker_funnel", "g0.tab": 0, "g0.range_input": "15m"})
+    return f"""Open in a browser:
+  the funnel   {watching.prometheus}/graph?{graph}
+  the alerts   {watching.prometheus}/alerts
+  who is told  {watching.alertmanager}"""

@@ -30,7 +30,7 @@ def test_wheel_has_three_packages(wheel) -> None:
 
 
 def test_package_data_goes_along(wheel) -> None:
-    """Every file beside the code of the packages is in the wheel, and so are the journeys that ship."""
+    """Every file beside the code of the packages is in the wheel, and so are the journeys and rules that ship."""
     beside = {
         str(path.relative_to(ROOT))
         for package in PACKAGES
@@ -38,7 +38,9 @@ def test_package_data_goes_along(wheel) -> None:
         if path.is_file() and "__pycache__" not in path.parts
     }
     journeys = {f"streams/journeys/{path.name}" for path in (ROOT / "examples/journeys").iterdir()}
-    assert beside | journeys <= set(wheel.namelist())
+    rules = {f"streams/deploy/prometheus/rules/{path.name}" for path in (ROOT / "deploy/prometheus/rules").iterdir()}
+    assert beside | journeys | rules <= set(wheel.namelist())
+    assert not any("secrets" in name for name in wheel.namelist())
 
 
 def test_wheel_has_the_command(wheel) -> None:

@@ -1,5 +1,6 @@
 """The demo as a person runs it: from nothing to two equal funnels, and nothing left behind."""
 
+import json
 import os
 import re
 import signal
@@ -9,11 +10,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlencode
+from urllib.request import urlopen
 
 import psutil
 import pytest
 
 from streams.errors import ExitCode
+from tests.prometheus import program
 from tests.servers import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -97,6 +101,26 @@ def test_stopped_half_way_nothing_is_left(number, code) -> None:
         assert places
         wait_until(lambda: not any(member.is_running() for member in family), 15)
         wait_until(lambda: not places & directories(), 15)
+
+
+def test_kept_it_is_watched() -> None:
+    """With --keep Prometheus scrapes everything and Alertmanager hears of it; Ctrl-C ends them with the rest."""
+    program("prometheus")
+    program("prometheus-alertmanager")
+    with demo("--fast", "--keep") as process:
+        said = iter(process.stdout.readline, "")
+        page = next(found[1] for line in said if (found := re.search(r"(http://\S+)/alerts", line)))
+        family = household(process)
+
+        def asked(query: str) -> list[dict]:
+            answer = urlopen(f"{page}/api/v1/query?{urlencode({'query': query})}", timeout=5)
+            return json.load(answer)["data"]["result"]
+
+        wait_until(lambda: [each["value"][1] for each in asked("sum(up) == 5")] == ["5"], 30)
+        wait_until(lambda: asked("tracker_canary_delay_seconds_count > 0") and asked("tracker_funnel"), 30)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+        wait_until(lambda: not any(member.is_running() for member in family), 15)
 
 
 def test_killed_it_leaves_nothing_either() -> None:

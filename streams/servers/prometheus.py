@@ -1,0 +1,144 @@
+"""A real Prometheus and Alertmanager of our own, with the rules and routes that ship, for the demo that stays up.
+
+They are looked for on the PATH and never fetched: a demo goes without them. Nobody is paged from here: the receivers
+keep their names and lose what they would call.
+"""
+
+import shutil
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Final
+from urllib.parse import urlsplit
+
+import yaml
+
+from streams.servers import ports
+from streams.servers.household import Household
+from streams.servers.process import ServerProcess
+
+PROMETHEUS: Final = ("prometheus",)
+ALERTMANAGER: Final = ("prometheus-alertmanager", "alertmanager")
+"""Debian calls it after what it belongs to, everybody else plainly."""
+REMEDY: Final = "Debian: apt install prometheus prometheus-alertmanager"
+SCRAPE_EVERY_S: Final = 2
+
+
+def found(names: Sequence[str]) -> str | None:
+    """The path of a program that has one of these names."""
+    return next((path for path in map(shutil.which, names) if path), None)
+
+
+def packaged() -> Path | None:
+    """The folder with what ships for Prometheus and Alertmanager, in the wheel or in a checkout."""
+    inside = Path(__file__).parents[1] / "deploy"
+    folder = inside if inside.is_dir() else Path(__file__).parents[2] / "deploy"
+    return folder if (folder / "prometheus" / "prometheus.yml").is_file() else None
+
+
+class _Watcher(ServerProcess):
+    """What both have in common: a YAML file, and a page that says when they are ready."""
+
+    programs: ClassVar[Sequence[str]]
+
+    def __init__(self, household: Household, shipped: Path) -> None:
+        super().__init__(household)
+        self.shipped = shipped
+
+    @property
+    def url(self) -> str:
+        """What to open."""
+        return f"http://{self.address}"
+
+    def is_ready(self) -> bool:
+        """Whether its page says so."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=1) as answer:  # noqa: S310  # our own address
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def _write(self, document: Mapping[str, Any]) -> Path:
+        path = self.directory / "config.yml"
+        path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+        return path
+
+    def _program(self) -> str:
+        path = found(self.programs)
+        assert path is not None, "asked for without having been found"
+        return path
+
+
+class AlertmanagerServer(_Watcher):
+    """Routes, grouping and inhibition as they ship."""
+
+    name = "Alertmanager"
+    programs = ALERTMANAGER
+
+    def prepare(self) -> list[str]:
+        """The command, after its file is written."""
+        document = yaml.safe_load((self.shipped / "alertmanager" / "alertmanager.yml").read_text("utf-8"))
+        document["receivers"] = [{"name": each["name"]} for each in document["receivers"]]
+        return [
+            self._program(),
+            f"--config.file={self._write(document)}",
+            f"--storage.path={self.directory / 'data'}",
+            f"--web.listen-address={self.address}",
+            # Alone: it asks no network for others of its kind.
+            "--cluster.listen-address=",
+        ]
+
+
+class PrometheusServer(_Watcher):
+    """Scrapes `targets` (by job, pages as they are opened) with the rules that ship."""
+
+    name = "Prometheus"
+    programs = PROMETHEUS
+
+    def __init__(
+        self, household: Household, shipped: Path, targets: Mapping[str, Sequence[str]], alertmanager: str
+    ) -> None:
+        super().__init__(household, shipped)
+        self.targets = targets
+        self.alertmanager = alertmanager
+
+    def prepare(self) -> list[str]:
+        """The command, after its file is written."""
+        return [
+            self._program(),
+            f"--config.file={self._write(self._document())}",
+            f"--storage.tsdb.path={self.directory / 'data'}",
+            f"--web.listen-address={self.address}",
+        ]
+
+    def _document(self) -> dict[str, Any]:
+        document: dict[str, Any] = yaml.safe_load((self.shipped / "prometheus" / "prometheus.yml").read_text("utf-8"))
+        document["global"]["scrape_interval"] = f"{SCRAPE_EVERY_S}s"
+        document["rule_files"] = [str(self.shipped / "prometheus" / "rules" / "*.yaml")]
+        pages = {**self.targets, "prometheus": [self.url]}
+        document["scrape_configs"] = [
+            {"job_name": job, "static_configs": [{"targets": [urlsplit(page).netloc for page in of]}]}
+            for job, of in pages.items()
+        ]
+        document["alerting"]["alertmanagers"] = [{"static_configs": [{"targets": [self.alertmanager]}]}]
+        return document
+
+
+def missing() -> str | None:
+    """Why the two cannot be started, in one line; None where they can."""
+    absent = [names[-1] for names in (PROMETHEUS, ALERTMANAGER) if found(names) is None]
+    if absent:
+        return f"{' and '.join(absent)} not found on the PATH ({REMEDY})"
+    return None if packaged() else "the rules are not in this installation"
+
+
+def start(household: Household, targets: Mapping[str, Sequence[str]]) -> tuple[PrometheusServer, AlertmanagerServer]:
+    """Both, ready, in the household; they end with it. `missing` says whether there is anything to start."""
+    shipped = packaged()
+    assert shipped is not None, missing()
+    alertmanager = AlertmanagerServer(household, shipped)
+    alertmanager.start()
+    prometheus = PrometheusServer(household, shipped, targets, f"{ports.LOOPBACK}:{alertmanager.port}")
+    prometheus.start()
+    return prometheus, alertmanager
