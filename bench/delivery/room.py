@@ -9,7 +9,7 @@ from bench.delivery.ground import Ground
 from bench.delivery.race import NotMeasuredError, follow
 from bench.delivery.stage import Places, customer, walk
 from bench.delivery.team import Team, memory_bytes
-from streams.stores.keys import keys
+from streams.stores.keys import day_list, keys
 
 LIMIT_S: Final = 900.0
 SAMPLE: Final = 1000
@@ -34,7 +34,7 @@ def room(ground: Ground, channel: str, customers: int, touchpoints: int) -> dict
             "redis_bytes": (ground.redis_bytes() - empty) / customers,
             "record_bytes": _record_bytes(ground, customers),
             "states_bytes": _held(ground, "states") / customers,
-            "timers_bytes": _held(ground, "timers") / customers,
+            "timers_bytes": (_held(ground, "timers") + _listed(ground)) / customers,
             "worker_mib": memory_bytes(pid) / 2**20,
             "worker_most_mib": memory_bytes(pid, "VmHWM") / 2**20,
             "per_s": (last.applied - first.applied) / (last.at_s - first.at_s),
@@ -55,4 +55,14 @@ def _held(ground: Ground, name: str) -> int:
     pipe = ground.redis.pipeline(transaction=False)
     for partition in range(ground.partitions):
         pipe.memory_usage(getattr(keys(partition), name), samples=SAMPLE)
+    return sum(held or 0 for held in pipe.execute())
+
+
+def _listed(ground: Ground) -> int:
+    """Bytes that Redis estimates for the timers that wait in lists."""
+    pipe = ground.redis.pipeline(transaction=False)
+    for partition in range(ground.partitions):
+        days = keys(partition).days
+        for day in ground.redis.hkeys(days):
+            pipe.memory_usage(day_list(days, int(day)), samples=SAMPLE)
     return sum(held or 0 for held in pipe.execute())

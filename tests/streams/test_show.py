@@ -35,7 +35,7 @@ def test_the_drop_off_to_come_is_told(redis) -> None:
     (instance,) = told(redis, "c1")["journeys"][0]["instances"]
     assert instance["status"] == "waiting"
     assert instance["drops_out"].startswith("2025-12-08T00:00:00")
-    assert told(redis, "c1")["looked_at_again"] == "2025-12-08T00:00:00.000Z"
+    assert told(redis, "c1")["looked_at_again"] == "2025-12-01T00:00:00.000Z"
     assert told(redis, "c3")["looked_at_again"] is None
 
 
