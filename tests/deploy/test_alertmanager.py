@@ -40,20 +40,69 @@ RECEIVERS = {
     "JourneyConversionFall": "chat",
     "JourneyStageStalled": "chat",
     "TouchpointSourceSilent": "pager,chat",
+    "CollectorFailing": "pager,chat",
+    "CanaryLost": "chat",
     "RedisDown": "pager,chat",
     "FiguresIncomplete": "chat",
     "Watchdog": "heartbeat",
 }
 
 
+def heard_by(of: dict[str, str]) -> str:
+    """The receivers of an alert with these labels."""
+    words = [f"{name}={value}" for name, value in of.items()]
+    return amtool("config", "routes", "test", f"--config.file={CONFIG}", *words).strip()
+
+
 @pytest.mark.parametrize("alert", RECEIVERS)
 def test_who_hears_of_it(alert) -> None:
     """Pages wake somebody and are told in the chat, tickets are told there alone, the watchdog has its own way."""
-    words = [f"{name}={value}" for name, value in labels(alert).items()]
-    said = amtool(
-        "config", "routes", "test", f"--config.file={CONFIG}", f"--verify.receivers={RECEIVERS[alert]}", *words
+    assert heard_by(labels(alert)) == RECEIVERS[alert]
+
+
+def test_a_journey_file_decides_who_is_woken() -> None:
+    """The severity that a stage declares sends its alerts another way."""
+    assert heard_by(labels("JourneyDropoffSpike") | {"severity": "ticket"}) == "chat"
+    assert heard_by(labels("JourneyStageStalled") | {"severity": "page"}) == "pager,chat"
+
+
+def muted(day: str, time: str) -> bool:
+    """Whether tickets wait then, where the installation is."""
+    intervals = next(each["time_intervals"] for each in FOUND["time_intervals"] if each["name"] == "quiet hours")
+    return any(
+        day in each.get("weekdays", [day])
+        and any(span["start_time"] <= time < span["end_time"] for span in each.get("times", [ALWAYS]))
+        for each in intervals
     )
-    assert said.strip() == RECEIVERS[alert]
+
+
+ALWAYS = {"start_time": "00:00", "end_time": "24:00"}
+
+
+def test_quiet_hours_are_nights_and_weekends() -> None:
+    """Tickets are told in working hours, at the installation's own time, and wait at all others."""
+    assert [muted("monday", time) for time in ("06:59", "07:00", "17:59", "18:00")] == [True, False, False, True]
+    assert muted("saturday", "12:00") and muted("sunday", "12:00")
+    (intervals,) = FOUND["time_intervals"]
+    assert {each["location"] for each in intervals["time_intervals"]} == {"Europe/Stockholm"}
+
+
+@pytest.mark.parametrize(
+    ("cause", "consequence"),
+    [
+        ("KafkaDown", "CollectorFailing"),
+        ("KafkaDown", "CanaryLate"),
+        ("TrackerLag", "CanaryLate"),
+        ("CollectorsDown", "TouchpointSourceSilent"),
+        ("CollectorRefusedJump", "TouchpointSourceSilent"),
+        ("RedisDown", "FiguresStale"),
+        ("WorkersAbsent", "TouchpointSourceSilent"),
+    ],
+)
+def test_the_cause_is_told_and_not_what_follows(cause, consequence) -> None:
+    """Of two alerts about one fault the one that names it is heard."""
+    assert inhibited(labels(cause), labels(consequence))
+    assert not inhibited(labels(consequence), labels(cause))
 
 
 def matches(matchers: list[str], of: dict[str, str]) -> bool:

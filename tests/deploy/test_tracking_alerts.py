@@ -37,6 +37,16 @@ def rejected(read: int, spoiled: int) -> dict[str, list]:
     }
 
 
+def collector(answered: int, failed: int, accepted: int = 1000, refused: int = 0) -> dict[str, list]:
+    """So many requests a minute, of which so many fail; so many events, beside which so many are refused."""
+    return {
+        'tracker_collector_requests_total{route="batch",status="202"}': rising(answered - failed),
+        'tracker_collector_requests_total{route="batch",status="503"}': rising(failed),
+        'tracker_collector_touchpoints_total{source="web"}': rising(accepted),
+        'tracker_collector_refused_total{source="web",reason="not_a_touchpoint"}': rising(refused),
+    }
+
+
 # By alert: series just below its threshold, and just above.
 EDGES: dict[str, tuple[dict[str, list], dict[str, list]]] = {
     "TrackerLag": (worker(10_000, 10_000), worker(10_001, 9_900)),
@@ -57,6 +67,20 @@ EDGES: dict[str, tuple[dict[str, list], dict[str, list]]] = {
     "FiguresIncomplete": ({"tracker_figures_complete": steady(1)}, {"tracker_figures_complete": steady(0)}),
     "ExporterAbsent": ({"tracker_figures_age_seconds": steady(900)}, {"up": steady(0)}),
     "WorkersAbsent": ({"tracker_partitions_owned": steady(0)}, {"up": steady(0)}),
+    "CollectorsDown": (
+        {'up{job="collector",instance="a"}': steady(0), 'up{job="collector",instance="b"}': steady(1)},
+        {'up{job="collector",instance="a"}': steady(0), 'up{job="collector",instance="b"}': steady(0)},
+    ),
+    "CollectorFailing": (collector(1000, 10), collector(1000, 11)),
+    "CollectorRefusedJump": (collector(1000, 0, 990, 10), collector(1000, 0, 989, 11)),
+    "CanaryLate": (
+        {'tracker_canary_waiting_seconds{partition="3"}': steady(60)},
+        {'tracker_canary_waiting_seconds{partition="3"}': steady(61)},
+    ),
+    "CanaryLost": (
+        {"tracker_canary_lost_total": steady(7)},
+        {"tracker_canary_lost_total": [*steady(7, 80), *steady(8, 10)]},
+    ),
     # 15 minutes hold 20 and more in each; a tenth of a point around one in a hundred.
     "TouchpointsRejectedJump": (rejected(1000, 10), rejected(1000, 11)),
 }
@@ -80,6 +104,8 @@ BLIPS: dict[str, Callable[[], dict[str, list]]] = {
     },
     "FiguresStale": lambda: {"tracker_figures_age_seconds": [*steady(1), 90]},
     "WorkersAbsent": lambda: {"tracker_partitions_owned": [*steady(8), None]},
+    "CollectorsDown": lambda: {'up{job="collector"}': [*steady(1), 0]},
+    "CanaryLate": lambda: {"tracker_canary_waiting_seconds": [*steady(0), 90]},
 }
 
 
@@ -95,6 +121,17 @@ def test_counter_reset_is_no_rejection(tmp_path) -> None:
     restarted = {name: [*values[:45], *values[:45]] for name, values in series.items()}
     assert firing(tmp_path, "TouchpointsRejectedJump", restarted, step_m=1) == []
     assert firing(tmp_path, "TrackerLag", restarted, step_m=1) == []
+
+
+def test_restarts_are_no_failures(tmp_path) -> None:
+    """A collector and a canary that begin anew count from nothing; so few requests that twenty fail not, neither."""
+    series = collector(1000, 10, 990, 10) | {"tracker_canary_lost_total": steady(7)}
+    restarted = {name: [*values[:45], *values[:45]] for name, values in series.items()}
+    for alert in ("CollectorFailing", "CollectorRefusedJump", "CanaryLost"):
+        assert firing(tmp_path, alert, restarted, step_m=1) == []
+    few = collector(2, 1, 1, 1)
+    assert firing(tmp_path, "CollectorFailing", few, step_m=1) == []
+    assert firing(tmp_path, "CollectorRefusedJump", few, step_m=1) == []
 
 
 def test_few_rejections_are_no_jump(tmp_path) -> None:
