@@ -65,7 +65,11 @@ def test_every_panel_has_data(tmp_path) -> None:
     with ExitStack() as stack:
         running = stack.enter_context(pipeline(settings, os.environ, lambda _line: None))
         exporter = running.workers.start_exporter()
-        targets = {"exporter": [address(exporter)], "worker": [address(page) for page in running.workers.pages]}
+        targets = {
+            "exporter": [address(exporter)],
+            "worker": [address(page) for page in running.workers.pages],
+            "canary": [address(running.workers.start_canary("--every", "2s"))],
+        }
         prometheus = stack.enter_context(Prometheus(tmp_path / "prometheus", targets).running())
         target = stack.enter_context(kafka_target(kafka_arguments(running.settings)))
         run = simulation(running.settings, target)
