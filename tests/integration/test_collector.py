@@ -1,13 +1,13 @@
 """The collector as producers meet it: their own libraries, a broker that comes and goes, and a kill."""
 
 import json
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
 
+import psutil
 import pytest
 import rudderstack.analytics as rudderstack
 from kafka import KafkaConsumer, TopicPartition
@@ -135,42 +135,6 @@ def test_keys_change_without_a_restart(kafka, serve) -> None:
     assert made["key"] not in (served.log.parent / "keys.json").read_text()
 
 
-def test_a_slow_head_is_cut_off(kafka, serve) -> None:
-    """Who does not finish a request's head is told 408 and let go, and an endless one is not kept."""
-    served = serve(kafka.bootstrap)
-    with (
-        socket.create_connection(("127.0.0.1", served.port), 30) as slow,
-        socket.create_connection(("127.0.0.1", served.port), 30) as endless,
-    ):
-        slow.sendall(b"POST /v1/touchpoints HTTP/1.1\r\nHost: x\r\n")
-        endless.sendall(b"POST /v1/touchpoints HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 40_000)
-        time.sleep(0.2)
-        endless.sendall(b"x")
-        assert endless.recv(100).startswith((b"HTTP/1.1 431", b"HTTP/1.1 400"))
-        assert slow.recv(100).startswith(b"HTTP/1.1 408")
-
-
-@pytest.mark.parametrize(
-    "sent",
-    [
-        b"POST /v1/touchpoints HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        b"POST /v1/touchpoints HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n1234",
-        b"POST /v1/touchpoints HTTP/1.1\r\nHost: x\r\nContent-Length: -3\r\n\r\n1234",
-        b"POST /v1/touchpoints HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
-        b"POST /v1/touchpoints\x00 HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"POST /../v1/touchpoints HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
-        b"hello\r\n\r\n",
-    ],
-)
-def test_smuggled_requests_are_refused(kafka, serve, sent) -> None:
-    """What two could read differently is a 4xx, and the connection ends."""
-    served = serve(kafka.bootstrap)
-    with socket.create_connection(("127.0.0.1", served.port), 30) as connection:
-        connection.sendall(sent)
-        connection.shutdown(socket.SHUT_WR)
-        assert connection.recv(100).startswith(b"HTTP/1.1 4")
-
-
 @pytest.mark.slow
 @pytest.mark.faults
 def test_no_2xx_is_false(private_servers, serve) -> None:
@@ -203,6 +167,41 @@ def test_no_2xx_is_false(private_servers, serve) -> None:
 
 @pytest.mark.slow
 @pytest.mark.faults
+def test_memory_is_bounded_while_kafka_is_frozen(private_servers, serve) -> None:
+    """A hundred producers press with full batches for ten seconds: 503, and no more memory than is allowed."""
+    kafka = private_servers.kafka()
+    mib = 2**20
+    served = serve(kafka.bootstrap, COLLECTOR_QUEUE_BYTES=str(32 * mib), COLLECTOR_KEY_EVENTS_PER_S="10000000")
+    process, peak = psutil.Process(served.process.pid), 0
+    with Pressure(served, 100, batch=800, size=400) as pressure:
+        wait_until(lambda: len(pressure.accepted) >= 100)
+        before = process.memory_info().rss
+        kafka.pause()
+        until_s = time.monotonic() + 10
+        while time.monotonic() < until_s:
+            peak = max(peak, process.memory_info().rss)
+            time.sleep(0.02)
+        kafka.resume()
+        taken = len(pressure.accepted)
+        wait_until(lambda: len(pressure.accepted) > taken, 60)
+    refused = sum(status == 503 for status in pressure.answers.values())
+    # With the size that the settings had (`-s` shows it): docs/collector.md has the figure.
+    sys.stdout.write(f"{before / mib:.0f} MiB before, {peak / mib:.0f} MiB at most, {refused} batches refused\n")
+    assert refused > 0
+    # The queue, as much again of bodies being read, and what is made of each while it is looked at.
+    assert peak - before < 4 * 32 * mib
+
+
+def test_who_asks_too_often_is_told_when_to_come_again(kafka, serve) -> None:
+    """429 for an address that does not stop, while its health checks are answered."""
+    served = serve(kafka.bootstrap, COLLECTOR_ADDRESS_REQUESTS_PER_S="1")
+    statuses = [served.status("/v1/touchpoints", []) for _ in range(12)]
+    assert set(statuses) == {400, 429}
+    assert served.status("/health/live") == 200
+
+
+@pytest.mark.slow
+@pytest.mark.faults
 def test_it_starts_without_kafka_and_works_once_it_is_there(private_servers, serve) -> None:
     """503 until then, not an end."""
     kafka = private_servers.kafka()
@@ -218,35 +217,84 @@ def test_it_starts_without_kafka_and_works_once_it_is_there(private_servers, ser
     wait_until(lambda: served.status("/v1/touchpoints", event) == 200)
 
 
+STORY = """
+journey: story
+stages:
+  - {name: look, touchpoints: [{channel: web, type: Page Viewed}]}
+  - {name: choose, touchpoints: [{type: Product Added}]}
+  - {name: buy, touchpoints: [{channel: shop, type: Order Completed, where: {properties.status: paid}}], goal: true}
+  - {name: ask, touchpoints: [{channel: support, type: Ticket Created}]}
+"""
+
+
 @pytest.mark.slow
 def test_a_story_from_a_strangers_page_to_a_ticket(kafka, own, serve, tmp_path) -> None:
-    """A library's calls and a help desk's webhook become one journey of one customer, as `tracker show` tells it."""
-    redis = own.redis(aof=False)
-    served = serve(kafka.bootstrap, REDIS_URL=redis.url, TRACKER_GROUP="story")
+    """A stranger looks around, says who they are, buys, and asks for help by e-mail: one journey of one customer."""
+    redis, journey = own.redis(aof=False), tmp_path / "story.yaml"
+    journey.write_text(STORY)
+    served = serve(kafka.bootstrap, REDIS_URL=redis.url, TRACKER_GROUP="story", TRACKER_JOURNEYS=str(journey))
     worker = subprocess.Popen([sys.executable, "-m", "streams", "worker"], env=served.environ)
     try:
         client = Client(served.key, host=served.url, timeout=10)
-        client.page(user_id="story-c", anonymous_id="story-a", name="Home")
-        client.track(user_id="story-c", event="Product Viewed")
-        client.track(user_id="story-c", event="Product Added")
+        client.page(anonymous_id="story-a", name="Home")
+        client.track(anonymous_id="story-a", event="Product Added")
+        client.identify(user_id="story-c", anonymous_id="story-a", traits={"email": "story@example.com"})
         client.track(user_id="story-c", event="Order Completed", properties={"order_id": "17", "status": "paid"})
         client.join()
         served.tracker("keys", "new", "desk", "--sender", "freshdesk")
-        ticket = {"event": "ticket_created", "ticket_id": 5, "customer_id": "story-c"}
+        ticket = {"event": "ticket_created", "ticket_id": 5, "ticket_contact_email": "Story@Example.com"}
         served.key = served.tracker("keys", "new", "desk").strip()
         assert served.status("/v1/webhooks/desk", {"freshdesk_webhook": ticket}) == 200
-        wait_until(lambda: "purchase_decision" in shown(served), 40)
+        wait_until(lambda: reached(served, "story-c") == ["look", "choose", "buy", "ask"], 60)
     finally:
         worker.terminate()
         worker.wait(20)
-    support = [event for event in everything(kafka.bootstrap, "support") if event["ids"] == {"customer_id": "story-c"}]
-    assert [event["type"] for event in support] == ["Ticket Created"]
+    (ticket,) = [event for event in everything(kafka.bootstrap, "support") if event["properties"].get("ticket_id") == 5]
+    assert ticket["ids"].keys() == {"email_sha256"}, "only linking knows whose ticket this is"
 
 
-def shown(served: Served) -> str:
-    words = [sys.executable, "-m", "streams", "show", "story-c", "--json"]
+def reached(served: Served, customer: str) -> list[str]:
+    """The stages that a customer has reached, as `tracker show` tells them; none while it knows nobody."""
+    words = [sys.executable, "-m", "streams", "show", customer, "--json"]
     done = subprocess.run(words, env=served.environ, capture_output=True, text=True, check=False)
-    return json.dumps(json.loads(done.stdout)["journeys"][0]["instances"]) if done.returncode == 0 else ""
+    if done.returncode != 0:
+        return []
+    (instance,) = json.loads(done.stdout)["journeys"][0]["instances"]
+    return [stage["stage"] for stage in instance["stages"] if stage["visits"]]
+
+
+PLAN = """
+sources:
+  shop:
+    violations: reject
+    types: {Order Completed: {required: [order_id]}}
+"""
+
+
+def test_what_a_plan_put_aside_is_driven_again(kafka, own, serve, tmp_path) -> None:
+    """It waits in the topic of rejections until it is sent again, and a draft of what came lets it pass."""
+    plans = tmp_path / "plans.yaml"
+    plans.write_text("sources: {}")
+    redis = own.redis(aof=False)
+    served = serve(kafka.bootstrap, COLLECTOR_PLANS=str(plans), REDIS_URL=redis.url)
+    event = {
+        "type": "Order Completed",
+        "channel": "shop",
+        "occurred_at": 1_790_000_000_000,
+        "ids": {"customer_id": "p"},
+    }
+    assert served.status("/v1/touchpoints", {"event_id": "planned-1", **event}) == 200
+    plans.write_text(PLAN)
+    wait_until(lambda: served.said("/v1/touchpoints", {"event_id": "planned-2", **event}).get("rejected"))
+    ids = {each["event_id"] for each in everything(kafka.bootstrap, "shop")}
+    assert "planned-1" in ids
+    retried = json.loads(served.tracker("rejected", "retry", "--reason", "plan", "--json"))
+    assert retried["sent"] >= 1 and retried["by_topic"].keys() == {"touchpoints.shop"}
+    assert "planned-2" in {each["event_id"] for each in everything(kafka.bootstrap, "shop")}
+    draft = served.tracker("plan", "infer", "shop", "--channel", "shop", "--type", "Order Completed", "--closed")
+    plans.write_text(draft)
+    found = served.tracker("plan", "check", str(plans), "--channel", "shop", "--type", "Order Completed")
+    assert "\n0 of " in found
 
 
 def test_the_end_answers_what_is_on_its_way(kafka, serve) -> None:

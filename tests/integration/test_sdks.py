@@ -116,3 +116,13 @@ def test_in_node(collector, sdks, program, gzip) -> None:
     assert {event["ids"].get("customer_id", "node-c") for event in collector.kept} == {"node-c"}
     assert sorted(event["type"] for event in collector.kept) == sorted(TYPES)
     require_readable(collector)
+
+
+def test_asyncapi_is_valid_by_its_own_parser(sdks) -> None:
+    """The published document has no errors and no warnings, and the channels that it should have."""
+    document = Path(__file__).parents[2] / "schemas" / "published" / "asyncapi.yaml"
+    words = ["node", "asyncapi.mjs", str(document)]
+    done = subprocess.run(words, cwd=sdks, capture_output=True, text=True, timeout=60, check=True)
+    told = json.loads(done.stdout)
+    assert (told["version"], told["faults"]) == ("3.0.0", [])
+    assert {"touchpoints.web", "touchpoints.rejected", "journey.transitions"} <= set(told["channels"])

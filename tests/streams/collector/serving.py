@@ -70,28 +70,39 @@ class Served:
 
     def status(self, path: str, body: Any = None) -> int:
         """The status of an answer; 0: none came."""
+        return self._answer(path, body)[0]
+
+    def said(self, path: str, body: Any = None) -> Any:
+        """What an answer says; None: none came."""
+        return self._answer(path, body)[1]
+
+    def _answer(self, path: str, body: Any) -> tuple[int, Any]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=15)
         try:
             return ask(connection, self.key, path, body)
         except (OSError, http.client.HTTPException):
-            return 0
+            return 0, None
         finally:
             connection.close()
 
 
-def ask(connection: http.client.HTTPConnection, key: str, path: str, body: Any = None) -> int:
-    headers = {"Authorization": basic(key), "Content-Type": "application/json"}
-    connection.request("GET" if body is None else "POST", path, None if body is None else json.dumps(body), headers)
+def ask(connection: http.client.HTTPConnection, key: str, path: str, body: Any = None) -> tuple[int, Any]:
+    raw = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+    packed = {"Content-Encoding": "gzip"} if raw and raw.startswith(b"\x1f\x8b") else {}
+    headers = {"Authorization": basic(key), "Content-Type": "application/json", **packed}
+    connection.request("GET" if raw is None else "POST", path, raw, headers)
     answer = connection.getresponse()
-    answer.read()
-    return answer.status
+    return answer.status, json.loads(answer.read())
 
 
 class Pressure:
     """Producers who send one touchpoint after the other, each once, and remember the answers."""
 
-    def __init__(self, served: Served, producers: int = 8) -> None:
+    def __init__(self, served: Served, producers: int = 8, batch: int = 1, size: int = 0) -> None:
+        """Each request has `batch` touchpoints, larger by `size` bytes than they must be."""
         self._served = served
+        self._batch = batch
+        self._size = size
         self._numbers = count()
         self._ended = threading.Event()
         self.answers: dict[str, int] = {}
@@ -118,10 +129,11 @@ class Pressure:
             event_id = f"e{next(self._numbers)}"
             event = {
                 "event_id": event_id, "type": "Page Viewed", "channel": "web", "occurred_at": 1_790_000_000_000,
-                "ids": {"customer_id": event_id},
+                "ids": {"customer_id": event_id}, "properties": {"a": "x" * self._size},
             }  # fmt: skip
             began_s = time.monotonic()
-            status = self.answers[event_id] = self._served.status("/v1/touchpoints", event)
+            body = event if self._batch == 1 else [event] * self._batch
+            status = self.answers[event_id] = self._served.status("/v1/touchpoints", body)
             self.longest_s = max(self.longest_s, time.monotonic() - began_s)
             if status != 200:
                 time.sleep(0.02)
