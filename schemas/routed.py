@@ -79,4 +79,19 @@ class Adopted(_Routed, frozen=True, tag="adopted"):
     by: str
 
 
-Routed = Stray | Tie | Ruling | History | Release | Adopted
+class Erase(_Routed, frozen=True, tag="erase"):
+    """A person has a name erased: its record goes, and whatever comes for it from then on is dropped."""
+
+    name: str
+    at_ms: int
+    """When it was asked for."""
+
+
+class Forget(_Routed, frozen=True, tag="forget"):
+    """A peer was erased: the name forgets that the two were seen together, and gives away what it holds of the peer."""
+
+    name: str
+    peer: str
+
+
+Routed = Stray | Tie | Ruling | History | Release | Adopted | Erase | Forget

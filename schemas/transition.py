@@ -9,7 +9,7 @@ SCHEMA: Final = "transition/1"
 # A closed set: each value is a label of the transition counters.
 Kind = Literal[
     "entered", "advanced", "returned", "dropped", "recovered", "completed", "exited", "corrected",
-    "linked", "unlinked", "conflict",
+    "linked", "unlinked", "conflict", "erased",
 ]  # fmt: skip
 
 
@@ -24,6 +24,8 @@ class Why(msgspec.Struct, frozen=True, omit_defaults=True):
     """The touchpoint's channel."""
     rule: int | None = None
     """Which of the stage's touchpoint rules was met, counted from 0."""
+    member: str | None = None
+    """Of an account's journey: whose news it was."""
 
 
 class Transition(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -34,7 +36,7 @@ class Transition(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     customer: str
     """Whom it happened to."""
     journey: str
-    """The journey's name; empty for `linked`, `unlinked` and `conflict`, which concern all journeys."""
+    """The journey's name; empty for `linked`, `unlinked`, `conflict` and `erased`, which concern all journeys."""
     version: int
     """The version of the journey's definition; 0 without a journey."""
     instance: str | None = None
@@ -50,7 +52,7 @@ class Transition(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     why: Why = Why()
     """What caused it; empty where a deadline did."""
     alias: str | None = None
-    """The alias that was linked, unlinked, or claimed by two."""
+    """The alias that was linked, unlinked, claimed by two, or erased."""
     other: str | None = None
     """In a conflict: the customer who claims the alias too, and does not get it."""
     schema: str = SCHEMA

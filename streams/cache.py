@@ -1,6 +1,6 @@
 """The owner's cache: records of customers seen of late, bounded in bytes over all partitions."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 # What Python spends on one entry beside the record: two dictionary slots, the name and the object's heads.
 ENTRY_BYTES = 220
@@ -35,6 +35,13 @@ class Cache:
         """Remember records that the store holds now."""
         for customer, record in records.items():
             self._add(partition, customer, record)
+
+    def forget(self, partition: int, customers: Iterable[str]) -> None:
+        """Forget records that the store holds no more."""
+        for customer in customers:
+            record = self._young.get(partition, {}).pop(customer, None)
+            self._young_bytes -= _size(customer, record) if record is not None else 0
+            self._old.get(partition, {}).pop(customer, None)
 
     def drop(self, partition: int) -> None:
         """Forget a partition that is no longer owned, or that the store has lost writes of."""

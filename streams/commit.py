@@ -18,6 +18,7 @@ from typing import Final, TypeVar
 import structlog
 
 from streams.cache import Cache
+from streams.errors import ConfigurationError
 from streams.meters import Meters
 from streams.outbox import pack, unpack
 from streams.publisher import Publisher, Unpublished
@@ -57,9 +58,17 @@ class Commit:
         self._epochs: dict[int, int] = {}
 
     async def take(self, partition: int, floor_epoch: int) -> Tenure:
-        """The partition in our hands, once the messages that its last owner left in the outbox are out."""
+        """The partition in our hands, once the messages that its last owner left in the outbox are out.
+
+        Raises ConfigurationError where erased names would not be recognised.
+        """
         self._cache.drop(partition)
         tenure = await self._insist("redis", lambda: self._store.take(partition, floor_epoch))
+        if not self._planner.erasure.is_own(tenure.suppressed):
+            raise ConfigurationError(
+                "TRACKER_ID_SALT is not the one under which customers were erased: they would come back.",
+                "Set it to what it was then.",
+            )
         self._epochs[partition] = tenure.epoch
         for blob in tenure.outbox:
             await self._publish(tenure, blob)
@@ -82,7 +91,7 @@ class Commit:
         """
         clock = self._meters.clock()
         self._after_step(1)
-        reading = self._planner.read(tenure.partition, batches, wall_ms, tenure.offsets)
+        reading = self._planner.read(tenure.partition, batches, wall_ms, tenure.offsets, tenure.suppressed)
         clock.step(3)
         self._after_step(3)
         states = await self._states(reading.partition, reading.names())
@@ -131,6 +140,7 @@ class Commit:
         if self._epochs.get(tenure.partition) == tenure.epoch:
             # Else the partition was taken anew meanwhile, and its cache may hold newer states already.
             self._cache.put(tenure.partition, plan.states)
+            self._cache.forget(tenure.partition, plan.removed)
         clock.step(6)
         self._after_step(6)
         if blob:

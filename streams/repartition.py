@@ -286,7 +286,7 @@ def check_numbers(order: Order, counts: dict[str, int], layout: int | None) -> N
 
 def require_same(before: Tally, after: Tally) -> None:
     """Raises Mismatch unless the copies add up to the originals."""
-    if before[:3] != after[:3]:
+    if before[:3] != after[:3] or before.suppressed != after.suppressed:
         raise Mismatch(
             f"The copy is not the original: {after.customers} customers and {after.timers} timers of "
             f"{before.customers} and {before.timers}.",

@@ -30,6 +30,7 @@ class Staged(NamedTuple):
     timers: str
     days: str
     aggregates: str
+    suppressed: str
 
 
 def staged(partition: int, prefix: str = PREFIX) -> Staged:
@@ -54,6 +55,8 @@ class Tally(NamedTuple):
     digest: int
     """A sum over all customers and their states, whatever their order."""
     aggregates: dict[str, int]
+    suppressed: int = 0
+    """Digests of erased names; of a copy, in the partition that has the fewest."""
 
 
 class Moving:
@@ -104,7 +107,7 @@ class Moving:
                 self._advance(len(page))
             timers += self._copy_timers(names.timers) + self._copy_days(names.days)
             aggregates.update(self._figures(names.aggregates))
-        return Tally(customers, timers, _folded(digest), _without_zeros(aggregates))
+        return Tally(customers, timers, _folded(digest), _without_zeros(aggregates), self._copy_suppressed())
 
     def verify(self, journeys: Journeys) -> tuple[Tally, list[int]]:
         """What the copies add up to, read again; their figures are counted anew from the states and put beside them.
@@ -130,7 +133,8 @@ class Moving:
             timers += int(self._client.zcard(names.timers)) + self._count_days(names.days)
             total.update(self._figures(names.aggregates))
             counts.append(count)
-        return Tally(sum(counts), timers, _folded(digest), _without_zeros(total)), counts
+        kept = min(int(self._client.scard(staged(each, self._prefix).suppressed)) for each in range(self._to))
+        return Tally(sum(counts), timers, _folded(digest), _without_zeros(total), kept), counts
 
     def mark(self, customers: list[int]) -> None:
         """Say of every copy that it is right; only then can it be switched to."""
@@ -213,6 +217,15 @@ class Moving:
                 page = self._client.lrange(day_list(key, day), at, at + AT_ONCE - 1)
             count += at
         return count
+
+    def _copy_suppressed(self) -> int:
+        """Every digest beside every partition: whose it is, and so where it is at home, it does not tell."""
+        names = [keys(partition, self._prefix).suppressed for partition in range(self._to)]
+        digests = sorted(set().union(*(self._client.smembers(name) for name in names)))
+        for partition in range(self._to):
+            for at in range(0, len(digests), AT_ONCE):
+                self._client.sadd(staged(partition, self._prefix).suppressed, *digests[at : at + AT_ONCE])
+        return len(digests)
 
     def _count_days(self, key: str) -> int:
         """How many customers the lists of the days hold; each list's number is put down."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from schemas.routed import Adopted, History, Offer, Release, Routed, Ruling, Stray, Tie
+from schemas.routed import Adopted, Forget, History, Offer, Release, Routed, Ruling, Stray, Tie
 from schemas.transition import Kind, Transition, Why
 from tracker.customer import Change, Journeys
 from tracker.identity import KINDS, Kinds
@@ -38,7 +38,7 @@ class Kin:
     """Of a name that may belong to another: its own touchpoints as they came, in the order of the touches."""
     under: list[tuple[str, Touch]] = field(default_factory=list)
     """Touchpoints that count for it, and the alias under which each came."""
-    letters: list[Tie | Ruling | History | Release | Adopted] = field(default_factory=list)
+    letters: list[Tie | Ruling | History | Release | Adopted | Forget] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -123,8 +123,14 @@ class _One:
         for letter in self.kin.letters:
             if isinstance(letter, Tie):
                 _hear(ties, letter, fresh)
+                if self._kinds.is_unique(self.name):
+                    # Nobody's offer concerns it, and so it is not told when one changes.
+                    ties.edges[letter.peer].offer = None
             elif isinstance(letter, Ruling):
                 _obey(ties, letter, fresh)
+            elif isinstance(letter, Forget):
+                ties.edges.pop(letter.peer, None)
+                fresh.discard(letter.peer)
         self._refuse_excess(fresh)
         offer = choose(self.name, ties, self._kinds)
         if offer != (ties.told or Offer((self.name,))):
@@ -188,7 +194,10 @@ class _One:
                 self._tag(letter.alias, new)
 
     def give_back(self) -> None:
-        """Send back the history of aliases that belong to another, and ask for one that is held elsewhere."""
+        """Send back the history of aliases that belong to another, and ask for one that is held elsewhere.
+
+        What is held of an erased alias goes nowhere.
+        """
         for letter in self.kin.letters:
             if isinstance(letter, Release) and letter.alias in self.ties.adopted:
                 ids = short_ids(self.ties.adopted.pop(letter.alias))
@@ -197,6 +206,9 @@ class _One:
                 self.is_divided = True
             elif isinstance(letter, Adopted) and letter.by != self.belongs:
                 self.letters.append(Release(letter.by, self.name))
+            elif isinstance(letter, Forget) and letter.peer in self.ties.adopted:
+                self._parts.take(self.record, short_ids(self.ties.adopted.pop(letter.peer)))
+                self.is_divided = True
 
     def correct(self, before: Views) -> None:
         """Tell what had been reported and holds no more."""
@@ -273,6 +285,9 @@ def _obey(ties: Ties, letter: Ruling, fresh: set[str]) -> None:
         edge = ties.edges[letter.peer] = Edge()
     if (letter.at_ms, not letter.linked) > (edge.ruled_ms, edge.is_cut):
         edge.ruled_ms, edge.is_cut = letter.at_ms, not letter.linked
+        if edge.is_cut:
+            # Nothing is told across a cut, so this would grow old; a ruling that takes the cut back has it told anew.
+            edge.offer = None
         fresh.add(letter.peer)
 
 

@@ -5,17 +5,18 @@ carries out what `plan` returns; this file knows neither Kafka nor Redis.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import msgspec
 
 from schemas.rejection import Place, Rejection
-from schemas.routed import Routed, Stray
+from schemas.routed import Erase, Routed, Stray
 from schemas.topics import REJECTED, ROUTED, TRANSITIONS
 from tracker.customer import Change, Journeys
 from tracker.decode import Flaw, decode
+from tracker.erasure import Erasure
 from tracker.home import home
 from tracker.identity import KINDS, Kinds
 from tracker.linking import Kin, Linking
@@ -75,6 +76,8 @@ class Reading:
     """By name at home here, in the order of arrival."""
     kin: dict[str, Kin] = field(default_factory=dict)
     """By name at home here: what is said of it besides its own touchpoints."""
+    erased: set[str] = field(default_factory=set)
+    """Names at home here whose records go."""
     marks: dict[str, int] = field(default_factory=dict)
     """By home partition that sent messages: the newest of them, to be remembered with the offsets."""
     messages: list[Message] = field(default_factory=list)
@@ -82,7 +85,7 @@ class Reading:
 
     def names(self) -> list[str]:
         """Whose states are needed."""
-        return [*self.touches, *(name for name in self.kin if name not in self.touches)]
+        return [*self.touches, *(name for name in self.kin if name not in self.touches), *self.erased]
 
 
 @dataclass(slots=True)
@@ -95,6 +98,10 @@ class Plan:
     """New timers: moments (ms) at which a customer must be looked at again, by customer."""
     messages: list[Message]
     counts: Counter[str]
+    removed: list[str] = field(default_factory=list)
+    """Names whose record and timers go."""
+    suppressed: list[bytes] = field(default_factory=list)
+    """Digests of names that nothing is taken in for any more."""
 
 
 _encode_json = msgspec.json.Encoder().encode
@@ -105,18 +112,26 @@ _decode_routed = msgspec.msgpack.Decoder(Routed).decode
 class Planner:
     """Decides what a batch changes, for an installation's journeys, kinds of alias and number of partitions."""
 
-    def __init__(self, journeys: Journeys, partitions: int, kinds: Kinds = KINDS) -> None:
+    def __init__(self, journeys: Journeys, partitions: int, kinds: Kinds = KINDS, salt: str | None = None) -> None:
+        """`salt`: of the digests that keep erased names out."""
         self.journeys = journeys
         self.partitions = partitions
         self.kinds = kinds
+        self.erasure = Erasure(journeys, salt)
         self._linking = Linking(journeys, kinds)
 
     def read(
-        self, partition: int, batches: Sequence[Batch], now_ms: int, marks: Mapping[str, int] | None = None
+        self,
+        partition: int,
+        batches: Sequence[Batch],
+        now_ms: int,
+        marks: Mapping[str, int] | None = None,
+        suppressed: Collection[bytes] = (),
     ) -> Reading:
         """Steps 2 and 3: batches decoded, rejections and strangers set aside, the rest grouped by name.
 
         `marks`: of each home partition the newest message that was applied before; repeats of those are dropped.
+        `suppressed`: digests of erased names, for whom nothing is taken in.
         """
         reading = Reading(partition)
         for batch in batches:
@@ -124,6 +139,8 @@ class Planner:
                 self._read_routed(reading, batch, now_ms, marks or {})
             else:
                 self._read(reading, batch, now_ms)
+        if suppressed or reading.erased:
+            self._keep_out(reading, suppressed)
         return reading
 
     def _read(self, reading: Reading, batch: Batch, now_ms: int) -> None:
@@ -173,10 +190,12 @@ class Planner:
                 letter = Stray(record.value or b"", record.timestamp)
             if isinstance(letter, Stray):
                 self._read_stray(reading, batch, record, letter, now_ms)
-            elif home(letter.name, self.partitions) == reading.partition:
-                reading.kin.setdefault(letter.name, Kin()).letters.append(letter)
-            else:
+            elif home(letter.name, self.partitions) != reading.partition:
                 self._send_home(reading, letter.name, letter)
+            elif isinstance(letter, Erase):
+                reading.erased.add(letter.name)
+            else:
+                reading.kin.setdefault(letter.name, Kin()).letters.append(letter)
         reading.counts["read"] += len(batch.records)
 
     def _read_stray(self, reading: Reading, batch: Batch, record: Record, letter: Stray, now_ms: int) -> None:
@@ -198,6 +217,16 @@ class Planner:
         reading.counts["routed"] += 1
         reading.messages.append(_routed(name, letter, self.partitions))
 
+    def _keep_out(self, reading: Reading, suppressed: Collection[bytes]) -> None:
+        """Drop what came for names that are erased; whoever speaks of them is asked to forget them."""
+        digest = self.erasure.digest
+        gone = [name for name in reading.names() if name in reading.erased or digest(name) in suppressed]
+        for name in dict.fromkeys(gone):
+            kin = reading.kin.pop(name, Kin())
+            reading.counts["suppressed"] += len(reading.touches.pop(name, ())) + len(kin.under)
+            letters = self.erasure.answers(name, kin.letters)
+            reading.messages += [_routed(letter.name, letter, self.partitions) for letter in letters]
+
     def plan(self, reading: Reading, states: Mapping[str, bytes | None], now_ms: int) -> Plan:
         """Step 5: the touches folded into the states of their customers, and names related to each other."""
         plan = Plan({}, {}, {}, reading.messages, reading.counts)
@@ -214,8 +243,20 @@ class Planner:
             _enter(plan, reading.partition, name, before, relation.change)
             plan.counts.update(relation.counts)
             plan.messages += [_routed(letter.name or name, letter, self.partitions) for letter in relation.letters]
+        for name in sorted(reading.erased):
+            self._erase(plan, reading.partition, name, states[name], now_ms)
         plan.counts["customers"] = len(reading.touches)
         return plan
+
+    def _erase(self, plan: Plan, partition: int, name: str, before: bytes | None, now_ms: int) -> None:
+        plan.suppressed += self.erasure.entries(name)
+        if before is None:
+            return
+        farewell = self.erasure.farewell(name, before, now_ms)
+        plan.removed.append(name)
+        plan.counts["erased"] += 1
+        _enter(plan, partition, name, before, farewell.change)
+        plan.messages += [_routed(letter.name, letter, self.partitions) for letter in farewell.letters]
 
     def sweep(self, partition: int, states: Mapping[str, bytes | None], now_ms: int) -> Plan:
         """The same for customers whose timer has fired: no touch, only the clock has moved."""

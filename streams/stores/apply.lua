@@ -9,8 +9,9 @@
 --   3 number of values for offsets, then these values
 --   then the sections: a command, the number of its values, these values
 -- A section is one command on its key, called with these values in as many pieces as it takes: any that takes them one
--- by one or in pairs (HSET, HDEL, ZADD, ZREM, RPUSH), or few (SET, LTRIM), or
---   SUM  hash   field, difference, ...: added up; a field at zero is removed
+-- by one or in pairs (HSET, HDEL, SADD, ZADD, ZREM, RPUSH), or few (SET, LTRIM), or
+--   SUM     hash   field, difference, ...: added up; a field at zero is removed
+--   UNLIST  hash   name, ...: taken out of the list of every day that it counts (in the same slot, by its name)
 -- Returns {'applied'} | {'again'} (this very batch is in already) | {'fenced', epoch} | {'lost', writes}.
 local epoch = redis.call('GET', KEYS[1])
 if epoch ~= ARGV[1] then
@@ -39,6 +40,17 @@ local function sum(key, first, last)
     end
   end
 end
+local function unlist(key, first, last)
+  for _, day in ipairs(redis.call('HKEYS', key)) do
+    local taken = 0
+    for i = first, last do
+      taken = taken + redis.call('LREM', key .. ':' .. day, 0, ARGV[i])
+    end
+    if taken > 0 and redis.call('HINCRBY', key, day, -taken) == 0 then
+      redis.call('HDEL', key, day)
+    end
+  end
+end
 -- Lua unpacks fewer than 8,000 values at once; an even number keeps pairs together.
 local CHUNK = 4000
 local function call(command, key, first, last)
@@ -50,6 +62,8 @@ for section = 4, #KEYS do
   local command, last = ARGV[at], at + 1 + tonumber(ARGV[at + 1])
   if command == 'SUM' then
     sum(KEYS[section], at + 2, last)
+  elseif command == 'UNLIST' then
+    unlist(KEYS[section], at + 2, last)
   else
     call(command, KEYS[section], at + 2, last)
   end

@@ -29,6 +29,8 @@ class Keys(NamedTuple):
     """Integer: how many writes the partition has seen; fewer than its owner did, and the store has lost some."""
     missing: str
     """Hash: `topic:first` to the offset after the last that Kafka no longer had when it should have been applied."""
+    suppressed: str
+    """Set: salted digests of erased names (`tracker/erasure.py`), for whom nothing is taken in any more."""
 
 
 def is_topic(field: str) -> bool:

@@ -23,6 +23,7 @@ class Held:
     sequence: int = 0
     writes: int = 0
     missing: dict[str, int] = field(default_factory=dict)
+    suppressed: set[bytes] = field(default_factory=set)
 
 
 class MemoryStore:
@@ -38,7 +39,8 @@ class MemoryStore:
     async def take(self, partition: int, floor_epoch: int) -> Tenure:
         held = self.held(partition)
         held.epoch = max(held.epoch + 1, floor_epoch)
-        return Tenure(partition, held.epoch, dict(held.offsets), held.sequence, list(held.outbox), held.writes)
+        offsets, outbox = dict(held.offsets), list(held.outbox)
+        return Tenure(partition, held.epoch, offsets, held.sequence, outbox, held.writes, set(held.suppressed))
 
     async def read(self, partition: int, customers: Sequence[str]) -> list[bytes | None]:
         states = self.held(partition).states
@@ -62,6 +64,9 @@ class MemoryStore:
         else:
             self._write(held, offsets, plan, blob, sequence)
             self._set_timers(held, plan.timers, fired)
+            self._remove(held, plan.removed)
+            held.suppressed.update(plan.suppressed)
+        tenure.suppressed.update(plan.suppressed)
         tenure.offsets.update(offsets)
         tenure.sequence = sequence
         tenure.writes += 1
@@ -94,6 +99,15 @@ class MemoryStore:
                 held.timers[customer] = at_ms
             else:
                 held.days.setdefault(day, []).append(customer)
+
+    @staticmethod
+    def _remove(held: Held, names: Sequence[str]) -> None:
+        for name in names:
+            held.states.pop(name, None)
+            held.timers.pop(name, None)
+        if names:
+            left = {day: [name for name in listed if name not in names] for day, listed in held.days.items()}
+            held.days = {day: listed for day, listed in left.items() if listed}
 
     async def verify(self, tenure: Tenure) -> None:
         held = self.held(tenure.partition)

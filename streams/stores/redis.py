@@ -44,11 +44,11 @@ class RedisStore:
 
     async def take(self, partition: int, floor_epoch: int) -> Tenure:
         names = keys(partition, self._prefix)
-        script_keys = [names.epoch, names.offsets, names.sequence, names.outbox, names.writes]
+        script_keys = [names.epoch, names.offsets, names.sequence, names.outbox, names.writes, names.suppressed]
         reply = await _ask(self._take(keys=script_keys, args=[floor_epoch]))
-        epoch, offsets, sequence, outbox, writes = reply
+        epoch, offsets, sequence, outbox, writes, suppressed = reply
         by_topic = {offsets[i].decode(): int(offsets[i + 1]) for i in range(0, len(offsets), 2)}
-        return Tenure(partition, int(epoch), by_topic, int(sequence), list(outbox), int(writes))
+        return Tenure(partition, int(epoch), by_topic, int(sequence), list(outbox), int(writes), set(suppressed))
 
     async def read(self, partition: int, customers: Sequence[str]) -> list[bytes | None]:
         if not customers:
@@ -77,6 +77,7 @@ class RedisStore:
             raise _refusal(tenure, int(answer[1] or 0))
         if answer[0] == "lost":
             raise Lost(f"partition {tenure.partition}: {answer[1]} writes are there, not {tenure.writes}")
+        tenure.suppressed.update(plan.suppressed)
         tenure.offsets.update(offsets)
         tenure.sequence = sequence
         tenure.writes += 1
@@ -133,6 +134,10 @@ def _sections(
     for day, customers in days.items():
         yield "RPUSH", day_list(names.days, day), customers
     yield "SUM", names.days, [part for day, customers in days.items() for part in (day, len(customers))]
+    yield "HDEL", names.states, plan.removed
+    yield "ZREM", names.timers, plan.removed
+    yield "UNLIST", names.days, plan.removed
+    yield "SADD", names.suppressed, plan.suppressed
     if blob:
         yield "RPUSH", names.outbox, [blob]
         yield "SET", names.sequence, [sequence]

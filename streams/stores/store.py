@@ -1,7 +1,7 @@
 """The protocol of a store, and what it says when it refuses."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from tracker.plan import Plan
@@ -9,7 +9,7 @@ from tracker.plan import Plan
 
 @dataclass(slots=True)
 class Tenure:
-    """A partition in this process' hands: everything that the next write is checked against."""
+    """A partition in this process' hands: everything that the next write is checked against, and who is kept out."""
 
     partition: int
     epoch: int
@@ -21,6 +21,8 @@ class Tenure:
     """Blobs that Kafka may not have yet, oldest first."""
     writes: int
     """Writes that the partition has ever seen; tells a store that has gone back in time from one that has not."""
+    suppressed: set[bytes] = field(default_factory=set)
+    """Digests of erased names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class Store(Protocol):
         """Write all of a plan, or nothing; the second call with the same arguments changes nothing.
 
         `fired` are the timers that the plan is the answer to: they are taken away. Raises `Fenced` or `Lost`. On
-        success the tenure's offset, sequence and writes have moved on.
+        success the tenure's offset, sequence, writes and erased names have moved on.
         """
 
     async def verify(self, tenure: Tenure) -> None:

@@ -1,13 +1,14 @@
 -- Takes a partition for a new owner.
 -- KEYS, all of one slot:
---   1 epoch     integer   holder: the owner
---   2 offsets   hash      topic -> next offset to apply
---   3 sequence  integer   messages ever put into the outbox
---   4 outbox    list      batches of messages that Kafka may not have yet
---   5 writes    integer   writes that the partition has seen
+--   1 epoch       integer   holder: the owner
+--   2 offsets     hash      topic -> next offset to apply
+--   3 sequence    integer   messages ever put into the outbox
+--   4 outbox      list      batches of messages that Kafka may not have yet
+--   5 writes      integer   writes that the partition has seen
+--   6 suppressed  set       digests of erased names
 -- ARGV:
 --   1 floor     lowest epoch to take (the wall clock in ms: grows even where Redis has lost everything)
--- Returns {epoch, {topic, offset, ...}, sequence, {blob, ...}, writes}.
+-- Returns {epoch, {topic, offset, ...}, sequence, {blob, ...}, writes, {digest, ...}}.
 local epoch = math.max(tonumber(redis.call('GET', KEYS[1]) or '0') + 1, tonumber(ARGV[1]))
 epoch = string.format('%.0f', epoch)
 redis.call('SET', KEYS[1], epoch)
@@ -17,4 +18,5 @@ return {
   redis.call('GET', KEYS[3]) or '0',
   redis.call('LRANGE', KEYS[4], 0, -1),
   redis.call('GET', KEYS[5]) or '0',
+  redis.call('SMEMBERS', KEYS[6]),
 }

@@ -56,6 +56,7 @@ class RedisRig:
                 client.lrange(names.outbox, 0, -1),
                 int(client.get(names.sequence) or 0),
                 int(client.get(names.writes) or 0),
+                suppressed=client.smembers(names.suppressed),
             )
 
     @staticmethod

@@ -1,6 +1,6 @@
 """The laws of identity: whatever comes first, wherever workers die, everybody's touchpoints end in one journey."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from hypothesis import given, settings
@@ -68,10 +68,16 @@ async def outcome(stream: Sequence[Arrival], batch: int, points: Sequence[tuple[
     return world
 
 
-def expected(world: World, stream: Sequence[Arrival], cut: Sequence[frozenset[str]] = ()) -> dict[str, dict[str, int]]:
-    """What every customer adds to the figures when all touchpoints are sorted by who is who and folded at once."""
+def expected(
+    world: World, stream: Sequence[Arrival], cut: Sequence[frozenset[str]] = (), unknown: Collection[str] = ()
+) -> dict[str, dict[str, int]]:
+    """What every customer adds to the figures when all touchpoints are sorted by who is who and folded at once.
+
+    `unknown`: names that tie nobody, whoever was seen with them.
+    """
     touches = {arrival.touch.event_id: arrival.touch for arrival in stream}.values()
-    who = people((Seen(one.at_ms, one.event_id, one.customer, link) for one in touches for link in one.links), cut)
+    pairs = ((one, link) for one in touches for link in one.links if link not in unknown)
+    who = people((Seen(one.at_ms, one.event_id, one.customer, link) for one, link in pairs), cut)
     by_customer: dict[str, list[Touch]] = {}
     for one in touches:
         by_customer.setdefault(who.get(one.customer, one.customer), []).append(one)

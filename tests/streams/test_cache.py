@@ -57,3 +57,13 @@ def test_a_cache_of_nothing_keeps_at_most_one() -> None:
     cache = Cache(0)
     cache.put(0, {"a": b"A", "b": b"B"})
     assert cache.get(0, "a") is None
+
+
+def test_who_is_erased_is_gone() -> None:
+    """From both generations, and the bound counts them no more."""
+    cache = Cache(2_000)
+    cache.put(0, {"old": b"o" * 900})
+    cache.put(0, {"young": b"y" * 100})
+    cache.forget(0, ["old", "young", "never seen"])
+    assert (cache.get(0, "old"), cache.get(0, "young")) == (None, None)
+    assert cache._young_bytes == 0

@@ -9,6 +9,7 @@ import pytest
 from schemas.topics import TRANSITIONS
 from streams.cache import Cache
 from streams.commit import TIMERS, Commit
+from streams.errors import ConfigurationError
 from streams.meters import Meters
 from streams.outbox import pack, unpack
 from streams.publisher import MemoryPublisher, Unpublished
@@ -457,5 +458,17 @@ def test_the_memory_publisher_fails_when_told_to() -> None:
             await publisher.publish(parcel)
         await publisher.publish(parcel)
         assert publisher.parcels == [parcel]
+
+    run(scenario())
+
+
+def test_a_partition_with_erasures_wants_their_salt() -> None:
+    """Under another salt the erased would come back, so the owner ends before it reads a record."""
+
+    async def scenario() -> None:
+        store = MemoryStore()
+        store.held(0).suppressed = {b"made under another salt"}
+        with pytest.raises(ConfigurationError, match="TRACKER_ID_SALT"):
+            await Owner(store).take()
 
     run(scenario())

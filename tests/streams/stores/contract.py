@@ -243,6 +243,29 @@ class StoreContract:
         rig.run(scenario)
         assert rig.held(0).days == {1: ["b", "c"]}
 
+    def test_what_is_erased_is_nowhere(self, rig: Rig) -> None:
+        """State, both kinds of timer and the share of the sums go in one write; digests stay, for every later owner."""
+        listed = {"a": DAY_MS, "b": DAY_MS, "c": 2 * DAY_MS}
+
+        async def scenario(store):
+            tenure = await store.take(0, 1)
+            await store.apply(tenure, {WEB: 1}, plan({"a": b"A", "b": b"B", "c": b"C"}, {"f": 3}, listed), b"", 0)
+            await store.apply(tenure, {WEB: 2}, plan(timers={"a": 5, "b": 6, "c": DAY_MS}), b"", 0)
+            erasing = plan(aggregates={"f": -2})
+            erasing.removed, erasing.suppressed = ["a", "c", "never seen"], [b"\x00digest", b"other"]
+            for _ in range(2):
+                tenure.offsets, tenure.writes = {}, 2
+                await store.apply(tenure, {WEB: 3}, erasing, b"", 0)
+                assert tenure.suppressed == {b"\x00digest", b"other"}
+            assert await store.read(0, ["a", "b", "c"]) == [None, b"B", None]
+            assert (await store.take(0, 1)).suppressed == {b"\x00digest", b"other"}
+            assert (await store.take(1, 1)).suppressed == set()
+
+        rig.run(scenario)
+        held = rig.held(0)
+        assert (held.states, held.aggregates, held.timers, held.days) == ({"b": b"B"}, {"f": 1}, {"b": 6}, {1: ["b"]})
+        assert held.suppressed == {b"\x00digest", b"other"}
+
     def test_partitions_do_not_meet(self, rig: Rig) -> None:
         """A write to one partition, or its taking, leaves every other as it is."""
 
