@@ -1,10 +1,10 @@
 """All touchpoints of a replay in columns: a few dozen bytes each, whatever their properties were.
 
-It knows which parts of a touchpoint the definitions look at, and keeps those alone; it decides nothing.
+It knows which parts of a touchpoint the definitions look at, and keeps those alone; who is who is `tracker/who.py`'s.
 """
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -13,6 +13,7 @@ import msgspec
 from tracker.definition import Definition, Rule
 from tracker.event_line import is_nameless
 from tracker.touch import Touch
+from tracker.who import Who
 
 Path = tuple[str, ...]
 Event = tuple[int, str, int]
@@ -39,7 +40,7 @@ def _rules(definition: Definition) -> Iterator[Rule]:
 
 
 class Columns:
-    """Touchpoints of many customers, added in any order, taken out customer by customer."""
+    """Touchpoints under many names, added in any order, taken out customer by customer."""
 
     def __init__(self, definitions: Iterable[Definition], also: Iterable[Path] = ()) -> None:
         """`also`: further places to keep, for a breakdown or an account."""
@@ -47,8 +48,14 @@ class Columns:
         self._properties = sorted({path[1] for path in wanted if path[0] == "properties" and len(path) > 1})
         self._context = sorted({path[1] for path in wanted if path[0] == "context" and len(path) > 1})
         self._at_ms = array("q")
-        self._customers: dict[str, int] = {}
-        self._customer_of = array("I")
+        self._names: dict[str, int] = {}
+        self._name_of = array("I")
+        self._who = Who()
+        self._customers: dict[str, str] = {}
+        """By name, the customer, where that is another."""
+        self._customer_of: Sequence[int] = self._name_of
+        self._resolved = 0
+        """How many touchpoints there were when it was last found out who is who."""
         self._kinds: dict[Any, int] = {}
         self._kind_of = array("I")
         self._looks: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = []
@@ -63,10 +70,12 @@ class Columns:
     def add(self, touch: Touch) -> None:
         """Keeps a touchpoint."""
         self._at_ms.append(touch.at_ms)
-        self._customer_of.append(self._customers.setdefault(touch.customer, len(self._customers)))
+        self._name_of.append(self._names.setdefault(touch.customer, len(self._names)))
         self._kind_of.append(self._kind(touch))
         self._ids += touch.event_id.encode("utf-8", "surrogatepass")
         self._id_ends.append(len(self._ids))
+        for other in touch.links:
+            self._who.see(touch.customer, other, touch.at_ms, touch.event_id)
         if self.newest_ms is None or touch.at_ms > self.newest_ms:
             self.newest_ms = touch.at_ms
         if self.oldest_ms is None or touch.at_ms < self.oldest_ms:
@@ -88,19 +97,39 @@ class Columns:
         return number
 
     def customers(self) -> Iterator[tuple[str, list[Event]]]:
-        """Each customer with all their events, in order of time; customers as they first appeared."""
-        names = list(self._customers)
+        """Each customer with all their events under any name, in order of time."""
+        self._resolve()
+        names = list(self._names)
         by_customer = sorted(range(len(self)), key=self._customer_of.__getitem__)
         for number, places in groupby(by_customer, key=self._customer_of.__getitem__):
             yield names[number], _named(sorted(self._event(place) for place in places))
 
+    def customer(self, name: str) -> str:
+        """The customer whom a name belongs to."""
+        self._resolve()
+        return self._customers.get(name, name)
+
     def of(self, customer: str) -> list[Event] | None:
-        """One customer's events, in order of time; None where there are none."""
-        number = self._customers.get(customer)
-        if number is None:
-            return None
+        """One customer's events under any name, in order of time; None where there are none."""
+        self._resolve()
+        number = self._names.get(customer)
         places = [place for place, one in enumerate(self._customer_of) if one == number]
-        return _named(sorted(self._event(place) for place in places))
+        return _named(sorted(self._event(place) for place in places)) if places else None
+
+    def _resolve(self) -> None:
+        """Find out who is who, where anything was added since that was done last."""
+        if self._resolved == len(self):
+            return
+        self._resolved = len(self)
+        self._customers, self._customer_of = self._who.customers(), self._name_of
+        if not self._customers:
+            return
+        names = self._names
+        numbers = array("I", range(len(names)))
+        for name, customer in self._customers.items():
+            if name in names:
+                numbers[names[name]] = names.setdefault(customer, len(names))
+        self._customer_of = array("I", map(numbers.__getitem__, self._name_of))
 
     def look(self, kind: int) -> Touch:
         """A touchpoint of this kind, with what the definitions look at; its customer, id and time are none."""

@@ -12,7 +12,7 @@ import msgspec
 
 from schemas.touchpoint import MAX_EVENT_ID_LENGTH
 from tracker.decode import EARLIEST_MS, LATEST_MS, Flaw, decode
-from tracker.identity import AliasTooLong, normalise
+from tracker.identity import KINDS, AliasTooLong, normalise
 from tracker.touch import Touch
 
 DEFAULT_CHANNEL: Final = "web"
@@ -23,9 +23,11 @@ NAMELESS: Final = "\0"
 class _Short(msgspec.Struct, gc=False):
     """The short form."""
 
-    customer: str | int
     event: str
     timestamp: str | int | float
+    customer: str | int | None = None
+    ids: dict[str, str | int | None] | None = None
+    """In place of `customer`: the ids that the event carries, as in the long form."""
     event_id: str | int | None = None
     channel: str | None = None
     properties: dict[str, Any] | None = None
@@ -67,12 +69,10 @@ def _read_short(line: bytes) -> Touch | Flaw | None:
         short = _short.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    try:
-        customer = normalise(short.customer)
-    except AliasTooLong as error:
-        return Flaw("id_too_long", str(error))
-    if customer is None:
-        return Flaw("no_id", f"`customer` is {short.customer!r}, which is no id")
+    named = _named(short)
+    if isinstance(named, Flaw):
+        return named
+    customer, links = named
     if not short.event:
         return Flaw("not_a_touchpoint", "`event` is empty")
     at_ms = parse_time(short.timestamp)
@@ -82,7 +82,28 @@ def _read_short(line: bytes) -> Touch | Flaw | None:
     if len(event_id) > MAX_EVENT_ID_LENGTH:
         return Flaw("not_a_touchpoint", f"`event_id` is longer than {MAX_EVENT_ID_LENGTH}")
     channel = short.channel or DEFAULT_CHANNEL
-    return Touch(customer, at_ms, short.event, channel, event_id, short.properties or {}, short.context or {}, at_ms)
+    properties, context = short.properties or {}, short.context or {}
+    return Touch(customer, at_ms, short.event, channel, event_id, properties, context, at_ms, links)
+
+
+def _named(short: _Short) -> tuple[str, tuple[str, ...]] | Flaw:
+    """Whose event it is, and the weaker names that came with it."""
+    try:
+        if short.ids is None:
+            customer = normalise(short.customer)
+            return (customer, ()) if customer is not None else Flaw("no_id", _no_customer(short.customer))
+        if short.customer is not None:
+            return Flaw("not_a_touchpoint", "`customer` and `ids`: give one of them; `ids` may hold a `customer_id`")
+        strongest = KINDS.strongest(short.ids)
+        if strongest is None:
+            return Flaw("no_id", f"`ids` holds none of {', '.join(KINDS.order)} with a value that is an id")
+        return strongest, KINDS.others(short.ids, strongest)
+    except AliasTooLong as error:
+        return Flaw("id_too_long", str(error))
+
+
+def _no_customer(customer: str | int | None) -> str:
+    return "`customer` is missing" if customer is None else f"`customer` is {customer!r}, which is no id"
 
 
 def _event_id(given: str | int | None, line: bytes) -> str:
@@ -133,7 +154,7 @@ def _explain(line: bytes) -> Flaw:
     if not {"customer", "event", "timestamp"} & document.keys():
         flaw = decode(line, None)
         return flaw if isinstance(flaw, Flaw) else Flaw("not_a_touchpoint", "it cannot be read")
-    if document.get("customer") is None:
+    if document.get("customer") is None and document.get("ids") is None:
         return Flaw("no_id", "`customer` is missing")
     if document.get("timestamp") is None:
         return Flaw("no_time", "`timestamp` is missing")

@@ -95,12 +95,13 @@ def broken_down(journey: Definition, by: str | None) -> Breakdown | None:
         raise UsageError(f"--by: {error}") from None
 
 
-def tell(running: Replay, gathered: Gathered, customer: str, *, as_json: bool) -> int:
-    """Prints one customer's story."""
+def tell(running: Replay, gathered: Gathered, name: str, *, as_json: bool) -> int:
+    """Prints one customer's story; any of their names will do."""
+    customer = gathered.columns.customer(name)
     events = gathered.columns.of(customer)
     if events is None:
         raise TrackerError(
-            f"No event of the customer {customer!r} was read.",
+            f"No event of the customer {name!r} was read.",
             "Customers are named as in the events; other ids than customer_id with their kind: anonymous_id:a-17.",
             ExitCode.NOT_FOUND,
         )

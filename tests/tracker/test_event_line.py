@@ -40,6 +40,16 @@ def test_short_form():
     assert (full.channel, full.event_id, full.properties, full.context) == ("shop", "7", {"n": 1}, {"x": 2})
 
 
+def test_short_form_with_several_ids():
+    """`ids` in place of `customer`: the strongest is the name, the others come along."""
+    line = {name: value for name, value in SHORT.items() if name != "customer"}
+    touch = read(line | {"ids": {"email_sha256": "e", "anonymous_id": 17, "phone_sha256": None}})
+    assert (touch.customer, touch.links) == ("anonymous_id:17", ("email_sha256:e",))
+    assert read(line | {"ids": {"customer_id": "c1"}}).customer == "c1"
+    assert read(line | {"ids": {"customer_id": "null"}}).reason == "no_id"
+    assert read(line | {"ids": {"customer_id": "x" * 300}}).reason == "id_too_long"
+
+
 def test_lines_without_an_id_are_nameless():
     """A line without an id gets one from what it says, so that the order of lines changes nothing."""
     one, other = read(SHORT), read(SHORT | {"timestamp": AT_MS + 1})
@@ -64,6 +74,8 @@ def test_forms_may_be_mixed():
         (SHORT | {"customer": None}, "no_id"),
         (SHORT | {"customer": "null"}, "no_id"),
         (SHORT | {"customer": "x" * 300}, "id_too_long"),
+        (SHORT | {"ids": {"anonymous_id": "a1"}}, "not_a_touchpoint"),
+        ({"event": "x", "timestamp": AT_MS}, "no_id"),
         (SHORT | {"timestamp": None}, "no_time"),
         (SHORT | {"timestamp": "soon"}, "impossible_time"),
         (SHORT | {"timestamp": 1_795_341_600}, "impossible_time"),

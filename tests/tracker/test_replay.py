@@ -142,3 +142,31 @@ def test_breakdowns_that_cannot_be(by):
 def test_nothing():
     """No events give figures of nobody."""
     assert run(PLAIN, []).as_json()["customers"] == 0
+
+
+ANN = "anonymous_id:ann"
+KNOWN_LATER = [
+    touch(ANN, "visit", 0),
+    touch(ANN, "order", 2),
+    Touch("c1", BASE_MS + 168 * UNIT_MS, "identify", "web", "e3", {}, {}, 0, (ANN,)),
+    touch("c1", "return", 170),
+]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_an_anonymous_order_counts_for_who_is_known_a_week_later(order):
+    """Once, under the customer's name, from the first visit on."""
+    report = run(PLAIN, KNOWN_LATER[::order])
+    assert (report.as_json()["customers"], report.applied) == (1, 4)
+    assert column(report, "funnel") == column(report, "reached") == [1, 1, 1]
+    ((told,),) = Replay(PLAIN, columns_of([PLAIN], KNOWN_LATER[::order])).customers()
+    assert (told.customer, told.summary.reached["visit"]) == ("c1", BASE_MS)
+
+
+def test_any_name_finds_the_customer():
+    """Also when touchpoints are added after the first look."""
+    columns = columns_of([PLAIN], KNOWN_LATER[:2])
+    assert (columns.customer(ANN), len(columns.of(ANN))) == (ANN, 2)
+    for one in KNOWN_LATER[2:]:
+        columns.add(one)
+    assert (columns.customer(ANN), columns.customer("nobody"), len(columns.of("c1"))) == ("c1", "nobody", 4)

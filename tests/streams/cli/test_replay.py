@@ -179,6 +179,16 @@ def test_explain(capsys, files):
         assert words in out
 
 
+def test_explain_by_any_name(capsys, files):
+    """An anonymous id tells the story of the customer who said later that it is theirs."""
+    line = '{"ids": {"anonymous_id": "a1", "customer_id": "c1"}, "event": "said hello", "timestamp": 1795341600000}'
+    (files / "hello.jsonl").write_text(line + "\n", encoding="utf-8")
+    words = [files / "journey.yaml", files / "events.jsonl", files / "hello.jsonl", "--explain"]
+    code, out, _ = run(capsys, "replay", *words, "anonymous_id:a1")
+    assert (code, out) == run(capsys, "replay", *words, "c1")[:2]
+    assert (code, out.split()[0]) == (0, "c1")
+
+
 def test_compare(capsys, files):
     """A comparison has the matrix of stages, the changed funnel and customers to look at."""
     (files / "new.yaml").write_text(STAGES.replace("type: paid", "type: paid twice"), encoding="utf-8")
