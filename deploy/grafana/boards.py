@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from panels import Board, J, Panel, by_choice, by_query, joined, new_in, zero
+from panels import Board, J, Panel, by_choice, by_query, in_order, joined, matrix, new_in, sorted_by, zero
 
 JOURNEY: Final = by_query("journey", "Journey", "label_values(tracker_stage_place, journey)")
 
@@ -21,6 +21,8 @@ COMPLETE: Final = Panel(
 )  # fmt: skip
 CONVERSION: Final = "journey_stage_days_cohort:tracker_cohort_conversion:ratio"
 COHORT: Final = f'{{{J}, days="$days", cohort="$cohort"}}'
+PART: Final = f'max by (value, stage) (tracker_segment_funnel{{{J}, segment="$segment"}}) > 0'
+BY_VALUE: Final = f'label_join({in_order(PART)}, "order", "", "value", "place")'
 VALUE: Final = f'{{{J}, segment="$segment", days="$days", cohort="$cohort"}}'
 
 FUNNEL: Final = Board(
@@ -33,11 +35,12 @@ FUNNEL: Final = Board(
               ((f"max(journey_days_cohort:tracker_cohort_maturity:ratio{COHORT})", ""),), "percentunit", 4, 4,
               "The share of the cohort for whom the days have passed. The others may yet convert."),
         Panel("Funnel: customers who came so far, in order", "bargauge",
-              ((f"sort_desc(max by (stage) (tracker_funnel{{{J}}}))", "{{stage}}"),), "short", 12, 9, instant=True),
+              ((in_order(f"max by (stage) (tracker_funnel{{{J}}})"), "{{stage}}"),), "short", 12, 9, instant=True,
+              transformations=sorted_by("place")),
         Panel("Conversion within $days days of the beginning", "bargauge",
-              ((f"sort_desc(max by (stage) ({CONVERSION}{COHORT}))", "{{stage}}"),), "percentunit", 12, 9,
+              ((in_order(f"max by (stage) ({CONVERSION}{COHORT})"), "{{stage}}"),), "percentunit", 12, 9,
               "Of those who began on 28 days, the newest or the newest for which the time has passed (mature), the "
-              "share that reached the stage within so many days.", instant=True),
+              "share that reached the stage within so many days.", instant=True, transformations=sorted_by("place")),
         Panel("Stage by stage", "table",
               ((f"max by (stage) (tracker_stage_place{{{J}}})", ""),
                (f"max by (stage) (tracker_stage_reached{{{J}}})", ""),
@@ -46,7 +49,7 @@ FUNNEL: Final = Board(
                (f'max by (stage) (tracker_customers{{{J}, status="dropped"}})', ""),
                (f"max by (stage) (tracker_stage_dropoffs{{{J}}})", ""),
                ((f"max by (stage) (journey_stage:tracker_stage_dropoffs:max{{{J}}}"
-                f" / journey_stage:tracker_stage_decided:max{{{J}}})"), "")),
+                f" / (journey_stage:tracker_stage_decided:max{{{J}}} > 0))"), "")),
               "short", 24, 10, "Who waits has not dropped off.", instant=True,
               transformations=joined("stage", "place", "reached", "conversion", "waiting", "dropped out now",
                                      "drop-offs ever", "drop-off share")),
@@ -59,27 +62,26 @@ FUNNEL: Final = Board(
               ((f"journey_stage:tracker_stage_visits:delta1h{{{J}}}", "{{stage}}"),), "short", 12),
         Panel("Began by day", "bargauge",
               ((f"max by (age_days) (tracker_cohort_age_customers{{{J}}})", "{{age_days}} days ago"),), "short", 12,
-              instant=True),
+              instant=True, transformations=({"id": "sortBy", "options": {
+                  "sort": [{"field": "age_days", "desc": False}]}},)),
         Panel("Cohorts: share that has reached the stage, by days since they began", "table",
-              (((f"max by (age_days, stage) (tracker_cohort_age_reached{{{J}}}) / on (age_days) group_left "
-                f"max by (age_days) (tracker_cohort_age_customers{{{J}}} > 0)"), ""),), "percentunit", 24, 14,
+              ((in_order(
+                  f"max by (age_days, stage) (tracker_cohort_age_reached{{{J}}}) / on (age_days) group_left "
+                  f"max by (age_days) (tracker_cohort_age_customers{{{J}}} > 0)"), ""),), "percentunit", 24, 14,
               "Young cohorts have had less time: read along a row of equal age.", instant=True,
-              transformations=({"id": "groupingToMatrix", "options": {
-                  "columnField": "stage", "rowField": "age_days", "valueField": "Value"}},),
+              transformations=(*matrix("age_days", "stage"), {"id": "sortBy", "options": {
+                  "sort": [{"field": "age_days\\stage", "desc": False}]}}),
               thresholds=(("yellow", 0.25), ("orange", 0.5), ("blue", 0.75)), cell="color-background"),
         Panel("Funnel by $segment", "bargauge",
-              ((f'sort_desc(max by (value, stage) (tracker_segment_funnel{{{J}, segment="$segment"}}))',
-                "{{value}} · {{stage}}"),), "short", 12, 12, "A segment may be a channel: `from: channel`.",
-              instant=True),
+              ((BY_VALUE, "{{value}} · {{stage}}"),), "short", 12, 12, "A segment may be a channel: `from: channel`.",
+              instant=True, transformations=sorted_by("order", "place")),
         Panel("Conversion within $days days, by $segment", "table",
-              (((f"max by (value, stage) (tracker_segment_cohort_reached{VALUE}) / on (value) group_left "
-                f"max by (value) (tracker_segment_cohort_customers{VALUE} > 0)"), ""),), "percentunit", 12, 12,
-              instant=True, transformations=({"id": "groupingToMatrix", "options": {
-                  "columnField": "value", "rowField": "stage", "valueField": "Value"}},)),
+              ((in_order(f"max by (value, stage) (tracker_segment_cohort_reached{VALUE}) / on (value) group_left "
+                         f"max by (value) (tracker_segment_cohort_customers{VALUE} > 0)"), ""),), "percentunit", 12, 12,
+              instant=True, transformations=matrix("stage", "value")),
         Panel("Reached, by $segment", "table",
-              ((f'max by (value, stage) (tracker_segment_reached{{{J}, segment="$segment"}})', ""),), "short", 12, 12,
-              instant=True, transformations=({"id": "groupingToMatrix", "options": {
-                  "columnField": "value", "rowField": "stage", "valueField": "Value"}},)),
+              ((in_order(f'max by (value, stage) (tracker_segment_reached{{{J}, segment="$segment"}})'), ""),),
+              "short", 12, 12, instant=True, transformations=matrix("stage", "value")),
         Panel("Drop-offs in the last hour, by $segment", "timeseries",
               ((new_in("tracker_segment_dropoffs", "value, stage", where=f'{J}, segment="$segment"'),
                 "{{value}} · {{stage}}"),), "short", 12),
@@ -103,6 +105,19 @@ def answers(kind: str, scores: str = ".+") -> str:
     return f'sum(max by (score) (tracker_feedback_customers{{{J}, kind="{kind}", score=~"{scores}"}}))'
 
 
+def times(title: str, query: str, text: str = "") -> Panel:
+    """A bar of time for each stage, in their order."""
+    # No bar where nobody was: 0 / 0 is no time.
+    return Panel(title, "bargauge", ((in_order(f"({query}) >= 0"), "{{stage}}"),), "s", 8, 9, text, instant=True,
+                 transformations=sorted_by("place"))  # fmt: skip
+
+
+SCORES: Final = f"max by (kind, score) (tracker_feedback_customers{{{J}}})"
+# Two digits, so that 10 comes after 9.
+SHORT: Final = f'label_replace({SCORES}, "place", "0$1", "score", "(.)")'
+PADDED: Final = f'label_replace({SHORT}, "place", "$1", "score", "(..)")'
+
+
 def by_value(scores: str) -> str:
     """The same for the values of a segment, of the question that NPS asks."""
     where = f'{J}, segment="$segment", kind="nps", score=~"{scores}"'
@@ -119,24 +134,16 @@ HEALTH: Final = Board(
               "What had been reported and late touchpoints have changed."),
         Panel("Goals reached in the last hour", "stat",
               ((f"sum({new_in('tracker_stage_completions', 'stage')})", ""),), "short", 4, 4),
-        Panel("Time in stage, median", "bargauge",
-              ((f"histogram_quantile(0.5, max by (stage, le) ({STAY}))", "{{stage}}"),), "s", 8, 9,
-              "Of those who are not there any more.", instant=True),
-        Panel("Time in stage, nine of ten", "bargauge",
-              ((f"histogram_quantile(0.9, max by (stage, le) ({STAY}))", "{{stage}}"),), "s", 8, 9, instant=True),
-        Panel("Time in stage, mean", "bargauge",
-              (((f"max by (stage) (tracker_stage_stay_seconds_sum{{{J}}})"
-                f" / max by (stage) (tracker_stage_stay_seconds_count{{{J}}})"), "{{stage}}"),), "s", 8, 9,
-              instant=True),
-        Panel("Time to convert, median", "bargauge",
-              ((f"histogram_quantile(0.5, max by (stage, le) ({CONVERT}))", "{{stage}}"),), "s", 8, 9,
-              "From the beginning of the journey to the stage, of those who did not begin there.", instant=True),
-        Panel("Time to convert, nine of ten", "bargauge",
-              ((f"histogram_quantile(0.9, max by (stage, le) ({CONVERT}))", "{{stage}}"),), "s", 8, 9, instant=True),
-        Panel("Time to convert, mean", "bargauge",
-              (((f"max by (stage) (tracker_stage_convert_seconds_sum{{{J}}})"
-                f" / max by (stage) (tracker_stage_convert_seconds_count{{{J}}})"), "{{stage}}"),), "s", 8, 9,
-              instant=True),
+        times("Time in stage, median", f"histogram_quantile(0.5, max by (stage, le) ({STAY}))",
+              "Of those who are not there any more."),
+        times("Time in stage, nine of ten", f"histogram_quantile(0.9, max by (stage, le) ({STAY}))"),
+        times("Time in stage, mean", (f"max by (stage) (tracker_stage_stay_seconds_sum{{{J}}})"
+              f" / max by (stage) (tracker_stage_stay_seconds_count{{{J}}})")),
+        times("Time to convert, median", f"histogram_quantile(0.5, max by (stage, le) ({CONVERT}))",
+              "From the beginning of the journey to the stage, of those who did not begin there."),
+        times("Time to convert, nine of ten", f"histogram_quantile(0.9, max by (stage, le) ({CONVERT}))"),
+        times("Time to convert, mean", (f"max by (stage) (tracker_stage_convert_seconds_sum{{{J}}})"
+              f" / max by (stage) (tracker_stage_convert_seconds_count{{{J}}})")),
         Panel("Customers by status", "timeseries",
               ((f"sum by (status) (max by (stage, status) (tracker_customers{{{J}}}))", "{{status}}"),), "short", 12),
         Panel("Waiting, by stage", "timeseries",
@@ -161,17 +168,17 @@ HEALTH: Final = Board(
               (("sum(rate(tracker_touchpoints_late_total[5m]))", "late"),
                ("sum(rate(tracker_touchpoints_duplicate_total[5m]))", "doubled")), "cps", 12),
         Panel("NPS: promoters less detractors", "stat",
-              ((f'100 * ({answers("nps", "9|10")} - {answers("nps", "[0-6]")}) / {answers("nps")}', "NPS"),
+              ((f'round(100 * ({answers("nps", "9|10")} - {answers("nps", "[0-6]")}) / {answers("nps")})', "NPS"),
                (answers("nps"), "n")), "short", 8, 5, "From -100 to 100. The latest answer of each customer counts."),
         Panel("CSAT: share of 4 and 5", "stat",
-              ((f'100 * {answers("csat", "4|5")} / {answers("csat")}', "per cent"), (answers("csat"), "n")),
+              ((f'round(100 * {answers("csat", "4|5")} / {answers("csat")})', "per cent"), (answers("csat"), "n")),
               "short", 8, 5),
         Panel("CES: share of 5 to 7", "stat",
-              ((f'100 * {answers("ces", "[5-7]")} / {answers("ces")}', "per cent"), (answers("ces"), "n")),
+              ((f'round(100 * {answers("ces", "[5-7]")} / {answers("ces")})', "per cent"), (answers("ces"), "n")),
               "short", 8, 5),
         Panel("Customers by their latest score", "bargauge",
-              ((f"max by (kind, score) (tracker_feedback_customers{{{J}}})", "{{kind}} {{score}}"),), "short", 12, 12,
-              instant=True),
+              ((f'label_join({PADDED}, "order", "", "kind", "place")', "{{kind}} {{score}}"),), "short", 12, 12,
+              instant=True, transformations=sorted_by("order", "place")),
         Panel("NPS by $segment", "timeseries",
               (((f'100 * ({by_value("9|10")} - {by_value("[0-6]")}) / {by_value(".+")}'), "{{value}}"),),
               "short", 12, 12),

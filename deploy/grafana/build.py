@@ -76,7 +76,7 @@ def _panel(panel: Panel, number: int, place: dict[str, int]) -> dict[str, Any]:
         "title": panel.title,
         "description": panel.help,
         "gridPos": place,
-        "options": {**_options(panel.kind), **panel.options},
+        "options": {**_options(panel), **panel.options},
     }
     if panel.kind == "text":
         return found
@@ -100,19 +100,27 @@ def _shares(panel: Panel) -> list[dict[str, Any]]:
     ]
 
 
-def _options(kind: str) -> dict[str, Any]:
-    reduce = {"reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False}}
+def _is_table(panel: Panel) -> bool:
+    """Whether the answers come as rows: those of bars too, where these are sorted."""
+    return panel.kind == "table" or bool(panel.kind == "bargauge" and panel.transformations)
+
+
+def _options(panel: Panel) -> dict[str, Any]:
+    reduce: dict[str, Any] = {"reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False}}
+    if _is_table(panel):
+        # A bar a row, named by what stands in it as text.
+        reduce = {"reduceOptions": {"calcs": [], "fields": "/^Value$/", "values": True}}
     return {
         "stat": {**reduce, "colorMode": "value", "graphMode": "area", "textMode": "auto"},
         "bargauge": {**reduce, "orientation": "horizontal", "displayMode": "gradient", "showUnfilled": True},
         "timeseries": {"legend": {"displayMode": "table", "placement": "right", "calcs": ["lastNotNull"]}},
-    }.get(kind, {})
+    }.get(panel.kind, {})
 
 
 def _target(panel: Panel, place: int, query: str, legend: str) -> dict[str, Any]:
     target = {"refId": chr(65 + place), "datasource": SOURCE, "expr": query, "legendFormat": legend or "__auto"}
     return target | ({"instant": True, "range": False} if panel.instant else {"range": True}) | (
-        {"format": "table"} if panel.kind == "table" else {}
+        {"format": "table"} if _is_table(panel) else {}
     )  # fmt: skip
 
 

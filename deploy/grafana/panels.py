@@ -63,6 +63,28 @@ def zero(query: str) -> str:
     return f"{query} or vector(0)"
 
 
+def in_order(query: str) -> str:
+    """The same with a label `place` to sort by: the stages' places, from 101 on so that texts sort as numbers do."""
+    places = f'count_values by (stage) ("place", max by (stage) (tracker_stage_place{{{J}}}) + 100)'
+    return f"({query}) * on (stage) group_left (place) {places}"
+
+
+def sorted_by(*names: str) -> tuple[dict[str, Any], ...]:
+    """Rows by the first of these fields; none of them is shown."""
+    return (
+        {"id": "sortBy", "options": {"sort": [{"field": names[0], "desc": False}]}},
+        {"id": "organize", "options": {"excludeByName": dict.fromkeys(("Time", *names), True)}},
+    )
+
+
+def matrix(rows: str, columns: str) -> tuple[dict[str, Any], ...]:
+    """A table of two labels, stages in their order."""
+    return (
+        {"id": "sortBy", "options": {"sort": [{"field": "place", "desc": False}]}},
+        {"id": "groupingToMatrix", "options": {"columnField": columns, "rowField": rows, "valueField": "Value"}},
+    )
+
+
 def joined(column: str, *names: str) -> tuple[dict[str, Any], ...]:
     """One row for each value of a label, with a column for each query."""
     renamed = {f"Value #{chr(65 + place)}": name for place, name in enumerate(names)}

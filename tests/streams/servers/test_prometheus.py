@@ -1,6 +1,7 @@
 """Prometheus and Alertmanager of the demo: what they are told, and what is said where they are absent."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -23,21 +24,18 @@ def test_absent_programs_are_told_in_one_line(absent) -> None:
     )
 
 
-class Running:
-    """As much of the pipeline as its addresses need."""
-
-    class settings:  # noqa: N801
-        kafka_bootstrap, redis_url = "127.0.0.1:1", "redis://127.0.0.1:2/0"
-
-    class workers:  # noqa: N801
-        pages = ("http://127.0.0.1:3",)
+# As much of the pipeline as its addresses need.
+RUNNING = SimpleNamespace(
+    settings=SimpleNamespace(kafka_bootstrap="127.0.0.1:1", redis_url="redis://127.0.0.1:2/0"),
+    workers=SimpleNamespace(pages=("http://127.0.0.1:3",)),
+)
 
 
 def test_the_demo_says_what_to_open_or_why_not() -> None:
     """Links to the funnel and the alerts; without Prometheus one line with the reason."""
-    watched = addresses(Running, "c1", Watching("e", "c", "http://p:9", "http://a:9"))
+    watched = addresses(RUNNING, "c1", Watching("e", "c", "http://p:9", "http://a:9"))
     assert "http://p:9/graph?g0.expr=tracker_funnel" in watched and "http://p:9/alerts" in watched
-    without = addresses(Running, "c1", Watching("e", "c", missing="not there"))
+    without = addresses(RUNNING, "c1", Watching("e", "c", missing="not there"))
     assert "Without Prometheus and Alertmanager: not there." in without and "browser" not in without
 
 
