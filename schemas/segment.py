@@ -30,6 +30,14 @@ IDS_OF: Final = {"alias": {"anonymous_id": ("previousId", "anonymousId")}}
 MOMENTS: Final = ("timestamp", "originalTimestamp", "sentAt")
 # What a call says is in `properties`, or in `traits` where it describes somebody.
 PROPERTIES: Final = {"identify": "traits", "group": "traits"}
+# Properties of Segment's e-commerce specification under the names that `schemas/properties.py` gives them, by the first
+# word of an event: set beside the others where they are missing.
+COMMERCE: Final[dict[str, dict[str, tuple[str, ...]]]] = {
+    "Order": {"amount": ("total", "revenue", "value")},
+    "Checkout": {"amount": ("total", "value", "revenue")},
+    "Product": {"product": ("name", "product_id", "sku")},
+    "Products": {"search": ("query",)},
+}
 # An address identifies a person, and traits repeat at each event what `identify` has said.
 LEFT_OUT_OF_CONTEXT: Final = frozenset({"ip", "traits"})
 

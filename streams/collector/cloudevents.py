@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 from schemas import cloudevents as tables
 from streams.collector.admission import blank, event_id
-from streams.collector.paths import first, found_ids
+from streams.collector.paths import first, found
 from streams.collector.problems import Refused
 from streams.collector.segment import moment
 
@@ -49,7 +49,7 @@ def touchpoint(event: dict[str, Any], fixed: str | None, now_ms: int) -> dict[st
     channel = fixed or first(event, tables.CHANNELS)
     occurred_at = moment(event.get("time")) or now_ms
     own = event_id(event["id"], event["source"])
-    wire = blank(own, event["type"], channel, occurred_at, found_ids(event, tables.IDS))
+    wire = blank(own, event["type"], channel, occurred_at, found(event, tables.IDS))
     data = event.get("data")
     if isinstance(data, dict):
         properties = data.get(

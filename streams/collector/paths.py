@@ -21,8 +21,8 @@ def first(document: Any, paths: Iterable[str]) -> Any:
     return next((found for path in paths if (found := get(document, path)) not in (None, "")), None)
 
 
-def found_ids(document: Any, table: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
-    """The aliases that a table of paths finds."""
+def found(document: Any, table: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+    """What a table of paths finds, by name."""
     return {kind: value for kind, paths in table.items() if (value := first(document, paths)) is not None}
 
 

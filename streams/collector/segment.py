@@ -8,7 +8,7 @@ import msgspec
 
 from schemas import segment as tables
 from streams.collector.admission import blank, digest, event_id
-from streams.collector.paths import first, found_ids
+from streams.collector.paths import first, found
 from streams.collector.problems import Refused
 
 
@@ -42,16 +42,23 @@ def touchpoint(call: dict[str, Any], channels: Mapping[str, str], fixed: str | N
     given = call.get("messageId")
     occurred_at = moment(first(call, tables.MOMENTS)) or now_ms
     own = event_id(given) or digest([call, occurred_at])
-    wire = blank(own, kind, channel, occurred_at, found_ids(call, {**tables.IDS, **tables.IDS_OF.get(name, {})}))
+    wire = blank(own, kind, channel, occurred_at, found(call, {**tables.IDS, **tables.IDS_OF.get(name, {})}))
     if (sent_at := moment(call.get("sentAt"))) is not None:
         wire["sent_at"] = sent_at
     properties = call.get(tables.PROPERTIES.get(name, "properties"))
     if isinstance(properties, dict) and properties:
-        wire["properties"] = properties if "name" not in call else {"name": call["name"], **properties}
+        wire["properties"] = {**_commerce(call, properties), **properties}
     context = call.get("context")
     if isinstance(context, dict):
         wire["context"] = {key: each for key, each in context.items() if key not in tables.LEFT_OUT_OF_CONTEXT}
     return wire
+
+
+def _commerce(call: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:
+    """What a call says under other names than touchpoints do."""
+    event = call.get("event")
+    table = tables.COMMERCE.get(event.partition(" ")[0], {}) if isinstance(event, str) else {}
+    return ({"name": call["name"]} if "name" in call else {}) | found(properties, table)
 
 
 def moment(value: Any) -> Any:

@@ -12,6 +12,7 @@ import yaml
 
 from streams import asyncapi, openapi, settings, wire_page, wire_schema
 from streams.cli.commands import available, load
+from streams.collector.meters import SERIES
 from streams.errors import ExitCode
 from streams.funnel_series import EXPORTED
 from streams.series import CANARY, PIPELINE
@@ -136,6 +137,7 @@ def metrics_page() -> str:
     for title, where, table in (
         ("The funnel", "`tracker exporter` serves these, from one reading of Redis.", EXPORTED),
         ("The pipeline", "Each worker process serves these about its own work.", PIPELINE),
+        ("The collector", "Each collector process serves these, at COLLECTOR_METRICS_PORT and the next ones.", SERIES),
         ("The canary", "`tracker canary` serves these; no journey counts its touchpoints.", CANARY),
     ):
         parts.append(f"\n## {title}\n\n{where}\n\n| name | type | labels | meaning |\n|---|---|---|---|\n")

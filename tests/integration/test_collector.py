@@ -88,7 +88,7 @@ def test_segments_library_for_python(kafka, serve) -> None:
         "Page Viewed", "Identified", "Order Completed", "Grouped", "Aliased", "Screen Viewed",
     }  # fmt: skip
     assert found["Order Completed"]["channel"] == "shop"
-    assert found["Order Completed"]["properties"] == {"order_id": "17", "revenue": 99.5}
+    assert found["Order Completed"]["properties"] == {"order_id": "17", "revenue": 99.5, "amount": 99.5}
     assert found["Identified"]["ids"].keys() == {"customer_id", "anonymous_id", "email_sha256"}
     assert found["Aliased"]["ids"] == {"customer_id": "segment-c", "anonymous_id": "segment-a"}
     assert found["Grouped"]["ids"]["account_id"] == "acme"

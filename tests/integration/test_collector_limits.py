@@ -22,11 +22,22 @@ def served(tmp_path_factory) -> Iterator[Served]:
     """One collector for all of it, which is well at the end."""
     with start_private_servers() as own:
         bootstrap = own.kafka().bootstrap
-        made = Served(tmp_path_factory.mktemp("limits"), bootstrap, COLLECTOR_KEY_EVENTS_PER_S="1000000")
+        asked = {"COLLECTOR_KEY_EVENTS_PER_S": "1000000", "TRACKER_LOG_LEVEL": "info"}
+        made = Served(tmp_path_factory.mktemp("limits"), bootstrap, **asked)
         yield made
         assert made.status("/v1/touchpoints", EVENT) == 200
         assert made.stop() == 0
         assert "Traceback" not in made.log.read_text()
+
+
+def test_the_access_log_is_json(served) -> None:
+    """One object a request, with a request id, a route and a status; no key, customer or type of an event."""
+    assert served.status("/v1/touchpoints", EVENT | {"type": "Very Private"}) == 200
+    lines = [line for line in served.log.read_text().splitlines() if not line.startswith("http://")]
+    told = [json.loads(line) for line in lines]
+    asked = [each for each in told if each["event"] == "request" and each["status"] == 200]
+    assert asked and all(each["request_id"] and each["route"] == "/v1/touchpoints" for each in asked)
+    assert not any(word in served.log.read_text() for word in (served.key, "Very Private", '"customer_id"'))
 
 
 def large(size: int) -> dict:

@@ -72,7 +72,7 @@ def require_story(kept: list[dict], customer: str, before: str) -> None:
     assert page["ids"].keys() == {"anonymous_id"}
     assert identified["ids"].keys() == {"customer_id", "anonymous_id", "email_sha256"}
     assert identified["ids"]["anonymous_id"] == page["ids"]["anonymous_id"]
-    assert (order["channel"], order["properties"]) == ("shop", {"order_id": "17", "revenue": 99.5})
+    assert (order["channel"], order["properties"]) == ("shop", {"order_id": "17", "revenue": 99.5, "amount": 99.5})
     assert grouped["ids"]["account_id"] == "acme"
     assert (aliased["ids"]["customer_id"], aliased["ids"]["anonymous_id"]) == (customer, before)
     assert all(event["ids"]["customer_id"] == customer for event in (identified, order, grouped))

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from streams.collector.meters import SERIES
 from streams.errors import ConfigurationError
 from streams.settings import read
 from tests.streams.collector.asking import Collector, basic
@@ -184,6 +185,13 @@ def test_answers_have_safe_headers(collector) -> None:
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["x-request-id"] == "request-17"
+
+
+def test_it_serves_its_table_of_series(collector) -> None:
+    """Names, types and labels are those of the table, no more and no fewer."""
+    collector.ask("/v1/touchpoints", one())
+    served = {family.name: family.type for family in collector.wired.meters.registry.collect()}
+    assert served == {series.name.removesuffix("_total"): series.kind for series in SERIES}
 
 
 def test_the_log_has_no_ids(collector, capsys) -> None:

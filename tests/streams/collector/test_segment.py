@@ -30,6 +30,22 @@ def test_track(collector) -> None:
 
 
 @pytest.mark.parametrize(
+    ("event", "properties", "more"),
+    [
+        ("Order Completed", {"revenue": 90, "total": 99.5}, {"amount": 99.5}),
+        ("Order Refunded", {"total": 99.5, "amount": 5}, {}),
+        ("Product Added", {"name": "A chair", "sku": "17"}, {"product": "A chair"}),
+        ("Products Searched", {"query": "chair"}, {"search": "chair"}),
+        ("Chair Sat On", {"total": 1, "name": "x"}, {}),
+    ],
+)
+def test_commerce_has_our_names_too(collector, event, properties, more) -> None:
+    """Journeys and segments by `amount` or `product` need not know who sent it; what was sent stays."""
+    assert collector.ask("/v1/track", TRACK | {"event": event, "properties": properties}).status == 200
+    assert collector.kept[0]["properties"] == properties | more
+
+
+@pytest.mark.parametrize(
     ("path", "type_"),
     [("page", "Page Viewed"), ("p", "Page Viewed"), ("screen", "Screen Viewed"), ("identify", "Identified"),
      ("i", "Identified"), ("group", "Grouped"), ("alias", "Aliased"), ("t", "Product Added")],
