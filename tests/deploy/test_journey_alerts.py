@@ -174,10 +174,27 @@ def test_untrusted_figures_are_no_news(tmp_path) -> None:
 
 
 def test_not_a_number_is_no_news(tmp_path) -> None:
-    """NaN is compared with nothing."""
-    spike = after("s", (120, 1200), lasting(360), lasting(1200))
-    broken = {name: [*values[:-2], "NaN", "NaN"] for name, values in spike.items()}
-    assert stages_firing(tmp_path, "JourneyDropoffSpike", broken) == set()
+    """NaN is compared with nothing: neither where one series of a stage is NaN nor where all are."""
+    series = trust(WEEK + 5) | after("whole", (120, 1200), lasting(360), lasting(1200))
+    for broken in ("visits", "dropoffs", "exits", "customers", "tracker"):
+        for name, values in after(broken, (120, 1200), lasting(360), lasting(1200)).items():
+            series[name] = [*values[:-2], "NaN", "NaN"] if broken in name.partition("{")[0] else values
+    names = ["JourneyDropoffSpike", "JourneyStageStalled"]
+    found = fired(tmp_path, names, series, step_m=STEP_M, at_steps=[WEEK + 4])
+    assert [labels["stage"] for _, labels in found] == ["whole"]
+
+
+def test_a_clock_that_jumps_is_no_fall(tmp_path) -> None:
+    """An exporter whose clock is a day behind, or ahead, shows another day's cohort; that is no fall."""
+    series = cohort("s", (400, 200), (400, 200))
+    at_step, jumps = 9 * DAY - 2, {}
+    for name, values in series.items():
+        jumps[name] = [
+            [*values[: at_step - 4], *[other] * (len(values) - at_step + 4)] for other in (0, values[DAY - 1])
+        ]
+    for place in (0, 1):
+        jumped = {name: series[name] if "place" in name else both[place] for name, both in jumps.items()}
+        assert stages_firing(tmp_path, "JourneyConversionFall", jumped, at_step=at_step) == set()
 
 
 STALLED = """

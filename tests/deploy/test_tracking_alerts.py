@@ -19,9 +19,9 @@ def rising(by: float, steps: int = 90) -> list[float]:
     return [by * step for step in range(steps)]
 
 
-def worker(waiting: int, read: int, applied_ago_s: int | None = 1) -> dict[str, list]:
-    """A worker with a backlog and a speed (both records, the speed a minute)."""
-    times = [step * 60 - applied_ago_s for step in range(90)]
+def worker(waiting: int, read: int, stands_for: int = 0) -> dict[str, list]:
+    """A worker with a backlog and a speed (both records, the speed a minute), which has stood for so many minutes."""
+    times = [min(step, 89 - stands_for) * 60 for step in range(90)]
     return {
         'tracker_lag_records{topic="touchpoints.web",partition="0",instance="w"}': steady(waiting),
         'tracker_touchpoints_read_total{topic="touchpoints.web",instance="w"}': rising(read),
@@ -50,7 +50,7 @@ def collector(answered: int, failed: int, accepted: int = 1000, refused: int = 0
 # By alert: series just below its threshold, and just above.
 EDGES: dict[str, tuple[dict[str, list], dict[str, list]]] = {
     "TrackerLag": (worker(10_000, 10_000), worker(10_001, 9_900)),
-    "WorkerNotProgressing": (worker(5, 0, applied_ago_s=115), worker(5, 0, applied_ago_s=125)),
+    "WorkerNotProgressing": (worker(5, 0, stands_for=3), worker(5, 0, stands_for=4)),
     "PartitionsWithoutWorker": (
         {"tracker_partitions": steady(8), 'tracker_partitions_owned{instance="a"}': steady(8)},
         {"tracker_partitions": steady(8), 'tracker_partitions_owned{instance="a"}': steady(7)},
@@ -121,6 +121,24 @@ def test_counter_reset_is_no_rejection(tmp_path) -> None:
     restarted = {name: [*values[:45], *values[:45]] for name, values in series.items()}
     assert firing(tmp_path, "TouchpointsRejectedJump", restarted, step_m=1) == []
     assert firing(tmp_path, "TrackerLag", restarted, step_m=1) == []
+
+
+@pytest.mark.parametrize("alert", EDGES)
+def test_not_a_number_is_no_news(tmp_path, alert) -> None:
+    """Where the figures are NaN nothing is claimed, by no alert."""
+    broken = {name: [*values[:45], *["NaN"] * 45] for name, values in (EDGES[alert][0] | EDGES[alert][1]).items()}
+    # What an absent() looks for is there.
+    there = {"tracker_figures_age_seconds": ["NaN"] * 90, "tracker_partitions_owned": ["NaN"] * 90}
+    assert firing(tmp_path, alert, there | broken, step_m=1) == []
+
+
+@pytest.mark.parametrize("jump_s", [-7200, 7200], ids=["back", "ahead"])
+def test_a_clock_that_jumps_is_no_standstill(tmp_path, jump_s) -> None:
+    """A worker with a wrong clock goes on applying; how old its time looks is no matter."""
+    series = worker(5, 0)
+    name = 'tracker_applied_time_seconds{instance="w"}'
+    jumped = [at + (jump_s if step > 60 else 0) for step, at in enumerate(series[name])]
+    assert firing(tmp_path, "WorkerNotProgressing", series | {name: jumped}, step_m=1) == []
 
 
 def test_restarts_are_no_failures(tmp_path) -> None:
