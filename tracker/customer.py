@@ -149,7 +149,7 @@ class Journeys:
             self._migrate(runner, journey, batch.tally)
         due_ms: int | None = None
         for instance in journey.instances:
-            next_ms = runner.fold(instance, groups.pop(instance.key, None), batch)
+            next_ms = runner.fold(instance, groups.pop(instance.key, None) if groups else None, batch)
             if next_ms is not None and (due_ms is None or next_ms < due_ms):
                 due_ms = next_ms
         for key, items in groups.items():

@@ -92,6 +92,7 @@ class Engine:
         self.steps: Final = Steps(definition)
         self.matcher: Final = Matcher(definition)
         self.layout: Final = Layout(count, count + 1 + len(definition.funnel.exclude), len(definition.segments))
+        self._compact_from = COMPACT_FROM * self.layout.size
         self.step: Final = compile_step(definition, self.steps)
         self.limits: Final = tuple(stage.drops_after_ms for stage in definition.stages)
         # A touchpoint that meets no rule matters where one can go quiet, where it breaks a strict chain, and where it
@@ -158,12 +159,9 @@ class Engine:
 
     def append(self, instance: Instance, items: Sequence[tuple[Entry, int]]) -> None:
         """Fast path: keep entries that were folded and that come after all others."""
-        pack = self.layout.pack
-        if len(items) == 1:
-            instance.log += pack(items[0][0])
-        else:
-            instance.log += b"".join([pack(entry) for entry, _ in items])
-        if len(instance.log) >= COMPACT_FROM * self.layout.size:
+        log = instance.log + self.layout.pack_all([entry for entry, _ in items])
+        instance.log = log
+        if len(log) >= self._compact_from:
             self._relieve(instance)
 
     def insert(self, instance: Instance, entries: Sequence[Entry]) -> None:

@@ -59,6 +59,7 @@ class Kinds:
         self.limit: Final = limit
         self.least_limit: Final = min((limit, *self.limits.values()))
         self._strengths = {kind: place for place, kind in enumerate(self.order)}
+        self._first = CUSTOMER if self.order[:1] == (CUSTOMER,) else ""
         self._prefixes = tuple(f"{kind}:" for kind in self.order)
 
     def name(self, kind: str, value: str) -> str:
@@ -73,6 +74,12 @@ class Kinds:
 
     def strongest(self, ids: Ids) -> str | None:
         """The name of the strongest alias, None where no value is an id. Raises `AliasTooLong`."""
+        value = ids.get(self._first)
+        if value.__class__ is str and value.isascii() and ":" not in value and len(value) <= MAX_ID_BYTES // 4:
+            # What most touchpoints have: a value that is its own name.
+            value = value.strip()
+            if value.lower() not in NO_IDS:
+                return value
         for kind in self.order:
             if kind in ids:
                 value = normalise(ids[kind])

@@ -90,14 +90,15 @@ class Layout:
                 self._orders[bits] = order
         return order
 
-    def pack(self, entry: Entry) -> bytes:
-        """An entry as bytes."""
-        at_ms, _, short, bits, rule, segments = entry
-        return self._pack(at_ms >> 32, at_ms & 0xFFFFFFFF, short, bits, rule, segments)
-
     def pack_all(self, entries: Iterable[Entry]) -> bytes:
         """A sorted log."""
-        return b"".join(map(self.pack, entries))
+        pack = self._pack
+        return b"".join(
+            [
+                pack(at_ms >> 32, at_ms & 0xFFFFFFFF, short, bits, rule, segments)
+                for at_ms, _, short, bits, rule, segments in entries
+            ]
+        )
 
     def unpack(self, log: bytes) -> list[Entry]:
         """The entries of a log, in order."""

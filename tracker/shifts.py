@@ -180,8 +180,7 @@ class Teller:
         """The stages between, which were never reached and are not optional."""
         if stage - origin < 2:
             return ()
+        first, optional = progress.first, self._optional
         return tuple(
-            self._names[place]
-            for place in range(origin + 1, stage)
-            if progress.first[place] is None and not self._optional[place]
+            [self._names[place] for place in range(origin + 1, stage) if first[place] is None and not optional[place]]
         )
