@@ -15,6 +15,9 @@ from tracker.customer import Journeys
 from tracker.definition import Definition
 from tracker.touch import Touch
 
+MAX_CHANNELS: Final = 50
+"""Files may name any channel, and each takes an array; no installation has so many."""
+
 Values = Sequence[int]
 """One value a step."""
 
@@ -92,6 +95,8 @@ class History:
     def _record(self, channel: str, step: int) -> None:
         counts = self.records.get(channel)
         if counts is None:
+            if len(self.records) >= MAX_CHANNELS:
+                return
             counts = self.records[channel] = array("i", [0]) * self.steps
         counts[step] += 1
 

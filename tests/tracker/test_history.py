@@ -3,7 +3,7 @@ from random import Random
 from tests.tracker.making import DAY_MS, HOUR_MS, START_MS, journey, stage, touch
 from tracker.contribution import day_of, parse
 from tracker.customer import Journeys
-from tracker.history import History
+from tracker.history import MAX_CHANNELS, History
 
 STEP_MS = HOUR_MS // 4
 SHOP = journey(stage("a", drops_after_ms=6 * HOUR_MS), stage("b", drops_after_ms=DAY_MS), stage("c", goal=True))
@@ -55,3 +55,9 @@ def test_channels_are_counted_whatever_they_bring() -> None:
     """A touchpoint that bears on no stage is a sign of life of its channel all the same."""
     made = history(touch("x", 1, channel="shop"), touch("a", 2))
     assert {channel: counts[-1] for channel, counts in made.records.items()} == {"shop": 1, "web": 1}
+
+
+def test_channels_that_files_invent_are_bounded() -> None:
+    """A thousand channels take the room of fifty."""
+    made = history(*(touch("a", number / 100, channel=f"ch{number}") for number in range(1000)))
+    assert len(made.records) == MAX_CHANNELS
