@@ -15,7 +15,9 @@ from streams.one_moment import hashes
 from streams.stores.keys import PREFIX, is_topic, keys
 from tracker.contribution import Field, parse
 
-_parse = lru_cache(maxsize=100_000)(parse)
+# More than ten wide journeys have in 57 days: a cache that is a little too small forgets each name before it comes
+# again.
+_parse = lru_cache(maxsize=500_000)(parse)
 
 
 @dataclass(frozen=True, slots=True)

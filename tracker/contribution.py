@@ -90,7 +90,7 @@ def escape(name: str) -> str:
 
 def unescape(name: str) -> str:
     """The name that `escape` was given."""
-    return name.replace("%7C", "|").replace("%3D", "=").replace("%25", "%")
+    return name.replace("%7C", "|").replace("%3D", "=").replace("%25", "%") if "%" in name else name
 
 
 def parse(field: str) -> Field:

@@ -22,10 +22,11 @@ from streams.figures import read
 from streams.servers.household import Household
 from streams.servers.redis import RedisServer
 from streams.stores.keys import keys
-from tracker.contribution import BUCKETS, DAY_MS, STATUSES, day_of
-from tracker.definition import Definition
+from tracker.contribution import DAY_MS, STATUSES, WITHIN, bucket_names, day_of
+from tracker.definition import BOUNDS_MS, Definition
 from tracker.journey_file import read as read_journey
 
+BUCKETS = bucket_names(BOUNDS_MS)
 PARTITIONS, JOURNEYS, STAGES, VALUES = 64, 10, 9, 11  # and `other`, the twelfth
 SCRAPES = 20
 
@@ -44,6 +45,8 @@ stages:
 funnel: {{window: 7d}}
 segments:
   kind: {{from: context.kind, values: [{values}]}}
+feedback:
+  nps: {{type: Survey Answered}}
 """
     found, problems = read_journey(text, "bench.yaml")
     assert found, problems
@@ -61,12 +64,15 @@ def fields(days: int) -> list[str]:
         found += [f"{name}|cohort|{date}{end}" for date in dates for end in ends]
         for at in range(STAGES):
             stage = f"stage{at}"
-            found += [f"{name}|{figure}|{date}|{stage}{end}"
-                      for figure in ("reached", "funnel") for date in dates for end in ends]  # fmt: skip
+            found += [f"{name}|funnel|{date}|{stage}{end}" for date in dates for end in ends]
+            found += [f"{name}|reached|{date}|{stage}|{days}{end}"
+                      for date in dates for days in WITHIN for end in ends]  # fmt: skip
             found += [f"{name}|current|{stage}|{status}{end}" for status in STATUSES for end in ends]
             found += [f"{name}|{figure}|{stage}{end}"
                       for figure in ("visits", "dropoffs", "recoveries", "exits") for end in ends]  # fmt: skip
-            found += [f"{name}|stay|{stage}|{bucket}" for bucket in BUCKETS] + [f"{name}|seconds|{stage}"]
+            for figure, sums in (("stay", "seconds"), ("convert", "convert_seconds")):
+                found += [f"{name}|{figure}|{stage}|{bucket}" for bucket in BUCKETS] + [f"{name}|{sums}|{stage}"]
+        found += [f"{name}|feedback|nps|{score}{end}" for score in range(11) for end in ends]
     return found
 
 
