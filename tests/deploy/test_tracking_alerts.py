@@ -47,6 +47,8 @@ def collector(answered: int, failed: int, accepted: int = 1000, refused: int = 0
     }
 
 
+STAGE = 'tracker_stage_place{journey="retail",stage="checkout"}'
+NO_RULES = "groups: [{name: thresholds, rules: []}]"
 # By alert: series just below its threshold, and just above.
 EDGES: dict[str, tuple[dict[str, list], dict[str, list]]] = {
     "TrackerLag": (worker(10_000, 10_000), worker(10_001, 9_900)),
@@ -67,6 +69,8 @@ EDGES: dict[str, tuple[dict[str, list], dict[str, list]]] = {
     "FiguresIncomplete": ({"tracker_figures_complete": steady(1)}, {"tracker_figures_complete": steady(0)}),
     "ExporterAbsent": ({"tracker_figures_age_seconds": steady(900)}, {"up": steady(0)}),
     "WorkersAbsent": ({"tracker_partitions_owned": steady(0)}, {"up": steady(0)}),
+    # The rules that ship make thresholds of the stages; without them there is the place alone.
+    "ThresholdsAbsent": ({STAGE: steady(1)}, {STAGE: steady(1)}),
     "CollectorsDown": (
         {'up{job="collector",instance="a"}': steady(0), 'up{job="collector",instance="b"}': steady(1)},
         {'up{job="collector",instance="a"}': steady(0), 'up{job="collector",instance="b"}': steady(0)},
@@ -91,7 +95,7 @@ def test_silent_below_and_loud_above(tmp_path, alert) -> None:
     """Just below its threshold the alert is silent, just above it fires, with a whole summary and its runbook."""
     below, above = EDGES[alert]
     assert firing(tmp_path, alert, below, step_m=1) == []
-    (found,) = firing(tmp_path, alert, above, step_m=1)
+    (found,) = firing(tmp_path, alert, above, step_m=1, thresholds=NO_RULES if alert == "ThresholdsAbsent" else None)
     assert found["runbook_url"].endswith(f"/{alert}")
     assert found["about"] == "tracking" and found["summary"] and "error" not in found["summary"]
 
