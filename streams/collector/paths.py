@@ -6,6 +6,8 @@ from typing import Any
 
 def get(document: Any, path: str) -> Any:
     """What is at the path; None where nothing is."""
+    if "." not in path and isinstance(document, dict):
+        return document.get(path)
     for name in path.split("."):
         if isinstance(document, list) and name.isdigit() and int(name[:6]) < len(document):
             document = document[int(name)]

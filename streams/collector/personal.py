@@ -6,6 +6,7 @@ so that customers are still recognised.
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final
 
@@ -35,14 +36,14 @@ class Pseudonyms:
             return {self._text(key, treatment): self.tidy(each, treatment, key) for key, each in value.items()}
         if isinstance(value, list):
             return [self.tidy(each, treatment, name) for each in value]
-        if isinstance(value, int) and not isinstance(value, bool) and _plain(name) in PHONE_NAMES:
+        if isinstance(value, int) and not isinstance(value, bool) and _is_phone(name):
             return self._stand_in("phone", f"+{value}", treatment)
         return value
 
     def _text(self, text: str, treatment: Treatment, name: str = "") -> str:
         if "@" in text:
             text = EMAIL.sub(lambda found: self._stand_in("email", found[0], treatment), text)
-        if PHONE.fullmatch(text) or (name and _plain(name) in PHONE_NAMES and any(map(str.isdigit, text))):
+        if (text[:1] == "+" and PHONE.fullmatch(text)) or (_is_phone(name) and any(map(str.isdigit, text))):
             return self._stand_in("phone", text, treatment)
         return text
 
@@ -54,5 +55,7 @@ class Pseudonyms:
         return f"{kind}:{made}"
 
 
-def _plain(name: str) -> str:
-    return name.replace("_", "").replace("-", "").replace(" ", "").lower()
+# Producers use the same names again and again; those of whoever makes them up are forgotten.
+@lru_cache(4_096)
+def _is_phone(name: str) -> bool:
+    return name.replace("_", "").replace("-", "").replace(" ", "").lower() in PHONE_NAMES
