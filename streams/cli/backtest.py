@@ -82,14 +82,12 @@ def backtest(
     truths = [at for each in truth or [] if (at := moment("--truth", each)) is not None]
     until_ms = moment("--until", until)
     gathered = held(journey, events, until_ms) if kafka else gather([journey], named(events), until_ms=until_ms)
-    if gathered.columns.newest_ms is None:
-        say_what_was_read(gathered)
-        return outcome(gathered)
     history = folded(gathered, begun(journey, gathered, moment("--since", since), step_ms))
     tested = Backtest(journey, history, truths)
     firings, rows = tested.firings(), tested.sweep(sizes, limits)
     if as_json:
-        print(json.dumps(as_data(tested, firings, rows, show_time), ensure_ascii=False))
+        counts = {"read": gathered.tally.lines, "rejected": gathered.tally.rejected}
+        print(json.dumps(as_data(tested, firings, rows, show_time) | {"events": counts}, ensure_ascii=False))
     else:
         draw(tested, firings, rows)
     say_what_was_read(gathered)

@@ -59,6 +59,7 @@ def test_machines_get_one_object(place, capsys) -> None:
     (firing,) = told["firings"]
     assert firing["truth"] == "2026-01-06T10:00:00Z" and 0 < firing["delay_s"] < 7200
     assert [(row["alarms"], row["false"], row["found"]) for row in told["thresholds"]] == [(1, 0, 1)]
+    assert told["events"] == {"read": len(lines().splitlines()), "rejected": 0}
 
 
 def test_a_truth_that_nothing_told_of_ends_with_1(place, capsys) -> None:
@@ -98,5 +99,6 @@ def test_what_cannot_be_asked_has_a_remedy(place, capsys, words, message) -> Non
 def test_lines_that_are_no_touchpoints_alone_end_with_1(place, tmp_path, capsys) -> None:
     """As for a replay: where nothing can be read, nothing was tested."""
     (tmp_path / "bad.jsonl").write_text("not json\n", encoding="utf-8")
-    assert main(["backtest", str(place / "shop.yaml"), str(tmp_path / "bad.jsonl")]) == ExitCode.FAILED
-    assert "1 not_json" in capsys.readouterr().err
+    assert main(["backtest", str(place / "shop.yaml"), str(tmp_path / "bad.jsonl"), "--json"]) == ExitCode.FAILED
+    said = capsys.readouterr()
+    assert "1 not_json" in said.err and json.loads(said.out)["weeks_judged"] == 0
