@@ -60,6 +60,7 @@ def simulate(
     tickets: Annotated[float, _share("tickets")] = LIVELY.tickets,
     quiet: Annotated[float, _share("quiet")] = LIVELY.quiet,
     poison: Annotated[float, _share("poison")] = LIVELY.poison,
+    shared: Annotated[float, _share("shared")] = LIVELY.shared,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the messages into a file, one a line, instead.")
     ] = None,
@@ -78,7 +79,7 @@ def simulate(
       tracker simulate --customers 1000 --duplicates 0.2 --disorder 0.3 --poison 0.01
       tracker simulate --customers 1000 --out events.jsonl --truth truth.json
     """
-    knobs = Knobs(skips, returns, duplicates, disorder, late, wrong_clocks, anonymous, tickets, quiet, poison)
+    knobs = Knobs(skips, returns, duplicates, disorder, late, wrong_clocks, anonymous, tickets, quiet, poison, shared)
     wish = Wish(
         seed=seed,
         customers=customers,

@@ -3,8 +3,9 @@
 Time here is counted in arrivals: one customer comes a unit. `streams/simulator/stream.py` turns it into moments.
 """
 
+from collections import deque
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -22,7 +23,21 @@ CLOCK_ERRORS_MIN: Final = (-4_320, -1_440, -60, -7, 9, 55, 120, 1_500)
 QUIET_DAYS: Final = (32, 60)
 QUIET_UNTIL_STAGE: Final = 3
 
+# How many other ids a customer has who comes under such: most have one, a few as many as they have devices.
+ALIASES: Final = (1, 1, 1, 1, 1, 2, 2, 3, 4, 5)
+DEVICE, ADDRESS = 0, 1
+"""The first of them is a device's `anonymous_id`, the second the hash of an address, all others are devices again."""
+# So many customers are remembered whose device somebody else may use.
+LENDERS: Final = 50
+
 CAMPAIGNS: Final = ("spring", "newsletter", "search", "none")
+
+
+class Alias(NamedTuple):
+    """An id that is not a `customer_id`: whose, and which of theirs."""
+
+    owner: int
+    place: int
 
 
 class Visit(msgspec.Struct):
@@ -37,6 +52,8 @@ class Visit(msgspec.Struct):
     stage: int = NO_STAGE
     known: bool = True
     """The customer is identified: `customer_id` is on the message."""
+    aliases: tuple["Alias", ...] = ()
+    """The other ids on the message, the strongest first."""
 
 
 class Customer(msgspec.Struct):
@@ -50,7 +67,8 @@ class Customer(msgspec.Struct):
     """The device lies in the future and does not say when it sent: its time is worth nothing."""
     ago_ms: int = 0
     """How much longer ago than the rest of the stream this customer's journey was."""
-    anonymous: bool = False
+    stranger: bool = False
+    """Never says who they are: the first of their other ids stands for them."""
 
 
 class Casting:
@@ -62,15 +80,16 @@ class Casting:
         self.steps = steps
         self.gap = gap
         """The mean time between two steps of a customer, in arrivals."""
+        self._lenders: deque[tuple[int, float]] = deque(maxlen=LENDERS)
+        """Customers who have signed in on their own device, and when."""
 
     def customer(self, number: int, depth: int) -> Customer:
         """Customer `number`, who comes as far as stage `depth`."""
         rng, knobs = self.rng, self.knobs
         quiet = depth < QUIET_UNTIL_STAGE and rng.random() < knobs.quiet
         customer = Customer(number, self._journey(number + rng.random(), self._path(depth)), self._context())
-        customer.anonymous = rng.random() < knobs.anonymous
-        if customer.anonymous:
-            self._identify(customer.visits)
+        if rng.random() < knobs.anonymous:
+            self._disguise(customer)
         if quiet:
             # What went quiet long ago came in order: beyond the lateness horizon, order of arrival counts.
             low, high = QUIET_DAYS
@@ -78,6 +97,7 @@ class Casting:
             return customer
         self._tickets(customer.visits)
         self._clock(customer)
+        self._share(customer)
         if not customer.clamped:
             # A clamped touchpoint happens when it is received: delayed, it would be another journey.
             self._delays(customer.visits)
@@ -115,17 +135,58 @@ class Casting:
             at += self.gap * (0.3 + 1.4 * self.rng.random())
         return visits
 
-    def _identify(self, visits: list[Visit]) -> None:
-        """Some web visits come first, then the customer signs in. Who never does a second step stays anonymous."""
-        first_known = 1 if len(visits) < 3 or self.rng.random() < 0.5 else 2
+    def _disguise(self, customer: Customer) -> None:
+        """Some web visits come first, under other ids; then the customer signs in with each of them, sooner or later.
+
+        Who never does a second step stays a stranger.
+        """
+        rng, visits = self.rng, customer.visits
+        first_known = 1 if len(visits) < 3 or rng.random() < 0.5 else 2
         if any(visit.channel != "web" for visit in visits[:first_known]):
             return
-        for visit in visits[:first_known]:
-            visit.known = False
-        if first_known < len(visits):
-            before, after = visits[first_known - 1].happens, visits[first_known].happens
-            at = before + (after - before) * (0.2 + 0.6 * self.rng.random())
-            visits.insert(first_known, Visit(at, at, "web", "identify", _nothing))
+        aliases = [Alias(customer.number, place) for place in range(rng.choice(ALIASES))]
+        customer.stranger = first_known == len(visits)
+        if customer.stranger:
+            aliases = aliases[: ADDRESS + 1]
+        for place, visit in enumerate(visits):
+            visit.known = place >= first_known
+            if visit.channel == "web":
+                visit.aliases = (rng.choice(aliases),)
+        before = visits[first_known - 1].happens
+        after = before + self.gap if customer.stranger else visits[first_known].happens
+        last = max(after, visits[-1].happens)
+        for alias in aliases:
+            if alias.place == DEVICE:
+                if not customer.stranger:
+                    self._tie(visits, before, after, alias)
+            elif alias.place == ADDRESS and (customer.stranger or rng.random() < 0.5):
+                # An address may be known by the device on which it was typed in, before anybody signs in there.
+                self._tie(visits, before, last, aliases[DEVICE], alias)
+            else:
+                self._tie(visits, before, last, alias)
+        visits.sort(key=lambda visit: visit.happens)
+
+    def _tie(self, visits: list[Visit], before: float, after: float, *aliases: Alias) -> None:
+        """Two ids in one touchpoint, at some time in between; a single one comes with the `customer_id`."""
+        at = before + (after - before) * (0.2 + 0.6 * self.rng.random())
+        known = len(aliases) == 1
+        visits.append(Visit(at, at, "web", "identify" if known else "alias", _nothing, known=known, aliases=aliases))
+
+    def _share(self, customer: Customer) -> None:
+        """Lets the customer be seen on a device that is certainly tied to its owner already: it stays the owner's."""
+        if customer.clamped or customer.ago_ms:
+            return
+        visits = customer.visits
+        if self.rng.random() < self.knobs.shared:
+            # The lender is known for longer than a moment, whatever the stream's pace.
+            known = [visit for visit in visits if visit.known and visit.stage != NO_STAGE and visit.channel == "web"]
+            lender = next((one for one, since in self._lenders if known and since + self.gap < known[-1].happens), None)
+            if lender is not None:
+                known[-1].aliases = (Alias(lender, DEVICE),)
+        own = (Alias(customer.number, DEVICE),)
+        signed_in = next((visit for visit in visits if visit.type == "identify" and visit.aliases == own), None)
+        if signed_in is not None:
+            self._lenders.append((customer.number, signed_in.happens))
 
     def _tickets(self, visits: list[Visit]) -> None:
         if self.rng.random() >= self.knobs.tickets or not visits[-1].known:

@@ -17,7 +17,7 @@ class Event(msgspec.Struct, gc=False):
     customer: str = ""
     """The strongest alias that the message carries; empty for poison."""
     person: str = ""
-    """Who it is in truth: the same for all aliases of a customer."""
+    """Whom it counts for in the end: the same name for all aliases of a customer."""
     event_id: str = ""
     stage: int = NO_STAGE
     """Which step of the journey it is, counted from 0."""

@@ -23,10 +23,11 @@ class Knobs:
     disorder: float = _knob(0.03, "of the touchpoints that arrive after the customer's next one")
     late: float = _knob(0.01, "of the touchpoints that arrive steps late, as from a device that was offline")
     wrong_clocks: float = _knob(0.02, "of the devices whose clock is minutes to days off")
-    anonymous: float = _knob(0.0, "of the customers who come under an anonymous id and identify themselves later")
+    anonymous: float = _knob(0.1, "of the customers who come under one to five other ids and identify themselves later")
     tickets: float = _knob(0.02, "of the customers who open a support ticket; half of the tickets are closed")
     quiet: float = _knob(0.0, "of the customers who went quiet so long ago that they have dropped out")
     poison: float = _knob(0.001, "of the messages that are no touchpoints")
+    shared: float = _knob(0.02, "of the customers who are also seen on a device that is somebody else's")
 
     def __post_init__(self) -> None:
         for knob in fields(self):
@@ -45,4 +46,6 @@ def meaning(name: str) -> str:
 
 LIVELY = Knobs()
 # Nothing but the journeys themselves: each touchpoint once, in order, at the right time.
-CALM = Knobs(skips=0, returns=0, duplicates=0, disorder=0, late=0, wrong_clocks=0, tickets=0, poison=0)
+CALM = Knobs(
+    skips=0, returns=0, duplicates=0, disorder=0, late=0, wrong_clocks=0, anonymous=0, tickets=0, poison=0, shared=0
+)

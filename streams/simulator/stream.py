@@ -8,6 +8,7 @@ from binascii import crc32
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from heapq import heappop, heappush
 from random import Random
 from typing import Any, Final
@@ -15,7 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from schemas.touchpoint import SCHEMA
-from streams.simulator.customer import FUTURE_MS, Casting, Customer, Visit
+from streams.simulator.customer import ADDRESS, ALIASES, DEVICE, FUTURE_MS, Alias, Casting, Customer, Visit
 from streams.simulator.event import Event
 from streams.simulator.knobs import LIVELY, Knobs
 from streams.simulator.poison import KINDS
@@ -63,7 +64,10 @@ class Scenario:
         if self.messages is not None or self.customers is None:
             return self.messages
         knobs, funnel = self.knobs, scaled(self.customers, self.reached)
-        steps = sum(funnel) + (knobs.returns + knobs.anonymous) * funnel[1] - knobs.skips * funnel[2]
+        steps = sum(funnel) + knobs.returns * funnel[1] - knobs.skips * funnel[2]
+        # One sign-in with each other id; of those who never sign in, some leave an address on their device.
+        more = sum(count > 1 for count in ALIASES) / len(ALIASES)
+        steps += knobs.anonymous * (funnel[1] * sum(ALIASES) / len(ALIASES) + (funnel[0] - funnel[1]) * more)
         # Who went quiet or stays anonymous opens no ticket.
         steps += 1.5 * knobs.tickets * (1 - knobs.quiet) * (funnel[0] - knobs.anonymous * (funnel[0] - funnel[1]))
         return round(steps * (1 + knobs.duplicates + knobs.poison / (1 - knobs.poison)))
@@ -170,7 +174,7 @@ class _Stream:
             key.encode(),
             _encode(fields),
             customer=key,
-            person=f"c-{self.tag}-{customer.number}",
+            person=self._person(customer),
             event_id=fields["event_id"],
             stage=visit.stage,
             at_ms=at_ms,
@@ -181,7 +185,7 @@ class _Stream:
         self.made += 1
         web = visit.channel == "web"
         at_ms = happened_ms - customer.ago_ms
-        ids, key = self._ids(customer, visit, web=web)
+        ids, key = self._ids(customer, visit)
         fields: dict[str, Any] = {
             "schema": SCHEMA,
             "event_id": f"e-{self.tag}-{self.made}",
@@ -208,13 +212,28 @@ class _Stream:
         fields["sent_at"] = _date(sent_ms + customer.clock_error_ms)
         return at_ms
 
-    def _ids(self, customer: Customer, visit: Visit, *, web: bool) -> tuple[dict[str, str], str]:
-        name, stranger = f"c-{self.tag}-{customer.number}", f"a-{self.tag}-{customer.number}"
-        if not visit.known:
-            return {"anonymous_id": stranger}, f"anonymous_id:{stranger}"
-        if customer.anonymous and web:
-            return {"customer_id": name, "anonymous_id": stranger}, name
-        return {"customer_id": name}, name
+    def _ids(self, customer: Customer, visit: Visit) -> tuple[dict[str, str], str]:
+        """The ids on a message, and its key: the strongest of them."""
+        ids = {"customer_id": self._name(customer.number)} if visit.known else {}
+        ids |= dict(self._alias(alias) for alias in visit.aliases)
+        kind, value = next(iter(ids.items()))
+        return ids, value if visit.known else f"{kind}:{value}"
+
+    def _name(self, number: int) -> str:
+        return f"c-{self.tag}-{number}"
+
+    def _alias(self, alias: Alias) -> tuple[str, str]:
+        """Kind and value of an id that is not a `customer_id`."""
+        number, place = alias
+        if place == ADDRESS:
+            return "email_sha256", sha256(f"{self._name(number)}@example.org".encode()).hexdigest()
+        return "anonymous_id", f"a-{self.tag}-{number}" + (f"-{place}" if place else "")
+
+    def _person(self, customer: Customer) -> str:
+        """The name that all the customer does counts for."""
+        if customer.stranger:
+            return ":".join(self._alias(Alias(customer.number, DEVICE)))
+        return self._name(customer.number)
 
 
 def _date(at_ms: int) -> datetime:

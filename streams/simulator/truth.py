@@ -38,10 +38,8 @@ class _Customer(msgspec.Struct, gc=False):
 class Truth:
     """The known stream, folded."""
 
-    def __init__(self, stages: Sequence[str] = STAGES, *, identity: bool = False) -> None:
+    def __init__(self, stages: Sequence[str] = STAGES) -> None:
         self.stages = tuple(stages)
-        self.identity = identity
-        """Aliases are resolved: all that a person does counts as one customer."""
         self.messages = 0
         self.touchpoints = 0
         """Different touchpoints; copies and poison are not counted."""
@@ -61,10 +59,9 @@ class Truth:
             self.copies += 1
             return
         self.touchpoints += 1
-        name = event.person if self.identity else event.customer
-        seen = self._all.get(name)
+        seen = self._all.get(event.person)
         if seen is None:
-            seen = self._all[name] = _Customer(event.at_ms)
+            seen = self._all[event.person] = _Customer(event.at_ms)
         seen.last_ms = max(seen.last_ms, event.at_ms)
         if event.stage != NO_STAGE:
             seen.newest = max(seen.newest, (event.at_ms, event.stage, event.event_id))

@@ -4,11 +4,11 @@ The truth is the simulator's plain model (`streams/simulator/truth.py`), which s
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.topics import REJECTED, TRANSITIONS
+from schemas.topics import REJECTED, ROUTED, TRANSITIONS
 from streams.settings import Settings
 from streams.simulator.truth import Standing, Truth
 from streams.stores.keys import keys
@@ -79,14 +79,20 @@ def _check_customers(
         record = states.get(customer)
         if record is None:
             verdict.lost += 1
-            continue
-        progress = decode(record).journeys[0].instances[0].progress
-        found = Standing(stages[progress.stage], stages[progress.furthest])
-        if found != standing:
+        elif (found := _standing(record, stages)) != standing:
             verdict.wrong.append(f"{customer} is {found}, in truth {standing}")
     for stranger in states.keys() - truth.keys():
-        if decode(states[stranger]).journeys[0].instances[0].progress.stage >= 0:
+        if _standing(states[stranger], stages) is not None:
             verdict.wrong.append(f"{stranger} does not exist in truth")
+
+
+def _standing(record: bytes, stages: Sequence[str]) -> Standing | None:
+    """None where the journey has not begun: a ticket alone is none, nor is an alias whose history has moved on."""
+    for journey in decode(record).journeys[:1]:
+        progress = journey.instances[0].progress
+        if progress.stage >= 0:
+            return Standing(stages[progress.stage], stages[progress.furthest])
+    return None
 
 
 def _check_offsets(verdict: Verdict, kafka: KafkaView, partition: int, offsets: Mapping[bytes, bytes]) -> None:
@@ -101,7 +107,7 @@ def _check_messages(verdict: Verdict, kafka: KafkaView, truth: Truth, *, outbox_
     seen: dict[tuple[int, int, int], bytes | None] = {}
     rejected: Counter[str] = Counter()
     sequences: dict[int, set[int]] = {}
-    for record in kafka.messages(TRANSITIONS, REJECTED):
+    for record in kafka.messages(TRANSITIONS, REJECTED, ROUTED):
         number = kafka.number(record)
         if number is None:
             verdict.wrong.append(f"{record.topic}/{record.partition}@{record.offset} has no number")

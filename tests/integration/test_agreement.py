@@ -60,14 +60,14 @@ class Diary(Truth):
         if event.poison or event.copy:
             return
         if event.stage != NO_STAGE:
-            theirs = self.first.setdefault(event.customer, {})
+            theirs = self.first.setdefault(event.person, {})
             theirs[event.stage] = min(theirs.get(event.stage, event.at_ms), event.at_ms)
         told = json.loads(event.value)
         properties = told.get("properties", {})
         scores = {"Review Submitted": {"nps": "score"}, "Ticket Closed": {"csat": "score", "ces": "effort"}}
         for kind, name in scores.get(told["type"], {}).items():
             answer = (event.at_ms, properties[name])
-            self.answers[event.customer, kind] = max(self.answers.get((event.customer, kind), answer), answer)
+            self.answers[event.person, kind] = max(self.answers.get((event.person, kind), answer), answer)
 
     def samples(self, journey: Definition, now_ms: int) -> Samples:
         """What the exporter must serve, worked out from the diary alone."""
