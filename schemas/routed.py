@@ -18,6 +18,19 @@ class Offer(msgspec.Struct, frozen=True, array_like=True):
     """The youngest edge on the path; None where there is none."""
 
 
+class Trace(msgspec.Struct, frozen=True, array_like=True):
+    """What an account needs to know of one of its people's journey. Times are milliseconds since 1970."""
+
+    reached: dict[str, int]
+    """By stage: when it was first reached."""
+    exited_ms: int | None
+    """When the person left the journey, and has not come back."""
+    spans: tuple[tuple[int, int], ...]
+    """From when to when touchpoints came with no gap in which one could have dropped off."""
+    segments: dict[str, str]
+    """By segment: the value, where there is one."""
+
+
 class _Routed(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind"):
     """One message of `journey.routed`; its key is the name that it is for."""
 
@@ -94,4 +107,26 @@ class Forget(_Routed, frozen=True, tag="forget"):
     peer: str
 
 
-Routed = Stray | Tie | Ruling | History | Release | Adopted | Erase | Forget
+class Member(_Routed, frozen=True, tag="member"):
+    """How far one of an account's people has come; what was told of them before holds no more."""
+
+    name: str
+    """The account."""
+    member: str
+    journey: str
+    """The people's."""
+    since_ms: int = 0
+    """When the person was first seen with the account."""
+    trace: Trace | None = None
+    """None: the person belongs to the account no more."""
+
+
+class Enrolled(_Routed, frozen=True, tag="enrolled"):
+    """An account counts a person as its own; the person's home tells it where that is not so."""
+
+    name: str
+    account: str
+    journey: str
+
+
+Routed = Stray | Tie | Ruling | History | Release | Adopted | Erase | Forget | Member | Enrolled

@@ -10,7 +10,7 @@ import msgspec
 
 from schemas.rejection import Reason
 from schemas.touchpoint import MAX_TOUCHPOINT_BYTES, SCHEMA, Touchpoint
-from tracker.identity import KINDS, AliasTooLong, Kinds
+from tracker.identity import ACCOUNT, KINDS, AliasTooLong, Kinds
 from tracker.touch import Touch
 
 MINUTE_MS: Final = 60_000
@@ -52,6 +52,7 @@ def decode(value: bytes | None, received_at_ms: int | None, kinds: Kinds = KINDS
     try:
         customer = kinds.strongest(wire.ids)
         links = kinds.others(wire.ids, customer) if len(wire.ids) > 1 and customer is not None else ()
+        account = kinds.account(wire.ids) if ACCOUNT in wire.ids else None
     except AliasTooLong as error:
         return Flaw("id_too_long", str(error))
     if customer is None:
@@ -70,7 +71,9 @@ def decode(value: bytes | None, received_at_ms: int | None, kinds: Kinds = KINDS
             return moment
         at_ms = moment
     properties, context = wire.properties or {}, wire.context or {}
-    return Touch(customer, at_ms, wire.type, wire.channel, wire.event_id, properties, context, device_ms, links)
+    return Touch(
+        customer, at_ms, wire.type, wire.channel, wire.event_id, properties, context, device_ms, links, account
+    )
 
 
 def _moment(wire: Touchpoint, device_ms: int, received_at_ms: int | None) -> int | Flaw:

@@ -10,6 +10,7 @@ Operator = Literal["eq", "ne", "in", "not_in", "gt", "gte", "lt", "lte", "exists
 Order = Literal["free", "forward"]
 Mode = Literal["sequential", "strict", "any"]
 Severity = Literal["page", "ticket"]
+AccountRule = Literal["furthest", "quorum", "role"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +150,21 @@ class Survey:
 
 
 @dataclass(frozen=True, slots=True)
+class Accounts:
+    """The journey of accounts that is derived from this one, which is their people's."""
+
+    journey: str
+    """What it is called."""
+    rule: AccountRule = "furthest"
+    people: int = 1
+    """As many must have come to a stage for the account to be there."""
+    role: str | None = None
+    """Only people who were seen with this value count."""
+    path: tuple[str, ...] | None = None
+    """Where the role is found in a touchpoint."""
+
+
+@dataclass(frozen=True, slots=True)
 class Given:
     """One touchpoint of an example, at a time after the example's beginning."""
 
@@ -190,3 +206,6 @@ class Definition:
     persona: str | None = None
     buckets: Buckets = field(default_factory=Buckets)
     feedback: tuple[Survey, ...] = ()
+    accounts: Accounts | None = None
+    of_people: str | None = None
+    """Of a journey of accounts: its people's journey. No touchpoint belongs to it by itself."""

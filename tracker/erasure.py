@@ -9,8 +9,9 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
-from schemas.routed import Adopted, Forget, Routed, Ruling, Tie
+from schemas.routed import Adopted, Enrolled, Forget, Member, Routed, Ruling, Tie
 from schemas.transition import Transition
+from tracker import membership
 from tracker.customer import Change, Journeys
 from tracker.state import decode
 from tracker.ties import read, root
@@ -24,7 +25,7 @@ class Farewell(NamedTuple):
     """What the end of a record changes."""
 
     change: Change
-    letters: list[Forget]
+    letters: list[Forget | Member]
 
 
 class Erasure:
@@ -50,16 +51,19 @@ class Erasure:
 
     def farewell(self, name: str, before: bytes, now_ms: int) -> Farewell:
         """The record's share of the figures taken back, and a letter to everybody who knows the name."""
-        ties = read(decode(before).ties)
+        record = decode(before)
+        ties = read(record.ties)
         told = Transition(kind="erased", customer=root(name, ties), journey="", version=0, alias=name, at_ms=now_ms)
         figures = {field: -count for field, count in self._journeys.contribution(before).items() if count}
         known = {*ties.edges, *ties.adopted, root(name, ties)} - {name}
         change = Change(before, figures, None, None, [told])
-        return Farewell(change, [Forget(peer, name) for peer in sorted(known)])
+        accounts = membership.farewell(name, record)
+        return Farewell(change, [*(Forget(peer, name) for peer in sorted(known)), *accounts])
 
     @staticmethod
-    def answers(name: str, letters: Sequence[Routed]) -> list[Forget]:
+    def answers(name: str, letters: Sequence[Routed]) -> list[Forget | Member]:
         """What is said to those who still speak of an erased name."""
         peers = {letter.peer for letter in letters if isinstance(letter, Tie | Ruling)}
         peers |= {letter.by for letter in letters if isinstance(letter, Adopted)}
-        return [Forget(peer, name) for peer in sorted(peers)]
+        accounts = [Member(one.account, name, one.journey) for one in letters if isinstance(one, Enrolled)]
+        return [*(Forget(peer, name) for peer in sorted(peers)), *accounts]

@@ -99,6 +99,11 @@ class Kinds:
         ]
         return tuple(name for name in names if name != strongest)
 
+    def account(self, ids: Ids) -> str | None:
+        """The name of the account, None where there is none. Raises `AliasTooLong`."""
+        value = normalise(ids.get(ACCOUNT))
+        return None if value is None else self.name(ACCOUNT, value)
+
     def kind_of(self, name: str) -> str:
         """The kind of a name."""
         kind, colon, _ = name.partition(":")

@@ -28,6 +28,8 @@ class Runner:
         self.contributor = Contributor(definition)
         self.teller = Teller(definition)
         self.is_keyed = definition.key is not None
+        self.is_derived = definition.of_people is not None
+        """What comes into the journey is `tracker/accounts.py`'s affair; here it is only looked at by the clock."""
         self._key = getter(definition.key) if definition.key else None
         self._listener = Listener(definition.feedback) if definition.feedback else None
         self._goals = frozenset(place for place, stage in enumerate(definition.stages) if stage.goal)
@@ -52,6 +54,8 @@ class Runner:
 
     def groups(self, batch: Batch) -> dict[str | None, list[Item]]:
         """The entries of a batch by instance, in arrival order."""
+        if self.is_derived:
+            return {}
         if not self.is_keyed:
             items = self.items(batch)
             return {None: items} if items else {}

@@ -10,7 +10,10 @@ from tracker.definition import BOUNDS_MS
 from tracker.duration import show
 from tracker.feedback import SCALES
 from tracker.journey_fields import (
+    ACCOUNTS,
+    BLOCKS,
     MAX_EXCLUSIONS,
+    MAX_NAME,
     MAX_SEGMENT_VALUES,
     MAX_SEGMENTS,
     MAX_SERIES,
@@ -25,6 +28,8 @@ from tracker.series_count import count
 from tracker.yaml_tree import Node
 
 RESERVED = ("all", "first", "last", "other")
+ACCOUNT_KEYS = {"people": "quorum", "role": "role", "from": "role"}
+_SAMPLES = {each.name: f"{each.name}: {each.example}" for each in BLOCKS["accounts"]}
 
 
 def check(reader: Reader, journey: Block) -> None:
@@ -36,6 +41,8 @@ def check(reader: Reader, journey: Block) -> None:
         _any_order(reader, funnel, names)
     _segments(reader, journey, names)
     _feedback(reader, journey)
+    if accounts := journey.get("accounts"):
+        _accounts(reader, journey, accounts)
     for stage in journey.get("stages", ()):
         _alerts(reader, stage)
     for example in journey.get("examples", ()):
@@ -171,6 +178,30 @@ def _feedback(reader: Reader, journey: Block) -> None:
         elif not any(survey.get(key) for key in ("channel", "type", "where")):
             reader.note(survey.node, f"feedback: every touchpoint with a score would answer {kind!r}",
                         f"say which: {{type: Survey Answered, where: {{properties.scale: {kind}}}}}")  # fmt: skip
+
+
+def _accounts(reader: Reader, journey: Block, accounts: Block) -> None:
+    """Notes rules that lack a key or have one too many, and journeys that say nothing of accounts."""
+    rule = accounts.get("rule")
+    for key, of in ACCOUNT_KEYS.items():
+        if rule == of and key not in accounts.nodes:
+            reader.note(accounts.place("rule"), f"the rule {rule!r} lacks the key {key!r}", f"add `{_SAMPLES[key]}`")
+        elif rule not in (None, of) and key in accounts.nodes:
+            reader.note(accounts.place(key), f"{key!r} says nothing with the rule {rule!r}",
+                        f"leave it out, or write `rule: {of}`")  # fmt: skip
+    if journey.get("key"):
+        reader.note(accounts.node, "a journey with a `key` has many instances for each person, accounts have one",
+                    "leave `key` out, or put `accounts` into a journey of its own")  # fmt: skip
+    funnel: Block | None = journey.get("funnel")
+    if funnel and funnel.get("mode") == "strict":
+        reader.note(accounts.node, "in `strict` mode nothing may lie between two steps, but people act side by side",
+                    "use the mode `sequential` or `any`")  # fmt: skip
+    name = journey.get("journey")
+    if "journey" in accounts.nodes and accounts.get("journey") == name:
+        reader.note(accounts.place("journey"), f"{name!r} is the people's journey", "give the accounts' another name")
+    elif name is not None and "journey" not in accounts.nodes and len(name + ACCOUNTS) > MAX_NAME:
+        reader.note(accounts.node, f"{name + ACCOUNTS!r} is too long for a name",
+                    "write `journey:` here, with a shorter one")  # fmt: skip
 
 
 def _alerts(reader: Reader, stage: Block) -> None:

@@ -24,9 +24,14 @@ MAX_EXCLUSIONS: Final = 20
 MAX_RULES: Final = 250
 """Their numbers are kept in a byte per touchpoint, to explain it by."""
 MAX_VALUES: Final = 200
+MAX_MEMBERS: Final = 1_000
+"""People of an account who count: the record of an account holds a line for each."""
 MAX_BUCKETS: Final = 30
 """Each is a series for every stage."""
 
+MAX_NAME: Final = 64
+ACCOUNTS: Final = "_accounts"
+"""What a journey of accounts is called by, after its people's."""
 NAME: Final = r"^[^\W_]([\w .&/+-]{0,62}[^\W_])?$"
 """A letter or digit at both ends: safe in Redis keys, metric labels and file names alike."""
 NAME_REMEDY: Final = "use up to 64 letters, digits, spaces, and _ - . & / +, with a letter or digit at both ends"
@@ -152,6 +157,8 @@ BLOCKS: Final[dict[str, tuple[Field, ...]]] = {
         Field("segments", "named", "declared properties to break the figures down by", of="segment"),
         Field("key", "path", "runs one instance of the journey per value found here: per order, cart, ticket",
               default="one journey per customer", example="properties.order_id"),
+        Field("accounts", "block", "derives a journey of accounts from this one, which is their people's",
+              of="accounts", default="none", example="{rule: quorum, people: 3}"),
         Field("buckets", "block", "the bounds of the histograms of time", of="buckets",
               example="{stay: [1h, 1d, 7d], convert: [1d, 7d, 28d]}"),
         Field("feedback", "named", "by question (`nps`, `csat`, `ces`): which touchpoints are answers, and where the "
@@ -208,6 +215,17 @@ BLOCKS: Final[dict[str, tuple[Field, ...]]] = {
               example="[b2b, b2c]"),
         Field("attribution", "attribution", "which touchpoint gives the value: the `first` or `last` that has it, or "
               "a stage's name", default="first", example="last"),
+    ),
+    "accounts": (
+        Field("rule", "choice", "when an account has come to a stage: `furthest`: as soon as one of its people has; "
+              "`quorum`: as soon as so many have; `role`: as soon as one with this role has",
+              choices=("furthest", "quorum", "role"), required=True, example="furthest"),
+        Field("people", "whole", "`quorum`: how many", smallest=2, largest=MAX_MEMBERS, example="3"),
+        Field("role", "text", "`role`: the value that those who count have", example="buyer"),
+        Field("from", "path", "`role`: where the value is found, in touchpoints that carry the account's id",
+              example="context.role"),
+        Field("journey", "name", "what the journey of accounts is called", default="the journey's name and `_accounts`",
+              example="companies"),
     ),
     "buckets": (
         Field("stay", "durations", "upper bounds for the time in a stage, end included; what is longer has a bucket of "

@@ -11,6 +11,7 @@ from typing import Any, Final
 from schemas.topics import CHANNELS
 from tracker.definition import (
     BOUNDS_MS,
+    Accounts,
     Alerts,
     Buckets,
     Definition,
@@ -24,7 +25,7 @@ from tracker.definition import (
 )
 from tracker.journey_check import check
 from tracker.journey_doubts import doubt
-from tracker.journey_fields import ALERTS, LANES, NAME
+from tracker.journey_fields import ACCOUNTS, ALERTS, LANES, MAX_NAME, NAME
 from tracker.journey_reader import Block, Reader, Word, rule_of
 from tracker.problem import Problem
 from tracker.yaml_tree import MAX_BYTES, Mapping, YamlError, grow
@@ -113,8 +114,9 @@ def _before(error: YamlError) -> list[Problem]:
 
 
 def _definition(block: Block, name: str) -> Definition:
+    journey = block.get("journey") or _name_from(name)
     return Definition(
-        journey=block.get("journey") or _name_from(name),
+        journey=journey,
         version=block.get("version", 1),
         stages=tuple(_stage(each, block.get("alerts")) for each in block.get("stages", ())),
         order=block.get("order", "free"),
@@ -128,6 +130,7 @@ def _definition(block: Block, name: str) -> Definition:
         title=block.get("title"),
         description=block.get("description"),
         persona=block.get("persona"),
+        accounts=_accounts(block.get("accounts"), journey),
     )
 
 
@@ -177,6 +180,13 @@ def _funnel(block: Block | None) -> Funnel:
 def _buckets(block: Block | None) -> Buckets:
     stay_ms = block.get("stay", BOUNDS_MS) if block else BOUNDS_MS
     return Buckets(stay_ms, block.get("convert", stay_ms) if block else stay_ms)
+
+
+def _accounts(block: Block | None, people: str) -> Accounts | None:
+    if block is None:
+        return None
+    name = block.get("journey") or f"{people[: MAX_NAME - len(ACCOUNTS)]}{ACCOUNTS}"
+    return Accounts(name, block.get("rule"), block.get("people", 1), block.get("role"), block.get("from"))
 
 
 def _survey(kind: str, block: Block) -> Survey:

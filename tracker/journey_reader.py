@@ -109,6 +109,7 @@ TITLES: Final = {
     "funnel": "the funnel",
     "exclusion": "an exclusion",
     "segment": "a segment",
+    "accounts": "the accounts",
     "buckets": "the buckets",
     "survey": "a question of feedback",
     "alerts": "the alerts",

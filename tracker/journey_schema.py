@@ -36,6 +36,7 @@ HEADINGS: Final = {
     "funnel": "The funnel",
     "exclusion": "An exclusion",
     "segment": "A segment",
+    "accounts": "The accounts",
     "buckets": "The buckets",
     "survey": "A question of feedback",
     "alerts": "The alerts",

@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from schemas.routed import Adopted, Forget, History, Offer, Release, Routed, Ruling, Stray, Tie
+from schemas.routed import Adopted, Enrolled, Forget, History, Member, Offer, Release, Routed, Ruling, Stray, Tie
 from schemas.transition import Kind, Transition, Why
+from tracker import membership
+from tracker.accounts import Accounts
 from tracker.customer import Change, Journeys
 from tracker.identity import KINDS, Kinds
 from tracker.log import ID_BYTES, short_id
@@ -38,7 +40,7 @@ class Kin:
     """Of a name that may belong to another: its own touchpoints as they came, in the order of the touches."""
     under: list[tuple[str, Touch]] = field(default_factory=list)
     """Touchpoints that count for it, and the alias under which each came."""
-    letters: list[Tie | Ruling | History | Release | Adopted | Forget] = field(default_factory=list)
+    letters: list[Tie | Ruling | History | Release | Adopted | Forget | Member | Enrolled] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -57,6 +59,8 @@ class Linking:
         self.journeys = journeys
         self.parts = Parts(journeys)
         self.kinds = kinds
+        self.membership = membership.Membership(journeys)
+        self.accounts = Accounts(journeys)
 
     @staticmethod
     def concerns(kin: Kin, before: bytes | None) -> bool:
@@ -85,8 +89,10 @@ class Linking:
         one.give_back()
         if one.is_divided:
             one.correct(before_parts)
+        one.gather()
         change = one.fold(touches)
-        if one.is_divided:
+        one.tell_accounts(change)
+        if one.is_divided or one.is_gathered:
             self._add_difference(change, before, one.before_fold)
         change.transitions[:0] = one.transitions
         return Relation(change, one.letters, one.counts)
@@ -111,8 +117,13 @@ class _One:
         self.counts: Counter[str] = Counter()
         self.is_divided = False
         """Whether touchpoints came or went otherwise than by the fold."""
+        self.is_gathered = False
+        """Whether the name is an account and has heard of its people."""
+        self.standing = membership.read(record.standing)
+        self._marked = set(self.standing.marks)
         self.before_fold = b""
         self._journeys, self._parts, self._kinds = linking.journeys, linking.parts, linking.kinds
+        self._membership, self._accounts = linking.membership, linking.accounts
 
     def notice(self) -> None:
         """Take in what was seen and told, decide anew whom the name belongs to, and tell the peers who must know."""
@@ -176,7 +187,8 @@ class _One:
             return
         others = {short for ids in self.ties.adopted.values() for short in short_ids(ids)}
         part = self._parts.leave(self.record, others)
-        if part.journeys:
+        part.standing = membership.give(self.standing, self.name)
+        if part.journeys or part.standing:
             self.letters.append(History(self.belongs, self.name, encode(part)))
             self.is_divided = True
 
@@ -188,7 +200,9 @@ class _One:
             if letter.alias == self.name and self.belongs != self.name:
                 self.letters.append(History(self.belongs, self.name, letter.record))
                 continue
-            new = self._parts.bring(self.record, decode(letter.record))
+            part = decode(letter.record)
+            new = self._parts.bring(self.record, part)
+            membership.adopt(self.standing, letter.alias, part.standing)
             self.is_divided = True
             if letter.alias != self.name:
                 self._tag(letter.alias, new)
@@ -199,20 +213,36 @@ class _One:
         What is held of an erased alias goes nowhere.
         """
         for letter in self.kin.letters:
-            if isinstance(letter, Release) and letter.alias in self.ties.adopted:
-                ids = short_ids(self.ties.adopted.pop(letter.alias))
+            if isinstance(letter, Release) and self._holds(letter.alias):
+                ids = short_ids(self.ties.adopted.pop(letter.alias, b""))
                 part = self._parts.take(self.record, ids)
+                part.standing = membership.give(self.standing, letter.alias)
                 self.letters.append(History(letter.alias, letter.alias, encode(part)))
                 self.is_divided = True
             elif isinstance(letter, Adopted) and letter.by != self.belongs:
                 self.letters.append(Release(letter.by, self.name))
-            elif isinstance(letter, Forget) and letter.peer in self.ties.adopted:
-                self._parts.take(self.record, short_ids(self.ties.adopted.pop(letter.peer)))
+            elif isinstance(letter, Forget) and self._holds(letter.peer):
+                self._parts.take(self.record, short_ids(self.ties.adopted.pop(letter.peer, b"")))
+                membership.give(self.standing, letter.peer)
                 self.is_divided = True
+
+    def _holds(self, alias: str) -> bool:
+        return alias in self.ties.adopted or (alias in self.standing.marks and alias != self.name)
 
     def correct(self, before: Views) -> None:
         """Tell what had been reported and holds no more."""
         self.transitions += self._parts.corrections(self.name, self.record, before, self.now_ms)
+
+    def gather(self) -> None:
+        """As an account, take in the news of its people."""
+        news = [letter for letter in self.kin.letters if isinstance(letter, Member)]
+        if not news:
+            return
+        self.is_gathered = True
+        gathered = self._accounts.gather(self.name, self.record, self.standing, news, self.now_ms)
+        self.letters += gathered.letters
+        self.transitions += gathered.transitions
+        self.counts["members_refused"] += gathered.refused
 
     def fold(self, touches: Sequence[Touch]) -> Change:
         """Fold what counts for the name; its own touchpoints go on where it belongs to another."""
@@ -220,14 +250,32 @@ class _One:
         if self.belongs != self.name:
             self.letters += [Stray(value, at_ms, self.belongs, self.name) for value, at_ms in self.kin.originals]
             self.counts["forwarded"] += len(self.kin.originals)
+        self._membership.mark(self.standing, self.name, folded)
         folded += [touch for _, touch in self.kin.under]
+        for alias, touch in self.kin.under:
+            self._membership.mark(self.standing, alias, [touch])
         held = self._parts.ids(self.record) if self.kin.under else set()
         self.record.ties = write(self.ties)
+        self.record.standing = membership.write(self.standing)
         self.before_fold = encode(self.record)
         change = self._journeys.fold(self.name, self.before_fold, folded, self.now_ms)
         if self.kin.under:
             self._remember(change, held)
         return change
+
+    def tell_accounts(self, change: Change) -> None:
+        """Tell accounts how far the name has come after the fold; aliases that brought it there are confirmed."""
+        new = self.standing.marks.keys() - self._marked - self.ties.adopted.keys() - {self.name}
+        self.letters += [Adopted(alias, self.name) for alias in sorted(new)]
+        asked = [letter for letter in self.kin.letters if isinstance(letter, Enrolled)]
+        if not (self.standing.marks or self.standing.told or asked):
+            return
+        record = decode(change.after)
+        self.letters += self._membership.tell(self.name, record, self.standing)
+        for letter in asked:
+            self.letters += self._membership.answer(self.name, self.standing, letter)
+        record.standing = membership.write(self.standing)
+        change.after = encode(record)
 
     def _remember(self, change: Change, held: set[bytes]) -> None:
         """Note under which alias the touchpoints came that are in the log now."""

@@ -233,6 +233,8 @@ class Planner:
         related = {name: kin for name, kin in reading.kin.items() if self._linking.concerns(kin, states[name])}
         tally: Tally = {}
         for name, touches in reading.touches.items():
+            if name not in related and self._linking.membership.concerns(touches, states[name]):
+                related[name] = reading.kin.get(name, Kin())
             if name not in related:
                 change = self.journeys.fold(name, states[name], touches, now_ms, tally)
                 _enter(plan, reading.partition, name, states[name], change)

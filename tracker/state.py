@@ -84,6 +84,8 @@ class Record(msgspec.Struct, array_like=True, gc=False):
     """Ids of the latest touchpoints that bear on no journey."""
     look_ms: int | None = None
     """The moment of the customer's timer (`tracker/timer.py`); others that stand fire in vain."""
+    standing: bytes = b""
+    """Which accounts it belongs to, and whom it counts as an account; the form belongs to `tracker/membership.py`."""
     ties: bytes = b""
     """The aliases that it was seen with; their form belongs to `tracker/ties.py`. The last field: what has no ties
     ends in the two bytes of an empty string."""

@@ -20,3 +20,5 @@ class Touch(msgspec.Struct):
     """The device's own, uncorrected time."""
     links: tuple[str, ...] = ()
     """Weaker aliases that came with it: names of the same customer."""
+    account: str | None = None
+    """The name of the account that it came with."""

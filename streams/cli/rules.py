@@ -15,6 +15,7 @@ from streams.cli.check import journey_files
 from streams.definitions import load_journeys
 from streams.errors import ExitCode, TrackerError, UsageError
 from streams.settings import read
+from tracker.accounts import with_accounts
 from tracker.definition import Definition
 from tracker.journey_file import load
 from tracker.thresholds import as_data, as_yaml
@@ -78,7 +79,7 @@ def named(definitions: list[str]) -> list[Definition]:
             )
         files[definition.journey] = file
         journeys.append(definition)
-    return journeys
+    return list(with_accounts(journeys))
 
 
 def compare(file: Path, made: str) -> ExitCode:

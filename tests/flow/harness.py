@@ -24,6 +24,7 @@ from streams.publisher import MemoryPublisher
 from streams.stores.memory import MemoryStore
 from streams.transport import Bounds, Delivery
 from tests.touchpoints import START_MS, Record
+from tracker.accounts import with_accounts
 from tracker.customer import Journeys
 from tracker.definition import Definition
 from tracker.home import home
@@ -61,7 +62,7 @@ class World:
 
     def __init__(self, partitions: int = 2, journey: str = JOURNEY) -> None:
         self.partitions = partitions
-        self.journeys = Journeys([definition(journey)])
+        self.journeys = Journeys(with_accounts([definition(journey)]))
         self.store = MemoryStore()
         self.now_ms = START_MS
         self.parcels: list[Parcel] = []

@@ -55,6 +55,7 @@ def test_a_good_touchpoint_becomes_a_touch() -> None:
         (message(ids={"customer_id": None, "anonymous_id": " undefined "}), "no_id"),
         (message(ids={"customer_id": 0}), "no_id"),
         (message(ids={"customer_id": "é" * 200}), "id_too_long"),
+        (message(ids={"customer_id": "c1", "account_id": "a" * 257}), "id_too_long"),
         (message(occurred_at=ABSENT), "no_time"),
         (message(occurred_at="yesterday"), "impossible_time"),
         (message(occurred_at="2026-11-22T10:00:00"), "impossible_time"),
@@ -104,6 +105,16 @@ def test_the_future_is_clamped() -> None:
     assert isinstance(late, Touch)
     assert isinstance(near, Touch)
     assert (late.at_ms, near.at_ms) == (RECEIVED_MS, RECEIVED_MS + FUTURE_MS)
+
+
+def test_an_account_comes_beside_a_person() -> None:
+    """It is named and links nobody; alone it stands for itself."""
+    beside = decode(message(ids={"customer_id": "c1", "account_id": " acme "}), RECEIVED_MS)
+    alone = decode(message(ids={"account_id": "acme", "anonymous_id": None}), RECEIVED_MS)
+    assert isinstance(beside, Touch)
+    assert isinstance(alone, Touch)
+    assert (beside.customer, beside.account, beside.links) == ("c1", "account_id:acme", ())
+    assert (alone.customer, alone.account) == ("account_id:acme", "account_id:acme")
 
 
 @given(st.binary(max_size=200))

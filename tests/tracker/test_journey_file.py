@@ -5,6 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tracker.definition import (
+    Accounts,
     Alerts,
     Buckets,
     Condition,
@@ -146,6 +147,17 @@ def test_names_may_look_like_numbers() -> None:
         ("exits: {where: {type: x}}", "'type'", "beside"),
         ("exits: {where: {properties.a: {gt: 5, lt: 3}}}", "can never match: properties.a cannot meet gt 5", "remove"),
         ("exits: {where: [x]}", "a list where conditions", "where"),
+        ("accounts: {rule: quorom}", "'quorom'", "did you mean 'quorum'?"),
+        ("accounts: {people: 3}", "the accounts lacks the key 'rule'", "rule: furthest"),
+        ("accounts: {rule: quorum}", "lacks the key 'people'", "people: 3"),
+        ("accounts: {rule: quorum, people: 1}", "1 does not fit", "from 2 to 1000"),
+        ("accounts: {rule: role, from: context.role}", "lacks the key 'role'", "role: buyer"),
+        ("accounts: {rule: role, role: buyer}", "lacks the key 'from'", "context.role"),
+        ("accounts: {rule: furthest, people: 3}", "'people' says nothing", "rule: quorum"),
+        ("accounts: {rule: furthest, journey: steps}\njourney: steps", "people's journey", "another name"),
+        ("accounts: {rule: furthest}\nkey: properties.order", "many instances", "leave `key` out"),
+        ("accounts: {rule: furthest}\nfunnel: {mode: strict}", "side by side", "`sequential` or `any`"),
+        (f"accounts: {{rule: furthest}}\njourney: {'a' * 60}", "too long for a name", "journey:"),
         ("segments: {s: {from: context.s, values: [a, a]}}", "twice", "keep one"),
         ("segments: {s: {from: context.s, values: [other]}}", "'other'", "leave it out"),
         ("segments: {s: {values: [a]}}", "lacks the key 'from'", "add `from"),
@@ -278,6 +290,14 @@ def test_buckets_are_bounds_from_short_to_long() -> None:
 def test_what_buckets_and_feedback_cannot_be(text: str, says: str) -> None:
     """One problem each, at its place."""
     assert [each.message for each in bad(f"{ONE}\n{text}")] == [says]
+
+
+def test_accounts_have_a_journey_of_their_own() -> None:
+    """The journey of accounts is called after its people's unless it has a name."""
+    stages = "stages: [{name: start, touchpoints: [{type: signed up}]}]\naccounts: "
+    assert good(f"{stages}{{rule: quorum, people: 3}}").accounts == Accounts("retail_accounts", "quorum", 3)
+    by_role = good(f"{stages}{{rule: role, role: buyer, from: context.role, journey: firms}}").accounts
+    assert by_role == Accounts("firms", "role", 1, "buyer", ("context", "role"))
 
 
 def test_feedback_is_read() -> None:
