@@ -19,9 +19,9 @@ def rising(by: float, steps: int = 90) -> list[float]:
     return [by * step for step in range(steps)]
 
 
-def worker(waiting: int, read: int, stands_for: int = 0) -> dict[str, list]:
+def worker(waiting: int, read: int, stands_for: int = 0, ahead_s: int = 0) -> dict[str, list]:
     """A worker with a backlog and a speed (both records, the speed a minute), which has stood for so many minutes."""
-    times = [min(step, 89 - stands_for) * 60 for step in range(90)]
+    times = [min(step, 89 - stands_for) * 60 + ahead_s for step in range(90)]
     return {
         'tracker_lag_records{topic="touchpoints.web",partition="0",instance="w"}': steady(waiting),
         'tracker_touchpoints_read_total{topic="touchpoints.web",instance="w"}': rising(read),
@@ -53,6 +53,7 @@ NO_RULES = "groups: [{name: thresholds, rules: []}]"
 EDGES: dict[str, tuple[dict[str, list], dict[str, list]]] = {
     "TrackerLag": (worker(10_000, 10_000), worker(10_001, 9_900)),
     "WorkerNotProgressing": (worker(5, 0, stands_for=3), worker(5, 0, stands_for=4)),
+    "WorkerClockAhead": (worker(0, 0, ahead_s=60), worker(0, 0, ahead_s=61)),
     "PartitionsWithoutWorker": (
         {"tracker_partitions": steady(8), 'tracker_partitions_owned{instance="a"}': steady(8)},
         {"tracker_partitions": steady(8), 'tracker_partitions_owned{instance="a"}': steady(7)},
@@ -130,7 +131,8 @@ def test_counter_reset_is_no_rejection(tmp_path) -> None:
 @pytest.mark.parametrize("alert", EDGES)
 def test_not_a_number_is_no_news(tmp_path, alert) -> None:
     """Where the figures are NaN nothing is claimed, by no alert."""
-    broken = {name: [*values[:45], *["NaN"] * 45] for name, values in (EDGES[alert][0] | EDGES[alert][1]).items()}
+    below, above = EDGES[alert]
+    broken = {name: [*values[:45], *["NaN"] * 45] for name, values in (above | below).items()}
     # What an absent() looks for is there.
     there = {"tracker_figures_age_seconds": ["NaN"] * 90, "tracker_partitions_owned": ["NaN"] * 90}
     assert firing(tmp_path, alert, there | broken, step_m=1) == []
