@@ -14,7 +14,7 @@ from schemas.touchpoint import MAX_EVENT_ID_LENGTH
 from streams import wire_schema
 from streams.collector.admission import MAX_TYPE_LENGTH
 from streams.collector.body import MAX_BYTES
-from streams.collector.intake import MAX_EVENTS, MAX_PROBLEMS
+from streams.collector.intake import MAX_EVENTS
 from streams.collector.problems import WORDS
 
 Document = dict[str, Any]
@@ -166,7 +166,7 @@ def _schemas(channels: tuple[str, ...]) -> Document:
         "webhook": _told({"accepted": count, "ignored": {"const": True}, "rejected": problems}, "accepted"),
         "problems": {
             "type": "array",
-            "maxItems": MAX_PROBLEMS,
+            "maxItems": MAX_EVENTS,
             "items": _told(
                 {
                     "index": {**count, "description": "Which event, counted from 0."},

@@ -29,7 +29,7 @@ def email_sha256(address: str) -> str | None:
     """SHA-256, in hexadecimal, of an address in lower case without blanks around it; None where it is none."""
     plain = unicodedata.normalize("NFC", address).strip().lower()
     name, _, host = plain.rpartition("@")
-    return sha256(plain.encode()).hexdigest() if name and host else None
+    return sha256(plain.encode(errors="surrogatepass")).hexdigest() if name and host else None
 
 
 def phone_sha256(number: str) -> str | None:

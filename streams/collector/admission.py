@@ -69,7 +69,8 @@ class Admission:
         named = event_id[:MAX_EVENT_ID_LENGTH] if isinstance(event_id, str) else None
         if why := self._no_place(wire):
             return Verdict(None, Problem(index, "not_a_touchpoint", why, named))
-        without(wire, source.rules.drop)
+        # A sender cannot say of itself that it keeps to its plan.
+        without(wire, (f"context.{MARK}", *source.rules.drop))
         self._hide(wire, source)
         wire["received_at"] = now_ms
         message = self._message(value := _encode(wire), now_ms)

@@ -24,8 +24,6 @@ from streams.collector.sources import Known, Sources
 MAX_EVENTS: Final = 2_500
 # So many events are worked on before other requests get their turn.
 STRETCH: Final = 50
-MAX_PROBLEMS: Final = 100
-"""Problems that are told; all are counted."""
 MAX_KEY_LENGTH: Final = 200
 
 Adapter = Callable[[dict[str, Any], Known, int], "dict[str, Any] | str"]
@@ -113,7 +111,7 @@ class Intake:
         if bad and len(problems) == len(verdicts):
             raise _bad(problems, f"they were put aside in {REJECTED}")
         self._meters.accepted(source.name, len(verdicts) - len(problems))
-        return Taken(len(verdicts) - len(problems), problems[:MAX_PROBLEMS], headers)
+        return Taken(len(verdicts) - len(problems), problems, headers)
 
     async def _judged(self, source: Known, events: Sequence[Any], adapt: Adapter, *, keep: bool) -> list[Verdict]:
         now_ms = int(time() * 1000)
@@ -141,4 +139,4 @@ def _bad(problems: Sequence[Problem], fate: str) -> Refused:
     if all(problem.reason == "not_allowed" for problem in problems):
         word = "not_allowed"
     count = f"{len(problems)} event{'s are' if len(problems) > 1 else ' is'} no good"
-    return Refused(word, f"{count}; {fate}.", problems[:MAX_PROBLEMS])
+    return Refused(word, f"{count}; {fate}.", problems)

@@ -51,7 +51,9 @@ class Pseudonyms:
         if treatment == "drop":
             return ""
         # A number without its country code identifies nobody elsewhere, and is still not for anybody to read.
-        made = hash_of(kind, text, self._key, treatment) or keyed(sha256(text.encode()).hexdigest(), self._key)
+        made = hash_of(kind, text, self._key, treatment) or keyed(
+            sha256(text.encode(errors="surrogatepass")).hexdigest(), self._key
+        )
         return f"{kind}:{made}"
 
 

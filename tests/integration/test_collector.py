@@ -1,5 +1,6 @@
 """The collector as producers meet it: their own libraries, a broker that comes and goes, and a kill."""
 
+import base64
 import json
 import subprocess
 import sys
@@ -107,6 +108,18 @@ def test_rudderstacks_library_for_python(kafka, serve) -> None:
     assert errors == []
     found = [event for event in everything(kafka.bootstrap, "web") if event["ids"].get("customer_id") == "rudder-c"]
     assert sorted(event["type"] for event in found) == ["Page Viewed", "Product Added"]
+
+
+def test_the_largest_bad_call_is_put_aside_whole(kafka, serve) -> None:
+    """450 kB of it stand in the topic of rejections, beside the good one that came with it."""
+    served = serve(kafka.bootstrap)
+    good = {"type": "track", "event": "Large", "userId": "large-c", "messageId": "large-1"}
+    bad = good | {"messageId": "large-2", "properties": {"a": "x" * 450_000}}
+    answer = served.said("/v1/batch", {"batch": [bad, good]})
+    assert [(each["index"], each["reason"]) for each in answer["rejected"]] == [(0, "too_large")]
+    held = [each for each in everything(kafka.bootstrap, "rejected") if each["reason"] == "too_large"]
+    assert [json.loads(base64.b64decode(each["value"])) for each in held] == [bad]
+    assert "large-1" in {each["event_id"] for each in everything(kafka.bootstrap, "web")}
 
 
 def test_several_processes_share_the_port(kafka, serve) -> None:

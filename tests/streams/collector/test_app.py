@@ -52,6 +52,12 @@ def test_one_bad_touchpoint_keeps_all_out(collector) -> None:
     assert collector.messages == []
 
 
+def test_every_problem_is_told(collector) -> None:
+    """However many there are."""
+    answer = collector.ask("/v1/touchpoints", [one(channel="sea")] * 2_500)
+    assert [each["index"] for each in answer.said["problems"]] == list(range(2_500))
+
+
 @pytest.mark.parametrize(
     ("options", "status"),
     [

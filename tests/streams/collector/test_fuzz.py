@@ -18,14 +18,19 @@ from tracker.decode import decode
 from tracker.touch import Touch
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=20)
+    | st.sampled_from(["\ud800", "1\ud8002", "a@b.co\udfff", "ann@example.com", "+46 70 123 45 67"]),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
     max_leaves=12,
 )
 NAMES = st.sampled_from(
     ["event_id", "type", "channel", "occurred_at", "sent_at", "ids", "properties", "context", "schema", "touchpoints",
      "batch", "writeKey", "userId", "anonymousId", "messageId", "timestamp", "traits", "event", "specversion", "id",
-     "source", "time", "data", "received_at"]
+     "source", "time", "data", "received_at", "phone", "email"]
 )  # fmt: skip
 VALUES = JSON | st.sampled_from(
     ["web", "track", "page", "1.0", START_MS, "2026-11-22T10:00:00Z", "c-1", {"customer_id": "c"}]

@@ -47,6 +47,14 @@ def test_a_violation_passes_with_a_mark(tmp_path) -> None:
     assert (counted(collector, "marked"), counted(collector, "rejected")) == (1, None)
 
 
+def test_a_sender_cannot_mark_itself(tmp_path) -> None:
+    """What it says of its own violations is taken out."""
+    event = order(GOOD, context={"plan_violations": ["none at all"], "a": 1})
+    collector = planned(tmp_path)
+    assert collector.ask("/v1/touchpoints", event).status == 200
+    assert collector.kept[0]["context"] == {"a": 1}
+
+
 def test_a_violation_is_put_aside_where_the_plan_says_so(tmp_path) -> None:
     """200, since it is kept: complete, under its own key, with reason and place; the others pass."""
     collector = planned(tmp_path, "reject")

@@ -99,6 +99,14 @@ def test_what_is_put_aside_has_no_secrets(tmp_path) -> None:
     assert json.loads(held.value)["traits"]["plan"] == "pro"
 
 
+def test_halves_of_characters_are_put_aside_too(collector) -> None:
+    """Where a number or an address is looked for in what is no text."""
+    half = b'{"batch": [{"type": "track", "phone": "1\\ud8002", "traits": {"email": "ann@example.com\\udfff"}}]}'
+    assert collector.ask("/v1/batch", half).status == 400
+    (held,) = collector.rejections
+    assert b"example" not in held.value and held.value.startswith(b'{"type": "track", "phone": "phone:hmac-')
+
+
 def test_what_cannot_be_looked_through_is_told_without_its_bytes(collector) -> None:
     """Nested far too deep: it is counted and listed in the topic, and nothing of it is kept."""
     deep = b'{"batch": [' + b'{"a":' * 600 + b"1" + b"}" * 600 + b', {"a": "\\ud800 \\u0000"}]}'
