@@ -1,7 +1,7 @@
 """The meters: what this process counts of its own work, and whether its servers answer."""
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from time import monotonic, time
 from typing import Any, Final, get_args
 
@@ -10,9 +10,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import HistogramMetricFamily
 
 from schemas.rejection import Reason
+from schemas.transition import Kind
 from streams.series import BUCKETS, PIPELINE
 from streams.step_clock import StepClock
-from tracker.plan import Batch, Plan
+from tracker.plan import TOLD, Batch, Plan
 
 log = structlog.get_logger()
 
@@ -20,6 +21,8 @@ log = structlog.get_logger()
 LOG_EVERY_S: Final = 10.0
 KINDS: Final = {"counter": Counter, "gauge": Gauge, "histogram": Histogram}
 LATENCY: Final = "tracker_event_to_state_seconds"
+OF_NO_JOURNEY: Final = {"linked", "unlinked", "conflict", "erased"}
+"""Kinds of transitions that concern who the customer is."""
 BEGIN_AT_ZERO: Final = {
     "tracker_touchpoints_rejected_total": get_args(Reason),
     "tracker_outages_total": ("kafka", "redis"),
@@ -50,6 +53,12 @@ class Meters:
                 self._series[name].labels(value)
         self._steps = {step: self._series["tracker_step_seconds"].labels(str(step)).observe for step in range(3, 8)}
 
+    def begin(self, journeys: Iterable[str]) -> None:
+        """Count from 0 on what will be told of these journeys."""
+        for journey in journeys:
+            for kind in set(get_args(Kind)) - OF_NO_JOURNEY:
+                self._series["tracker_transitions_total"].labels(journey, kind)
+
     def applied(self, batches: Sequence[Batch], plan: Plan) -> None:
         """Batches have gone through all steps."""
         now_s = time()
@@ -78,6 +87,10 @@ class Meters:
         self._add("tracker_touchpoints_applied_total", counts["applied"])
         self._add("tracker_touchpoints_duplicate_total", counts["duplicate"])
         self._add("tracker_touchpoints_late_total", counts["late"])
+        for name, count in counts.items():
+            if name.startswith(TOLD):
+                _, kind, journey = name.split(":", 2)
+                self._add("tracker_transitions_total", count, journey, kind)
         for message in plan.messages:
             self._add("tracker_messages_published_total", 1, message.topic)
 

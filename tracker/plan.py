@@ -29,6 +29,10 @@ from tracker.touch import Touch
 MAX_REJECTED_BYTES: Final = 700 * 1024
 
 
+TOLD: Final = "told:"
+"""Before the kind and the journey of a transition, in a plan's counts."""
+
+
 class Record(Protocol):
     """What a batch needs of a Kafka record; aiokafka's own records fit."""
 
@@ -280,12 +284,12 @@ def _enter(plan: Plan, partition: int, customer: str, before: bytes | None, chan
         aggregates[name] = aggregates.get(name, 0) + difference
     if change.arm_ms is not None:
         plan.timers[customer] = change.arm_ms
+    counts = plan.counts
     if change.transitions:
         key = customer.encode()
-        plan.messages.extend(
-            Message(TRANSITIONS, partition, key, _encode_json(transition)) for transition in change.transitions
-        )
-    counts = plan.counts
+        for transition in change.transitions:
+            plan.messages.append(Message(TRANSITIONS, partition, key, _encode_json(transition)))
+            counts[f"{TOLD}{transition.kind}:{transition.journey}"] += 1
     counts["applied"] += change.applied
     counts["duplicate"] += change.duplicate
     counts["late"] += change.late

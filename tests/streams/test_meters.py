@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Histogram, generate_latest
 
 from schemas.rejection import Reason
 from streams.meters import LATENCY, Latency, Meters
-from streams.series import BUCKETS, PIPELINE
+from streams.series import BUCKETS, CANARY, PIPELINE
 from tests.flow.harness import WEB
 from tests.touchpoints import Record
 from tracker.plan import Batch, Message, Plan
@@ -32,7 +32,7 @@ def test_every_series_of_the_table_is_exposed(meters: Meters) -> None:
     page = generate_latest(meters.registry).decode()
     for series in PIPELINE:
         assert f"# HELP {series.name}" in page or f"# HELP {series.name.removesuffix('_total')}" in page
-    assert set(BUCKETS) == {series.name for series in PIPELINE if series.kind == "histogram"}
+    assert set(BUCKETS) == {series.name for series in (*PIPELINE, *CANARY) if series.kind == "histogram"}
 
 
 def test_names_wear_their_units() -> None:
@@ -43,6 +43,15 @@ def test_names_wear_their_units() -> None:
         assert series.name.startswith("tracker_")
         assert series.name.endswith("_total") == (series.kind == "counter")
         assert series.help.endswith(".")
+
+
+def test_what_is_told_is_counted_by_journey_and_kind(meters: Meters) -> None:
+    """From 0 on, so that the first one is an increase; a name may hold a colon."""
+    meters.begin(["shop:a"])
+    assert value(meters, "tracker_transitions_total", journey="shop:a", kind="dropped") == 0
+    meters.swept(1, plan(**{"told:dropped:shop:a": 3, "told:linked:": 1}))
+    assert value(meters, "tracker_transitions_total", journey="shop:a", kind="dropped") == 3
+    assert value(meters, "tracker_transitions_total", journey="", kind="linked") == 1
 
 
 def test_a_batch_is_counted_by_what_became_of_its_records(meters: Meters) -> None:
