@@ -11,6 +11,7 @@ from typing import Any, Final
 from schemas.touchpoint import ALIAS_KINDS
 from streams.errors import ExitCode, TrackerError
 from streams.moments import shown
+from streams.standing import standing
 from streams.stores.keys import PREFIX, keys
 from tracker.contribution import unescape
 from tracker.customer import Journeys
@@ -109,6 +110,7 @@ def describe(stored: Stored, journeys: Journeys) -> dict[str, Any]:
             }
             for journey in record.journeys
         ],
+        **standing(record),
     }
 
 

@@ -6,7 +6,7 @@ It draws what `streams/show.py` describes.
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from time import time
 from typing import Annotated, Any, Final
 
@@ -21,6 +21,7 @@ from streams.settings import read
 from streams.show import describe, find
 from tracker.customer import Journeys
 
+MOST_PEOPLE: Final = 20
 COLOURS: Final = {"waiting": "cyan", "dropped": "red", "completed": "green", "exited": "yellow"}
 
 
@@ -63,6 +64,31 @@ def draw(told: Mapping[str, Any], now_s: float) -> None:
         for instance in journey["instances"]:
             console.print()
             _draw_instance(console, journey, instance, now_s)
+    if told.get("accounts") or told.get("people"):
+        _draw_standing(console, told.get("accounts", ()), told.get("people", ()), now_s)
+
+
+def _draw_standing(
+    console: Any, accounts: Iterable[Mapping[str, Any]], people: Sequence[Mapping[str, Any]], now_s: float
+) -> None:
+    """The accounts of a person, the people of an account."""
+    from rich.table import Table
+
+    console.print()
+    for one in accounts:
+        console.print(f"[dim]one of[/]  {_plain(one['account'])}, since {_clock(one['since'])}")
+    if not people:
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 3, 0, 0))
+    for column in ("people", "journey", "came to", "last seen"):
+        table.add_column(column)
+    for one in people[:MOST_PEOPLE]:
+        came = max(one["reached"], key=lambda stage: one["reached"][stage], default="-")
+        last = f"{_clock(one['last'])}{_ago(one['last'], now_s)}"
+        table.add_row(_plain(one["person"]), _plain(one["journey"]), _plain(came), last)
+    console.print(table)
+    if len(people) > MOST_PEOPLE:
+        console.print(f"and {len(people) - MOST_PEOPLE} more (`--json` has all)")
 
 
 def _draw_instance(console: Any, journey: Mapping[str, Any], instance: Mapping[str, Any], now_s: float) -> None:
