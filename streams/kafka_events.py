@@ -44,6 +44,20 @@ def touches_of(
     progress: Callable[[int, int], None] = lambda _lines, _bytes: None,
 ) -> Iterator[Touch]:
     """The touchpoints of a topic, about so many of the newest; all of them where none is said. Raises TrackerError."""
+    for page in pages(consumer, topic, newest):
+        for record in page:
+            tally.lines += 1
+            tally.bytes += len(record.value or b"")
+            touch = decode(record.value, record.timestamp)
+            if isinstance(touch, Flaw):
+                tally.reject(f"{topic}/{record.partition}", record.offset, touch)
+            else:
+                yield touch
+        progress(tally.lines, tally.bytes)
+
+
+def pages(consumer: Any, topic: str, newest: int | None = None) -> Iterator[list[Any]]:
+    """The records of a topic as they are fetched, up to what is there now. Raises TrackerError."""
     from kafka import TopicPartition
 
     numbers = consumer.partitions_for_topic(topic)
@@ -59,14 +73,6 @@ def touches_of(
     while any(consumer.position(place) < ends[place] for place in places):
         for records in consumer.poll(timeout_ms=POLL_MS).values():
             heard_s = monotonic()
-            for record in records:
-                tally.lines += 1
-                tally.bytes += len(record.value or b"")
-                touch = decode(record.value, record.timestamp)
-                if isinstance(touch, Flaw):
-                    tally.reject(f"{topic}/{record.partition}", record.offset, touch)
-                else:
-                    yield touch
-            progress(tally.lines, tally.bytes)
+            yield records
         if monotonic() - heard_s > SILENT_AFTER_S:
             raise Unreachable(f"Kafka gives no more of {topic}.", "Look at the broker, then try again.")

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
+from tracker.identity import KINDS_ALLOWED, kinds_of
+
 HIDDEN = "***"
 
 
@@ -134,6 +136,17 @@ def names() -> Kind:
         return found
 
     return Kind("names of letters, digits, - and _, separated by commas, each once", read)
+
+
+def alias_kinds() -> Kind:
+    """Kinds of alias, as `tracker/identity.py` reads them."""
+
+    def read(value: str) -> tuple[str, ...]:
+        found = tuple(value.replace(",", " ").split())
+        kinds_of(found)
+        return found
+
+    return Kind(KINDS_ALLOWED, read)
 
 
 def servers() -> Kind:

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from schemas.topics import Topic, topics
+from schemas.touchpoint import ALIAS_KINDS
 from streams import knobs
 from streams.errors import ConfigurationError
 from streams.knobs import Knob
+from tracker.identity import Kinds, kinds_of
 
 PROTOCOLS: Final = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
@@ -66,6 +68,9 @@ KNOBS: Final[tuple[Knob, ...]] = (
          "Copies that Kafka keeps of each partition: 3 where there are three brokers."),
     Knob("TRACKER_RETENTION_DAYS", "retention_days", knobs.whole("days", 1, 3650), "",
          "How long Kafka keeps each topic; Redis can be built again from it. Unset: 30, and 7 for journey.actions."),
+    Knob("TRACKER_ALIAS_KINDS", "alias_kinds", knobs.alias_kinds(), ",".join(ALIAS_KINDS),
+         "The kinds of alias, the strongest first; device_id:10 lets a customer have 10 of one kind. The same "
+         "everywhere; kinds may be added, not taken away."),
     Knob("TRACKER_JOURNEYS", "journeys", knobs.files(os.pathsep), "",
          "Journey files, or folders of them; all run side by side. Unset: the seven stages of the demo."),
     Knob("TRACKER_LATENESS_HORIZON_S", "lateness_horizon_s", knobs.whole("seconds", 0, 400 * 86_400), "604800",
@@ -151,6 +156,7 @@ class Settings:
     partitions: int
     replication: int
     retention_days: int | None
+    alias_kinds: tuple[str, ...]
     journeys: tuple[Path, ...] | None
     lateness_horizon_s: int
     batch_records: int
@@ -191,6 +197,11 @@ class Settings:
     def lateness_horizon_ms(self) -> int | None:
         """The horizon as the engine takes it; None: no limit."""
         return self.lateness_horizon_s * 1000 or None
+
+    @property
+    def kinds(self) -> Kinds:
+        """The kinds of alias as identity takes them."""
+        return kinds_of(self.alias_kinds)
 
     def topics(self) -> tuple[Topic, ...]:
         """The topics of this installation."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Final
 
-from schemas.touchpoint import ALIAS_KINDS
 from streams.errors import ExitCode, TrackerError
 from streams.moments import shown
 from streams.standing import standing
@@ -16,10 +15,11 @@ from streams.stores.keys import PREFIX, keys
 from tracker.contribution import unescape
 from tracker.customer import Journeys
 from tracker.home import home
-from tracker.identity import AliasTooLong, name, normalise
+from tracker.identity import KINDS, AliasTooLong, Kinds, normalise
 from tracker.intake import Runner
 from tracker.problem import nearest
-from tracker.state import Instance, Journey, Progress, UnreadableStateError, decode
+from tracker.state import Instance, Journey, Progress, Record, UnreadableStateError, decode
+from tracker.ties import read, root
 
 # How much is looked through for a name that was probably meant.
 SEARCH_S: Final = 1.0
@@ -36,14 +36,12 @@ class Stored:
     record: bytes
 
 
-def find(client: Any, customer: str, partitions: int, prefix: str = PREFIX) -> Stored:
-    """The customer of that name, or of that alias of another kind. Raises TrackerError, NOT_FOUND."""
-    candidates = spellings(customer)
-    for spelling in candidates:
-        partition = home(spelling, partitions)
-        record = client.hget(keys(partition, prefix).states, spelling)
-        if record is not None:
-            return Stored(spelling, partition, record)
+def find(client: Any, customer: str, partitions: int, prefix: str = PREFIX, kinds: Kinds = KINDS) -> Stored:
+    """The record of that name, or of that alias of another kind. Raises TrackerError, NOT_FOUND."""
+    for spelling in spellings(customer, kinds):
+        found = look_up(client, spelling, partitions, prefix)
+        if found is not None:
+            return found
     near = similar(client, customer, partitions, prefix)
     raise TrackerError(
         f"There is no customer {customer!r}.",
@@ -55,13 +53,29 @@ def find(client: Any, customer: str, partitions: int, prefix: str = PREFIX) -> S
     )
 
 
-def spellings(customer: str) -> list[str]:
+def look_up(client: Any, name: str, partitions: int, prefix: str = PREFIX) -> Stored | None:
+    """The record of exactly that name, if there is one."""
+    partition = home(name, partitions)
+    record = client.hget(keys(partition, prefix).states, name)
+    return None if record is None else Stored(name, partition, record)
+
+
+def follow(client: Any, asked: str, partitions: int, kinds: Kinds = KINDS) -> tuple[Stored, str | None]:
+    """The customer whom a name belongs to, and the name, where it is not the customer's own. Raises TrackerError."""
+    found = find(client, asked, partitions, kinds=kinds)
+    customer = root(found.customer, read(opened(found).ties))
+    # While a history is on its way there may be no record of the customer yet.
+    stored = look_up(client, customer, partitions) if customer != found.customer else None
+    return (stored, found.customer) if stored is not None else (found, None)
+
+
+def spellings(customer: str, kinds: Kinds = KINDS) -> list[str]:
     """What a customer of that id may be called in the store, the likeliest first."""
     try:
         plain = normalise(customer)
     except AliasTooLong:
         plain = None
-    return list(dict.fromkeys([customer, *(name(kind, plain) for kind in ALIAS_KINDS if plain)]))
+    return list(dict.fromkeys([customer, *(kinds.name(kind, plain) for kind in kinds.order if plain)]))
 
 
 def similar(client: Any, customer: str, partitions: int, prefix: str = PREFIX) -> str | None:
@@ -88,15 +102,20 @@ def _literal(text: str) -> str:
     return "".join(f"\\{letter}" if letter in "*?[]\\" else letter for letter in text)
 
 
-def describe(stored: Stored, journeys: Journeys) -> dict[str, Any]:
-    """All that is known of a customer as plain data. Times are RFC 3339 in UTC. Raises TrackerError."""
-    runners = {runner.definition.journey: runner for runner in journeys.runners}
+def opened(stored: Stored) -> Record:
+    """The record, decoded. Raises TrackerError."""
     try:
-        record = decode(stored.record)
+        return decode(stored.record)
     except UnreadableStateError as error:
         raise TrackerError(
             f"The state of {stored.customer!r} cannot be read: {error}.", "Use the version that the workers run."
         ) from error
+
+
+def describe(stored: Stored, journeys: Journeys) -> dict[str, Any]:
+    """All that is known of a customer as plain data. Times are RFC 3339 in UTC. Raises TrackerError."""
+    runners = {runner.definition.journey: runner for runner in journeys.runners}
+    record = opened(stored)
     return {
         "customer": stored.customer,
         "partition": stored.partition,
@@ -164,6 +183,11 @@ def _instance(instance: Instance, runner: Runner | None) -> dict[str, Any]:
 def _segments(progress: Progress, runner: Runner) -> dict[str, str]:
     # They come as they stand in the names of aggregates.
     return {unescape(name): unescape(value) for name, value in runner.contributor.segment_values(progress)}
+
+
+def printable(text: str) -> str:
+    """Text that cannot act on a terminal: what is no visible character, right-to-left marks too, is replaced."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
 def moment(at_ms: int | None) -> str | None:

@@ -64,7 +64,7 @@ def wire(settings: Settings, end: Callable[[ExitCode, str], None], after_step: C
     store = RedisStore(async_redis_client(settings))
     publisher = KafkaPublisher(kafka_arguments(settings))
     journeys = Journeys(load_journeys(settings), settings.lateness_horizon_ms)
-    planner = Planner(journeys, settings.partitions, salt=settings.id_salt)
+    planner = Planner(journeys, settings.partitions, settings.kinds, settings.id_salt)
     meters.begin(one.journey for one in journeys.definitions)
     commit = Commit(planner, store, publisher, Cache(settings.cache_bytes), meters, after_step)
 

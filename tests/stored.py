@@ -123,6 +123,16 @@ class Redis:
     def rpush(self, key, *values):
         self._at(key, list).extend(value.encode() for value in values)
 
+    def zscore(self, key, member):
+        return self._at(key, dict).get(member)
+
+    def hkeys(self, key):
+        return list(self._at(key, dict))
+
+    def lpos(self, key, value, rank=1):
+        listed = self._at(key, list)
+        return listed.index(value.encode()) if value.encode() in listed else None
+
     def pipeline(self, transaction=True):
         return _Pipeline(self)
 

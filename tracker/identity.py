@@ -3,6 +3,7 @@
 It knows nothing of links between aliases; those are `tracker/ties.py`'s.
 """
 
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -37,10 +38,17 @@ def normalise(value: str | int | None) -> str | None:
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
     text = text.strip()
+    if not text.isprintable() and not _is_legible(text):
+        return None
     # A text of at most a quarter of the bound in characters cannot exceed it in bytes.
     if len(text) > MAX_ID_BYTES // 4 and len(text.encode()) > MAX_ID_BYTES:
         raise AliasTooLong(f"an id of more than {MAX_ID_BYTES} bytes")
     return None if text.lower() in NO_IDS else text
+
+
+def _is_legible(text: str) -> bool:
+    """Whether an id with characters that cannot be seen is one: NUL comes of broken programs, marks alone of nobody."""
+    return "\0" not in text and any(letter.isprintable() and not letter.isspace() for letter in text)
 
 
 class Kinds:
@@ -120,6 +128,30 @@ class Kinds:
     def links(self, name: str) -> bool:
         """Whether the name may be tied to others."""
         return self.kind_of(name) != ACCOUNT
+
+
+KINDS_ALLOWED: Final = (
+    "kinds of alias (a-z, 0-9, _), each once, customer_id first; `:10` after one: each customer has at most 10 of it, "
+    f"{MAX_ALIASES} at most"
+)
+_WORD: Final = re.compile(r"([a-z][a-z0-9_]{0,31})(?::([1-9][0-9]{0,2}))?")
+
+
+def kinds_of(words: Sequence[str]) -> Kinds:
+    """The kinds that some words ask for, such as `customer_id`, `device_id:10`. Raises ValueError."""
+    found = [_WORD.fullmatch(word) for word in words]
+    pairs = [(match[1], match[2]) for match in found if match is not None]
+    order = [kind for kind, _ in pairs]
+    limits = {kind: int(limit) for kind, limit in pairs if limit is not None}
+    if (
+        len(pairs) != len(words)
+        or not order
+        or order[0] != CUSTOMER
+        or len(set(order)) != len(order)
+        or any(limit > MAX_ALIASES for limit in limits.values())
+    ):
+        raise ValueError(f"{' '.join(words)!r}: these must be {KINDS_ALLOWED}")
+    return Kinds(order, limits)
 
 
 KINDS: Final = Kinds()

@@ -131,17 +131,7 @@ class _One:
         for peer, at_ms, event_id in self.kin.links:
             if self._kinds.links(peer):
                 _see(ties, peer, at_ms, event_id, fresh)
-        for letter in self.kin.letters:
-            if isinstance(letter, Tie):
-                _hear(ties, letter, fresh)
-                if self._kinds.is_unique(self.name):
-                    # Nobody's offer concerns it, and so it is not told when one changes.
-                    ties.edges[letter.peer].offer = None
-            elif isinstance(letter, Ruling):
-                _obey(ties, letter, fresh)
-            elif isinstance(letter, Forget):
-                ties.edges.pop(letter.peer, None)
-                fresh.discard(letter.peer)
+        self._listen(fresh)
         self._refuse_excess(fresh)
         offer = choose(self.name, ties, self._kinds)
         if offer != (ties.told or Offer((self.name,))):
@@ -152,6 +142,21 @@ class _One:
             if not edge.is_cut:
                 self.letters.append(Tie(peer, self.name, edge.at_ms, edge.event_id, offer))
         self.belongs = root(self.name, ties)
+
+    def _listen(self, fresh: set[str]) -> None:
+        """Take in what peers and persons say of the name."""
+        edges = self.ties.edges
+        for letter in self.kin.letters:
+            if isinstance(letter, Tie):
+                _hear(self.ties, letter, fresh)
+                if self._kinds.is_unique(self.name):
+                    # Nobody's offer concerns it, and so it is not told when one changes.
+                    edges[letter.peer].offer = None
+            elif isinstance(letter, Ruling):
+                _obey(self.ties, letter, fresh)
+            elif isinstance(letter, Forget):
+                edges.pop(letter.peer, None)
+                fresh.discard(letter.peer)
 
     def _refuse_excess(self, fresh: set[str]) -> None:
         """Forget the youngest peers of too many; those that were told otherwise before are told so."""

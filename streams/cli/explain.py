@@ -17,13 +17,13 @@ from streams.failures import door
 from streams.layout import require
 from streams.replay import show_time
 from streams.settings import read
-from streams.show import find
+from streams.show import follow, printable
 from tracker.customer import Journeys
 from tracker.explain import account_of_record
 
 
 def explain(
-    customer: Annotated[str, typer.Argument(help="The customer's id, or `anonymous_id:...` and the like.")],
+    customer: Annotated[str, typer.Argument(help="The customer's id, or any alias: `anonymous_id:...` and the like.")],
     *,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for machines.")] = False,
 ) -> int:
@@ -42,11 +42,14 @@ def explain(
     with door(settings):
         client = redis_client(settings)
         require(client, settings.partitions)
-        stored = find(client, customer, settings.partitions)
+        stored, alias = follow(client, customer, settings.partitions, settings.kinds)
     told = account_of_record(journeys, stored.customer, stored.record, int(time() * 1000))
     if as_json:
         accounts = [account.as_json(show_time) for account in told]
-        print(json.dumps({"customer": stored.customer, "partition": stored.partition, "journeys": accounts}, indent=2))
+        whose = ({"alias": alias} if alias else {}) | {"customer": stored.customer, "partition": stored.partition}
+        print(json.dumps({**whose, "journeys": accounts}, indent=2))
     else:
+        if alias:
+            print(f"{printable(alias)} belongs to {printable(stored.customer)}\n")
         print("\n\n".join(account.as_text(show_time) for account in told))
     return ExitCode.OK

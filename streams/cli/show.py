@@ -18,7 +18,7 @@ from streams.errors import ExitCode
 from streams.failures import door
 from streams.layout import require
 from streams.settings import read
-from streams.show import describe, find
+from streams.show import describe, follow, printable
 from tracker.customer import Journeys
 
 MOST_PEOPLE: Final = 20
@@ -26,7 +26,7 @@ COLOURS: Final = {"waiting": "cyan", "dropped": "red", "completed": "green", "ex
 
 
 def show(
-    customer: Annotated[str, typer.Argument(help="The customer's id, or `anonymous_id:...` and the like.")],
+    customer: Annotated[str, typer.Argument(help="The customer's id, or any alias: `anonymous_id:...` and the like.")],
     *,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for machines.")] = False,
 ) -> int:
@@ -44,7 +44,8 @@ def show(
     with door(settings):
         client = redis_client(settings)
         require(client, settings.partitions)
-        told = describe(find(client, customer, settings.partitions), journeys)
+        stored, alias = follow(client, customer, settings.partitions, settings.kinds)
+        told = {"alias": alias, **describe(stored, journeys)} if alias else describe(stored, journeys)
     if as_json:
         print(json.dumps(told, indent=2, ensure_ascii=False))
     else:
@@ -57,6 +58,8 @@ def draw(told: Mapping[str, Any], now_s: float) -> None:
     from rich.console import Console
 
     console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    if "alias" in told:
+        console.print(f"{_plain(told['alias'])} belongs to {_plain(told['customer'])}\n")
     console.print(f"[bold]{_plain(told['customer'])}[/]  [dim]partition {told['partition']}[/]")
     if not any(journey["instances"] for journey in told["journeys"]):
         console.print("has been seen, but by no touchpoint that a journey asks for")
@@ -138,7 +141,7 @@ def _plain(text: str) -> str:
     """Text that is printed as it is: no markup, no control characters."""
     from rich.markup import escape
 
-    return escape("".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text))
+    return escape(printable(text))
 
 
 def _clock(at: str | None) -> str:

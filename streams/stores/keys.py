@@ -34,7 +34,7 @@ class Keys(NamedTuple):
 
 
 def is_topic(field: str) -> bool:
-    """Whether a field of the offsets is a topic's; beside them stand the sweeps, and what came from other partitions."""
+    """Whether a field of the offsets is a topic's; the others are of sweeps and of other partitions."""
     return "." in field
 
 

@@ -1,0 +1,166 @@
+"""`tracker erase`: remove a person, keep them out, and say what remains where.
+
+It asks and waits; the homes of the names erase (`tracker/erasure.py`), `streams/holdings.py` knows what there is.
+"""
+
+import json
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+from time import time
+from typing import Annotated, Any
+
+import typer
+
+from schemas.routed import Erase
+from schemas.topics import ROUTED
+from streams import orders
+from streams.clients import redis_client
+from streams.definitions import load_journeys
+from streams.errors import ConfigurationError, ExitCode, Mismatch, TrackerError, UsageError
+from streams.failures import door
+from streams.holdings import Place, counts, places
+from streams.identity import Identity, members, whole
+from streams.layout import require
+from streams.moments import shown
+from streams.settings import Settings, read
+from streams.show import printable, spellings
+from streams.stores.keys import keys
+from tracker.customer import Journeys
+from tracker.erasure import Erasure
+from tracker.home import home
+
+
+def erase(
+    alias: Annotated[str, typer.Argument(help="A customer's id, or any alias: `anonymous_id:...` and the like.")],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    receipt: Annotated[
+        Path | None, typer.Option("--receipt", metavar="FILE", help="Write the receipt there too.")
+    ] = None,
+    wait: Annotated[float, typer.Option("--wait", min=0.1, help="Seconds to wait until it is done.")] = 60.0,
+) -> int:
+    """Erase a person: all their names, journeys, links and timers. It cannot be taken back.
+
+    The figures become what they would be without them. Salted digests of the names stay, so that late touchpoints,
+    repeats and rebuilds do not bring them back. The receipt says what was removed, and what remains where and how
+    long: Kafka keeps what was sent until its retention is over.
+
+    Examples:
+      tracker erase c-1042
+      tracker erase anonymous_id:a-17 --yes --receipt a-17.json
+    """
+    settings = read(os.environ)
+    journeys = Journeys(load_journeys(settings), settings.lateness_horizon_ms)
+    erasure = Erasure(journeys, _salt(settings))
+    if receipt is not None and receipt.exists():
+        raise UsageError(f"{receipt} exists.", "Name another file: a receipt is not written over.")
+    with door(settings):
+        client = redis_client(settings)
+        require(client, settings.partitions)
+        _require_new(client, erasure, alias, settings)
+        identity = whole(client, alias, settings.partitions, settings.kinds)
+        removed = {name: counts(client, one, journeys) for name, one in identity.members.items()}
+        remains = places(settings, int(time() * 1000))
+        if not yes:
+            _ask(identity, removed)
+        at_ms = int(time() * 1000)
+        with orders.producer(settings) as producer:
+            orders.send(producer, [Erase(name, at_ms) for name in identity.names], settings.partitions)
+        _await(client, erasure, identity, settings, wait)
+    told = json.dumps(_receipt(identity, removed, remains, erasure, settings, at_ms), indent=2)
+    print(told)
+    if receipt is not None:
+        receipt.write_text(told + "\n", encoding="utf-8")
+    return ExitCode.OK
+
+
+def _salt(settings: Settings) -> str:
+    if settings.id_salt is None:
+        raise ConfigurationError(
+            "TRACKER_ID_SALT is not set: whoever sees the digests of erased names could guess the names.",
+            "Set it to a long random text, the same for all workers and here, and keep it.",
+        )
+    return settings.id_salt
+
+
+def _is_out(client: Any, erasure: Erasure, name: str, settings: Settings) -> bool:
+    names = keys(home(name, settings.partitions))
+    return bool(client.sismember(names.suppressed, erasure.digest(name)))
+
+
+def _require_new(client: Any, erasure: Erasure, alias: str, settings: Settings) -> None:
+    for name in spellings(alias, settings.kinds):
+        if _is_out(client, erasure, name, settings):
+            raise TrackerError(
+                f"{name!r} is erased already.", "Aliases that it did not have then are erased by name.",
+                ExitCode.NOT_FOUND,
+            )  # fmt: skip
+
+
+def _ask(identity: Identity, removed: dict[str, dict[str, int]]) -> None:
+    if not sys.stdin.isatty():
+        raise UsageError("Nobody is there to be asked.", "Say --yes.")
+    for name in identity.names:
+        held = removed.get(name, {})
+        what = ", ".join(f"{count} {part}" for part, count in held.items() if part != "bytes")
+        print(printable(f"  {name}: {what or 'on its way'}"), file=sys.stderr)
+    typer.confirm("Erase all of this for good?", abort=True, err=True)
+
+
+def _await(client: Any, erasure: Erasure, identity: Identity, settings: Settings, within_s: float) -> None:
+    """Returns when no record is left and every name is kept out. Raises TrackerError."""
+
+    def is_gone() -> bool:
+        return not list(members(client, identity.names, settings.partitions))
+
+    def are_out() -> bool:
+        return all(_is_out(client, erasure, name, settings) for name in identity.names)
+
+    if not orders.held(lambda: is_gone() and are_out(), within_s):
+        if is_gone():
+            raise Mismatch(
+                "All is removed, but the workers keep it out under another TRACKER_ID_SALT than this one.",
+                "Run this command with the salt of the workers.",
+            )
+        raise TrackerError(
+            f"The order was sent, and is not carried out within {within_s:g} s.",
+            f"Do workers run? It waits in {ROUTED} until they take it up; then ask for the names that are left.",
+            ExitCode.STALLED,
+        )
+
+
+def _receipt(
+    identity: Identity,
+    removed: dict[str, dict[str, int]],
+    remains: list[Place],
+    erasure: Erasure,
+    settings: Settings,
+    at_ms: int,
+) -> dict[str, Any]:
+    total: Counter[str] = Counter()
+    for held in removed.values():
+        total.update(held)
+    order = next((place.until for place in remains if place.where.endswith(ROUTED)), "the end of its retention")
+    return {
+        "erased": identity.customer,
+        "asked_for": identity.asked,
+        "asked_at": shown(at_ms),
+        "done_at": shown(int(time() * 1000)),
+        "removed": [
+            {"name": name, "partition": home(name, settings.partitions), **removed.get(name, {})}
+            for name in identity.names
+        ],
+        "removed_in_all": {"names": len(identity.names), **total},
+        "figures": "corrected in the same writes",
+        "kept_to_keep_them_out": [
+            {"partition": home(name, settings.partitions), "digest": erasure.digest(name).hex()}
+            for name in identity.names
+        ],
+        "holds_against": {
+            "late touchpoints, repeats, links": "as long as Redis keeps the digests: for good",
+            "rebuilds from an empty Redis": f"as long as {ROUTED} keeps the order: {order}",
+        },
+        "remains": [place.as_data() for place in remains],
+    }

@@ -1,0 +1,63 @@
+"""`tracker export`: everything held about a person.
+
+It asks; `streams/holdings.py` and `streams/traces.py` read.
+"""
+
+import json
+import os
+from time import time
+from typing import Annotated, Any
+
+import typer
+
+from streams.cli.progress import progress
+from streams.clients import redis_client
+from streams.definitions import load_journeys
+from streams.errors import ExitCode
+from streams.failures import door
+from streams.holdings import export as describe
+from streams.holdings import places
+from streams.identity import Identity, whole
+from streams.kafka_events import opened
+from streams.layout import require
+from streams.moments import shown
+from streams.settings import Settings, read
+from streams.traces import traces
+from tracker.customer import Journeys
+
+
+def export(
+    alias: Annotated[str, typer.Argument(help="A customer's id, or any alias: `anonymous_id:...` and the like.")],
+    *,
+    with_kafka: Annotated[
+        bool, typer.Option("--with-kafka", help="Also every record of theirs that Kafka holds; reads all topics.")
+    ] = False,
+) -> int:
+    """Print everything held about a person, as JSON.
+
+    The records of all their names: journeys, touchpoints, links, timers. Then where else data of theirs may be, and
+    how long Kafka keeps it.
+
+    Examples:
+      tracker export c-1042 > c-1042.json
+      tracker export anonymous_id:a-17 --with-kafka > a-17.json
+    """
+    settings = read(os.environ)
+    now_ms = int(time() * 1000)
+    journeys = Journeys(load_journeys(settings), settings.lateness_horizon_ms)
+    with door(settings):
+        client = redis_client(settings)
+        require(client, settings.partitions)
+        identity = whole(client, alias, settings.partitions, settings.kinds)
+        told: dict[str, Any] = {"exported_at": shown(now_ms), **describe(client, identity, journeys)}
+    told["elsewhere"] = [place.as_data() for place in places(settings, now_ms)]
+    if with_kafka:
+        told["kafka"] = _in_kafka(settings, identity)
+    print(json.dumps(told, indent=2))
+    return ExitCode.OK
+
+
+def _in_kafka(settings: Settings, identity: Identity) -> list[dict[str, Any]]:
+    topics = [topic.name for topic in settings.topics()]
+    with opened(settings) as consumer, progress("records", None) as advance:
+        return list(traces(consumer, topics, identity.names, settings.kinds, advance))

@@ -1,0 +1,180 @@
+"""Names on a real Kafka, a real Redis and a real worker: linked, cut, exported and erased by hand."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from kafka import KafkaProducer
+from redis import Redis
+
+from streams.errors import ExitCode
+from streams.settings import read as read_settings
+from streams.stores.keys import keys
+from streams.topics import create
+from tests.integration.test_tools import Installation
+from tests.servers import start_private_servers, wait_until
+from tracker.identity import strongest
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(240)]
+AT_MS = 1_795_000_000_000
+
+
+@dataclass
+class Shop(Installation):
+    """An installation that may erase."""
+
+    @property
+    def environ(self) -> dict[str, str]:
+        return super().environ | {"TRACKER_ID_SALT": "a long random text", "TRACKER_ALIAS_KINDS": KINDS}
+
+    def see(self, event_id: str, type_: str = "Page Viewed", channel: str = "web", **ids: str) -> None:
+        """A touchpoint under some ids, with the broker on return."""
+        told = {"event_id": event_id, "type": type_, "channel": channel, "occurred_at": AT_MS, "ids": ids}
+        producer = KafkaProducer(bootstrap_servers=self.kafka)
+        key = (strongest(ids) or "").encode()
+        producer.send(f"touchpoints.{channel}", key=key, value=json.dumps(told).encode()).get(20)
+        producer.close()
+
+    def aliases(self, name: str) -> set[str]:
+        """All names of the customer whom a name belongs to; empty while there is no record."""
+        answer = self.tracker("identity", "show", name, "--json")
+        if answer.returncode:
+            return set()
+        told = json.loads(answer.stdout)
+        return {told["customer"], *(one["alias"] for one in told["aliases"])}
+
+    def is_sound(self) -> bool:
+        return self.told("audit")["ok"]
+
+    def everything(self) -> bytes:
+        """All keys and values of Redis, as one text to search."""
+        with Redis.from_url(self.redis) as client:
+            return b"\n".join(key + b" " + (client.dump(key) or b"") for key in client.scan_iter())
+
+
+KINDS = "customer_id,anonymous_id,email_sha256:20,device_id:2,account_id"
+
+
+@pytest.fixture(scope="module")
+def shop() -> Iterator[Shop]:
+    """A worker that runs throughout this file."""
+    with start_private_servers() as servers:
+        made = Shop(servers.kafka().bootstrap, servers.redis().url)
+        create(read_settings(made.environ))
+        with made.running("worker"):
+            yield made
+
+
+def test_names_are_linked_and_cut_by_hand(shop: Shop) -> None:
+    """What a person says shows in the store, in both journeys and in the figures; then it is taken back."""
+    shop.see("e1", anonymous_id="l1")
+    shop.see("e2", "Product Viewed", customer_id="c1")
+    wait_until(lambda: shop.aliases("c1") and shop.aliases("l1"))
+    linked = shop.tracker("identity", "link", "c1", "l1")
+    assert (linked.returncode, linked.stdout.strip()) == (0, "c1 and anonymous_id:l1 are now one: c1")
+    assert shop.aliases("l1") == {"c1", "anonymous_id:l1"}
+    assert shop.told("identity", "link", "c1", "anonymous_id:l1")["outcome"] == "linked"
+    wait_until(lambda: [one["stage"] for one in stages(shop, "l1")] == ["awareness", "evaluation"])
+    assert shop.tracker("show", "l1").stdout.startswith("anonymous_id:l1 belongs to c1")
+    assert shop.told("explain", "l1")["alias"] == "anonymous_id:l1"
+    assert shop.is_sound()
+    cut = shop.told("identity", "unlink", "l1", "c1")
+    assert (cut["outcome"], cut["customers"]) == ("unlinked", ["anonymous_id:l1", "c1"])
+    wait_until(lambda: [one["stage"] for one in stages(shop, "c1")] == ["evaluation"])
+    assert shop.told("identity", "show", "c1")["cuts"][0]["from"] == "anonymous_id:l1"
+    assert shop.is_sound()
+
+
+def stages(shop: Shop, name: str) -> list[dict]:
+    journeys = shop.told("show", name)["journeys"]
+    return [stage for journey in journeys for one in journey["instances"] for stage in one["stages"]]
+
+
+def test_an_alias_of_two_customers_is_a_conflict(shop: Shop) -> None:
+    """It stays with the first, is listed, and is not taken by a link without a cut."""
+    shop.see("f1", customer_id="c2", anonymous_id="both")
+    wait_until(lambda: shop.aliases("both") == {"c2", "anonymous_id:both"})
+    shop.see("f2", customer_id="c3", anonymous_id="both")
+    wait_until(lambda: shop.told("identity", "conflicts")["conflicts"])
+    [found] = shop.told("identity", "conflicts")["conflicts"]
+    assert (found["alias"], found["belongs_to"]) == ("anonymous_id:both", "c2")
+    assert [(one["customer"], one["event_id"]) for one in found["claimed_by"]] == [("c3", "f2")]
+    refused = shop.tracker("identity", "link", "c3", "both")
+    assert (refused.returncode, "stays with" in refused.stdout) == (ExitCode.FAILED, True)
+    assert shop.told("identity", "unlink", "c2", "both")["outcome"] == "unlinked"
+    wait_until(lambda: shop.aliases("c3") == {"c3", "anonymous_id:both"})
+    assert shop.is_sound()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["link", "c1", "c1"], ExitCode.USAGE, "Both are 'c1'"),
+        (["link", "c1", "c2"], ExitCode.USAGE, "two people"),
+        (["link", "c1", "nobody"], ExitCode.NOT_FOUND, "no customer 'nobody'"),
+        (["unlink", "c1", "both"], ExitCode.USAGE, "nothing to cut"),
+    ],
+)
+def test_what_cannot_be_ruled_is_said(shop: Shop, words: list[str], code: ExitCode, said: str) -> None:
+    """One clear line, and nothing is sent."""
+    answer = shop.tracker("identity", *words)
+    assert answer.returncode == code
+    assert said in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_a_person_is_exported_and_erased(shop: Shop) -> None:
+    """Nothing of any of their names is left in Redis, the figures are right, and what comes late stays out."""
+    shop.see("g1", anonymous_id="gone-a", email_sha256="gone-e")
+    shop.see("g2", "Product Viewed", customer_id="gone-c", anonymous_id="gone-a", device_id="gone-d")
+    names = {"gone-c", "anonymous_id:gone-a", "email_sha256:gone-e", "device_id:gone-d"}
+    wait_until(lambda: shop.aliases("gone-e") == names)
+    wait_until(lambda: len(held(shop)) == 2)
+    told = json.loads(shop.tracker("export", "gone-a", "--with-kafka").stdout)
+    assert {one["name"] for one in told["names"]} == names
+    assert {one["value"]["event_id"] for one in told["kafka"] if one["topic"] == "touchpoints.web"} == {"g1", "g2"}
+    assert any(place["where"] == "Kafka topic journey.routed" for place in told["elsewhere"])
+
+    assert shop.tracker("erase", "gone-a").returncode == ExitCode.USAGE
+    done = shop.tracker("erase", "gone-a", "--yes")
+    assert done.returncode == 0, done.stderr
+    receipt = json.loads(done.stdout)
+    assert {one["name"] for one in receipt["removed"]} == names
+    assert receipt["removed_in_all"]["touchpoints"] == 2
+    assert len(receipt["kept_to_keep_them_out"]) == 4
+    wait_until(lambda: b"gone-" not in shop.everything())
+    assert shop.is_sound()
+
+    late(shop)
+    again = shop.tracker("erase", "gone-c", "--yes")
+    assert (again.returncode, "erased already" in again.stderr) == (ExitCode.NOT_FOUND, True)
+
+
+def held(shop: Shop) -> set[str]:
+    """The touchpoints in the customer's own log."""
+    told = json.loads(shop.tracker("export", "gone-c").stdout)
+    return {each["event_id"] for one in told["names"] for each in one["touchpoints"] if one["name"] == "gone-c"}
+
+
+def late(shop: Shop) -> None:
+    """Touchpoints of erased names, and one of a stranger that mentions one, after the erasure."""
+    shop.see("g3", customer_id="gone-c")
+    shop.see("g4", anonymous_id="gone-a", email_sha256="other")
+    shop.see("g5", customer_id="stranger", device_id="gone-d")
+    shop.see("g6", customer_id="mark")
+    wait_until(lambda: shop.aliases("mark") and shop.aliases("stranger"))
+    wait_until(lambda: b"gone-" not in shop.everything())
+    assert shop.aliases("stranger") == {"stranger"}
+    assert shop.is_sound()
+
+
+def test_an_erasure_survives_an_empty_redis(shop: Shop) -> None:
+    """All is built again from Kafka, where the order to erase still stands."""
+    with Redis.from_url(shop.redis) as client:
+        before = sum(client.hlen(keys(each).states) for each in range(shop.partitions))
+        client.flushall()
+        wait_until(lambda: sum(client.hlen(keys(each).states) for each in range(shop.partitions)) == before, 60)
+    wait_until(lambda: b"gone-" not in shop.everything())
+    assert shop.aliases("c3") == {"c3", "anonymous_id:both"}
+    assert shop.is_sound()
