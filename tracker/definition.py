@@ -173,11 +173,13 @@ class Given:
     channel: str | None = None
     properties: dict[str, Any] = field(default_factory=dict)
     context: dict[str, Any] = field(default_factory=dict)
+    person: str | None = None
+    """Which of an account's people."""
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """These touchpoints lead to this state."""
+    """These touchpoints lead to this state; where they are of persons, the account's."""
 
     given: tuple[Given, ...]
     expect: dict[str, Any]

@@ -47,6 +47,8 @@ def check(reader: Reader, journey: Block) -> None:
         _alerts(reader, stage)
     for example in journey.get("examples", ()):
         _example(reader, example, names)
+        if "accounts" not in journey.nodes:
+            _no_person(reader, example)
 
 
 def _stage_names(reader: Reader, journey: Block) -> list[str]:
@@ -210,6 +212,13 @@ def _alerts(reader: Reader, stage: Block) -> None:
     if alerts and alerts.get("drop_off") and "drops_after" not in stage.nodes:
         reader.note(alerts.place("drop_off"), "nobody can drop off here: the stage has no `drops_after`",
                     "add `drops_after: 14d`, or leave `drop_off` out", "warning")  # fmt: skip
+
+
+def _no_person(reader: Reader, example: Block) -> None:
+    for given in example.get("given", ()):
+        if "person" in given.nodes:
+            reader.note(given.place("person"), "the journey has no accounts whose people could be told apart",
+                        "add `accounts: {rule: furthest}` to the journey, or leave `person` out")  # fmt: skip
 
 
 def _example(reader: Reader, example: Block, names: list[str]) -> None:

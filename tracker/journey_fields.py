@@ -288,6 +288,8 @@ BLOCKS: Final[dict[str, tuple[Field, ...]]] = {
         Field("at", "moment", "when, after the example's beginning", required=True, example="2h"),
         Field("properties", "open", "what is particular to the touchpoint", example="{price: 12}"),
         Field("context", "open", "its circumstances", example="{customer_type: b2b}"),
+        Field("person", "text", "which of an account's people; what is expected is then the account's (needs "
+              "`accounts`)", example="buyer"),
     ),
     "expect": (
         Field("current", "stage_name", "the stage the customer is in", example="purchase"),

@@ -205,7 +205,7 @@ def _segment(name: str, block: Block) -> Segment:
 def _example(block: Block) -> Example:
     given = tuple(
         Given(each.get("at"), each.get("type"), each.get("channel", "web"),
-              each.get("properties", {}), each.get("context", {}))
+              each.get("properties", {}), each.get("context", {}), each.get("person"))
         for each in block.get("given", ())
     )  # fmt: skip
     expect = {key: EXPECTED.get(key, _as_is)(value) for key, value in block.get("expect").values.items()}

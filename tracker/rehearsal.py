@@ -3,19 +3,23 @@
 It knows an example's touchpoints and the engine's answer; how a failure is shown is the command's.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from schemas.routed import Member
+from tracker.accounts import with_accounts
 from tracker.conditions import lookup
 from tracker.customer import Journeys
 from tracker.definition import Definition, Example, Given
+from tracker.linking import Kin, Linking
 from tracker.summary import Summary, summaries
 from tracker.touch import Touch
 
 BEGIN_MS: Final = 1_767_571_200_000
 """Monday, 5 January 2026, midnight UTC: examples count from here, so they come out the same for ever."""
 CUSTOMER: Final = "example"
+ACCOUNT: Final = "account_id:example"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ class Outcome:
 
 def rehearse(definition: Definition) -> list[Outcome]:
     """The outcome of each of the definition's examples, in their order."""
-    journeys = Journeys([definition], None)
+    journeys = Journeys(with_accounts([definition]), None)
     return [
         Outcome(number, example.line or 1, _misses(example, outcome(journeys, example)))
         for number, example in enumerate(definition.examples, start=1)
@@ -54,6 +58,8 @@ def outcome(journeys: Journeys, example: Example) -> Summary | None:
     touches = [_touch(given, number) for number, given in enumerate(example.given)]
     newest = sorted(touches, key=lambda touch: touch.at_ms)
     now_ms = max(newest[-1].at_ms, BEGIN_MS + (example.at_ms or 0))
+    if any(given.person is not None for given in example.given):
+        return _account(journeys, touches, now_ms)
     found = summaries(journeys, journeys.fold(CUSTOMER, None, touches, now_ms).after)
     key = journeys.definitions[0].key
     if key is None:
@@ -61,6 +67,17 @@ def outcome(journeys: Journeys, example: Example) -> Summary | None:
     by_key = {each.key: each for each in found}
     wanted = [str(value) for touch in newest if (value := lookup(touch, key)) is not None]
     return next((by_key[each] for each in reversed(wanted) if each in by_key), None)
+
+
+def _account(journeys: Journeys, touches: Sequence[Touch], now_ms: int) -> Summary | None:
+    """What came of the account whose people's touchpoints these are."""
+    linking, news = Linking(journeys), list[Member]()
+    for person in dict.fromkeys(touch.customer for touch in touches):
+        theirs = [touch for touch in touches if touch.customer == person]
+        letters = linking.relate(person, None, theirs, Kin(), now_ms).letters
+        news += [letter for letter in letters if isinstance(letter, Member)]
+    after = linking.relate(ACCOUNT, None, (), Kin(letters=[*news]), now_ms).change.after
+    return next(iter(summaries(journeys, after)), None)
 
 
 def _misses(example: Example, found: Summary | None) -> tuple[Miss, ...]:
@@ -74,13 +91,14 @@ def _misses(example: Example, found: Summary | None) -> tuple[Miss, ...]:
 
 def _touch(given: Given, number: int) -> Touch:
     return Touch(
-        customer=CUSTOMER,
+        customer=given.person or CUSTOMER,
         at_ms=BEGIN_MS + given.at_ms,
         type=given.type,
         channel=given.channel or "web",
         event_id=f"example-{number:04d}",
         properties=given.properties,
         context=given.context,
+        account=ACCOUNT,
     )
 
 

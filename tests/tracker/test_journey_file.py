@@ -147,6 +147,7 @@ def test_names_may_look_like_numbers() -> None:
         ("exits: {where: {type: x}}", "'type'", "beside"),
         ("exits: {where: {properties.a: {gt: 5, lt: 3}}}", "can never match: properties.a cannot meet gt 5", "remove"),
         ("exits: {where: [x]}", "a list where conditions", "where"),
+        ("examples: {given: {type: a, at: 0s, person: x}, expect: {current: last_step}}", "no accounts", "add"),
         ("accounts: {rule: quorom}", "'quorom'", "did you mean 'quorum'?"),
         ("accounts: {people: 3}", "the accounts lacks the key 'rule'", "rule: furthest"),
         ("accounts: {rule: quorum}", "lacks the key 'people'", "people: 3"),

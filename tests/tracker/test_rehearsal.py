@@ -61,3 +61,12 @@ def test_of_parallel_journeys_the_newest_is_looked_at() -> None:
         "key: properties.order",
     )
     assert rehearse(definition)[0].misses == ()
+
+
+def test_people_of_an_account_are_told_apart() -> None:
+    """What is expected of touchpoints of persons is the account's, by its rule; what nobody did is its own."""
+    given = "  - given: [{type: a, at: 0s, person: x}, {type: b, at: 1h, person: y}, {type: a, at: 2h}]\n"
+    expect = "    expect: {reached: [one, two]}"
+    assert rehearse(journey(given + expect, "accounts: {rule: furthest}"))[0].misses == ()
+    by_two = rehearse(journey(given + expect, "accounts: {rule: quorum, people: 2}"))
+    assert by_two[0].misses == (Miss("reached", ["one", "two"], ["one"]),)
