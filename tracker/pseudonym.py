@@ -18,6 +18,7 @@ _PLAIN: Final = re.compile(r"[0-9a-f]{64}")
 _KEYED: Final = re.compile(r"hmac-[0-9a-f]{64}")
 # Bounded repetitions: no text makes it slow.
 EMAIL: Final = re.compile(r"[\w.%+'-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")
+PHONE: Final = re.compile(r"\+[0-9][0-9 ().\-/]{6,20}")
 RAW: Final = {"email": "email_sha256", "phone": "phone_sha256"}
 """What producers and tables may say instead of a hash, and which alias it becomes."""
 
@@ -50,7 +51,7 @@ def keyed(given: str, key: str | None) -> str | None:
 
 
 def hidden(ids: Mapping[str, Any], key: str | None, treatment: Treatment = "keyed") -> dict[str, Any]:
-    """The aliases with a hash for each address and number; one that stands as a `customer_id` is an address too."""
+    """The aliases with a hash for each address and number, also where one stands as a `customer_id`."""
     made: dict[str, Any] = {}
     for kind, value in ids.items():
         if kind in RAW:
@@ -59,12 +60,21 @@ def hidden(ids: Mapping[str, Any], key: str | None, treatment: Treatment = "keye
                 made.setdefault(RAW[kind], found)
         elif treatment == "keyed" and kind in RAW.values() and isinstance(value, str):
             made[kind] = keyed(value, key)
-        elif treatment != "keep" and isinstance(value, str) and EMAIL.fullmatch(value.strip()):
-            if (found := hash_of("email", value, key, treatment)) is not None:
-                made[kind] = made["email_sha256"] = found
+        elif treatment != "keep" and isinstance(value, str) and (raw := _raw(value.strip())):
+            if (found := hash_of(raw, value, key, treatment)) is not None:
+                made[kind] = made[RAW[raw]] = found
+        elif treatment != "keep" and isinstance(value, str) and "@" in value:
+            made[kind] = EMAIL.sub(lambda found: hash_of("email", found[0], key, treatment) or "", value)
         else:
             made[kind] = value
     return made
+
+
+def _raw(text: str) -> str | None:
+    """What a whole text is, as a kind of RAW."""
+    if text[:1] == "+" and PHONE.fullmatch(text):
+        return "phone"
+    return "email" if "@" in text and EMAIL.fullmatch(text) else None
 
 
 def hash_of(kind: str, value: Any, key: str | None, treatment: Treatment) -> str | None:

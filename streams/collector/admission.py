@@ -130,8 +130,12 @@ class Admission:
         if isinstance(ids := wire.get("ids"), dict):
             wire["ids"] = self._pseudonyms.ids(ids, treatment)
         if treatment != "keep":
-            for name in wire.keys() - {"ids", "schema", "event_id", "type", "channel"}:
+            for name in wire.keys() - {"ids", "schema", "event_id", "channel"}:
                 wire[name] = self._pseudonyms.tidy(wire[name], treatment)
+            if isinstance(given := wire.get("event_id"), str):
+                # Never left out: the same event has the same id.
+                hidden = self._pseudonyms.tidy(given, "keyed")
+                wire["event_id"] = given if hidden == given else event_id(hidden)
 
 
 def _forbidden(wire: Mapping[str, Any], source: Known) -> str | None:

@@ -4,15 +4,13 @@ A plain hash of an address is found by trying all addresses; one with a key is n
 so that customers are still recognised.
 """
 
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final
 
-from tracker.pseudonym import EMAIL, Treatment, hash_of, hidden, keyed
+from tracker.pseudonym import EMAIL, PHONE, Treatment, hash_of, hidden, keyed
 
-PHONE: Final = re.compile(r"\+[0-9][0-9 ().\-/]{6,20}")
 PHONE_NAMES: Final = frozenset(
     {"phone", "phonenumber", "mobile", "mobilephone", "telephone", "tel", "msisdn", "cellphone", "whatsapp"}
 )

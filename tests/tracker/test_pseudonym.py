@@ -40,4 +40,7 @@ def test_an_address_is_hidden_wherever_it_is_an_alias(key) -> None:
     alias = keyed(plain, key)
     assert hidden({"email": "Ann@Example.com"}, key) == hidden({"email_sha256": plain}, key) == {"email_sha256": alias}
     assert hidden({"customer_id": "ann@example.com"}, key) == {"customer_id": alias, "email_sha256": alias}
+    number = hidden({"phone": "+46 70 123 45 67"}, key)["phone_sha256"]
+    assert hidden({"anonymous_id": "+46701234567"}, key) == {"anonymous_id": number, "phone_sha256": number}
+    assert hidden({"customer_id": "shop:ann@example.com"}, key) == {"customer_id": f"shop:{alias}"}
     assert hidden(hidden({"email": "ann@example.com", "customer_id": "c-1"}, key), key)["email_sha256"] == alias

@@ -110,6 +110,15 @@ def test_addresses_and_numbers_become_hashes(collector) -> None:
     assert collector.kept[0]["ids"]["email_sha256"] == collector.kept[1]["ids"]["email_sha256"]
 
 
+def test_an_address_may_be_an_event_id_or_a_type(collector) -> None:
+    """It is hidden there too, and the same id stays the same."""
+    events = [one(kind="Mail to ann@example.com", event_id=f"welcome/ann@example.com/{'x' * 90}") for _ in range(2)]
+    assert collector.ask("/v1/touchpoints", events).status == 200
+    first, again = collector.kept
+    assert first["event_id"] == again["event_id"] and len(first["event_id"]) <= 128
+    assert b"example.com" not in b"".join(message.value for message in collector.messages)
+
+
 def test_gzip_is_counted_while_it_inflates(collector) -> None:
     """A body in gzip is taken; a bomb is refused before it is unpacked."""
     packed = {"headers": {"content-encoding": "gzip"}}
