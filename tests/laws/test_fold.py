@@ -94,6 +94,22 @@ def test_aggregates_are_sums_of_contributions(definition, touches, data):
     assert total == {field: count for field, count in journeys.contribution(record).items() if count}
 
 
+@given(definitions(), touch_sets(most=12, hours=96), st.data())
+def test_the_plain_way_is_the_general_way(definition, touches, data):
+    """What plain touchpoints change and tell by their short way is what the general way makes of them."""
+    plainly, generally = (Journeys([definition], horizon_ms=12 * UNIT_MS) for _ in range(2))
+    for runner in generally.runners:
+        runner._plain = None
+    ordered, size = sorted(touches, key=lambda touch: touch.at_ms), data.draw(st.integers(1, 6))
+    in_order = [ordered[begin : begin + size] for begin in range(0, len(ordered), size)]
+    record = None
+    for batch in data.draw(st.sampled_from([in_order, data.draw(splits(touches))])):
+        now_ms = data.draw(moments(120))
+        change = plainly.fold("customer", record, batch, now_ms)
+        assert change == generally.fold("customer", record, batch, now_ms)
+        record = change.after
+
+
 @given(definitions(), touch_sets(most=12, hours=96), moments(120))
 def test_what_is_encoded_decodes(definition, touches, now_ms):
     """A record that is decoded and encoded again is the same, byte for byte."""
