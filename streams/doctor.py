@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from typing import Any, Final, Literal
 
+from streams.build import engine_build
 from streams.clients import kafka_admin, redis_client
 from streams.errors import ExitCode, TrackerError
 from streams.failures import door
@@ -67,7 +68,7 @@ def _variables(environ: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _versions(_settings: Settings) -> Iterator[Result]:
-    yield "ok", f"Python {sys.version.split()[0]}", ""
+    yield "ok", f"Python {sys.version.split()[0]}, the engine is {engine_build()}", ""
     from packaging.requirements import Requirement
 
     try:

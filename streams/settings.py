@@ -22,8 +22,9 @@ from tracker.identity import Kinds, kinds_of
 PROTOCOLS: Final = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 LEVELS: Final = ("debug", "info", "warning", "error")
-OUTSIDE: Final = ("TRACKER_VENV", "TRACKER_FAILPOINT")
-"""Variables that are no settings: of the `run` script, and of the tests that kill a worker at a step."""
+OUTSIDE: Final = ("TRACKER_VENV", "TRACKER_COMPILE", "TRACKER_FAILPOINT")
+"""Variables that are no settings: of the `run` script, of the wheel's build, and of the tests that kill a worker at a
+step."""
 
 KNOBS: Final[tuple[Knob, ...]] = (
     Knob("KAFKA_BOOTSTRAP", "kafka_bootstrap", knobs.servers(), "",

@@ -125,8 +125,10 @@ def _options(
 def _print_version(*, asked: bool) -> None:
     if not asked:
         return
+    from streams.build import engine_build
+
     try:
-        print(f"journey-tracker {version('journey-tracker')}")
+        print(f"journey-tracker {version('journey-tracker')} (engine: {engine_build()})")
     except PackageNotFoundError:
         print("journey-tracker (not installed)")
     raise typer.Exit

@@ -58,9 +58,11 @@ def test_help_imports_no_command() -> None:
 
 
 def test_version(capsys) -> None:
-    """`--version` prints the distribution's version."""
+    """`--version` prints the distribution's version, and how the engine was built."""
     assert main.main(["--version"]) == ExitCode.OK
-    assert capsys.readouterr().out.startswith("journey-tracker ")
+    said = capsys.readouterr().out
+    assert said.startswith("journey-tracker ")
+    assert said.strip().endswith(("(engine: pure Python)", "(engine: compiled)"))
 
 
 def test_unknown_command_suggests(table, capsys) -> None:
