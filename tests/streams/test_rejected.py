@@ -1,4 +1,5 @@
 import json
+from collections import Counter
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -292,3 +293,12 @@ def test_a_wrong_call_is_told(words, said, capsys) -> None:
 
     assert main(["rejected", "retry", *words]) == ExitCode.USAGE
     assert said in capsys.readouterr().err
+
+
+def test_what_the_collector_put_aside_is_told_apart() -> None:
+    """It never stood in its topic; a whole touchpoint among it can be driven there."""
+    planned = Found(0, 0, rejection(-1, msgspec.json.encode(GOOD), reason="plan", detail="properties.a: missing"))
+    assert "the collector, on its way to touchpoints.web" in output.text_of(planned)
+    assert "would be read" in output.text_of(planned)
+    table = output.list_text([planned], [False], Counter(plan=1))
+    assert "the collector" in table and "1 rejected: 1 plan" in table

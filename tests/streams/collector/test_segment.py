@@ -6,6 +6,7 @@ import json
 import pytest
 
 from tests.streams.collector.asking import Collector
+from tracker.decode import decode
 
 TRACK = {
     "event": "Product Added", "userId": "c-1", "anonymousId": "a-1", "messageId": "m-1",
@@ -97,6 +98,16 @@ def test_what_is_put_aside_has_no_secrets(tmp_path) -> None:
     (held,) = collector.rejections
     assert not any(word in held.value.decode() for word in ("example.com", "visa-17", "10.1.2.3", collector.key))
     assert json.loads(held.value)["traits"]["plan"] == "pro"
+
+
+def test_a_type_that_is_not_allowed_is_put_aside_as_a_touchpoint(tmp_path) -> None:
+    """So that it can be driven again once it is: a whole one, under its own key."""
+    collector = Collector(tmp_path, rules={"types": ("Page Viewed",)})
+    batch = [TRACK | {"type": "track"}, TRACK | {"type": "page", "messageId": "m-2"}]
+    assert [each["reason"] for each in collector.ask("/v1/batch", {"batch": batch}).said["rejected"]] == ["not_allowed"]
+    (held,) = collector.rejections
+    assert (held.key, held.place.topic) == (b"c-1", "touchpoints.web")
+    assert decode(held.value, held.received_at_ms).event_id == "m-1"
 
 
 def test_halves_of_characters_are_put_aside_too(collector) -> None:
