@@ -18,9 +18,10 @@ HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 BEGIN_MS = 1_767_571_200_000
 """A Monday, midnight UTC."""
+# Thresholds low enough for two dozen alerts, so that each number of the rules decides somewhere.
 SHOP = """
 journey: retail
-alerts: {drop_off: {customers: 9, odds: 1.5, z: 2.5}, conversion_fall: {customers: 100, fall: 0.05, z: 2}}
+alerts: {drop_off: {customers: 20, odds: 1.5, z: 2}, conversion_fall: {customers: 10, fall: 0.01, z: 1}}
 stages:
   - name: seen
     touchpoints: {channel: web, type: Page}
