@@ -10,9 +10,9 @@ from typing import Any, Final, get_type_hints
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from schemas.properties import BY_CHANNEL
-from schemas.touchpoint import ALIAS_KINDS
 from streams.errors import ExitCode, TrackerError, UsageError
 from streams.import_values import AS_IT_IS, KINDS
+from tracker import identity
 from tracker.problem import Problem, choose
 from tracker.yaml_tree import MAX_BYTES, Mapping, Node, Scalar, Sequence, YamlError, grow, kind, plain
 
@@ -68,9 +68,10 @@ class ImportMap:
     zone: ZoneInfo
     delimiter: str | None
     entries: tuple[Entry, ...]
+    kinds: identity.Kinds = identity.KINDS
 
 
-def load(path: Path) -> ImportMap:
+def load(path: Path, kinds: identity.Kinds = identity.KINDS) -> ImportMap:
     """The table in a file. Raises TrackerError with all its problems, each with line, column and remedy."""
     try:
         text = path.read_bytes()[: MAX_BYTES + 1].decode("utf-8")
@@ -79,20 +80,20 @@ def load(path: Path) -> ImportMap:
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
         raise UsageError(f"{path} cannot be read: {why}.", "Check the path and its permissions.") from None
-    table, problems = read(text)
+    table, problems = read(text, kinds)
     if table is None or problems:
         told = [f"{path}:{each.line}:{each.column}: {each.message}: {each.remedy}" for each in sorted(problems)]
         raise UsageError("\n       ".join(told), "docs/import.md explains every key.")
     return table
 
 
-def read(text: str) -> tuple[ImportMap | None, list[Problem]]:
+def read(text: str, kinds: identity.Kinds = identity.KINDS) -> tuple[ImportMap | None, list[Problem]]:
     """The table and its problems; None where there are any."""
     try:
         root, problems = grow(text)
     except YamlError as error:
         return None, [*error.problems, error.problem]
-    reader = _Reader(problems)
+    reader = _Reader(problems, kinds)
     table = reader.table(root)
     return (None if reader.problems else table), reader.problems
 
@@ -100,8 +101,9 @@ def read(text: str) -> tuple[ImportMap | None, list[Problem]]:
 class _Reader:
     """Walks the tree and gathers what is wrong."""
 
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, problems: list[Problem], kinds: identity.Kinds) -> None:
         self.problems = problems
+        self.kinds = kinds
 
     def table(self, root: Node | None) -> ImportMap | None:
         if not isinstance(root, Mapping):
@@ -118,7 +120,7 @@ class _Reader:
         if not items and found is not None:
             self._wrong(found, "no touchpoints", "say at least one, with `type` and `occurred_at`")
         name = self._text(root, "import") if self._needed(root, "import") else ""
-        return ImportMap(name, self._zone(root), delimiter, tuple(each for each in entries if each))
+        return ImportMap(name, self._zone(root), delimiter, tuple(each for each in entries if each), self.kinds)
 
     def _entry(self, node: Node, ids: dict[str, Value], context: dict[str, Value]) -> Entry | None:
         if not isinstance(node, Mapping):
@@ -128,7 +130,7 @@ class _Reader:
         channel, type_, when = (self._needed(node, name) for name in ("channel", "type", "occurred_at"))
         own = ids | self._values(node, "ids", "text")
         if not own:
-            self._wrong(node, "it belongs to nobody", f"say `ids`, one of: {', '.join(ALIAS_KINDS)}")
+            self._wrong(node, "it belongs to nobody", f"say `ids`, one of: {', '.join(self.kinds.order)}")
         if channel is None or type_ is None or when is None:
             return None
         where = self._value(channel, constant=True)
@@ -151,7 +153,7 @@ class _Reader:
             self._wrong(found, f"{kind(found)} is no table", "write `name: column`, one a line")
             return {}
         if name == "ids":
-            self._known(found, ALIAS_KINDS)
+            self._known(found, self.kinds.order)
         numbers = {"float": "number", "str": "text"}
         hints = get_type_hints(BY_CHANNEL[channel]) if channel in BY_CHANNEL else {}
         usuals = {key: numbers.get(hint.__name__, usual) for key, hint in hints.items()}

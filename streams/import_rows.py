@@ -30,7 +30,7 @@ def touchpoints(row: dict[str, Any], table: ImportMap) -> list[Touchpoint] | Row
         if isinstance(touchpoint, RowFlaw):
             return touchpoint
         try:
-            pack(touchpoint)
+            pack(touchpoint, table.kinds)
         except NotATouchpoint as error:
             return RowFlaw("not_a_touchpoint", error.message)
         made.append(touchpoint)

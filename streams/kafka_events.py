@@ -14,6 +14,7 @@ from streams.event_files import Tally
 from streams.failures import door
 from streams.settings import Settings
 from tracker.decode import Flaw, decode
+from tracker.identity import KINDS, Kinds
 from tracker.touch import Touch
 
 POLL_MS: Final = 500
@@ -42,13 +43,14 @@ def touches_of(
     tally: Tally,
     newest: int | None = None,
     progress: Callable[[int, int], None] = lambda _lines, _bytes: None,
+    kinds: Kinds = KINDS,
 ) -> Iterator[Touch]:
     """The touchpoints of a topic, about so many of the newest; all of them where none is said. Raises TrackerError."""
     for page in pages(consumer, topic, newest):
         for record in page:
             tally.lines += 1
             tally.bytes += len(record.value or b"")
-            touch = decode(record.value, record.timestamp)
+            touch = decode(record.value, record.timestamp, kinds)
             if isinstance(touch, Flaw):
                 tally.reject(f"{topic}/{record.partition}", record.offset, touch)
             else:

@@ -23,6 +23,15 @@ KINDS: Final = {"counter": Counter, "gauge": Gauge, "histogram": Histogram}
 LATENCY: Final = "tracker_event_to_state_seconds"
 OF_NO_JOURNEY: Final = {"linked", "unlinked", "conflict", "erased"}
 """Kinds of transitions that concern who the customer is."""
+COUNTED: Final = {
+    "routed": "tracker_touchpoints_routed_total",
+    "forwarded": "tracker_touchpoints_forwarded_total",
+    "suppressed": "tracker_touchpoints_suppressed_total",
+    "conflicts": "tracker_identity_conflicts_total",
+    "aliases_refused": "tracker_aliases_refused_total",
+    "erased": "tracker_names_erased_total",
+}
+"""What a plan counts besides the fold, and its series."""
 BEGIN_AT_ZERO: Final = {
     "tracker_touchpoints_rejected_total": get_args(Reason),
     "tracker_outages_total": ("kafka", "redis"),
@@ -64,7 +73,8 @@ class Meters:
         now_s = time()
         self.last_applied_s = monotonic()
         counts, add = plan.counts, self._add
-        add("tracker_touchpoints_routed_total", counts["routed"])
+        for name, series in COUNTED.items():
+            add(series, counts[name])
         if counts["rejected"]:
             for name, count in counts.items():
                 if name.startswith("rejected:"):

@@ -16,6 +16,7 @@ from schemas.properties import BY_CHANNEL
 from schemas.touchpoint import ALIAS_KINDS, MAX_EVENT_ID_LENGTH, Touchpoint
 from streams.errors import UsageError
 from tracker.decode import Flaw, decode
+from tracker.identity import KINDS, Kinds
 from tracker.pseudonym import RAW
 
 UNWRITABLE: Final = (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError)
@@ -42,6 +43,8 @@ class Details(TypedDict, total=False):
     """The plain hash of an address that was hashed before; see `tracker.pseudonym.email_sha256`."""
     phone_sha256: str | None
     account_id: str | int | None
+    ids: Mapping[str, str | int | None]
+    """Aliases of further kinds, by kind, as TRACKER_ALIAS_KINDS has them."""
     occurred_at: datetime | int
     """With an offset, or milliseconds since 1970. Left out: now."""
     event_id: str
@@ -62,7 +65,8 @@ def build(channel: str, type: str, *, properties: Mapping[str, Any] | None = Non
 
     Without an `event_id` one is made of everything that was said, if the moment was, else at random.
     """
-    ids: dict[str, Any] = {kind: value for kind, value in details.items() if kind in WHOSE and value is not None}
+    given = {**details.get("ids", {}), **{kind: value for kind, value in details.items() if kind in WHOSE}}
+    ids: dict[str, Any] = {kind: value for kind, value in given.items() if value is not None}
     named = "occurred_at" in details
     occurred_at = details["occurred_at"] if named else time.time_ns() // 1_000_000
     touchpoint = Touchpoint(
@@ -87,7 +91,7 @@ def _name(touchpoint: Touchpoint) -> str:
         raise _refusal(touchpoint, str(error)) from error
 
 
-def pack(touchpoint: Touchpoint) -> tuple[bytes, bytes]:
+def pack(touchpoint: Touchpoint, kinds: Kinds = KINDS) -> tuple[bytes, bytes]:
     """Key and value of the message, as workers will read them. Raises NotATouchpoint."""
     try:
         value = _encode(touchpoint)
@@ -95,7 +99,7 @@ def pack(touchpoint: Touchpoint) -> tuple[bytes, bytes]:
             msgspec.convert(touchpoint.properties, BY_CHANNEL[touchpoint.channel])
     except UNWRITABLE as error:
         raise _refusal(touchpoint, str(error)) from error
-    read_back = decode(value, None)
+    read_back = decode(value, None, kinds)
     if isinstance(read_back, Flaw):
         raise _refusal(touchpoint, f"{read_back.reason}: {read_back.detail}")
     return read_back.customer.encode(), value

@@ -23,6 +23,7 @@ from streams.errors import ExitCode, TrackerError, UsageError
 from streams.failures import door, translate
 from streams.packing import Details, NotATouchpoint, build, event_id, pack
 from streams.settings import Settings, read
+from tracker.identity import KINDS
 from tracker.pseudonym import hidden
 
 # kafka-python queues without a bound of its own. This is a second of its full speed.
@@ -131,7 +132,8 @@ class Producer:
     def send(self, touchpoint: Touchpoint) -> Receipt:
         """Send a touchpoint that was built elsewhere, of any channel; as `touch`."""
         hidden_ids = hidden(touchpoint.ids, self._hash_key)
-        key, value = pack(msgspec.structs.replace(touchpoint, ids=hidden_ids))
+        kinds = self._settings.kinds if self._settings is not None else KINDS
+        key, value = pack(msgspec.structs.replace(touchpoint, ids=hidden_ids), kinds)
         self._check_process()
         if self._closed:
             raise UsageError("This producer is closed.", "Make a new one with `connect`.")

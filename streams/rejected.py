@@ -20,6 +20,7 @@ from schemas.topics import REJECTED, ROUTED
 from streams.errors import ExitCode, TrackerError, Unreachable, UsageError
 from streams.stores.keys import PREFIX
 from tracker.decode import Flaw, decode
+from tracker.identity import KINDS, Kinds
 
 REASONS: Final[tuple[str, ...]] = get_args(AnyReason)
 POLL_MS: Final = 500
@@ -158,7 +159,7 @@ def _found(record: Any) -> Found | None:
         return None
 
 
-def still_wrong(rejection: Rejection) -> Flaw | None:
+def still_wrong(rejection: Rejection, kinds: Kinds = KINDS) -> Flaw | None:
     """What is wrong with the bytes by the rules of this version; None: they would be read now."""
     value, received_ms = rejection.value, received_at_ms(rejection)
     if rejection.place.topic == ROUTED:
@@ -168,7 +169,7 @@ def still_wrong(rejection: Rejection) -> Flaw | None:
             pass
         else:
             value, received_ms = routed.value, routed.received_at_ms or received_ms
-    touch = decode(value, received_ms)
+    touch = decode(value, received_ms, kinds)
     return touch if isinstance(touch, Flaw) else None
 
 
@@ -233,6 +234,7 @@ def retry(
     *,
     unreadable_too: bool = False,
     dry_run: bool = False,
+    kinds: Kinds = KINDS,
 ) -> Retried:
     """Send rejections back to their topics, each confirmed by the broker before it counts as sent.
 
@@ -245,7 +247,7 @@ def retry(
         for rejection, known in zip(rejections, memory.known(rejections), strict=True):
             if known:
                 result.before += 1
-            elif not unreadable_too and (flaw := still_wrong(rejection)):
+            elif not unreadable_too and (flaw := still_wrong(rejection, kinds)):
                 result.still_wrong[flaw.reason] += 1
             else:
                 wanted.append(rejection)

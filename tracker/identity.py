@@ -83,7 +83,13 @@ class Kinds:
     def strongest(self, ids: Ids) -> str | None:
         """The name of the strongest alias, None where no value is an id. Raises `AliasTooLong`."""
         value = ids.get(self._first)
-        if value.__class__ is str and value.isascii() and ":" not in value and len(value) <= MAX_ID_BYTES // 4:
+        if (
+            value.__class__ is str
+            and value.isascii()
+            and value.isprintable()
+            and ":" not in value
+            and len(value) <= MAX_ID_BYTES // 4
+        ):
             # What most touchpoints have: a value that is its own name.
             value = value.strip()
             if value.lower() not in NO_IDS:
@@ -100,12 +106,14 @@ class Kinds:
 
         Raises `AliasTooLong`.
         """
-        names = [
-            self.name(kind, value)
-            for kind in self.order
-            if kind != ACCOUNT and kind in ids and (value := normalise(ids[kind])) is not None
-        ]
-        return tuple(name for name in names if name != strongest)
+        found = []
+        for kind, given in ids.items():
+            if given == strongest or kind == ACCOUNT or kind not in self._strengths:
+                continue
+            value = normalise(given)
+            if value is not None and (name := self.name(kind, value)) != strongest:
+                found.append(name)
+        return tuple(found)
 
     def account(self, ids: Ids) -> str | None:
         """The name of the account, None where there is none. Raises `AliasTooLong`."""

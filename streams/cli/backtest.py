@@ -105,7 +105,9 @@ def held(journey: Definition, events: list[str] | None, until_ms: int | None) ->
     def source(tally: Tally, show: Callable[[int, int], None]) -> Iterator[Touch]:
         with opened(settings) as consumer:
             for channel in settings.channels:
-                for touch in touches_of(consumer, touchpoint_topic(channel), tally, progress=show):
+                for touch in touches_of(
+                    consumer, touchpoint_topic(channel), tally, progress=show, kinds=settings.kinds
+                ):
                     if until_ms is None or touch.at_ms <= until_ms:
                         yield touch
                     else:

@@ -62,8 +62,8 @@ def import_(
         raise UsageError(f"--format: {form!r} is no format.", "Say csv or jsonl.")
     if form is None and file == STDIN:
         raise UsageError("Standard input has no name to tell its format by.", "Say --format csv or --format jsonl.")
-    table = load(mapping)
     settings = read(os.environ)
+    table = load(mapping, settings.kinds)
     notes = None if dry_run or file == STDIN else _notes(file, mapping, position, rejected)
     samples: list[Touchpoint] = []
     with progress("importing", _size(file)) as count, _sender(settings, dry_run=dry_run) as sender:

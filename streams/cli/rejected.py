@@ -161,7 +161,7 @@ def retry_rejected(
         with progress("records", size(consumer)) as advance:
             done = retry(
                 read(consumer, choice, advance), producer, RedisMemory(client), _now_ms,
-                unreadable_too=unreadable_too, dry_run=dry_run,
+                unreadable_too=unreadable_too, dry_run=dry_run, kinds=settings.kinds,
             )  # fmt: skip
     print(output.retried_data(done, dry_run=dry_run) if as_json else output.retried_text(done, dry_run=dry_run))
     return ExitCode.OK

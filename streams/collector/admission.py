@@ -22,6 +22,7 @@ from streams.collector.problems import Problem
 from streams.collector.sources import Known
 from tracker.decode import Flaw, decode
 from tracker.home import home
+from tracker.identity import KINDS, Kinds
 from tracker.plan import Message
 from tracker.tracking_plan import MARK, Violation
 
@@ -47,11 +48,19 @@ class Verdict(NamedTuple):
 class Admission:
     """Lets touchpoints in."""
 
-    def __init__(self, channels: tuple[str, ...], partitions: int, pseudonyms: Pseudonyms, plans: Plans) -> None:
+    def __init__(
+        self,
+        channels: tuple[str, ...],
+        partitions: int,
+        pseudonyms: Pseudonyms,
+        plans: Plans,
+        kinds: Kinds = KINDS,
+    ) -> None:
         self._topics = {channel: touchpoint_topic(channel) for channel in channels}
         self._partitions = partitions
         self._pseudonyms = pseudonyms
         self._plans = plans
+        self._kinds = kinds
 
     def flaw_of(self, event: Any) -> tuple[AnyReason, str] | None:
         """Why an event is refused before anything is made of it: its reason and a sentence."""
@@ -91,7 +100,7 @@ class Admission:
         return Verdict(msgspec.structs.replace(message, value=_encode(wire)), None, violations)
 
     def _message(self, value: bytes, now_ms: int) -> Message | Flaw:
-        touch = decode(value, now_ms)
+        touch = decode(value, now_ms, self._kinds)
         if isinstance(touch, Flaw):
             return touch
         place = home(touch.customer, self._partitions)

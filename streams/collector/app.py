@@ -226,7 +226,9 @@ def wire(settings: Settings, ready: Check, publisher: Publisher | None = None) -
     meters = Meters(delivery)
     intake = Intake(
         Sources(settings.collector_keys),
-        Admission(settings.channels, settings.partitions, Pseudonyms(key), Plans(settings.collector_plans)),
+        Admission(
+            settings.channels, settings.partitions, Pseudonyms(key), Plans(settings.collector_plans), settings.kinds
+        ),
         delivery,
         meters,
         Limiter(settings.collector_key_events_per_s, MAX_EVENTS),

@@ -6,6 +6,7 @@ import pytest
 from streams.errors import ExitCode, TrackerError
 from streams.import_map import load, read
 from streams.import_values import KINDS
+from tracker.identity import kinds_of
 
 GOOD = """\
 import: orders
@@ -25,6 +26,14 @@ def test_a_table_may_be_short() -> None:
     assert (entry.type.constant, entry.occurred_at.columns, entry.occurred_at.kind) == (
         "Order Completed", ("placed",), "time",
     )  # fmt: skip
+
+
+def test_aliases_of_further_kinds_are_known() -> None:
+    """Those of the installation, and no others."""
+    table = GOOD.replace("customer_id: customer", "device_id: device")
+    assert [problem.message for problem in read(table)[1]] == ["'device_id' is no key here"]
+    found, problems = read(table, kinds := kinds_of(["customer_id", "device_id"]))
+    assert (problems, found.kinds) == ([], kinds)
 
 
 def test_the_documented_table_is_one() -> None:

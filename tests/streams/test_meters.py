@@ -60,12 +60,23 @@ def test_a_batch_is_counted_by_what_became_of_its_records(meters: Meters) -> Non
               "rejected:no_id": 1, "rejected:not_json": 1}  # fmt: skip
     meters.applied([Batch(WEB, 0, [Record(0, b"")] * 10)], plan(**counts))
     assert value(meters, "tracker_touchpoints_read_total", topic=WEB) == 10
-    for what, count in (("applied", 5), ("duplicate", 2), ("late", 1), ("routed", 1)):
+    for what, count in (("applied", 5), ("duplicate", 2), ("late", 1), ("routed", 1), ("suppressed", 0)):
         assert value(meters, f"tracker_touchpoints_{what}_total") == count
     for reason in ("no_id", "not_json"):
         assert value(meters, "tracker_touchpoints_rejected_total", reason=reason) == 1
     assert value(meters, "tracker_messages_published_total", topic="journey.transitions") == 2
     assert value(meters, f"{LATENCY}_count") == 10
+
+
+def test_who_is_who_is_counted(meters: Meters) -> None:
+    """Conflicts, limits, what aliases send on, and what is kept out."""
+    counts = {"conflicts": 1, "aliases_refused": 2, "forwarded": 3, "suppressed": 4, "erased": 5}
+    meters.applied([Batch(WEB, 0, [Record(0, b"")])], plan(**counts))
+    names = [
+        "tracker_identity_conflicts_total", "tracker_aliases_refused_total", "tracker_touchpoints_forwarded_total",
+        "tracker_touchpoints_suppressed_total", "tracker_names_erased_total",
+    ]  # fmt: skip
+    assert [value(meters, name) for name in names] == [1, 2, 3, 4, 5]
 
 
 def test_an_outage_is_counted_often_and_said_seldom(meters: Meters, capsys) -> None:

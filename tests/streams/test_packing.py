@@ -5,6 +5,7 @@ import pytest
 from streams.packing import NotATouchpoint, build, event_id, pack
 from tests.touchpoints import START_MS
 from tracker.decode import decode
+from tracker.identity import kinds_of
 
 
 def test_what_is_packed_is_what_workers_read() -> None:
@@ -29,6 +30,13 @@ def test_what_is_packed_is_what_workers_read() -> None:
 def test_a_weaker_alias_is_a_key_with_its_kind() -> None:
     """Without a customer_id the key names the kind, so that strangers of different kinds never collide."""
     assert pack(build("web", "Page Viewed", anonymous_id=17))[0] == b"anonymous_id:17"
+
+
+def test_aliases_of_further_kinds_go_along() -> None:
+    """By their kind; the order that the installation has decides the key."""
+    built = build("web", "Page Viewed", anonymous_id="a", ids={"device_id": "d"})
+    assert pack(built)[0] == b"anonymous_id:a"
+    assert pack(built, kinds_of(["customer_id", "device_id", "anonymous_id"]))[0] == b"device_id:d"
 
 
 def test_the_same_event_has_the_same_id() -> None:

@@ -149,3 +149,13 @@ def test_folder_of_journeys_is_opened(tmp_path) -> None:
 def test_default_journey_ships() -> None:
     """Where no journey is named, the one that runs exists."""
     assert [path.is_file() for path in settings.read({}).journey_files()] == [True]
+
+
+def test_kinds_of_alias_are_read() -> None:
+    """By commas or blanks; printed as they are written; nonsense is one clear line."""
+    found = settings.read({"TRACKER_ALIAS_KINDS": "customer_id anonymous_id, device_id:10"})
+    assert (found.kinds.order, found.kinds.limits) == (("customer_id", "anonymous_id", "device_id"), {"device_id": 10})
+    shown = {knob.field: value for knob, value in found.shown()}
+    assert shown["alias_kinds"] == "customer_id,anonymous_id,device_id:10"
+    with pytest.raises(ConfigurationError, match="TRACKER_ALIAS_KINDS is 'device_id': it must be kinds of alias"):
+        settings.read({"TRACKER_ALIAS_KINDS": "device_id"})

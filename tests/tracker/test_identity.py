@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.touchpoint import ALIAS_KINDS, MAX_ID_BYTES
-from tracker.identity import AliasTooLong, name, normalise, strongest
+from tracker.identity import MAX_ALIASES, AliasTooLong, kinds_of, name, normalise, strongest
 
 
 def test_the_strongest_alias_stands_for_the_customer() -> None:
@@ -16,7 +16,7 @@ def test_the_strongest_alias_stands_for_the_customer() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [None, "", "  ", "null", "NULL", " None ", "-1", "0", 0, -1, "anonymous", "undefined"]
+    "value", [None, "", "  ", "null", "NULL", " None ", "-1", "0", 0, -1, "anonymous", "undefined", "a\0b", "\u200f"]
 )
 def test_what_means_nobody_is_no_id(value) -> None:
     """Placeholders fall through to the next alias, else strangers would become one customer."""
@@ -56,3 +56,36 @@ def test_strangers_never_share_a_name(one: tuple[str, str], other: tuple[str, st
 def test_a_customer_id_that_reads_like_an_alias_is_not_that_alias() -> None:
     """Whoever signs up as `anonymous_id:a` does not become the stranger `a`."""
     assert strongest({"customer_id": "anonymous_id:a"}) != strongest({"anonymous_id": "a"})
+
+
+def test_kinds_can_be_ones_own() -> None:
+    """Their order is their strength, and a limit stands behind its kind."""
+    kinds = kinds_of(["customer_id", "account_no", "device_id:10", "account_id"])
+    ids = {"device_id": "d", "account_no": 7, "anonymous_id": "a", "account_id": "acme"}
+    assert kinds.strongest(ids) == "account_no:7"
+    assert kinds.others(ids, "account_no:7") == ("device_id:d",)
+    assert (kinds.limits, kinds.least_limit, kinds.limit) == ({"device_id": 10}, 10, MAX_ALIASES)
+    assert not kinds.is_unique("device_id:d")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["anonymous_id"],
+        ["anonymous_id", "customer_id"],
+        ["customer_id", "customer_id"],
+        ["customer_id", "device id"],
+        ["customer_id", "Device"],
+        ["customer_id", "device:"],
+        ["customer_id", "device:0"],
+        ["customer_id", "device:101"],
+        ["customer_id", "device:many"],
+        ["customer_id", "7up"],
+        ["customer_id", ""],
+    ],
+)
+def test_nonsense_is_no_list_of_kinds(words: list[str]) -> None:
+    """It is refused with what is allowed."""
+    with pytest.raises(ValueError, match="customer_id first"):
+        kinds_of(words)

@@ -33,6 +33,15 @@ def test_a_touchpoint_comes_to_its_home(collector) -> None:
     assert collector.kept[0]["received_at"] > START_MS
 
 
+def test_further_kinds_of_alias_have_a_home(tmp_path) -> None:
+    """The key is the strongest by the installation's own order."""
+    collector = Collector(tmp_path, {"TRACKER_ALIAS_KINDS": "customer_id,device_id,anonymous_id"})
+    ids = {"anonymous_id": "a", "device_id": "d"}
+    assert collector.ask("/v1/touchpoints", one(ids=ids)).status == 200
+    (message,) = collector.messages
+    assert (message.key, message.partition) == (b"device_id:d", home("device_id:d", collector.settings.partitions))
+
+
 @pytest.mark.parametrize("wrapped", [False, True])
 def test_many_at_once(collector, wrapped) -> None:
     """A list, or an object with one, is taken whole."""
