@@ -25,7 +25,7 @@ from streams.figures import Figures
 from streams.figures import read as read_figures
 from streams.funnel_rows import FunnelRows
 from streams.funnel_series import COUNTED, FRESHNESS, HISTOGRAMS
-from streams.health import Pages
+from streams.health import Encode, Pages
 from streams.layout import require
 from streams.settings import Settings
 from tracker.definition import Definition
@@ -35,6 +35,8 @@ log = structlog.get_logger()
 READ_EVERY_S: Final = 2.0
 # Figures that are older make the exporter not ready: several readings have failed by then.
 STALE_AFTER_S: Final = 15.0
+# How a page in OpenMetrics ends; it may stand there once.
+END: Final = b"# EOF\n"
 
 
 @dataclass(slots=True)
@@ -71,6 +73,19 @@ class Latest:
         self.available, self.trouble = False, trouble
 
 
+@dataclass(slots=True)
+class Prepared:
+    """The rows of some figures, and the pages that were written of them, by content type."""
+
+    figures: Figures | None
+    families: list[Metric]
+    pages: dict[str, bytes] = field(default_factory=dict)
+
+    def collect(self) -> list[Metric]:
+        """What prometheus_client's encoders ask for."""
+        return self.families
+
+
 class FunnelCollector:
     """What prometheus_client asks at a scrape: every series of `streams/funnel_series.py`."""
 
@@ -88,10 +103,12 @@ class FunnelCollector:
         self._latest = latest
         self._clock_s = clock_s
         self._partitions = partitions
-        self._prepared: tuple[Figures | None, list[Metric]] = (None, [])
+        self._prepared = Prepared(None, [])
+        self._encoders: dict[str, Encode] = {}
+        """Those that were asked for, by content type."""
 
-    def prepare(self, figures: Figures, unix_s: float) -> None:
-        """Count the rows of these figures, so that no scrape has to."""
+    def prepare(self, figures: Figures, unix_s: float) -> Prepared:
+        """The rows of these figures, counted and written, so that no scrape has to; any thread may call it."""
         rows = self._rows.rows(figures, int(unix_s * 1000))
         families: list[Metric] = []
         for series in COUNTED:
@@ -105,16 +122,39 @@ class FunnelCollector:
             for labels, (buckets, seconds) in histograms[one.name].items():
                 times.add_metric(labels, buckets, seconds)
             families.append(times)
-        self._prepared = (figures, families)
+        prepared = Prepared(figures, families)
+        for content_type, encode in list(self._encoders.items()):
+            prepared.pages[content_type] = encode(prepared)
+        return prepared
+
+    def show(self, prepared: Prepared) -> None:
+        """Serve these rows from now on."""
+        self._prepared = prepared
 
     def collect(self) -> Iterator[Metric]:
         """The series, with their values of now. Before the first reading there is the freshness alone."""
         yield from self._freshness()
+        if (prepared := self._of_now()) is not None:
+            yield from prepared.collect()
+
+    def render(self, encode: Encode, content_type: str) -> bytes:
+        """The page. Of thousands of rows only the freshness is written now, the others when they were counted."""
+        page = encode(Prepared(None, list(self._freshness())))
+        if (prepared := self._of_now()) is None:
+            return page
+        self._encoders[content_type] = encode
+        if content_type not in prepared.pages:
+            prepared.pages[content_type] = encode(prepared)
+        return page.removesuffix(END) + prepared.pages[content_type]
+
+    def _of_now(self) -> Prepared | None:
+        """The rows of the last figures; None before the first reading."""
         latest = self._latest
-        if latest.figures is not None:
-            if self._prepared[0] is not latest.figures:
-                self.prepare(latest.figures, latest.read_unix_s)
-            yield from self._prepared[1]
+        if latest.figures is None:
+            return None
+        if self._prepared.figures is not latest.figures:
+            self.show(self.prepare(latest.figures, latest.read_unix_s))
+        return self._prepared
 
     def _freshness(self) -> Iterator[Metric]:
         latest = self._latest
@@ -156,7 +196,7 @@ class Exporter:
         registry = CollectorRegistry()
         self._collector = FunnelCollector(definitions, topics, self.latest, partitions=partitions)
         registry.register(self._collector)
-        self.pages = Pages(lambda: None, self.ready, registry, "EXPORTER_PORT")
+        self.pages = Pages(lambda: None, self.ready, registry, "EXPORTER_PORT", self._collector.render)
 
     def ready(self) -> dict[str, object] | None:
         """What keeps the figures from being fresh; None when they are."""
@@ -172,7 +212,7 @@ class Exporter:
         """Read once; what fails is noted, said once, and tried again by whoever called."""
         began_s = monotonic()
         try:
-            figures = await asyncio.to_thread(self._take)
+            figures, prepared = await asyncio.to_thread(self._take)
         except TrackerError as error:
             if self.latest.available or not self.latest.trouble:
                 log.warning("figures cannot be read; serving the last ones", reason=error.message)
@@ -180,12 +220,12 @@ class Exporter:
             return
         if self.latest.trouble:
             log.info("figures are read again")
+        self._collector.show(prepared)
         self.latest.took(figures, began_s, monotonic(), time())
 
-    def _take(self) -> Figures:
+    def _take(self) -> tuple[Figures, Prepared]:
         figures = self._read()
-        self._collector.prepare(figures, time())
-        return figures
+        return figures, self._collector.prepare(figures, time())
 
     async def keep_looking(self) -> None:
         """Read again and again until cancelled."""

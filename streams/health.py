@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -11,16 +12,26 @@ from streams.errors import ExitCode, TrackerError
 
 Check = Callable[[], dict[str, object] | None]
 """None when all is well, else what is not."""
+Encode = Callable[[Any], bytes]
+"""Writes what has a `collect` as Prometheus or OpenMetrics wants it."""
+Render = Callable[[Encode, str], bytes]
+"""The page, by the encoder that was asked for and its content type."""
 
 
 class Pages:
     """An HTTP server with three pages; /health alone is /health/ready."""
 
     def __init__(
-        self, live: Check, ready: Check, registry: CollectorRegistry, port_variable: str = "TRACKER_HTTP_PORT"
+        self,
+        live: Check,
+        ready: Check,
+        registry: CollectorRegistry,
+        port_variable: str = "TRACKER_HTTP_PORT",
+        render: Render | None = None,
     ) -> None:
+        """`render` stands in for writing the whole registry at each scrape."""
         self._checks = {"/health/live": live, "/health/ready": ready, "/health": ready}
-        self._registry = registry
+        self._render = render or (lambda encode, _content_type: encode(registry))
         self._port_variable = port_variable
         self._runner: web.AppRunner | None = None
 
@@ -56,4 +67,4 @@ class Pages:
 
     async def _metrics(self, request: web.Request) -> web.Response:
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-        return web.Response(body=encode(self._registry), headers={"Content-Type": content_type})
+        return web.Response(body=self._render(encode, content_type), headers={"Content-Type": content_type})

@@ -5,8 +5,9 @@
 It fills a Redis of its own with every aggregate that these journeys can have over DAYS cohort days (28), then reads
 and scrapes over HTTP as Prometheus does, also while a reading is under way.
 
-Measured on two cores, 28 days (80,680 aggregates a partition): a reading takes 4.4 s (14 s when each partition's names
-were parsed anew), a scrape of 15,466 samples 67 ms, while reading 96 ms (worst 120 ms).
+Measured on two cores that seven others used, 28 days (181,380 aggregates a partition): a reading takes 8.5 s of CPU
+(1.06 s for 8 partitions whose names are known), 24 to 58 s by the clock; a scrape of 25,176 samples 4 ms, while reading
+2 ms (worst 15 ms), the first one after a start 372 ms. Written at each scrape it took 195 ms, while reading 365 ms.
 """
 
 import asyncio

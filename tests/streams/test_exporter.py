@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 import redis.exceptions
 from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.parser import text_string_to_metric_families
 
 from streams.errors import ExitCode, TrackerError, Unreachable
@@ -173,6 +174,21 @@ def test_it_answers_over_http() -> None:
         await found.pages.stop()
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("accept", ["", "application/openmetrics-text; version=1.0.0"])
+def test_a_page_is_what_the_registry_says(accept) -> None:
+    """Written ahead, and byte for byte what prometheus_client would write now, in either format."""
+    client = Redis()
+    fill(client, crowd(30), 4)
+    found = exporter(client)
+    found._collector._clock_s = lambda: 7.0
+    encode, content_type = choose_encoder(accept)
+    for _ in range(3):
+        asyncio.run(found.look())
+        registry = CollectorRegistry()
+        registry.register(found._collector)
+        assert found._collector.render(encode, content_type) == encode(registry)
 
 
 def test_a_port_in_use_is_one_clear_error() -> None:
