@@ -108,7 +108,7 @@ class Kinds:
         """
         found = []
         for kind, given in ids.items():
-            if given == strongest or kind == ACCOUNT or kind not in self._strengths:
+            if kind == ACCOUNT or kind not in self._strengths or (kind == CUSTOMER and given == strongest):
                 continue
             value = normalise(given)
             if value is not None and (name := self.name(kind, value)) != strongest:

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.touchpoint import ALIAS_KINDS, MAX_ID_BYTES
-from tracker.identity import MAX_ALIASES, AliasTooLong, kinds_of, name, normalise, strongest
+from tracker.identity import KINDS, MAX_ALIASES, AliasTooLong, kinds_of, name, normalise, strongest
 
 
 def test_the_strongest_alias_stands_for_the_customer() -> None:
@@ -56,6 +56,13 @@ def test_strangers_never_share_a_name(one: tuple[str, str], other: tuple[str, st
 def test_a_customer_id_that_reads_like_an_alias_is_not_that_alias() -> None:
     """Whoever signs up as `anonymous_id:a` does not become the stranger `a`."""
     assert strongest({"customer_id": "anonymous_id:a"}) != strongest({"anonymous_id": "a"})
+
+
+def test_all_kinds_but_accounts_go_along() -> None:
+    """An alias that reads as the customer_id does is one like any other; what is no id is none."""
+    ids = {"email_sha256": "c1", "account_id": "acme", "customer_id": "c1", "anonymous_id": "c1", "phone_sha256": "0"}
+    assert set(KINDS.others(ids, "c1")) == {"anonymous_id:c1", "email_sha256:c1"}
+    assert KINDS.others({"customer_id": " c1 "}, "c1") == ()
 
 
 def test_kinds_can_be_ones_own() -> None:
