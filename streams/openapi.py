@@ -4,7 +4,10 @@ Made from the tables that the collector itself works by and from the published s
 The collector serves it at `/openapi.json`.
 """
 
+from functools import cache
 from typing import Any, Final
+
+import msgspec
 
 from schemas import segment
 from schemas.cloudevents import BATCH, REQUIRED, STRUCTURED, VERSIONS
@@ -63,6 +66,12 @@ def document(channels: tuple[str, ...] = CHANNELS) -> Document:
             "schemas": {**_touchpoint(channels), **_schemas(channels)},
         },
     }
+
+
+@cache
+def encoded(channels: tuple[str, ...]) -> bytes:
+    """The document as a collector serves it."""
+    return msgspec.json.encode(document(channels))
 
 
 def _touchpoint(channels: tuple[str, ...]) -> Document:

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -111,17 +112,18 @@ def check(
 def _events(
     files: list[str] | None, channels: list[str] | None, types: list[str] | None, newest: int, tally: Tally
 ) -> Iterator[Iterator[Seen]]:
-    if bool(files) == bool(channels):
-        raise UsageError("Name files of events, or channels with --channel.", "One of the two.")
-    if files:
-        yield of_files(files, types or (), tally)
+    if not (files or channels):
+        raise UsageError("Name files of events, or channels with --channel.", "Both will do.")
+    of_all = of_files(files or (), types or (), tally)
+    if not channels:
+        yield of_all
         return
     settings = read(os.environ)
-    for name in channels or ():
+    for name in channels:
         if name not in settings.channels:
             raise UsageError(f"There is no channel {name!r}.", choose(name, settings.channels).capitalize())
     with opened(settings) as consumer:
-        yield of_topics(consumer, channels or (), types or (), newest, tally)
+        yield chain(of_all, of_topics(consumer, channels, types or (), newest, tally))
 
 
 def _of(plans: dict[str, SourcePlan], source: str | None) -> SourcePlan:

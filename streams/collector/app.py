@@ -65,11 +65,11 @@ class Endpoint:
 class Collector:
     """What each route does."""
 
-    def __init__(self, intake: Intake, ready: Check, tables: Tables, described: dict[str, Any]) -> None:
+    def __init__(self, intake: Intake, ready: Check, tables: Tables, described: bytes) -> None:
         self._intake = intake
         self._ready = ready
         self._tables = tables
-        self._openapi = msgspec.json.encode(described)
+        self._openapi = described
 
     def routes(self) -> list[Endpoint]:
         """The table of routes."""
@@ -234,8 +234,7 @@ def wire(settings: Settings, ready: Check, publisher: Publisher | None = None) -
         Limiter(settings.collector_key_events_per_s, MAX_EVENTS),
         Budget(settings.collector_queue_bytes),
     )
-    described = openapi.document(settings.channels)
-    collector = Collector(intake, ready, load(settings.collector_tables), described)
+    collector = Collector(intake, ready, load(settings.collector_tables), openapi.encoded(settings.channels))
     routes = [Route(each.path, each) for each in collector.routes()]
     router = Router(routes, redirect_slashes=False, default=_nowhere)
     addresses = Limiter(settings.collector_address_requests_per_s)

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import socket
+from collections.abc import Iterator
 
 import msgspec
 import pytest
@@ -12,7 +14,8 @@ from schemas.rejection import Rejection
 from schemas.topics import REJECTED
 from streams.collector.app import wire
 from streams.publisher import MemoryPublisher
-from tests.streams.collector.asking import Collector
+from tests.streams.collector.asking import Collector, basic
+from tests.streams.collector.living import living, require_readable
 from tests.touchpoints import START_MS
 from tracker.decode import decode
 from tracker.touch import Touch
@@ -111,3 +114,48 @@ def test_paths_and_keys(collector, path, method, key) -> None:
     """Any path, any method, any key."""
     answer_path = "/" + path
     ask(collector, answer_path, b"{}", method=method, headers={"authorization": "Bearer " + key.encode().hex()})
+
+
+GOOD_BYTES = json.dumps(GOOD).encode()
+LINES = st.sampled_from(
+    [b"POST /v1/touchpoints HTTP/1.1", b"POST /v1/batch HTTP/1.1", b"GET / HTTP/1.0", b"POST /v1/track HTTP/9.9", b"X",
+     b"POST http://x/v1/t HTTP/1.1", b"POST /v1/touchpoints HTTP/1.1\r\n", b"OPTIONS * HTTP/1.1", b"PRI * HTTP/2.0"]
+)  # fmt: skip
+FIELDS = st.lists(
+    st.sampled_from([
+        b"Host: x", b"Host: y", b"Content-Length: 5", b"Content-Length: %d" % len(GOOD_BYTES), b"Content-Length: 1e3",
+        b"Content-Length: +5", b"Content-Length: 5, 5", b"Transfer-Encoding: chunked",
+        b"Transfer-Encoding: gzip, chunked", b"Transfer-Encoding : chunked", b"Transfer-Encoding:\x0bchunked",
+        b"Expect: 100-continue", b"Upgrade: websocket", b"Connection: upgrade", b"Connection: close", b"Content-Type: application/json", b" folded: yes", b"No colon",
+        b"X: a\nTransfer-Encoding: chunked", b"X\x00: 1", b"X: \xff\x00", b"KEY", b"Content-Encoding: gzip",
+    ]),
+    max_size=6,
+)  # fmt: skip
+BODIES = st.sampled_from(
+    [b"", GOOD_BYTES, b"5\r\nhello\r\n0\r\n\r\n", b"fffffffffffffffff\r\nx", b"-1\r\n\r\n",
+     b"0\r\n\r\nGET /v1 HTTP/1.1\r\n\r\n", b"%x\r\n%s\r\n0\r\n\r\n" % (len(GOOD_BYTES), GOOD_BYTES)]
+) | st.binary(max_size=50)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def address(collector) -> Iterator[tuple[str, int]]:
+    with living(collector) as url:
+        host, _, port = url.removeprefix("http://").partition(":")
+        yield host, int(port)
+
+
+@settings(max_examples=200, deadline=None)
+@given(LINES, FIELDS, BODIES)
+def test_raw_requests(collector, address, line, fields, body) -> None:
+    """Heads and bodies that contradict each other, on a real connection: an answer below 500 or none, and an end."""
+    key = b"Authorization: " + basic(collector.key).encode()
+    head = b"\r\n".join([line, *(key if field == b"KEY" else field for field in fields)])
+    with socket.create_connection(address, 5) as connection:
+        connection.sendall(head + b"\r\n\r\n" + body)
+        connection.shutdown(socket.SHUT_WR)
+        said = b""
+        while more := connection.recv(65_536):
+            said += more
+    statuses = [answer[:3] for answer in said.split(b"HTTP/1.1 ")[1:]]
+    assert all(status < b"500" for status in statuses), said
+    require_readable(collector)

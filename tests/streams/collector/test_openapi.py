@@ -66,7 +66,9 @@ def test_it_is_valid() -> None:
 
 def test_it_has_every_path_of_the_collector() -> None:
     """And no other; with the methods that each takes."""
-    routes = {each.path: {method.lower() for method in each._methods} for each in Routes(None, None, None, {}).routes()}
+    routes = {
+        each.path: {method.lower() for method in each._methods} for each in Routes(None, None, None, b"").routes()
+    }
     described = {path: set(methods) - {"parameters"} for path, methods in document()["paths"].items()}
     assert described.keys() == routes.keys()
     assert all(methods <= routes[path] for path, methods in described.items())
