@@ -126,8 +126,9 @@ FIELDS = st.lists(
         b"Host: x", b"Host: y", b"Content-Length: 5", b"Content-Length: %d" % len(GOOD_BYTES), b"Content-Length: 1e3",
         b"Content-Length: +5", b"Content-Length: 5, 5", b"Transfer-Encoding: chunked",
         b"Transfer-Encoding: gzip, chunked", b"Transfer-Encoding : chunked", b"Transfer-Encoding:\x0bchunked",
-        b"Expect: 100-continue", b"Upgrade: websocket", b"Connection: upgrade", b"Connection: close", b"Content-Type: application/json", b" folded: yes", b"No colon",
-        b"X: a\nTransfer-Encoding: chunked", b"X\x00: 1", b"X: \xff\x00", b"KEY", b"Content-Encoding: gzip",
+        b"Expect: 100-continue", b"Upgrade: websocket", b"Connection: upgrade", b"Connection: close",
+        b"Content-Type: application/json", b" folded: yes", b"No colon", b"X: a\nTransfer-Encoding: chunked",
+        b"X\x00: 1", b"X: \xff\x00", b"KEY", b"Content-Encoding: gzip",
     ]),
     max_size=6,
 )  # fmt: skip
