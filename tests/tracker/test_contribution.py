@@ -7,13 +7,27 @@ import pytest
 from tests.tracker.making import DAY_MS, HOUR_MS, START_MS, journey, stage, touch, touches
 from tracker.contribution import Field, day_of, parse
 from tracker.customer import Journeys
-from tracker.definition import Buckets, Definition, Rule, Segment
+from tracker.definition import Buckets, Definition, Rule, Segment, Survey
 
 DAY = "2025-10-09"
 
 
 def vector(definition: Definition, text: str, at_h: float = 0) -> dict[str, int]:
     return Journeys([definition]).fold("c", None, touches(text), START_MS + round(at_h * HOUR_MS)).aggregates
+
+
+def test_other_buckets_are_another_shape_and_figures_and_answers_move_over():
+    """With the old definition at hand the differences add up to the new contribution; the answer stays."""
+    survey = (Survey("nps", Rule(type="s")),)
+    old = journey("a", "b", feedback=survey)
+    new = journey("a", "b", feedback=survey, buckets=Buckets((HOUR_MS,), (HOUR_MS,)))
+    before = Journeys([old]).fold("c", None, [*touches("a0 b2"), touch("s", 3, properties={"score": 9})], START_MS)
+    journeys = Journeys([new], former=[old])
+    change = journeys.fold("c", before.after, [], START_MS)
+    assert change.aggregates == {
+        "j|stay|a|21600": -1, "j|stay|a|inf": 1, "j|convert|b|21600": -1, "j|convert|b|inf": 1,
+    }  # fmt: skip
+    assert journeys.contribution(change.after)["j|feedback|nps|9"] == 1
 
 
 def test_a_customer_in_the_middle_of_a_journey():
