@@ -123,7 +123,8 @@ their quotient is no conversion, since those who enter and those who move on are
 
 **Why no `_total`?** A correction, a merge or an erasure takes back what was counted, and Prometheus would read a
 counter that falls as one that began again. What happened to customers is counted as it is told, by each worker, in
-`tracker_transitions_total`: entries, moves, drop-offs, recoveries, completions, exits, corrections. See `docs/decisions/0040-funnel-figures-are-gauges.md`.
+`tracker_transitions_total`: entries, moves, drop-offs, recoveries, completions, exits, corrections. See
+`docs/decisions/0040-funnel-figures-are-gauges.md`.
 
 **Feedback.** `tracker_feedback_customers` counts customers by their latest answer of each kind, so the sum over `score`
 is n. NPS (0 to 10) is the share of 9 and 10 less that of 0 to 6, CSAT (1 to 5) the share of 4 and 5, CES (1 to 7) the
