@@ -22,6 +22,7 @@ from tracker.identity import Kinds, kinds_of
 PROTOCOLS: Final = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 LEVELS: Final = ("debug", "info", "warning", "error")
+MIN_HASH_KEY: Final = 16
 OUTSIDE: Final = ("TRACKER_VENV", "TRACKER_COMPILE", "TRACKER_FAILPOINT")
 """Variables that are no settings: of the `run` script, of the wheel's build, and of the tests that kill a worker at a
 step."""
@@ -270,6 +271,8 @@ def _told(knob: Knob, raw: str) -> str:
 
 
 def _contradictions(settings: Settings) -> Iterator[str]:
+    if settings.hash_key is not None and len(settings.hash_key) < MIN_HASH_KEY:
+        yield f"TRACKER_HASH_KEY is shorter than {MIN_HASH_KEY} characters: `openssl rand -hex 32` makes a good one."
     if "SASL" in settings.kafka_security_protocol:
         for field, variable in (("kafka_sasl_username", "USERNAME"), ("kafka_sasl_password", "PASSWORD")):
             if getattr(settings, field) is None:

@@ -38,7 +38,6 @@ JSON: Final = ("application/json", "text/plain", "")
 """Browsers send `text/plain` where they must not ask beforehand, and some senders name no type."""
 LOOSE: Final = (*JSON, "application/x-www-form-urlencoded", "application/octet-stream")
 """RudderStack's library for Node sends its gzip under the default type of the library below it."""
-MIN_HASH_KEY: Final = 16
 PING: Final = re.compile(rb"webhook_id=\d{1,20}")
 """What WooCommerce posts, unsigned, when a webhook is made."""
 
@@ -213,10 +212,10 @@ class Wired(NamedTuple):
 
 def wire(settings: Settings, ready: Check, publisher: Publisher | None = None) -> Wired:
     """One process' collector; nothing is connected yet. Raises ConfigurationError."""
-    key = settings.hash_key or ""
-    if len(key) < MIN_HASH_KEY:
+    key = settings.hash_key
+    if key is None:
         raise ConfigurationError(
-            f"TRACKER_HASH_KEY is missing or shorter than {MIN_HASH_KEY} characters.",
+            "TRACKER_HASH_KEY is missing.",
             "Set it to what `openssl rand -hex 32` prints, the same for every collector, and keep it.",
         )
     publisher = publisher or PlainPublisher(kafka_arguments(settings), timeout_s=settings.collector_confirm_s)

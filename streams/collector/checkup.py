@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final, Literal
 
 from streams.collector import plans, sources, tables
-from streams.collector.app import MIN_HASH_KEY
 from streams.settings import Settings
 
 Result = tuple[Literal["ok", "warning", "problem"], str, str]
@@ -38,8 +37,8 @@ def findings(settings: Settings) -> Iterator[Result]:
 
 
 def _key(settings: Settings) -> Iterator[Result]:
-    if len(settings.hash_key or "") < MIN_HASH_KEY:
-        message = f"TRACKER_HASH_KEY is missing or shorter than {MIN_HASH_KEY} characters; no collector starts."
+    if settings.hash_key is None:
+        message = "TRACKER_HASH_KEY is missing; no collector starts."
         yield "problem", message, "Set it to what `openssl rand -hex 32` prints, the same everywhere, and keep it."
 
 

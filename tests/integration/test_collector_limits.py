@@ -77,7 +77,7 @@ def test_bounds_hold_over_the_wire(served, body, status) -> None:
     """The largest that is allowed is taken; what is beyond, or read differently by others, is refused."""
     began_s = time.monotonic()
     assert served.status("/v1/touchpoints", body) == status
-    assert time.monotonic() - began_s < 5
+    assert time.monotonic() - began_s < 10
 
 
 PATHS = [

@@ -29,7 +29,7 @@ def living(collector: Collector) -> Iterator[str]:
     up = threading.Event()
     thread = threading.Thread(target=lambda: _run(collector, listening, told, up.set))
     thread.start()
-    assert up.wait(10)
+    assert up.wait(30)
     try:
         yield f"http://127.0.0.1:{port}"
     finally:

@@ -231,5 +231,7 @@ def test_a_hash_key_is_asked_for(tmp_path) -> None:
     """Without it there is no collector, and the remedy is told."""
     from streams.collector.app import wire
 
-    with pytest.raises(ConfigurationError, match="TRACKER_HASH_KEY"):
+    with pytest.raises(ConfigurationError, match="TRACKER_HASH_KEY is shorter than 16"):
+        read({"TRACKER_HASH_KEY": "short"})
+    with pytest.raises(ConfigurationError, match="TRACKER_HASH_KEY is missing"):
         wire(read({"KAFKA_BOOTSTRAP": "127.0.0.1:9"}), lambda: None)

@@ -102,7 +102,7 @@ def test_every_path_under_fire(collector, address, path, method, mode) -> None:
         if mode is GenerationMode.POSITIVE and "source" in (case.path_parameters or {}):
             case.path_parameters["source"] = "desk"
         headers = {"authorization": basic(collector.key), **(case.headers or {})}
-        case.call_and_validate(base_url=address, checks=CHECKS, headers=headers, timeout=5)
+        case.call_and_validate(base_url=address, checks=CHECKS, headers=headers, timeout=15)
 
     collector.publisher.parcels.clear()
     fire()
