@@ -76,12 +76,14 @@ crashes = st.lists(st.tuples(st.sampled_from((1, 3, 4, 5, 6, 7)), st.integers(1,
 pairs = st.permutations(["c1", "c2", "anonymous_id:a1", "anonymous_id:a2"]).map(lambda names: frozenset(names[:2]))
 
 
-def world_of(rule: str, stream: Sequence[Arrival], batch: int, points: Sequence[tuple[int, int]]) -> World:
-    """The world after workers have read the stream in batches of this size, dying at these points one by one."""
+def world_of(
+    rule: str, stream: Sequence[Arrival], batch: int, points: Sequence[tuple[int, int]], hours: int = 96
+) -> World:
+    """The world so many hours later, when workers have read the stream in batches and died at these points."""
     world = World(PARTITIONS, JOURNEY + rule)
     for arrival in stream:
         world.produce(arrival.topic, arrival.value, to=arrival.key, at_ms=arrival.at_ms)
-    world.turn(3 * DAY_MS)
+    world.turn(hours * HOUR_MS)
     run(run_through(world, crash_at(*points), batch=batch))
     return world
 
@@ -159,8 +161,11 @@ def cut(world: World, pair: frozenset[str], *, linked: bool = False) -> None:
 def test_accounts_follow_from_their_people(
     rule: str, stream: list[Arrival], batch: int, points: list[tuple[int, int]]
 ) -> None:
-    """Any order, any batches, any crashes: accounts are where the whole set of touchpoints puts them."""
-    world = world_of(rule, stream, batch, points)
+    """Any order, any batches, any crashes: accounts are where the whole set of touchpoints and the clock put them."""
+    world = world_of(rule, stream, batch, points, hours=70)
+    assert found(world) == expected(world, stream)
+    world.turn(2 * DAY_MS)
+    run(run_through(world, crash_at(), batch=batch))
     assert found(world) == expected(world, stream)
     assert world.figures() == world.contributions()
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from schemas.routed import Enrolled, History, Member, Release, Trace
+from schemas.routed import Adopted, Enrolled, History, Member, Release, Trace
 from tests.tracker.making import DAY_MS, HOUR_MS, START_MS, journey, stage, touch
 from tracker.accounts import with_accounts
 from tracker.customer import Journeys
@@ -100,6 +100,18 @@ def test_an_alias_takes_its_accounts_along() -> None:
     [history] = [letter for letter in left.letters if isinstance(letter, History)]
     home = batch(None, name=ANN, letters=[history])
     assert [(one.name, one.member) for one in members(home)] == [(ACME, ANN)]
+
+
+def test_an_alias_that_bears_on_no_journey_takes_its_accounts_along_too() -> None:
+    """Its home is asked whether it is right to hold them, and they go back."""
+    by = Linking(Journeys(with_accounts([journey("a", accounts=Rule("firms"))])))
+    held = batch(None, touch("a"), by=by, under=[(ANN, seen("nothing"))])
+    assert Adopted(ANN, "c1") in held.letters
+    assert [one.name for one in members(held)] == [ACME]
+    left = batch(held.change.after, by=by, letters=[Release("c1", ANN)])
+    assert [one.trace for one in members(left)] == [None]
+    [history] = [letter for letter in left.letters if isinstance(letter, History)]
+    assert read(decode(history.record).standing).marks == {ANN: {ACME: Mark(START_MS)}}
 
 
 def test_an_account_that_counts_a_stranger_is_told() -> None:
