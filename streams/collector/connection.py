@@ -3,16 +3,31 @@
 import asyncio
 from typing import Any, Final
 
+from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from streams.collector.problems import unavailable
 
 HEAD_WITHIN_S: Final = 10.0
 MAX_HEAD_BYTES: Final = 16 * 1024
+MOST_CONNECTIONS: Final = 2_000
+"""Of one process."""
+
+
+async def busy(_scope: Scope, _receive: Receive, send: Send) -> None:
+    """The answer where too many are connected."""
+    refused = unavailable("Too many connections are open; try again.")
+    told = {**refused.headers, "connection": "close", "content-type": "application/json"}
+    headers = [(name.encode(), value.encode()) for name, value in told.items()]
+    await send({"type": "http.response.start", "status": refused.status, "headers": headers})
+    await send({"type": "http.response.body", "body": refused.body("")})
 
 
 class BoundedConnection(HttpToolsProtocol):
     """One connection. The head of a request is complete in time, and small; so is what follows an early answer."""
 
     head_within_s = HEAD_WITHIN_S
+    most_connections = MOST_CONNECTIONS
 
     def connection_made(self, transport: Any) -> None:
         """A sender has connected."""
@@ -53,10 +68,14 @@ class BoundedConnection(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """The head is complete."""
+        """The head is complete. Beyond the bound on connections it is answered, and nothing else."""
         self._met()
         self._in_head = False
+        usual = self.app
+        if len(self.connections) > self.most_connections:
+            self.app = busy
         super().on_headers_complete()
+        self.app = usual
 
     def on_message_complete(self) -> None:
         """The request is complete: what comes next is a head."""

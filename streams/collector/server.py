@@ -30,7 +30,6 @@ KEEP_ALIVE_S: Final = 65
 """Longer than the 60 s after which most balancers let go of a connection, so that they do it and not we."""
 FINISH_WITHIN_S: Final = 8
 """For requests on their way at the end; the supervisor kills after 9.5 s."""
-CONNECTIONS: Final = 2_000
 LOOK_AGAIN_S: Final = 2.0
 
 
@@ -164,7 +163,6 @@ def _server(settings: Settings, wired: Wired) -> Server:
         backlog=1024,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=FINISH_WITHIN_S,
-        limit_concurrency=CONNECTIONS,
     )
     return Server(config)
 
