@@ -159,7 +159,7 @@ def _redis(settings: Settings) -> Iterator[Result]:
     for node, info in nodes.items():
         yield from _redis_node(str(node), info, settings)
     if settings.id_salt is None:
-        message = "TRACKER_ID_SALT is not set: customers' hashes in logs can be guessed."
+        message = "TRACKER_ID_SALT is not set: customers' hashes in logs can be guessed, and nobody can be erased."
         yield "warning", message, "Set it to a long random text and keep it."
 
 
@@ -215,6 +215,24 @@ def _collector(settings: Settings) -> Iterator[Result]:
     yield from findings(settings)
 
 
+def _erasures(settings: Settings) -> Iterator[Result]:
+    """Whether those who were erased are kept out."""
+    if settings.redis_url is None:
+        return
+    from tracker.erasure import Digests
+
+    client = redis_client(settings)
+    try:
+        kept = [client.smembers(keys(partition).suppressed) for partition in range(settings.partitions)]
+    finally:
+        client.close()
+    if not all(map(Digests(settings.id_salt).is_own, kept)):
+        message = "Customers were erased under another TRACKER_ID_SALT: no worker takes their partitions."
+        yield "problem", message, "Set it to what it was then."
+    elif any(kept):
+        yield "ok", f"{len(set().union(*kept)) - 1} erased names are kept out", ""
+
+
 CHECKS: Final[dict[str, Callable[[Settings], Iterator[Result]]]] = {
     "versions": _versions,
     "journeys": _journeys,
@@ -222,7 +240,8 @@ CHECKS: Final[dict[str, Callable[[Settings], Iterator[Result]]]] = {
     "topics": _topics,
     "redis": _redis,
     "history": _history,
+    "erasures": _erasures,
     "collector": _collector,
 }
 # An area is not looked at where the one that it needs does not answer.
-NEEDS: Final = {"topics": "kafka", "history": "redis"}
+NEEDS: Final = {"topics": "kafka", "history": "redis", "erasures": "redis"}

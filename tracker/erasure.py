@@ -21,18 +21,10 @@ NOBODY: Final = ""
 """No name reads like this: its digest tells one salt from another."""
 
 
-class Farewell(NamedTuple):
-    """What the end of a record changes."""
+class Digests:
+    """What stands for erased names, under one salt."""
 
-    change: Change
-    letters: list[Forget | Member]
-
-
-class Erasure:
-    """Erases names, for some journeys and under one salt."""
-
-    def __init__(self, journeys: Journeys, salt: str | None) -> None:
-        self._journeys = journeys
+    def __init__(self, salt: str | None) -> None:
         self._key = blake2b(salt.encode()).digest() if salt else b""
         # As many as there are names whose home is remembered (`tracker/home.py`).
         self.digest: Final = lru_cache(maxsize=200_000)(self._digest)
@@ -48,6 +40,21 @@ class Erasure:
         """Whether these were made with this salt; with another one nobody would be recognised."""
         kept = set(suppressed)
         return not kept or self.digest(NOBODY) in kept
+
+
+class Farewell(NamedTuple):
+    """What the end of a record changes."""
+
+    change: Change
+    letters: list[Forget | Member]
+
+
+class Erasure(Digests):
+    """Erases names, for some journeys."""
+
+    def __init__(self, journeys: Journeys, salt: str | None) -> None:
+        super().__init__(salt)
+        self._journeys = journeys
 
     def farewell(self, name: str, before: bytes, now_ms: int) -> Farewell:
         """The record's share of the figures taken back, and a letter to everybody who knows the name."""

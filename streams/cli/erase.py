@@ -28,7 +28,7 @@ from streams.settings import Settings, read
 from streams.show import printable, spellings
 from streams.stores.keys import keys
 from tracker.customer import Journeys
-from tracker.erasure import Erasure
+from tracker.erasure import Digests
 from tracker.home import home
 
 
@@ -53,13 +53,13 @@ def erase(
     """
     settings = read(os.environ)
     journeys = Journeys(load_journeys(settings), settings.lateness_horizon_ms)
-    erasure = Erasure(journeys, _salt(settings))
+    digests = Digests(_salt(settings))
     if receipt is not None and receipt.exists():
         raise UsageError(f"{receipt} exists.", "Name another file: a receipt is not written over.")
     with door(settings):
         client = redis_client(settings)
         require(client, settings.partitions)
-        _require_new(client, erasure, alias, settings)
+        _require_new(client, digests, alias, settings)
         identity = whole(client, alias, settings.partitions, settings.kinds)
         removed = {name: counts(client, one, journeys) for name, one in identity.members.items()}
         remains = places(settings, int(time() * 1000))
@@ -68,8 +68,8 @@ def erase(
         at_ms = int(time() * 1000)
         with orders.producer(settings) as producer:
             orders.send(producer, [Erase(name, at_ms) for name in identity.names], settings.partitions)
-        _await(client, erasure, identity, settings, wait)
-    told = json.dumps(_receipt(identity, removed, remains, erasure, settings, at_ms), indent=2)
+        _await(client, digests, identity, settings, wait)
+    told = json.dumps(_receipt(identity, removed, remains, digests, settings, at_ms), indent=2)
     print(told)
     if receipt is not None:
         receipt.write_text(told + "\n", encoding="utf-8")
@@ -85,14 +85,14 @@ def _salt(settings: Settings) -> str:
     return settings.id_salt
 
 
-def _is_out(client: Any, erasure: Erasure, name: str, settings: Settings) -> bool:
+def _is_out(client: Any, digests: Digests, name: str, settings: Settings) -> bool:
     names = keys(home(name, settings.partitions))
-    return bool(client.sismember(names.suppressed, erasure.digest(name)))
+    return bool(client.sismember(names.suppressed, digests.digest(name)))
 
 
-def _require_new(client: Any, erasure: Erasure, alias: str, settings: Settings) -> None:
+def _require_new(client: Any, digests: Digests, alias: str, settings: Settings) -> None:
     for name in spellings(alias, settings.kinds):
-        if _is_out(client, erasure, name, settings):
+        if _is_out(client, digests, name, settings):
             raise TrackerError(
                 f"{name!r} is erased already.", "Aliases that it did not have then are erased by name.",
                 ExitCode.NOT_FOUND,
@@ -109,14 +109,14 @@ def _ask(identity: Identity, removed: dict[str, dict[str, int]]) -> None:
     typer.confirm("Erase all of this for good?", abort=True, err=True)
 
 
-def _await(client: Any, erasure: Erasure, identity: Identity, settings: Settings, within_s: float) -> None:
+def _await(client: Any, digests: Digests, identity: Identity, settings: Settings, within_s: float) -> None:
     """Returns when no record is left and every name is kept out. Raises TrackerError."""
 
     def is_gone() -> bool:
         return not list(members(client, identity.names, settings.partitions))
 
     def are_out() -> bool:
-        return all(_is_out(client, erasure, name, settings) for name in identity.names)
+        return all(_is_out(client, digests, name, settings) for name in identity.names)
 
     if not orders.held(lambda: is_gone() and are_out(), within_s):
         if is_gone():
@@ -135,7 +135,7 @@ def _receipt(
     identity: Identity,
     removed: dict[str, dict[str, int]],
     remains: list[Place],
-    erasure: Erasure,
+    digests: Digests,
     settings: Settings,
     at_ms: int,
 ) -> dict[str, Any]:
@@ -155,7 +155,7 @@ def _receipt(
         "removed_in_all": {"names": len(identity.names), **total},
         "figures": "corrected in the same writes",
         "kept_to_keep_them_out": [
-            {"partition": home(name, settings.partitions), "digest": erasure.digest(name).hex()}
+            {"partition": home(name, settings.partitions), "digest": digests.digest(name).hex()}
             for name in identity.names
         ],
         "holds_against": {

@@ -1,8 +1,12 @@
 """Names on a real Kafka, a real Redis and a real worker: linked, cut, exported and erased by hand."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from kafka import KafkaProducer
@@ -18,15 +22,29 @@ from tracker.identity import strongest
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(240)]
 AT_MS = 1_795_000_000_000
+SALT = "a long random text"
+KINDS = "customer_id,anonymous_id,email_sha256:20,device_id:2,account_id"
 
 
 @dataclass
 class Shop(Installation):
     """An installation that may erase."""
 
+    salt: str = SALT
+
     @property
     def environ(self) -> dict[str, str]:
-        return super().environ | {"TRACKER_ID_SALT": "a long random text", "TRACKER_ALIAS_KINDS": KINDS}
+        return super().environ | {"TRACKER_ID_SALT": self.salt, "TRACKER_ALIAS_KINDS": KINDS}
+
+    def answered(self, answer: bytes, *words: str) -> int:
+        """The exit code of a command on a terminal whose question gets this answer."""
+        ours, its = os.openpty()
+        with os.fdopen(ours, "wb", buffering=0) as terminal, os.fdopen(its, "rb") as stdin:
+            terminal.write(answer)
+            command = [sys.executable, "-m", "streams", *words]
+            return subprocess.run(
+                command, env=self.environ, stdin=stdin, capture_output=True, timeout=60, check=False
+            ).returncode
 
     def see(self, event_id: str, type_: str = "Page Viewed", channel: str = "web", **ids: str) -> None:
         """A touchpoint under some ids, with the broker on return."""
@@ -51,9 +69,6 @@ class Shop(Installation):
         """All keys and values of Redis, as one text to search."""
         with Redis.from_url(self.redis) as client:
             return b"\n".join(key + b" " + (client.dump(key) or b"") for key in client.scan_iter())
-
-
-KINDS = "customer_id,anonymous_id,email_sha256:20,device_id:2,account_id"
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +139,26 @@ def test_what_cannot_be_ruled_is_said(shop: Shop, words: list[str], code: ExitCo
     assert "Traceback" not in answer.stderr
 
 
-def test_a_person_is_exported_and_erased(shop: Shop) -> None:
+def test_an_erasure_is_asked_for_twice(shop: Shop) -> None:
+    """On a terminal by a question that may be answered no, elsewhere by --yes; and it wants a salt."""
+    shop.see("h1", customer_id="stays")
+    wait_until(lambda: shop.aliases("stays"))
+    assert shop.tracker("erase", "stays").returncode == ExitCode.USAGE
+    assert shop.answered(b"n\n", "erase", "stays") == ExitCode.INTERRUPTED
+    assert shop.aliases("stays") == {"stays"}
+    shop.salt = ""
+    unsalted = shop.tracker("erase", "stays", "--yes")
+    assert (unsalted.returncode, "TRACKER_ID_SALT" in unsalted.stderr) == (ExitCode.CONFIGURATION, True)
+    shop.salt = "not the one of the workers"
+    other = shop.tracker("erase", "stays", "--yes", "--wait", "5")
+    assert (other.returncode, "another TRACKER_ID_SALT" in other.stderr) == (ExitCode.MISMATCH, True)
+    shop.salt = SALT
+    assert shop.told("doctor")["findings"]
+    again = shop.tracker("erase", "stays", "--yes")
+    assert (again.returncode, "erased already" in again.stderr) == (ExitCode.NOT_FOUND, True)
+
+
+def test_a_person_is_exported_and_erased(shop: Shop, tmp_path: Path) -> None:
     """Nothing of any of their names is left in Redis, the figures are right, and what comes late stays out."""
     shop.see("g1", anonymous_id="gone-a", email_sha256="gone-e")
     shop.see("g2", "Product Viewed", customer_id="gone-c", anonymous_id="gone-a", device_id="gone-d")
@@ -136,9 +170,11 @@ def test_a_person_is_exported_and_erased(shop: Shop) -> None:
     assert {one["value"]["event_id"] for one in told["kafka"] if one["topic"] == "touchpoints.web"} == {"g1", "g2"}
     assert any(place["where"] == "Kafka topic journey.routed" for place in told["elsewhere"])
 
-    assert shop.tracker("erase", "gone-a").returncode == ExitCode.USAGE
-    done = shop.tracker("erase", "gone-a", "--yes")
+    file = tmp_path / "receipt.json"
+    done = shop.tracker("erase", "gone-a", "--yes", "--receipt", str(file))
     assert done.returncode == 0, done.stderr
+    assert file.read_text() == done.stdout
+    assert "is not written over" in shop.tracker("erase", "c2", "--yes", "--receipt", str(file)).stderr
     receipt = json.loads(done.stdout)
     assert {one["name"] for one in receipt["removed"]} == names
     assert receipt["removed_in_all"]["touchpoints"] == 2

@@ -1,12 +1,16 @@
 import json
 import time
+from dataclasses import replace
 
 import pytest
+from redis import Redis
 
 from streams import doctor, settings
 from streams.cli import main
 from streams.doctor import Finding, examine, verdict
 from streams.errors import ExitCode, Unreachable
+from streams.stores.keys import keys
+from tracker.erasure import Digests
 
 HEALTHY = {"redis_version": "7.2.1", "role": "master", "aof_enabled": 1, "maxmemory_policy": "noeviction"}
 DEFAULTS = settings.read({})
@@ -127,3 +131,15 @@ def test_wrong_redis_password_is_denied(private_servers, monkeypatch, capsys) ->
     assert main.main(["doctor"]) == ExitCode.DENIED
     said = capsys.readouterr().out
     assert "refuses the name or password" in said and "REDIS_PASSWORD" in said and "wr0ng" not in said
+
+
+@pytest.mark.integration
+def test_erasures_of_another_salt_are_a_problem(empty_redis) -> None:
+    """Workers would not take the partitions, and say nothing before they do."""
+    mine = settings.read({"REDIS_URL": empty_redis, "TRACKER_ID_SALT": "mine", "TRACKER_PARTITIONS": "2"})
+    assert list(doctor._erasures(mine)) == []
+    with Redis.from_url(empty_redis) as client:
+        client.sadd(keys(1).suppressed, *Digests("mine").entries("c1"), *Digests("mine").entries("c2"))
+    assert list(doctor._erasures(mine)) == [("ok", "2 erased names are kept out", "")]
+    [(state, message, _)] = doctor._erasures(replace(mine, id_salt="another"))
+    assert state == "problem" and "TRACKER_ID_SALT" in message
