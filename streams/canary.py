@@ -82,7 +82,9 @@ class Canary:
         return max(map(self._age_s, self._waiting))
 
     def _age_s(self, waiting: dict[str, tuple[str, float]]) -> float:
-        return self._clock_s() - min(sent_s for _, sent_s in [*waiting.values()]) if waiting else 0.0
+        # A copy, since a scrape looks while the thread that sends and looks is at work.
+        sent_s = min([at_s for _, at_s in [*waiting.values()]], default=None)
+        return 0.0 if sent_s is None else self._clock_s() - sent_s
 
     def beat(self) -> None:
         """Send one to each partition, through one channel after the other. Raises TrackerError."""
@@ -121,18 +123,23 @@ class Canary:
         """Beat and look until cancelled; what fails is said once and tried again."""
         next_s = self._clock_s()
         while True:
-            await asyncio.to_thread(self._turn, self._clock_s() >= next_s)
             if self._clock_s() >= next_s:
                 next_s = max(next_s + every_s, self._clock_s())
-            longest_s = self.longest_s
-            pause_s = next_s - self._clock_s()
-            if longest_s or self.trouble:
-                pause_s = min(pause_s, PATIENT_LOOK_S if self.trouble or longest_s > PATIENT_AFTER_S else LOOK_EVERY_S)
-            await asyncio.sleep(max(0.0, pause_s))
+                await asyncio.to_thread(self._turn, self.beat, self.look)
+            else:
+                await asyncio.to_thread(self._turn, self.look)
+            await asyncio.sleep(max(0.0, min(next_s - self._clock_s(), self._pause_s())))
 
-    def _turn(self, beats: bool) -> None:
+    def _pause_s(self) -> float:
+        """How long nothing needs to be looked for."""
+        longest_s = self.longest_s
+        if self.trouble or longest_s > PATIENT_AFTER_S:
+            return PATIENT_LOOK_S
+        return LOOK_EVERY_S if longest_s else float("inf")
+
+    def _turn(self, *steps: Callable[[], None]) -> None:
         trouble = ""
-        for step in (self.beat, self.look) if beats else (self.look,):
+        for step in steps:
             try:
                 step()
             except TrackerError as error:

@@ -1,9 +1,12 @@
 """The canary's process: what it sends, when it sees it again, what it says while it does not."""
 
+import asyncio
+
 import pytest
 
 from streams.canary import MOST_WAITING, Canary
 from streams.errors import TrackerError
+from tests.servers import wait_until
 from tests.tracker.making import START_MS, journey
 from tracker.customer import Journeys
 from tracker.touch import Touch
@@ -81,6 +84,24 @@ def test_what_cannot_be_sent_waits() -> None:
     world.now_s = 9.0
     assert canary.longest_s == 9.0
     assert value(canary, "tracker_canary_sent_total", channel="web") == 0
+
+
+def test_it_goes_on_after_a_fault() -> None:
+    """While Kafka is away it says so and tries again; then its trouble is over."""
+    world = Pipeline()
+    canary = Canary(2, ("web",), world.send, world.fetch)
+
+    async def scenario() -> None:
+        living = asyncio.create_task(canary.live(0.05))
+        await asyncio.to_thread(wait_until, lambda: len(world.sent) >= 6)
+        world.down = True
+        await asyncio.to_thread(wait_until, lambda: canary.trouble)
+        world.down = False
+        await asyncio.to_thread(wait_until, lambda: not canary.trouble)
+        living.cancel()
+
+    asyncio.run(scenario())
+    assert value(canary, "tracker_canary_sent_total", channel="web") == len(world.sent)
 
 
 def test_no_more_wait_than_a_record_remembers() -> None:
