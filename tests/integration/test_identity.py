@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +13,17 @@ import pytest
 from kafka import KafkaProducer
 from redis import Redis
 
+from streams import holdings, identity
+from streams.clients import redis_client
 from streams.errors import ExitCode
 from streams.settings import read as read_settings
 from streams.stores.keys import keys
 from streams.topics import create
+from tests.flow.harness import World, crash_at, run_through
 from tests.integration.test_tools import Installation
-from tests.servers import start_private_servers, wait_until
+from tests.servers import PrivateServers, start_private_servers, wait_until
+from tests.touchpoints import START_MS, touchpoint
+from tests.virtual_time import run
 from tracker.identity import strongest
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(240)]
@@ -214,3 +220,24 @@ def test_an_erasure_survives_an_empty_redis(shop: Shop) -> None:
     wait_until(lambda: b"gone-" not in shop.everything())
     assert shop.aliases("c3") == {"c3", "anonymous_id:both"}
     assert shop.is_sound()
+
+
+def test_who_is_who_is_read_from_a_cluster(private_servers: PrivateServers) -> None:
+    """On a Redis Cluster of three nodes: all names of a customer, conflicts, and all that is held."""
+    seen = World(4)
+    for at_ms, ids in enumerate(
+        [{"customer_id": "c1", "anonymous_id": "a"}, {"customer_id": "c2", "anonymous_id": "a"}]
+    ):
+        value = touchpoint("", at_ms=START_MS + at_ms, event_id=f"e{at_ms}", ids=ids)
+        seen.produce("touchpoints.web", value, to=strongest(ids) or "")
+    run(run_through(seen, crash_at()))
+    url = private_servers.redis_cluster().url
+    with closing(redis_client(read_settings({"REDIS_URL": url, "REDIS_CLUSTER": "true"}))) as client:
+        for partition, kept in seen.store.partitions.items():
+            for name, record in kept.states.items():
+                client.hset(keys(partition).states, name, record)
+        found = identity.whole(client, "a", 4)
+        assert found.names == ["c1", "anonymous_id:a"]
+        assert [one["alias"] for one in identity.conflicts(client, 4)] == ["anonymous_id:a"]
+        told = holdings.export(client, found, seen.journeys)
+        assert [len(one["touchpoints"]) for one in told["names"]] == [1, 0]
