@@ -13,12 +13,12 @@ import msgspec
 from schemas.routed import Enrolled, Member, Trace
 from tracker.conditions import lookup
 from tracker.contribution import unescape
-from tracker.customer import Journeys
+from tracker.customer import Change, Journeys
 from tracker.definition import Accounts
 from tracker.engine import Engine
 from tracker.intake import Runner
 from tracker.matcher import as_text
-from tracker.state import Instance, Record, decode, decode_progress
+from tracker.state import Instance, Record, decode, decode_progress, encode
 from tracker.touch import Touch
 
 # Who is seen with more accounts than these is an agency or a machine: the earliest stay.
@@ -149,6 +149,16 @@ class Membership:
                 for account, since_ms in sorted(now.items())
                 if not is_same or before.get(account) != since_ms
             ]
+        return letters
+
+    def follow(self, name: str, change: Change, touches: Sequence[Touch]) -> list[Member]:
+        """What accounts must hear of a customer after a fold of its own touches; the change is completed."""
+        record = decode(change.after)
+        standing = read(record.standing)
+        self.mark(standing, name, touches)
+        letters = self.tell(name, record, standing)
+        record.standing = write(standing)
+        change.after = encode(record)
         return letters
 
     @staticmethod

@@ -235,12 +235,14 @@ class Planner:
         """Step 5: the touches folded into the states of their customers, and names related to each other."""
         plan = Plan({}, {}, {}, reading.messages, reading.counts)
         related = {name: kin for name, kin in reading.kin.items() if self._linking.concerns(kin, states[name])}
+        membership = self._linking.membership
         tally: Tally = {}
         for name, touches in reading.touches.items():
-            if name not in related and self._linking.membership.concerns(touches, states[name]):
-                related[name] = reading.kin.get(name, Kin())
             if name not in related:
                 change = self.journeys.fold(name, states[name], touches, now_ms, tally)
+                if membership.concerns(touches, states[name]):
+                    letters = membership.follow(name, change, touches)
+                    plan.messages += [_routed(letter.name, letter, self.partitions) for letter in letters]
                 _enter(plan, reading.partition, name, states[name], change)
         plan.aggregates = written(tally)
         for name, kin in related.items():
