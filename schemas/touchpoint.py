@@ -16,7 +16,7 @@ ALIAS_KINDS: Final = ("customer_id", "anonymous_id", "email_sha256", "phone_sha2
 Moment = Annotated[datetime, msgspec.Meta(tz=True)] | int
 
 
-class Touchpoint(msgspec.Struct, omit_defaults=True, kw_only=True):
+class Touchpoint(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     """One event of one customer on one channel, digital or physical.
 
     Unknown fields are kept in the message and never make it invalid.

@@ -13,7 +13,7 @@ Kind = Literal[
 ]  # fmt: skip
 
 
-class Why(msgspec.Struct, frozen=True, omit_defaults=True):
+class Why(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The cause: a touchpoint and the rule it met, or a deadline that passed."""
 
     event_id: str | None = None
@@ -28,7 +28,7 @@ class Why(msgspec.Struct, frozen=True, omit_defaults=True):
     """Of an account's journey: whose news it was."""
 
 
-class Transition(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Transition(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """One step of one customer (or of one instance of a keyed journey), or a change of who the customer is."""
 
     kind: Kind

@@ -27,7 +27,7 @@ from tracker.touch import Touch
 MAX_INSTANCES: Final = 500
 
 
-class Change(msgspec.Struct):
+class Change(msgspec.Struct, gc=False):
     """What a fold did to one customer."""
 
     after: bytes

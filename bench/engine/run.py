@@ -10,6 +10,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import msgspec
 
@@ -84,11 +85,7 @@ def fold_all(journeys: Journeys, records: Sequence[Sequence[bytes]], size: int) 
     for begin in range(0, longest, size):
         for first in range(0, len(records), at_once):
             batch = [
-                [
-                    touch
-                    for touch in (decode(value, RECEIVED_MS) for value in one[begin : begin + size])
-                    if type(touch) is Touch
-                ]
+                cast("list[Touch]", [decode(value, RECEIVED_MS) for value in one[begin : begin + size]])
                 for one in records[first : first + at_once]
             ]
             tally: Tally = {}
