@@ -8,8 +8,10 @@ It knows records and messages; partitions and stores are the planner's affair.
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from schemas.routed import Adopted, Enrolled, Forget, History, Member, Offer, Release, Routed, Ruling, Stray, Tie
 from schemas.transition import Kind, Transition, Why
@@ -19,7 +21,7 @@ from tracker.customer import Change, Journeys
 from tracker.identity import KINDS, Kinds
 from tracker.log import ID_BYTES, short_id
 from tracker.parts import Parts, Views, short_ids
-from tracker.state import VERSION, Record, decode, encode
+from tracker.state import VERSION, Record, decode, encode, ties_of
 from tracker.ties import NEVER_MS, Edge, Ties, choose, conflicts, excess, may_have_ties, read, root, write
 from tracker.touch import Touch
 
@@ -30,17 +32,16 @@ Original = tuple[bytes, int | None]
 PRUNE_FROM: Final = 64 * ID_BYTES
 
 
-@dataclass(slots=True)
-class Kin:
+class Kin(msgspec.Struct, gc=False):
     """What a batch says of a name besides its own touchpoints."""
 
-    links: list[tuple[str, int, str]] = field(default_factory=list)
+    links: list[tuple[str, int, str]] = []
     """Weaker names that it was seen with, when (ms), and in which touchpoint."""
-    originals: list[Original] = field(default_factory=list)
+    originals: list[Original] = []
     """Of a name that may belong to another: its own touchpoints as they came, in the order of the touches."""
-    under: list[tuple[str, Touch]] = field(default_factory=list)
+    under: list[tuple[str, Touch]] = []
     """Touchpoints that count for it, and the alias under which each came."""
-    letters: list[Tie | Ruling | History | Release | Adopted | Forget | Member | Enrolled] = field(default_factory=list)
+    letters: list[Tie | Ruling | History | Release | Adopted | Forget | Member | Enrolled] = []
 
 
 @dataclass(slots=True)
@@ -69,14 +70,14 @@ class Linking:
             return True
         if before is None or not may_have_ties(before):
             return bool(kin.links)
-        ties = read(decode(before).ties)
+        ties = read(ties_of(before))
         if ties.told is not None:
             return True
-        edges = ties.edges
-        return any(
-            (edge := edges.get(peer)) is None or (at_ms, event_id) < (edge.at_ms, edge.event_id)
-            for peer, at_ms, event_id in kin.links
-        )
+        for peer, at_ms, event_id in kin.links:
+            edge = ties.edges.get(peer)
+            if edge is None or at_ms < edge.at_ms or (at_ms == edge.at_ms and event_id < edge.event_id):
+                return True
+        return False
 
     def relate(self, name: str, before: bytes | None, touches: Sequence[Touch], kin: Kin, now_ms: int) -> Relation:
         """The name after a batch; `touches` are its own."""
