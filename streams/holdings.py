@@ -15,6 +15,7 @@ from streams.show import describe as describe_stored
 from streams.show import moment, opened
 from streams.stores.keys import PREFIX, day_list, keys
 from streams.topics import UNLIMITED, find
+from tracker import membership
 from tracker.customer import Journeys
 from tracker.feedback import latest
 from tracker.intake import Runner
@@ -115,6 +116,7 @@ def _logs(member: Member, journeys: Journeys) -> Iterator[tuple[Runner, Instance
 
 def _name(client: Any, member: Member, journeys: Journeys, prefix: str) -> dict[str, Any]:
     record = opened(member.stored)
+    standing = membership.read(record.standing)
     came = {short: alias for alias, ids in member.ties.adopted.items() for short in short_ids(ids)}
     told = describe_stored(member.stored, journeys)
     return {
@@ -133,6 +135,12 @@ def _name(client: Any, member: Member, journeys: Journeys, prefix: str) -> dict[
         ],
         "other_event_ids": sorted(map(readable_id, short_ids(record.other_ids))),
         "ties": _ties(member.ties),
+        "accounts": [
+            {"account": account, "came_under": alias, "since": moment(mark.since_ms), "roles": mark.roles}
+            for alias, accounts in standing.marks.items()
+            for account, mark in accounts.items()
+        ],
+        "people_of_this_account": sorted({person for people in standing.members.values() for person in people}),
     }
 
 

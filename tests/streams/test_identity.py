@@ -21,6 +21,14 @@ PARTITIONS = 4
 ANN, EVE, BOB = "anonymous_id:a1", "email_sha256:e1", "anonymous_id:b1"
 
 
+ACCOUNTS = """
+journey: retail
+version: 1
+stages: [{name: seen, touchpoints: [{channel: web}]}]
+accounts: {rule: furthest}
+"""
+
+
 def see(world: World, event_id: str, **ids: str) -> None:
     at_ms = START_MS + len(event_id) * HOUR_MS
     world.produce(WEB, touchpoint("", at_ms=at_ms, event_id=event_id, ids=ids), to=strongest(ids), at_ms=at_ms)
@@ -106,6 +114,19 @@ def test_everything_held_is_told(world: World, redis: Redis) -> None:
     assert came == {"1": (None, ["seen"]), "22": (ANN, ["seen"]), "4444": (None, ["seen"]), "55555": (None, ["seen"])}
     assert told[ANN]["ties"]["belongs_to"] == ["c1", ANN]
     assert told["c1"]["ties"]["holds_history_of"] == [ANN]
+
+
+def test_accounts_are_told_too() -> None:
+    """With the alias that somebody came under, and since when; an account's own record names its people."""
+    made = World(PARTITIONS, ACCOUNTS)
+    see(made, "1", customer_id="c1", account_id="acme")
+    run(run_through(made, crash_at()))
+    redis = store_of(made)
+    [told] = export(redis, whole(redis, "c1", PARTITIONS), made.journeys)["names"]
+    account = {"account": "account_id:acme", "came_under": "c1", "since": "2026-09-21T15:13:20.000Z", "roles": []}
+    assert (told["accounts"], told["people_of_this_account"]) == ([account], [])
+    [told] = export(redis, whole(redis, "acme", PARTITIONS), made.journeys)["names"]
+    assert (told["accounts"], told["people_of_this_account"]) == ([], ["c1"])
 
 
 def test_what_is_held_is_counted(world: World, redis: Redis) -> None:
