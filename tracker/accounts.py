@@ -131,7 +131,7 @@ def fold(engine: Engine, people: Sequence[Trace]) -> Progress | None:
     """The progress of an account whose people have come so far; None where no touchpoint has come."""
     spans = merge((span for one in people for span in one.spans), shortest_ms(engine))
     ends = ((at_ms, len(engine.limits), 0) for span in spans for at_ms in span)
-    points = sorted({*_landmarks(engine, people), *ends})
+    points = sorted({*landmarks(engine, people), *ends})
     progress: Progress | None = None
     starts = [start for start, _ in spans]
     before_ms = 0
@@ -154,7 +154,7 @@ def _span_of(spans: Sequence[Span], starts: Sequence[int], at_ms: int) -> Span:
     return spans[place] if place >= 0 and at_ms <= spans[place][1] else (at_ms, at_ms)
 
 
-def _landmarks(engine: Engine, people: Sequence[Trace]) -> Iterable[tuple[int, int, int]]:
+def landmarks(engine: Engine, people: Sequence[Trace]) -> Iterable[tuple[int, int, int]]:
     """When the account came to each stage, and when it left: the moment, its place in the order, and its bit."""
     definition = engine.definition
     asked = definition.accounts.people if definition.accounts is not None else 1

@@ -28,6 +28,7 @@ def paths(definitions: Iterable[Definition]) -> set[Path]:
         found |= {condition.path for rule in _rules(definition) for condition in rule.where}
         found |= {segment.path for segment in definition.segments}
         found |= {definition.key} if definition.key else set()
+        found |= {definition.accounts.path} if definition.accounts and definition.accounts.path else set()
     return found
 
 
@@ -44,7 +45,9 @@ class Columns:
 
     def __init__(self, definitions: Iterable[Definition], also: Iterable[Path] = ()) -> None:
         """`also`: further places to keep, for a breakdown or an account."""
+        definitions = list(definitions)
         wanted = paths(definitions) | set(also)
+        self._has_accounts = any(definition.accounts for definition in definitions)
         self._properties = sorted({path[1] for path in wanted if path[0] == "properties" and len(path) > 1})
         self._context = sorted({path[1] for path in wanted if path[0] == "context" and len(path) > 1})
         self._at_ms = array("q")
@@ -58,7 +61,7 @@ class Columns:
         """How many touchpoints there were when it was last found out who is who."""
         self._kinds: dict[Any, int] = {}
         self._kind_of = array("I")
-        self._looks: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = []
+        self._looks: list[tuple[str, str, dict[str, Any], dict[str, Any], str | None]] = []
         self._ids = bytearray()
         self._id_ends = array("Q")
         self.oldest_ms: int | None = None
@@ -90,10 +93,13 @@ class Columns:
             properties = {name: touch.properties[name] for name in self._properties if name in touch.properties}
             context = {name: touch.context[name] for name in self._context if name in touch.context}
             name = (touch.type, touch.channel, _encode((properties, context)))
+        account = touch.account if self._has_accounts else None
+        if account is not None:
+            name = (*name, account)
         number = self._kinds.get(name)
         if number is None:
             number = self._kinds[name] = len(self._looks)
-            self._looks.append((touch.type, touch.channel, properties, context))
+            self._looks.append((touch.type, touch.channel, properties, context, account))
         return number
 
     def customers(self) -> Iterator[tuple[str, list[Event]]]:
@@ -133,8 +139,8 @@ class Columns:
 
     def look(self, kind: int) -> Touch:
         """A touchpoint of this kind, with what the definitions look at; its customer, id and time are none."""
-        name, channel, properties, context = self._looks[kind]
-        return Touch("", 0, name, channel, "", properties, context)
+        name, channel, properties, context, account = self._looks[kind]
+        return Touch("", 0, name, channel, "", properties, context, account=account)
 
     def touch(self, customer: str, event: Event) -> Touch:
         """The touchpoint that an event was, as far as the definitions look at it."""

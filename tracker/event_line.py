@@ -72,7 +72,7 @@ def _read_short(line: bytes) -> Touch | Flaw | None:
     named = _named(short)
     if isinstance(named, Flaw):
         return named
-    customer, links = named
+    customer, links, account = named
     if not short.event:
         return Flaw("not_a_touchpoint", "`event` is empty")
     at_ms = parse_time(short.timestamp)
@@ -83,21 +83,21 @@ def _read_short(line: bytes) -> Touch | Flaw | None:
         return Flaw("not_a_touchpoint", f"`event_id` is longer than {MAX_EVENT_ID_LENGTH}")
     channel = short.channel or DEFAULT_CHANNEL
     properties, context = short.properties or {}, short.context or {}
-    return Touch(customer, at_ms, short.event, channel, event_id, properties, context, at_ms, links)
+    return Touch(customer, at_ms, short.event, channel, event_id, properties, context, at_ms, links, account)
 
 
-def _named(short: _Short) -> tuple[str, tuple[str, ...]] | Flaw:
-    """Whose event it is, and the weaker names that came with it."""
+def _named(short: _Short) -> tuple[str, tuple[str, ...], str | None] | Flaw:
+    """Whose event it is, the weaker names that came with it, and the account."""
     try:
         if short.ids is None:
             customer = normalise(short.customer)
-            return (customer, ()) if customer is not None else Flaw("no_id", _no_customer(short.customer))
+            return (customer, (), None) if customer is not None else Flaw("no_id", _no_customer(short.customer))
         if short.customer is not None:
             return Flaw("not_a_touchpoint", "`customer` and `ids`: give one of them; `ids` may hold a `customer_id`")
         strongest = KINDS.strongest(short.ids)
         if strongest is None:
             return Flaw("no_id", f"`ids` holds none of {', '.join(KINDS.order)} with a value that is an id")
-        return strongest, KINDS.others(short.ids, strongest)
+        return strongest, KINDS.others(short.ids, strongest), KINDS.account(short.ids)
     except AliasTooLong as error:
         return Flaw("id_too_long", str(error))
 

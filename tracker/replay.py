@@ -17,6 +17,7 @@ from tracker.definition import Definition
 from tracker.event_columns import Columns, Event, Path
 from tracker.log import Entry, short_id
 from tracker.matcher import as_text
+from tracker.replay_accounts import AccountFolder
 from tracker.state import Instance
 from tracker.summary import Summary, summarise
 
@@ -85,11 +86,19 @@ class _Kind(NamedTuple):
 class Folder:
     """Folds customers of one journey, each from all their events."""
 
-    def __init__(self, definition: Definition, columns: Columns, by: Breakdown | None = None) -> None:
+    def __init__(
+        self,
+        definition: Definition,
+        columns: Columns,
+        by: Breakdown | None = None,
+        accounts: AccountFolder | None = None,
+    ) -> None:
+        """`accounts`: hears of every customer."""
         self.definition: Final = definition
         self.runner: Final = Journeys([definition], horizon_ms=None).runners[0]
         self._columns = columns
         self._by = by
+        self._accounts = accounts
         self._key = getter(definition.key) if definition.key else None
         self._value = getter(by.path) if by and by.path else None
         self._kinds: dict[int, _Kind] = {}
@@ -103,7 +112,12 @@ class Folder:
         for key, entries in self._grouped(events).items():
             entries.sort()
             progress = self.runner.engine.fold(entry for entry, _ in entries)
-            if progress is None or progress.stage < 0:
+            if progress is None:
+                continue
+            if self._accounts is not None:
+                touches = [self._columns.touch(customer, event) for event in events]
+                self._accounts.see(customer, touches, [entry for entry, _ in entries], progress)
+            if progress.stage < 0:
                 continue
             self.runner.engine.look(progress, now_ms)
             summary = summarise(self.runner, Instance(key, progress))
@@ -233,6 +247,8 @@ class Report:
     now_ms: int
     figures: Figures
     by: dict[str, Figures] | None
+    accounts: Figures | None = None
+    """Of the journey of accounts, where the definition asks for one."""
     applied: int = 0
     duplicate: int = 0
 
@@ -246,6 +262,9 @@ class Report:
         }
         if self.by is not None:
             document["by"] = {value: figures.as_json() for value, figures in self.by.items()}
+        if self.accounts is not None and self.definition.accounts is not None:
+            name, figures = self.definition.accounts.journey, self.accounts
+            document["accounts"] = {"journey": name, "accounts": figures.customers, "stages": figures.as_json()}
         # Nothing is late: the set is complete before it is folded.
         counts = {"applied": self.applied, "duplicate": self.duplicate, "late": 0, "rejected": rejected}
         return document | {"events": counts}
@@ -262,7 +281,8 @@ class Replay:
         self.now_ms: Final = now_ms if now_ms is not None else (columns.newest_ms or 0)
         self._columns = columns
         self._by = by
-        self.folder: Final = Folder(definition, columns, by)
+        self._accounts = AccountFolder(definition) if definition.accounts is not None else None
+        self.folder: Final = Folder(definition, columns, by, self._accounts)
         self.report: Final = Report(definition, self.now_ms, Figures(definition), self._values(by))
 
     def _values(self, by: Breakdown | None) -> dict[str, Figures] | None:
@@ -284,6 +304,10 @@ class Replay:
             for one in told:
                 self._count(one)
             yield told
+        if self._accounts is not None:
+            self.report.accounts = Figures(self.definition)
+            for account in self._accounts.accounts(self.now_ms):
+                self.report.accounts.add(Told(*account, None))
 
     def run(self) -> Report:
         """The figures of all customers."""

@@ -147,6 +147,10 @@ def draw(report: Report, by: str | None, by_customer: dict[str, Any] | None) -> 
         print("\n".join(table(part, paint)))
     if report.by and len(report.by) > SHOWN_VALUES:
         print(f"\n… and {len(report.by) - SHOWN_VALUES:,} more values; --json has them all")
+    if report.accounts is not None and definition.accounts is not None:
+        name = paint("bold", definition.accounts.journey)
+        print(f"\n{name}  {report.accounts.customers:,} accounts")
+        print("\n".join(table(report.accounts, paint)))
     if by_customer is not None:
         print()
         print("\n".join(customer_lines(by_customer, paint)))

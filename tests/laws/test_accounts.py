@@ -1,5 +1,6 @@
 """The laws of accounts: whatever comes first, an account has come as far as the whole set of its people says."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -12,11 +13,13 @@ from tests.flow.harness import SHOP, SUPPORT, WEB, World, crash_at, run_through
 from tests.people import Seen, people
 from tests.touchpoints import DAY_MS, HOUR_MS, START_MS, touchpoint
 from tests.virtual_time import run
+from tracker.contribution import parse
 from tracker.customer import Journeys
 from tracker.decode import decode as decode_touch
 from tracker.definition import Definition, Rule
 from tracker.identity import strongest
 from tracker.plan import encode_routed
+from tracker.replay import columns_of, replay
 from tracker.state import Progress, decode
 from tracker.touch import Touch
 
@@ -168,6 +171,23 @@ def test_accounts_follow_from_their_people(
     run(run_through(world, crash_at(), batch=batch))
     assert found(world) == expected(world, stream)
     assert world.figures() == world.contributions()
+
+
+@settings(max_examples=EXAMPLES)
+@given(rules, streams())
+def test_a_replay_counts_the_same_accounts(rule: str, stream: list[Arrival]) -> None:
+    """What the live tracker found arriving is what a replay finds in the whole set."""
+    world = world_of(rule, stream, 5, [])
+    columns = columns_of(world.journeys.definitions[:1], (one.touch for one in stream))
+    told = replay(world.journeys.definitions[0], columns, world.now_ms).as_json()["accounts"]
+    live: Counter[tuple[str, str]] = Counter()
+    for field, count in world.figures().items():
+        one = parse(field)
+        if one.journey == told["journey"] and one.segment is None:
+            live[one.figure, one.status if one.status == "dropped" else one.stage or ""] += count
+    assert told["accounts"] == live["cohort", ""]
+    assert sum(stage["dropped"] for stage in told["stages"]) == live["current", "dropped"]
+    assert [stage["reached"] for stage in told["stages"]] == [live["reached", one["stage"]] for one in told["stages"]]
 
 
 @settings(max_examples=EXAMPLES)

@@ -207,3 +207,24 @@ def test_compare(capsys, files):
     code, out, _ = run(capsys, "compare", *words)
     assert code == 0
     assert "pay → signup  1: c1" in out
+
+
+def test_accounts_come_along_where_the_file_asks(capsys, files) -> None:
+    """Two people who each went half of the way are one account that went all of it."""
+    (files / "journey.yaml").write_text(f"{STAGES}accounts: {{rule: furthest, journey: firms}}\n", encoding="utf-8")
+    steps = [("v1", "page", 10), ("v1", "signed up", 11), ("v2", "paid", 12)]
+    lines = [
+        {"ids": {"customer_id": one, "account_id": "acme"}, "event": event, "timestamp": f"2026-11-22T{hour}:00:00Z"}
+        for one, event, hour in steps
+    ]
+    (files / "firms.jsonl").write_text(text(lines), encoding="utf-8")
+    _, told = replay(capsys, files, events="firms.jsonl")
+    assert [stage["funnel"] for stage in told["stages"]] == [1, 1, 0]
+    accounts = told["accounts"]
+    assert (accounts["journey"], accounts["accounts"]) == ("firms", 1)
+    assert [(stage["funnel"], stage["seconds_to_reach"]["median"]) for stage in accounts["stages"]] == [
+        (1, None),
+        (1, 3600.0),
+        (1, 3600.0),
+    ]
+    assert "firms  1 accounts" in run(capsys, "replay", files / "journey.yaml", files / "firms.jsonl")[1]
