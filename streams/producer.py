@@ -110,6 +110,7 @@ class Producer:
         self._settings = settings
         self._wait_s = wait_s
         self._hash_key = hash_key
+        self._kinds = settings.kinds if settings else KINDS
         self._bounds = (buffer_messages, buffer_bytes)
         self._on_failure = on_failure
         self._process = os.getpid()
@@ -132,8 +133,7 @@ class Producer:
     def send(self, touchpoint: Touchpoint) -> Receipt:
         """Send a touchpoint that was built elsewhere, of any channel; as `touch`."""
         hidden_ids = hidden(touchpoint.ids, self._hash_key)
-        kinds = self._settings.kinds if self._settings is not None else KINDS
-        key, value = pack(msgspec.structs.replace(touchpoint, ids=hidden_ids), kinds)
+        key, value = pack(msgspec.structs.replace(touchpoint, ids=hidden_ids), self._kinds)
         self._check_process()
         if self._closed:
             raise UsageError("This producer is closed.", "Make a new one with `connect`.")
