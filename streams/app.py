@@ -15,6 +15,11 @@ SCHEME: Final = "batched"
 # Batches that wait between Faust's conductor and an agent; a full one makes the fetch wait.
 BUFFER_BATCHES: Final = 4
 
+# Of a topic-partition by one fetch. A state is read, folded and written once a batch: with a backlog, batches that
+# meet the same customers several times cost less than those of 1 MiB, aiokafka's own default. The lanes of a process
+# take turns at its one core, so batches of 8 MiB (22 µs a touchpoint instead of 28) let eight lanes stand for seconds.
+FETCH_BYTES: Final = 2 * 1024 * 1024
+
 
 class TrackerApp(faust.App):
     """Faust's app with the owner of its partitions, whom the transport asks what to read."""
@@ -40,6 +45,7 @@ def build_app(settings: Settings) -> TrackerApp:
         # 0 would silently change the assignor to one that splits a customer's home between workers.
         table_standby_replicas=1,
         consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=FETCH_BYTES,
         broker_max_poll_records=settings.batch_records,
         broker_commit_interval=settings.commit_interval_s,
         broker_session_timeout=settings.session_timeout_s,

@@ -20,7 +20,7 @@ import structlog
 from streams.cache import Cache
 from streams.errors import ConfigurationError
 from streams.meters import Meters
-from streams.outbox import pack, unpack
+from streams.outbox import Parcel, pack, unpack
 from streams.publisher import Publisher, Unpublished
 from streams.step_clock import StepClock
 from streams.stores.store import Due, Store, Tenure, Unavailable
@@ -71,7 +71,7 @@ class Commit:
             )
         self._epochs[partition] = tenure.epoch
         for blob in tenure.outbox:
-            await self._publish(tenure, blob)
+            await self._publish(tenure, blob, unpack(blob))
         tenure.outbox.clear()
         return tenure
 
@@ -135,7 +135,8 @@ class Commit:
         self, tenure: Tenure, offsets: Mapping[str, int], plan: Plan, clock: StepClock, fired: Due | None = None
     ) -> None:
         """Steps 6 and 7."""
-        blob, sequence = pack(tenure.partition, tenure.epoch, tenure.sequence, plan.messages)
+        parcel = Parcel(tenure.partition, tenure.epoch, tenure.sequence + 1, plan.messages)
+        blob, sequence = pack(parcel), parcel.last_sequence
         await self._insist("redis", lambda: self._store.apply(tenure, offsets, plan, blob, sequence, fired))
         if self._epochs.get(tenure.partition) == tenure.epoch:
             # Else the partition was taken anew meanwhile, and its cache may hold newer states already.
@@ -144,13 +145,13 @@ class Commit:
         clock.step(6)
         self._after_step(6)
         if blob:
-            await self._publish(tenure, blob)
+            await self._publish(tenure, blob, parcel)
         clock.step(7)
         self._after_step(7)
 
-    async def _publish(self, tenure: Tenure, blob: bytes) -> None:
+    async def _publish(self, tenure: Tenure, blob: bytes, parcel: Parcel) -> None:
         """Step 7."""
-        await self._insist("kafka", lambda: self._publisher.publish(unpack(blob)))
+        await self._insist("kafka", lambda: self._publisher.publish(parcel))
         await self._insist("redis", lambda: self._store.trim(tenure, blob))
 
     async def _insist(self, server: str, call: Callable[[], Awaitable[T]]) -> T:

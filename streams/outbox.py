@@ -13,18 +13,21 @@ class Parcel(msgspec.Struct, frozen=True, array_like=True):
     partition: int
     epoch: int
     first_sequence: int
-    messages: list[Message]
+    messages: Sequence[Message]
+
+    @property
+    def last_sequence(self) -> int:
+        """The number of the last message; the one before the first where there is none."""
+        return self.first_sequence + len(self.messages) - 1
 
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Parcel).decode
 
 
-def pack(partition: int, epoch: int, sequence: int, messages: Sequence[Message]) -> tuple[bytes, int]:
-    """The blob (empty for no messages) and the sequence after it; `sequence` is the last one given out."""
-    if not messages:
-        return b"", sequence
-    return _encode(Parcel(partition, epoch, sequence + 1, list(messages))), sequence + len(messages)
+def pack(parcel: Parcel) -> bytes:
+    """The blob of a parcel; empty for no messages."""
+    return _encode(parcel) if parcel.messages else b""
 
 
 def unpack(blob: bytes) -> Parcel:

@@ -1,6 +1,7 @@
 """`tracker worker`: apply touchpoints as they arrive."""
 
 import asyncio
+import gc
 import os
 from typing import Annotated
 
@@ -32,6 +33,19 @@ def worker(
     if supervised:
         from streams.worker import run
 
+        _spare_the_collector()
         return asyncio.run(run(settings, after_step(os.environ.get(VARIABLE, "")), supervised=True))
     preflight(settings)
     return supervise(worker_children(processes, settings.http_port, os.environ))
+
+
+def _spare_the_collector() -> None:
+    """Let Python look for cycles more seldom.
+
+    A batch makes tens of thousands of objects that live as long as it does and are in no cycle. Looking through them
+    and all that is imported took a quarter of a worker's time: 38 µs a touchpoint, 33 with the imported objects left
+    out, 28 with these thresholds as well (Python's own are 700, 10, 10).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)

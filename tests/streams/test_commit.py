@@ -11,7 +11,7 @@ from streams.cache import Cache
 from streams.commit import TIMERS, Commit
 from streams.errors import ConfigurationError
 from streams.meters import Meters
-from streams.outbox import pack, unpack
+from streams.outbox import Parcel, pack, unpack
 from streams.publisher import MemoryPublisher, Unpublished
 from streams.stores.memory import MemoryStore
 from streams.stores.store import Fenced, Lost, Tenure, Unavailable
@@ -346,7 +346,7 @@ def test_taking_waits_for_both_servers() -> None:
     async def scenario() -> None:
         first = Owner(MemoryStore())
         await first.take()
-        blob, _ = pack(0, 7, 0, [Message("t", 0, None, b"")])
+        blob = pack(Parcel(0, 7, 1, [Message("t", 0, None, b"")]))
         store = Flaky()
         store.held(0).outbox.append(blob)
         heir = Owner(store)
@@ -453,7 +453,7 @@ def test_the_memory_publisher_fails_when_told_to() -> None:
     async def scenario() -> None:
         publisher = MemoryPublisher()
         publisher.fail_next = 1
-        parcel = unpack(pack(0, 1, 0, [Message("t", 0, None, b"")])[0])
+        parcel = Parcel(0, 1, 1, [Message("t", 0, None, b"")])
         with pytest.raises(Unpublished):
             await publisher.publish(parcel)
         await publisher.publish(parcel)
