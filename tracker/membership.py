@@ -18,7 +18,7 @@ from tracker.definition import Accounts
 from tracker.engine import Engine
 from tracker.intake import Runner
 from tracker.matcher import as_text
-from tracker.state import Instance, Record, decode, decode_progress, encode
+from tracker.state import Instance, Record, decode, decode_progress, encode, standing_of
 from tracker.touch import Touch
 
 # Who is seen with more accounts than these is an agency or a machine: the earliest stay.
@@ -121,7 +121,7 @@ class Membership:
             return False
         if any(touch.account is not None for touch in touches):
             return True
-        return before is not None and may_stand(before) and bool(decode(before).standing)
+        return before is not None and may_stand(before) and bool(standing_of(before))
 
     def mark(self, standing: Standing, alias: str, touches: Iterable[Touch]) -> None:
         """Remember with which accounts an alias came."""

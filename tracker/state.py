@@ -136,8 +136,17 @@ def decode(data: bytes) -> Record:
 
 def ties_of(data: bytes) -> bytes:
     """The ties alone of the record in `data`; raises UnreadableStateError."""
+    return _tail_of(data).ties
+
+
+def standing_of(data: bytes) -> bytes:
+    """The standing alone of the record in `data`; raises UnreadableStateError."""
+    return _tail_of(data).standing
+
+
+def _tail_of(data: bytes) -> _Tail:
     try:
-        return _tail.decode(data).ties
+        return _tail.decode(data)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
         raise UnreadableStateError(_reason(data, str(error))) from error
 

@@ -78,3 +78,12 @@ def test_machines_get_what_holds_for_each_stage(shop, capsys) -> None:
     seen, bought = json.loads(capsys.readouterr().out)
     assert seen["drop_off"] == {"customers": 7, "odds": 2.0, "z": 4.0, "severity": "ticket"}
     assert (seen["stalled"], bought["drop_off"]["customers"]) == (None, 30)
+
+
+def test_accounts_have_rules_of_their_own(shop, capsys) -> None:
+    """The journey that a file derives is told of by the same thresholds."""
+    shop.write_text(f"{SHOP}accounts: {{rule: furthest}}\n", encoding="utf-8")
+    assert main(["rules", str(shop)]) == ExitCode.OK
+    (group,) = yaml.safe_load(capsys.readouterr().out)["groups"]
+    told = [each["labels"]["journey"] for each in group["rules"] if each.get("labels", {}).get("stage") == "seen"]
+    assert sorted(told) == ["shop"] * 3 + ["shop_accounts"] * 3
