@@ -25,7 +25,7 @@ from streams.identity import Identity, members, whole
 from streams.layout import require
 from streams.moments import shown
 from streams.settings import Settings, read
-from streams.show import printable, spellings
+from streams.show import look_up, printable, spellings
 from streams.stores.keys import keys
 from tracker.customer import Journeys
 from tracker.erasure import Digests
@@ -54,8 +54,10 @@ def erase(
     settings = read(os.environ)
     journeys = Journeys(load_journeys(settings), settings.lateness_horizon_ms)
     digests = Digests(_salt(settings))
-    if receipt is not None and receipt.exists():
-        raise UsageError(f"{receipt} exists.", "Name another file: a receipt is not written over.")
+    if receipt is not None and (receipt.exists() or not receipt.parent.is_dir()):
+        raise UsageError(
+            f"{receipt} exists, or its folder does not.", "Name another file: a receipt is not written over."
+        )
     with door(settings):
         client = redis_client(settings)
         require(client, settings.partitions)
@@ -68,11 +70,15 @@ def erase(
         at_ms = int(time() * 1000)
         with orders.producer(settings) as producer:
             orders.send(producer, [Erase(name, at_ms) for name in identity.names], settings.partitions)
-        _await(client, digests, identity, settings, wait)
-    told = json.dumps(_receipt(identity, removed, remains, digests, settings, at_ms), indent=2)
-    print(told)
+        fault = _fault(client, digests, identity, settings, wait)
+    told = _receipt(identity, removed, remains, digests, settings, at_ms)
+    # Whatever became of it, what was asked for is on record.
+    text = json.dumps(told | ({"fault": str(fault), "done_at": None} if fault else {}), indent=2)
+    print(text)
     if receipt is not None:
-        receipt.write_text(told + "\n", encoding="utf-8")
+        receipt.write_text(text + "\n", encoding="utf-8")
+    if fault:
+        raise fault
     return ExitCode.OK
 
 
@@ -91,7 +97,10 @@ def _is_out(client: Any, digests: Digests, name: str, settings: Settings) -> boo
 
 
 def _require_new(client: Any, digests: Digests, alias: str, settings: Settings) -> None:
+    """Returns when the name that is meant is not erased: nobody else's who is called alike is taken for it."""
     for name in spellings(alias, settings.kinds):
+        if look_up(client, name, settings.partitions) is not None:
+            return
         if _is_out(client, digests, name, settings):
             raise TrackerError(
                 f"{name!r} is erased already.", "Aliases that it did not have then are erased by name.",
@@ -109,8 +118,10 @@ def _ask(identity: Identity, removed: dict[str, dict[str, int]]) -> None:
     typer.confirm("Erase all of this for good?", abort=True, err=True)
 
 
-def _await(client: Any, digests: Digests, identity: Identity, settings: Settings, within_s: float) -> None:
-    """Returns when no record is left and every name is kept out. Raises TrackerError."""
+def _fault(
+    client: Any, digests: Digests, identity: Identity, settings: Settings, within_s: float
+) -> TrackerError | None:
+    """What is wrong when the time is over; None as soon as no record is left and every name is kept out."""
 
     def is_gone() -> bool:
         return not list(members(client, identity.names, settings.partitions))
@@ -118,17 +129,18 @@ def _await(client: Any, digests: Digests, identity: Identity, settings: Settings
     def are_out() -> bool:
         return all(_is_out(client, digests, name, settings) for name in identity.names)
 
-    if not orders.held(lambda: is_gone() and are_out(), within_s):
-        if is_gone():
-            raise Mismatch(
-                "All is removed, but the workers keep it out under another TRACKER_ID_SALT than this one.",
-                "Run this command with the salt of the workers.",
-            )
-        raise TrackerError(
-            f"The order was sent, and is not carried out within {within_s:g} s.",
-            f"Do workers run? It waits in {ROUTED} until they take it up; then ask for the names that are left.",
-            ExitCode.STALLED,
+    if orders.held(lambda: is_gone() and are_out(), within_s):
+        return None
+    if is_gone():
+        return Mismatch(
+            "All is removed, but the workers keep it out under another TRACKER_ID_SALT than this one.",
+            "Run this command with the salt of the workers.",
         )
+    return TrackerError(
+        f"The order was sent, and is not carried out within {within_s:g} s.",
+        f"Do workers run? It waits in {ROUTED} until they take it up; `tracker show` tells when the names are gone.",
+        ExitCode.STALLED,
+    )
 
 
 def _receipt(

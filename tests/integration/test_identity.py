@@ -158,10 +158,15 @@ def test_an_erasure_is_asked_for_twice(shop: Shop) -> None:
     shop.salt = "not the one of the workers"
     other = shop.tracker("erase", "stays", "--yes", "--wait", "5")
     assert (other.returncode, "another TRACKER_ID_SALT" in other.stderr) == (ExitCode.MISMATCH, True)
+    assert json.loads(other.stdout)["done_at"] is None
     shop.salt = SALT
     assert shop.told("doctor")["findings"]
     again = shop.tracker("erase", "stays", "--yes")
     assert (again.returncode, "erased already" in again.stderr) == (ExitCode.NOT_FOUND, True)
+    shop.see("h2", anonymous_id="stays")
+    wait_until(lambda: shop.aliases("anonymous_id:stays"))
+    assert "erased already" in shop.tracker("erase", "stays", "--yes").stderr, "a namesake is not erased instead"
+    assert shop.aliases("anonymous_id:stays")
 
 
 def test_a_person_is_exported_and_erased(shop: Shop, tmp_path: Path) -> None:
