@@ -26,7 +26,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from tracker.definition import Definition
-from tracker.feedback import SCALES, Answers, latest
+from tracker.feedback import Answers, latest
 from tracker.matcher import FIRST_VALUE, OTHER
 from tracker.state import Instance, Progress
 from tracker.tally import Cell, Tally, written
@@ -169,10 +169,12 @@ class Cells(NamedTuple):
     recoveries: tuple[Cell, ...]
     exits: tuple[Cell, ...]
     feedback: dict[tuple[str, int], Cell]
-    """By kind and score."""
+    """By kind and score, made when they are met."""
     moves: dict[tuple[int, int], Cell]
     """By the stage left and the one entered, by those who neither dropped off nor left: both counts of `current`, and
-    the visit."""
+    the visit. Made when they are met: a journey of many stages has thousands that never are."""
+    ends: tuple[str, ...]
+    """What the fields of one figure end in."""
     deeper: tuple[Cell, ...]
     """By the new depth: both counts of `funnel`."""
 
@@ -360,10 +362,13 @@ class Contributor:
         if took_ms:
             self._converts.add(tally, stage, took_ms, sign)
 
-    @staticmethod
-    def _add_feedback(tally: Tally, cells: Cells, facts: Facts, sign: int) -> None:
-        for answer in latest(facts.feedback):
-            _count(tally, cells.feedback[answer], sign)
+    def _add_feedback(self, tally: Tally, cells: Cells, facts: Facts, sign: int) -> None:
+        for kind, score in latest(facts.feedback):
+            cell = cells.feedback.get((kind, score))
+            if cell is None:
+                names = (f"{self._journey}|feedback|{kind}|{score}{end}" for end in cells.ends)
+                cell = cells.feedback[kind, score] = Cell(names)
+            _count(tally, cell, sign)
 
     @staticmethod
     def _add_gaps(tally: Tally, cells: Cells, facts: Facts, sign: int) -> None:
@@ -377,6 +382,12 @@ class Contributor:
     def cells(self, progress: Progress, began: int) -> Cells:
         """Where to count what happens to an instance whose journey began so long after its first touchpoint."""
         return self._cells_of((progress.zero_ms + began) // DAY_MS, progress.segments)
+
+    def move(self, cells: Cells, was: int, stage: int) -> Cell:
+        """Where to count a move from a stage to another by one who neither dropped off nor left."""
+        after, before = cells.current[stage][self._calm[stage]], cells.current[was][self._calm[was]]
+        cell = cells.moves[was, stage] = Cell(after.fields + cells.visits[stage].fields, before.fields)
+        return cell
 
     def _cells_of(self, day: int, segments: list[int]) -> Cells:
         key = (day, *segments)
@@ -402,7 +413,6 @@ class Contributor:
 
         stages = self._stages
         current = tuple(tuple(Cell(fields("current", stage, status)) for status in STATUSES) for stage in stages)
-        calm = tuple(cells[status] for cells, status in zip(current, self._calm, strict=True))
         completions = tuple(
             fields("completions", stage) if goal else [] for stage, goal in zip(stages, self._goals, strict=True)
         )
@@ -419,16 +429,9 @@ class Contributor:
             by_stage("dropoffs"),
             by_stage("recoveries"),
             by_stage("exits"),
-            {
-                (kind, score): Cell(fields("feedback", kind, str(score)))
-                for kind, (lowest, highest) in SCALES.items()
-                for score in range(lowest, highest + 1)
-            },
-            {
-                (was, stage): Cell(calm[stage].fields + visits[stage].fields, calm[was].fields)
-                for was in range(len(stages))
-                for stage in range(len(stages))
-            },
+            {},
+            {},
+            tuple(ends),
             tuple(Cell(cell.fields, before.fields) for before, cell in zip((Cell(), *funnel), funnel, strict=False)),
         )
 

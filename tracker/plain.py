@@ -82,7 +82,7 @@ def compile_plain(  # noqa: C901, PLR0915 - one straight loop
                     stays.grow(tally, was, stayed, stays_now)
                 else:
                     stays.add(tally, was, stays_now, 1)
-                cell = cells.moves[was, stage]
+                cell = cells.moves.get((was, stage)) or contributor.move(cells, was, stage)
                 tally[cell] = tally.get(cell, 0) + 1
                 progress.visits[stage] += 1
                 progress.since = at
