@@ -3,8 +3,11 @@
 Written from docs/identity.md and not from `tracker/ties.py`, which it is compared with.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
+
+from tracker.customer import Journeys
+from tracker.touch import Touch
 
 
 class Seen(NamedTuple):
@@ -41,3 +44,18 @@ def people(edges: Iterable[Seen], cut: Iterable[frozenset[str]] = ()) -> dict[st
         for name in other:
             members[name] = one
     return {name: min(group_, key=_strength) for name, group_ in members.items()}
+
+
+def by_customer(touches: Iterable[Touch]) -> dict[str, list[Touch]]:
+    """All touches, sorted by who is who."""
+    every = list(touches)
+    who = people(Seen(one.at_ms, one.event_id, one.customer, link) for one in every for link in one.links)
+    theirs: dict[str, list[Touch]] = {}
+    for one in every:
+        theirs.setdefault(who.get(one.customer, one.customer), []).append(one)
+    return theirs
+
+
+def counted(journeys: Journeys, record: bytes) -> Mapping[str, int]:
+    """What a record adds to the figures, without what the order of arrival alone decides."""
+    return {field: count for field, count in journeys.contribution(record).items() if not field.endswith("corrections")}

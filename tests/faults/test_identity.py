@@ -14,7 +14,7 @@ from streams.simulator.truth import Truth
 from streams.stores.keys import keys
 from streams.torture.rig import Rig
 from tests.faults.profile import LONG, seconds
-from tests.people import Seen, people
+from tests.people import by_customer, counted
 from tests.servers import wait_until
 from tracker.customer import Journeys
 from tracker.decode import decode
@@ -42,17 +42,8 @@ class Kept(Truth):
 
     def figures(self, journeys: Journeys, now_ms: int) -> dict[str, Mapping[str, int]]:
         """What each customer must add to the figures."""
-        touches = self.touches.values()
-        who = people(Seen(one.at_ms, one.event_id, one.customer, link) for one in touches for link in one.links)
-        theirs: dict[str, list[Touch]] = {}
-        for one in touches:
-            theirs.setdefault(who.get(one.customer, one.customer), []).append(one)
+        theirs = by_customer(self.touches.values())
         return {name: counted(journeys, journeys.fold(name, None, each, now_ms).after) for name, each in theirs.items()}
-
-
-def counted(journeys: Journeys, record: bytes) -> Mapping[str, int]:
-    """What a record adds to the figures, without what the order of arrival alone decides."""
-    return {field: count for field, count in journeys.contribution(record).items() if not field.endswith("corrections")}
 
 
 def begin(rig: Make, **options: object) -> Rig:
