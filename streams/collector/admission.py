@@ -14,7 +14,7 @@ import msgspec
 from schemas.rejection import AnyReason, Place, Rejection
 from schemas.topics import REJECTED, touchpoint_topic
 from schemas.touchpoint import MAX_EVENT_ID_LENGTH, SCHEMA
-from streams.collector.document import fault_of
+from streams.collector.document import fault_of, is_deeper
 from streams.collector.paths import without
 from streams.collector.personal import Pseudonyms
 from streams.collector.plans import Plans
@@ -28,6 +28,7 @@ from tracker.tracking_plan import MARK, Violation
 
 MAX_EVENT_BYTES: Final = 32_000
 MAX_TYPE_LENGTH: Final = 256
+MAX_HELD_DEPTH: Final = 100
 AT_THE_DOOR: Final = -1
 """The offset of what never stood in its topic."""
 
@@ -117,12 +118,11 @@ class Admission:
             names = [path.partition(".")[2] for path in source.rules.drop if path.startswith("properties.")]
             traits = [f"{place}.{name}" for name in names for place in ("traits", "context.traits")]
             without(event, ("writeKey", "context.ip", *source.rules.drop, *traits))
-        try:
-            hidden = event if source.rules.personal == "keep" else self._pseudonyms.tidy(event, source.rules.personal)
-            return json.dumps(hidden, ensure_ascii=False).encode("utf-8", "surrogatepass")
-        except RecursionError:
-            # Nested so deeply that nothing in it can be looked for; what cannot be hidden is not kept.
+        if is_deeper(event, MAX_HELD_DEPTH):
+            # Nothing is looked for so far down; what cannot be hidden is not kept.
             return None
+        hidden = event if source.rules.personal == "keep" else self._pseudonyms.tidy(event, source.rules.personal)
+        return json.dumps(hidden, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
     def _no_place(self, wire: Mapping[str, Any]) -> str | None:
         kind, channel = wire.get("type"), wire.get("channel")

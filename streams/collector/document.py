@@ -67,6 +67,17 @@ def fault_of(event: Any) -> str | None:
     return f"nested more than {MAX_DEPTH} deep"
 
 
+def is_deeper(event: Any, depth: int) -> bool:
+    """Whether an event is nested deeper than so many levels; without recursion."""
+    level = [event]
+    for _depth in range(depth):
+        inside = [value for value in level if isinstance(value, dict | list)]
+        level = [each for value in inside for each in (value.values() if isinstance(value, dict) else value)]
+        if not level:
+            return False
+    return True
+
+
 def _whole(text: str) -> bool:
     try:
         text.encode()
