@@ -103,10 +103,13 @@ def found(world: World) -> dict[str, dict[str, int]]:
     return {name: total for name, total in every.items() if total}
 
 
-def expected(world: World, stream: Sequence[Arrival], cut: Sequence[frozenset[str]] = ()) -> dict[str, dict[str, int]]:
+def expected(
+    world: World, stream: Sequence[Arrival], cut: Sequence[frozenset[str]] = (), linked: Sequence[Seen] = ()
+) -> dict[str, dict[str, int]]:
     """The same, of all touchpoints at once: each person folded, each account's moments looked up among its people."""
     touches = {arrival.touch.event_id: arrival.touch for arrival in stream}.values()
-    who = people((Seen(one.at_ms, one.event_id, one.customer, link) for one in touches for link in one.links), cut)
+    seen = [Seen(one.at_ms, one.event_id, one.customer, link) for one in touches for link in one.links]
+    who = people([*seen, *linked], cut)
     persons: dict[str, list[Touch]] = {}
     for one in touches:
         persons.setdefault(who.get(one.customer, one.customer), []).append(one)
@@ -202,6 +205,7 @@ def test_people_take_their_accounts_along(
     assert found(world) == expected(world, stream, [pair])
     cut(world, pair, linked=True)
     run(run_through(world, crash_at(), batch=batch))
+    assert found(world) == expected(world, stream, linked=[Seen(world.now_ms, "", *sorted(pair))])
     assert world.figures() == world.contributions()
 
 
