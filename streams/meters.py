@@ -29,6 +29,7 @@ COUNTED: Final = {
     "suppressed": "tracker_touchpoints_suppressed_total",
     "conflicts": "tracker_identity_conflicts_total",
     "aliases_refused": "tracker_aliases_refused_total",
+    "members_refused": "tracker_members_refused_total",
     "erased": "tracker_names_erased_total",
 }
 """What a plan counts besides the fold, and its series."""

@@ -28,6 +28,7 @@ PIPELINE: Final = (
     Series("tracker_touchpoints_suppressed_total", "counter", "Touchpoints dropped because their customer is erased."),
     Series("tracker_identity_conflicts_total", "counter", "Aliases that one more customer claims, and does not get."),
     Series("tracker_aliases_refused_total", "counter", "Ties beyond the most that a name may have."),
+    Series("tracker_members_refused_total", "counter", "Times that an account heard of people beyond its most."),
     Series("tracker_names_erased_total", "counter", "Names whose record was removed for good."),
     Series("tracker_touchpoints_missing_total", "counter", "Offsets never applied that Kafka no longer had.",
            ("topic",)),

@@ -70,13 +70,13 @@ def test_a_batch_is_counted_by_what_became_of_its_records(meters: Meters) -> Non
 
 def test_who_is_who_is_counted(meters: Meters) -> None:
     """Conflicts, limits, what aliases send on, and what is kept out."""
-    counts = {"conflicts": 1, "aliases_refused": 2, "forwarded": 3, "suppressed": 4, "erased": 5}
+    counts = {"conflicts": 1, "aliases_refused": 2, "forwarded": 3, "suppressed": 4, "erased": 5, "members_refused": 6}
     meters.applied([Batch(WEB, 0, [Record(0, b"")])], plan(**counts))
     names = [
         "tracker_identity_conflicts_total", "tracker_aliases_refused_total", "tracker_touchpoints_forwarded_total",
-        "tracker_touchpoints_suppressed_total", "tracker_names_erased_total",
+        "tracker_touchpoints_suppressed_total", "tracker_names_erased_total", "tracker_members_refused_total",
     ]  # fmt: skip
-    assert [value(meters, name) for name in names] == [1, 2, 3, 4, 5]
+    assert [value(meters, name) for name in names] == [1, 2, 3, 4, 5, 6]
 
 
 def test_an_outage_is_counted_often_and_said_seldom(meters: Meters, capsys) -> None:
