@@ -9,10 +9,10 @@ from kafka import KafkaConsumer
 
 from streams.outbox import Parcel
 from streams.publisher import KafkaPublisher, Unpublished
-from tracker.repeats import EPOCH, PARTITION, SEQUENCE
 from streams.servers import Servers, ports
 from tests.servers import Names, PrivateServers, create_topics
 from tracker.plan import Message
+from tracker.repeats import EPOCH, PARTITION, SEQUENCE
 
 pytestmark = pytest.mark.integration
 
