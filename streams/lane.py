@@ -184,7 +184,9 @@ class Lane:
             self._meters.refused("lost")
             await self._take()
         except Fenced as error:
+            log.warning("write refused: the partition has moved", reason=str(error))
             self._meters.refused("fenced")
+            # Whoever is letting go anyway, because Kafka said so first, need not end.
             if not self._closing:
                 self._fenced(str(error))
         finally:

@@ -57,7 +57,10 @@ def test_killed_after_step(rig: Make, step: int) -> None:
 
 
 def test_a_frozen_worker_wakes_up_too_late(rig: Make) -> None:
-    """SIGSTOP past the session time-out, SIGCONT after the partitions moved: its write is refused, and it ends."""
+    """SIGSTOP past the session time-out, SIGCONT after the partitions moved: its write is refused.
+
+    It ends, unless Kafka tells it of the move before Redis does; then it lets go and stays.
+    """
     made = rig()
     frozen = made.crew.start(failpoint="5:4:STOP")
     made.feed(3000, rate=500)
@@ -65,8 +68,8 @@ def test_a_frozen_worker_wakes_up_too_late(rig: Make) -> None:
     made.crew.start()
     made.until(lambda: made.feeder.done and made.is_at_rest(), 2, 120, "another worker has applied everything")
     made.crew.thaw(frozen)
-    wait_until(lambda: not frozen.running, 60)
-    assert frozen.process.returncode == ExitCode.FENCED
+    wait_until(lambda: "write refused" in frozen.log.read_text(errors="replace"), 60)
+    assert frozen.running or frozen.process.returncode == ExitCode.FENCED
     made.settle(2, 120)
     verdict = made.judge()
     assert verdict.holds, verdict.wrong[:5]
