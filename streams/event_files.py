@@ -20,6 +20,7 @@ from schemas.touchpoint import MAX_TOUCHPOINT_BYTES
 from streams.errors import ExitCode, TrackerError, UsageError
 from tracker.decode import Flaw
 from tracker.event_line import reader
+from tracker.identity import KINDS, Kinds
 from tracker.touch import Touch
 
 STDIN: Final = "-"
@@ -82,12 +83,13 @@ def touches(
     tally: Tally,
     until_ms: int | None = None,
     progress: Callable[[int, int], None] = lambda _lines, _bytes: None,
+    kinds: Kinds = KINDS,
 ) -> Iterator[Touch]:
     """Every touchpoint of the files, in the order of their lines; raises TrackerError for what cannot be read."""
     if names.count(STDIN) > 1:
         raise UsageError("standard input is named twice", "name `-` once")
     for name in names:
-        read = reader()
+        read = reader(kinds)
         number = 0
         for line in lines(name):
             number += 1

@@ -15,6 +15,7 @@ from streams.event_files import Tally, touches
 from tracker.definition import Definition
 from tracker.event_columns import Columns, Path
 from tracker.event_line import parse_time
+from tracker.identity import KINDS, Kinds
 from tracker.replay import replay
 from tracker.touch import Touch
 
@@ -41,9 +42,12 @@ def gather(
     *,
     until_ms: int | None = None,
     also: Iterable[Path] = (),
+    kinds: Kinds = KINDS,
 ) -> Gathered:
     """The events of the files, as far as the definitions look at them; raises TrackerError for what cannot be read."""
-    return gather_from(definitions, lambda tally, show: touches(files, tally, until_ms, show), also=also)
+    return gather_from(
+        definitions, lambda tally, show: touches(files, tally, until_ms, show, kinds), also=also, kinds=kinds
+    )
 
 
 def gather_from(
@@ -51,10 +55,11 @@ def gather_from(
     source: Callable[[Tally, Callable[[int, int], None]], Iterable[Touch]],
     *,
     also: Iterable[Path] = (),
+    kinds: Kinds = KINDS,
 ) -> Gathered:
     """The events of a source, which counts what goes by and says how far it is."""
     tally = Tally()
-    columns = Columns(definitions, also)
+    columns = Columns(definitions, also, kinds)
     began_s = time.perf_counter()
     show = progress_line()
     add = columns.add
@@ -66,9 +71,9 @@ def gather_from(
     return Gathered(columns, tally, began_s)
 
 
-def figures(definition: Definition, files: Sequence[str]) -> dict[str, Any]:
+def figures(definition: Definition, files: Sequence[str], kinds: Kinds = KINDS) -> dict[str, Any]:
     """What a replay of the files prints as JSON."""
-    gathered = gather([definition], files)
+    gathered = gather([definition], files, kinds=kinds)
     return replay(definition, gathered.columns).as_json(gathered.tally.rejected)
 
 

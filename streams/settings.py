@@ -221,6 +221,21 @@ def packaged_journeys() -> Path:
     return inside if inside.is_dir() else Path(__file__).parents[1] / "examples" / "journeys"
 
 
+_REMEDY: Final = "deploy/env/reference.env explains every variable."
+
+
+def kinds(environ: Mapping[str, str]) -> Kinds:
+    """The kinds of alias that an environment names, for commands that need nothing else of it.
+
+    Raises ConfigurationError.
+    """
+    knob = next(one for one in KNOBS if one.field == "alias_kinds")
+    try:
+        return kinds_of(_value(knob, environ))
+    except ValueError as problem:
+        raise ConfigurationError(str(problem), _REMEDY) from problem
+
+
 def read(environ: Mapping[str, str]) -> Settings:
     """The settings that an environment asks for.
 
@@ -237,7 +252,7 @@ def read(environ: Mapping[str, str]) -> Settings:
         settings = Settings(**values)
         problems = list(_contradictions(settings))
     if problems:
-        raise ConfigurationError("\n       ".join(problems), "deploy/env/reference.env explains every variable.")
+        raise ConfigurationError("\n       ".join(problems), _REMEDY)
     return settings
 
 

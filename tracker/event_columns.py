@@ -12,6 +12,7 @@ import msgspec
 
 from tracker.definition import Definition, Rule
 from tracker.event_line import is_nameless
+from tracker.identity import KINDS, Kinds
 from tracker.touch import Touch
 from tracker.who import Who
 
@@ -43,7 +44,7 @@ def _rules(definition: Definition) -> Iterator[Rule]:
 class Columns:
     """Touchpoints under many names, added in any order, taken out customer by customer."""
 
-    def __init__(self, definitions: Iterable[Definition], also: Iterable[Path] = ()) -> None:
+    def __init__(self, definitions: Iterable[Definition], also: Iterable[Path] = (), kinds: Kinds = KINDS) -> None:
         """`also`: further places to keep, for a breakdown or an account."""
         definitions = list(definitions)
         wanted = paths(definitions) | set(also)
@@ -53,7 +54,7 @@ class Columns:
         self._at_ms = array("q")
         self._names: dict[str, int] = {}
         self._name_of = array("I")
-        self._who = Who()
+        self._who = Who(kinds)
         self._customers: dict[str, str] = {}
         """By name, the customer, where that is another."""
         self._customer_of: Sequence[int] = self._name_of

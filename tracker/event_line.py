@@ -12,7 +12,7 @@ import msgspec
 
 from schemas.touchpoint import MAX_EVENT_ID_LENGTH
 from tracker.decode import EARLIEST_MS, LATEST_MS, Flaw, decode
-from tracker.identity import KINDS, AliasTooLong, normalise
+from tracker.identity import KINDS, AliasTooLong, Kinds, normalise
 from tracker.touch import Touch
 
 DEFAULT_CHANNEL: Final = "web"
@@ -38,7 +38,7 @@ _short: Final = msgspec.json.Decoder(_Short)
 _anything: Final = msgspec.json.Decoder()
 
 
-def reader() -> Callable[[bytes], Touch | Flaw]:
+def reader(kinds: Kinds = KINDS) -> Callable[[bytes], Touch | Flaw]:
     """A function from a line to its touchpoint, or to what is wrong with it.
 
     It tries first the form that the line before had: a file has one form.
@@ -46,12 +46,12 @@ def reader() -> Callable[[bytes], Touch | Flaw]:
     forms = [_read_short, _read_wire]
 
     def read(line: bytes) -> Touch | Flaw:
-        touch = forms[0](line)
+        touch = forms[0](line, kinds)
         if touch is not None:
             return touch
-        touch = forms[1](line)
+        touch = forms[1](line, kinds)
         if touch is None:
-            return _explain(line)
+            return _explain(line, kinds)
         forms.reverse()
         return touch
 
@@ -63,13 +63,13 @@ def is_nameless(event_id: str) -> bool:
     return event_id.startswith(NAMELESS)
 
 
-def _read_short(line: bytes) -> Touch | Flaw | None:
+def _read_short(line: bytes, kinds: Kinds) -> Touch | Flaw | None:
     """None where the line is not of this form."""
     try:
         short = _short.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    named = _named(short)
+    named = _named(short, kinds)
     if isinstance(named, Flaw):
         return named
     customer, links, account = named
@@ -86,7 +86,7 @@ def _read_short(line: bytes) -> Touch | Flaw | None:
     return Touch(customer, at_ms, short.event, channel, event_id, properties, context, at_ms, links, account)
 
 
-def _named(short: _Short) -> tuple[str, tuple[str, ...], str | None] | Flaw:
+def _named(short: _Short, kinds: Kinds) -> tuple[str, tuple[str, ...], str | None] | Flaw:
     """Whose event it is, the weaker names that came with it, and the account."""
     try:
         if short.ids is None:
@@ -94,10 +94,10 @@ def _named(short: _Short) -> tuple[str, tuple[str, ...], str | None] | Flaw:
             return (customer, (), None) if customer is not None else Flaw("no_id", _no_customer(short.customer))
         if short.customer is not None:
             return Flaw("not_a_touchpoint", "`customer` and `ids`: give one of them; `ids` may hold a `customer_id`")
-        strongest = KINDS.strongest(short.ids)
+        strongest = kinds.strongest(short.ids)
         if strongest is None:
-            return Flaw("no_id", f"`ids` holds none of {', '.join(KINDS.order)} with a value that is an id")
-        return strongest, KINDS.others(short.ids, strongest), KINDS.account(short.ids)
+            return Flaw("no_id", f"`ids` holds none of {', '.join(kinds.order)} with a value that is an id")
+        return strongest, kinds.others(short.ids, strongest), kinds.account(short.ids)
     except AliasTooLong as error:
         return Flaw("id_too_long", str(error))
 
@@ -113,9 +113,9 @@ def _event_id(given: str | int | None, line: bytes) -> str:
     return given if isinstance(given, str) else str(given)
 
 
-def _read_wire(line: bytes) -> Touch | Flaw | None:
+def _read_wire(line: bytes, kinds: Kinds) -> Touch | Flaw | None:
     """None where the line is not of this form."""
-    touch = decode(line, None)
+    touch = decode(line, None, kinds)
     if isinstance(touch, Flaw) and touch.reason in {"not_a_touchpoint", "not_json", "no_time", "no_id"}:
         return None
     return touch
@@ -143,7 +143,7 @@ def _time_help(value: object) -> str:
     return f"`timestamp` is {shown}: write 2026-11-22T10:00:00Z, or milliseconds since 1970"
 
 
-def _explain(line: bytes) -> Flaw:
+def _explain(line: bytes, kinds: Kinds) -> Flaw:
     """What is wrong with a line that is neither form."""
     try:
         document = _anything.decode(line)
@@ -152,7 +152,7 @@ def _explain(line: bytes) -> Flaw:
     if not isinstance(document, dict):
         return Flaw("not_a_touchpoint", f"a JSON {_kind(document)}, not an object")
     if not {"customer", "event", "timestamp"} & document.keys():
-        flaw = decode(line, None)
+        flaw = decode(line, None, kinds)
         return flaw if isinstance(flaw, Flaw) else Flaw("not_a_touchpoint", "it cannot be read")
     if document.get("customer") is None and document.get("ids") is None:
         return Flaw("no_id", "`customer` is missing")

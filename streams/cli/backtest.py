@@ -18,7 +18,7 @@ from streams.errors import ExitCode, UsageError
 from streams.event_files import Tally
 from streams.paint import Paint
 from streams.replay import Gathered, gather, gather_from, moment, show_time, watched
-from streams.settings import read
+from streams.settings import kinds, read
 from tracker.alert_rules import MINUTE_MS
 from tracker.backtest import Backtest, Firing, Row, as_data
 from tracker.definition import Definition
@@ -81,7 +81,10 @@ def backtest(
     sizes, limits = _numbers("--odds", odds), _numbers("--z", z)
     truths = [at for each in truth or [] if (at := moment("--truth", each)) is not None]
     until_ms = moment("--until", until)
-    gathered = held(journey, events, until_ms) if kafka else gather([journey], named(events), until_ms=until_ms)
+    if kafka:
+        gathered = held(journey, events, until_ms)
+    else:
+        gathered = gather([journey], named(events), until_ms=until_ms, kinds=kinds(os.environ))
     history = folded(gathered, begun(journey, gathered, moment("--since", since), step_ms))
     tested = Backtest(journey, history, truths)
     firings, rows = tested.firings(), tested.sweep(sizes, limits)
@@ -113,7 +116,7 @@ def held(journey: Definition, events: list[str] | None, until_ms: int | None) ->
                     else:
                         tally.cut += 1
 
-    return gather_from([journey], source)
+    return gather_from([journey], source, kinds=settings.kinds)
 
 
 def begun(journey: Definition, gathered: Gathered, since_ms: int | None, step_ms: int) -> History:

@@ -4,6 +4,7 @@ It draws what tracker/compare.py counts.
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Final
@@ -13,6 +14,7 @@ import typer
 from streams.cli.replay import named, outcome, say_what_was_read, share
 from streams.paint import Paint
 from streams.replay import gather, moment
+from streams.settings import kinds
 from tracker.compare import Comparison
 from tracker.compare import compare as compare_definitions
 from tracker.journey_file import load
@@ -46,7 +48,7 @@ def compare(
     """
     before, after = load(old), load(new)
     now_ms, until_ms = moment("--now", now), moment("--until", until)
-    gathered = gather([before, after], named(events), until_ms=until_ms)
+    gathered = gather([before, after], named(events), until_ms=until_ms, kinds=kinds(os.environ))
     comparison = compare_definitions(before, after, gathered.columns, now_ms)
     if as_json:
         print(json.dumps(comparison.as_json(gathered.tally.rejected), ensure_ascii=False))

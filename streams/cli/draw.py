@@ -3,6 +3,7 @@
 It knows file names and formats; the map is tracker/journey_map.py's.
 """
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from enum import StrEnum
@@ -90,8 +91,9 @@ def figures(journey: Definition, events: Sequence[str]) -> dict[str, Any] | None
         return None
     # Only figures need what reads events; a map without them is drawn at once.
     from streams import replay
+    from streams.settings import kinds
 
-    return replay.figures(journey, events)
+    return replay.figures(journey, events, kinds(os.environ))
 
 
 def write(output: Path, drawn: str) -> None:

@@ -4,6 +4,7 @@ It draws what tracker/replay.py counts.
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -14,6 +15,7 @@ from streams.errors import ExitCode, TrackerError, UsageError
 from streams.event_files import STDIN
 from streams.paint import Paint
 from streams.replay import Gathered, gather, moment, show_time, watched
+from streams.settings import kinds
 from tracker.definition import Definition
 from tracker.explain import account
 from tracker.journey_file import load
@@ -58,7 +60,8 @@ def replay(
     journey = load(definition)
     chosen = broken_down(journey, by)
     now_ms, until_ms = moment("--now", now), moment("--until", until)
-    gathered = gather([journey], named(events), until_ms=until_ms, also=[chosen.path] if chosen and chosen.path else [])
+    also = [chosen.path] if chosen and chosen.path else []
+    gathered = gather([journey], named(events), until_ms=until_ms, also=also, kinds=kinds(os.environ))
     running = Replay(journey, gathered.columns, now_ms, chosen)
     if explain is not None:
         return tell(running, gathered, explain, as_json=as_json)

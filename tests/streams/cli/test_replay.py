@@ -228,3 +228,16 @@ def test_accounts_come_along_where_the_file_asks(capsys, files) -> None:
         (1, 3600.0),
     ]
     assert "firms  1 accounts" in run(capsys, "replay", files / "journey.yaml", files / "firms.jsonl")[1]
+
+
+def test_kinds_of_ones_own_count_in_a_replay_too(capsys, files, monkeypatch) -> None:
+    """A device is a name where TRACKER_ALIAS_KINDS says so, and nobody's where it does not."""
+    line = {"ids": {"device_id": "d1"}, "event": "page", "timestamp": "2026-11-22T10:00:00Z"}
+    (files / "events.jsonl").write_text(text([line]), encoding="utf-8")
+    call = ("replay", files / "journey.yaml", files / "events.jsonl", "--json")
+    assert json.loads(run(capsys, *call)[1])["customers"] == 0
+    monkeypatch.setenv("TRACKER_ALIAS_KINDS", "customer_id,device_id")
+    assert json.loads(run(capsys, *call)[1])["customers"] == 1
+    monkeypatch.setenv("TRACKER_ALIAS_KINDS", "device_id:x")
+    code, _, said = run(capsys, *call)
+    assert (code, "TRACKER_ALIAS_KINDS" in said) == (3, True)
