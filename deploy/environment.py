@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import NoReturn
 
 # All tests: many wait for servers that were killed, so one more than a small machine has cores. Named ones run in one
-# process, where they can be looked at. A file's tests stay together, for they share servers (tests/conftest.py).
-SIDE_BY_SIDE = ("-n", "3", "--dist", "loadgroup")
+# process, where they can be looked at. A file's tests stay together, in their order, for they share servers.
+SIDE_BY_SIDE = ("-n", "3", "--dist", "loadfile")
 HOME = Path(__file__).resolve().parents[1]
 FAILED, UNREACHABLE, DISK_FULL, UNSUPPORTED, INTERRUPTED, TERMINATED = 1, 4, 7, 9, 130, 143
 NO_ANSWER = (

@@ -49,11 +49,3 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         report.outcome = "failed"
         report.longrepr = f"skipped, but nothing is skipped with CI=true: {report.longrepr}"
     return report
-
-
-@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file's tests run one after the other, beside those of other files; laws share nothing and need not."""
-    for item in items:
-        if "laws" not in item.path.parts:
-            item.add_marker(pytest.mark.xdist_group(item.path.name + item.path.parent.name))
