@@ -94,7 +94,7 @@ def test_redis_emptied_while_names_are_linked(rig: Make) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", STEPS if LONG else (6,))
 def test_killed_after_a_step(rig: Make, step: int) -> None:
     """Both workers die at the same step of their work, again and again."""
     made = begin(rig)
