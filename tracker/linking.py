@@ -88,6 +88,7 @@ class Linking:
         one.leave()
         one.take_in()
         one.give_back()
+        one.join_late()
         if one.is_divided:
             one.correct(before_parts)
         one.gather()
@@ -234,6 +235,26 @@ class _One:
 
     def _holds(self, alias: str) -> bool:
         return alias in self.ties.adopted or (alias in self.standing.marks and alias != self.name)
+
+    def join_late(self) -> None:
+        """Join touchpoints of aliases that lie beyond the lateness horizon as the alias' history would be.
+
+        How long they were on their way between homes says nothing of how late they are.
+        """
+        in_time: list[tuple[str, Touch]] = []
+        for alias, touch in self.kin.under:
+            part = Record(VERSION, [])
+            if self._parts.is_beyond(self.record, touch.at_ms):
+                part = decode(self._journeys.fold(self.name, None, [touch], self.now_ms).after)
+            if not part.journeys:
+                in_time.append((alias, touch))
+                continue
+            self._membership.mark(self.standing, alias, [touch])
+            new = self._parts.bring(self.record, part)
+            self.is_divided = True
+            self.counts["applied" if new else "duplicate"] += 1
+            self._tag(alias, new)
+        self.kin.under = in_time
 
     def correct(self, before: Views) -> None:
         """Tell what had been reported and holds no more."""

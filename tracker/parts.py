@@ -41,6 +41,14 @@ class Parts:
         """The short ids of all touchpoints that the record still has one by one."""
         return {entry.id for runner, one in self._instances(record) for entry in runner.engine.layout.unpack(one.log)}
 
+    def is_beyond(self, record: Record, at_ms: int) -> bool:
+        """Whether the fold would take a touchpoint for too late although the record still has its whole past."""
+        return any(
+            at_ms < runner.engine.layout.newest_ms(one.log) - runner.engine.horizon_ms
+            for runner, one in self._instances(record)
+            if one.base is None and runner.engine.horizon_ms is not None
+        )
+
     def views(self, record: Record) -> Views:
         """What has been reported of a record."""
         return {(runner.definition.journey, one.key): view(one.progress) for runner, one in self._instances(record)}

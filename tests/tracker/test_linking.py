@@ -70,6 +70,18 @@ def test_a_customer_remembers_under_which_alias_a_touchpoint_came() -> None:
     assert (again.letters, again.change.duplicate) == ([], 1)
 
 
+def test_a_touchpoint_that_was_long_on_its_way_counts_where_it_belongs() -> None:
+    """Weeks older than what the customer has: its way between homes makes it no late one."""
+    mine, theirs = [touch("b", 500), touch("c", 510)], touch("a", 1)
+    relation = relate("c1", history(*mine), under=[(ANN, theirs), (ANN, theirs)])
+    counted = JOURNEYS.contribution(relation.change.after)
+    assert counted.pop("j|corrections") > 0
+    assert counted == JOURNEYS.contribution(history(theirs, *mine))
+    assert relation.change.aggregates["j|cohort|2025-10-09"] == 1
+    assert len(ties(relation).adopted[ANN]) == 12
+    assert (relation.counts["applied"], relation.counts["duplicate"]) == (1, 1)
+
+
 def test_a_release_gives_back_what_came_under_the_alias_alone() -> None:
     """The customer keeps its own touchpoints."""
     held = relate("c1", history(touch("c", 2)), under=[(ANN, touch("a"))]).change.after
