@@ -38,8 +38,8 @@ def new(
     """Make a write key, and the source if it is new. The key is printed this once; its hash is kept.
 
     A source may have several keys at once: make the new one, let the producer change to it, revoke the old one.
-    Running collectors see it within a second or two. What is said about a source holds for all its keys; what is
-    left out stays as it was.
+    Running collectors take it at once. What is said about a source holds for all its keys; what is left out stays as
+    it was, and collectors see it within a second or two.
 
     Examples:
       tracker keys new web-shop --channel web

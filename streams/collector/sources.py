@@ -154,11 +154,12 @@ class Sources:
 
     def by_key(self, key: str) -> Known | None:
         """Whose write key this is."""
-        return self._file.value.by_hash.get(hashed(key))
+        hash_ = hashed(key)
+        return self._file.value.by_hash.get(hash_) or self._file.newest.by_hash.get(hash_)
 
     def by_name(self, name: str) -> Known | None:
         """The source of that name."""
-        return self._file.value.by_name.get(name)
+        return self._file.value.by_name.get(name) or self._file.newest.by_name.get(name)
 
     def secret(self, source: Known) -> bytes | None:
         """What the source's sender signs with."""

@@ -29,10 +29,13 @@ class Watched(Generic[T]):
     @property
     def value(self) -> T:
         """What it says now."""
-        now_s = self._clock_s()
-        if now_s - self._looked_s >= LOOK_EVERY_S:
-            self._looked_s = now_s
-            self._look()
+        return self._value if self._clock_s() - self._looked_s < LOOK_EVERY_S else self.newest
+
+    @property
+    def newest(self) -> T:
+        """What it says this moment: for who did not find something, before they say that it is not there."""
+        self._looked_s = self._clock_s()
+        self._look()
         return self._value
 
     def _look(self) -> None:
