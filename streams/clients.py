@@ -172,13 +172,16 @@ def async_redis_client(settings: Settings, *, retries: int = 0) -> Any:
     and the worker finds out by reading where it stands.
     """
     from redis import asyncio as redis
-    from redis.asyncio.connection import parse_url
+    from redis.asyncio.connection import Connection, parse_url
     from redis.asyncio.retry import Retry
     from redis.backoff import ExponentialBackoff
+
+    from streams.redis_packing import packed
 
     options = _redis_options(settings, parse_url, Retry(ExponentialBackoff(cap=0.5, base=0.05), retries))
     if settings.redis_cluster:
         return redis.RedisCluster(**_for_cluster(options))
+    options["connection_class"] = packed(options.get("connection_class", Connection))
     return redis.Redis.from_pool(redis.BlockingConnectionPool(**options, timeout=settings.redis_timeout_s))
 
 

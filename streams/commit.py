@@ -71,7 +71,7 @@ class Commit:
             )
         self._epochs[partition] = tenure.epoch
         for blob in tenure.outbox:
-            await self._publish(tenure, blob, unpack(blob))
+            await self._publish(tenure, unpack(blob))
         tenure.outbox.clear()
         return tenure
 
@@ -145,14 +145,14 @@ class Commit:
         clock.step(6)
         self._after_step(6)
         if blob:
-            await self._publish(tenure, blob, parcel)
+            await self._publish(tenure, parcel)
         clock.step(7)
         self._after_step(7)
 
-    async def _publish(self, tenure: Tenure, blob: bytes, parcel: Parcel) -> None:
+    async def _publish(self, tenure: Tenure, parcel: Parcel) -> None:
         """Step 7."""
         await self._insist("kafka", lambda: self._publisher.publish(parcel))
-        await self._insist("redis", lambda: self._store.trim(tenure, blob))
+        await self._insist("redis", lambda: self._store.trim(tenure, parcel.last_sequence))
 
     async def _insist(self, server: str, call: Callable[[], Awaitable[T]]) -> T:
         """The answer of a server, however long it takes: an outage pauses the partition and loses nothing.

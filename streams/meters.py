@@ -1,6 +1,7 @@
 """The meters: what this process counts of its own work, and whether its servers answer."""
 
 from bisect import bisect_left
+from collections import Counter as Counts
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from time import monotonic, time
 from typing import Any, Final, get_args
@@ -102,8 +103,8 @@ class Meters:
             if name.startswith(TOLD):
                 _, kind, journey = name.split(":", 2)
                 self._add("tracker_transitions_total", count, journey, kind)
-        for message in plan.messages:
-            self._add("tracker_messages_published_total", 1, message.topic)
+        for topic, count in Counts(message.topic for message in plan.messages).items():
+            self._add("tracker_messages_published_total", count, topic)
 
     def cache(self, hits: int, misses: int) -> None:
         """States that were needed."""

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from bench.delivery import results
 from bench.delivery.candidates import CANDIDATES, NAMES, Candidate
+from bench.delivery.compiled import can_compile
 from bench.delivery.ground import Ground
 from bench.delivery.latency import latency
 from bench.delivery.race import NotMeasuredError, race
@@ -155,6 +156,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("action", nargs="?", default="measure", choices=("measure", "report"))
     parser.add_argument("--only", nargs="+", choices=PIECES, default=list(PIECES), help="these pieces alone")
     parser.add_argument("--candidates", nargs="+", choices=NAMES, help="these of the race alone")
+    parser.add_argument(
+        "--engine",
+        choices=("compiled", "python"),
+        default="compiled" if can_compile() else "python",
+        help="how the tracker runs: as in the image, or as from a checkout; compiled where a C compiler is",
+    )
     parser.add_argument("--touchpoints", type=int, default=1_000_000)
     parser.add_argument("--customers", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=1, help="how often; the tables show medians")
@@ -176,7 +183,7 @@ def main() -> int:
         if options.action == "measure":
             for piece in options.only:
                 # Servers of their own: no piece pays for what another has left in Kafka.
-                with Ground() as ground:
+                with Ground(compiles=options.engine == "compiled") as ground:
                     PIECES[piece](Run(options, ground))
         print(report(options.into))
     except TrackerError as error:

@@ -47,6 +47,13 @@ def tracker(team: Team, ground: Ground, channel: str, processes: int) -> None:
         team.start(WORKER, environ)
 
 
+def _in_python(team: Team, ground: Ground, channel: str, processes: int) -> None:
+    environ = ground.environ(channel)
+    environ.pop("PYTHONPATH", None)
+    for _ in range(processes):
+        team.start(WORKER, environ)
+
+
 def _faust(team: Team, ground: Ground, channel: str, processes: int) -> None:
     script = str(ROOT / "bench" / "delivery" / "peers" / "plain_faust.py")
     for number in range(processes):
@@ -83,6 +90,7 @@ def _needs(module: str) -> Callable[[], str | None]:
 CANDIDATES: Final = (
     Candidate("tracker-1", "(a) this tracker, full engine, 1 worker", 1, tracker, in_redis=True),
     Candidate("tracker-2", "(a) this tracker, full engine, 2 workers", 2, tracker, in_redis=True),
+    Candidate("python-2", "(a) the same in Python, not compiled, 2 workers", 2, _in_python, in_redis=True),
     Candidate("faust", "(b) idiomatic Faust + Redis, 1 process", 1, _faust, at_most_s=20.0),
     Candidate("quix-1", "(c) Quix Streams, 1 process", 1, _python("quix"), _needs("quixstreams")),
     Candidate("quix-2", "(c) Quix Streams, 2 processes", 2, _python("quix"), _needs("quixstreams")),

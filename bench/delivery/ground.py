@@ -4,6 +4,7 @@ Both are part of the load: they run on the same cores as the candidates.
 """
 
 import asyncio
+import os
 import tempfile
 import time
 from collections.abc import Iterable, Mapping
@@ -14,8 +15,9 @@ from typing import Any, Final, Self
 from kafka.admin import KafkaAdminClient, NewTopic
 from redis import Redis
 
+from bench.delivery import compiled
 from bench.delivery.stage import Event, load
-from bench.delivery.team import cpu_s
+from bench.delivery.team import ROOT, cpu_s
 from schemas.topics import topics
 from streams.servers import Servers
 from streams.stores.keys import keys
@@ -31,11 +33,14 @@ JOURNEY: Final = Path(__file__).with_name("journey.yaml")
 class Ground:
     """`with Ground() as ground:` gives servers that are ready; everything is gone afterwards."""
 
-    def __init__(self, partitions: int = PARTITIONS) -> None:
+    def __init__(self, partitions: int = PARTITIONS, *, compiles: bool = False) -> None:
+        """`compiles`: the tracker's engine runs as machine code."""
         self.partitions = partitions
+        self._compiles = compiles
         self._servers = Servers(jvm_options=JVM_OPTIONS, kafka_properties=KAFKA)
         self._place = tempfile.TemporaryDirectory(prefix="journey-bench-")
         self.directory = Path(self._place.name)
+        self._unpacked = self.directory / "compiled"
         self._runs = 0
         self.redis: Any = None
 
@@ -60,6 +65,7 @@ class Ground:
             "TRACKER_GROUP": f"bench-{self._runs}",
             "TRACKER_JOURNEYS": str(JOURNEY),
             "TRACKER_LOG_FORMAT": "json",
+            **({"PYTHONPATH": f"{self._unpacked}{os.pathsep}{ROOT}"} if self._compiles else {}),
             **more,
         }
 
@@ -106,6 +112,8 @@ class Ground:
 
     def __enter__(self) -> Self:
         try:
+            if self._compiles:
+                compiled.build(self._unpacked)
             self._servers.start()
         except BaseException:
             self._place.cleanup()

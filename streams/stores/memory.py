@@ -116,10 +116,10 @@ class MemoryStore:
         if held.writes != tenure.writes:
             raise Lost
 
-    async def trim(self, tenure: Tenure, blob: bytes) -> None:
+    async def trim(self, tenure: Tenure, sequence: int) -> None:
         held = self.held(tenure.partition)
-        if held.epoch == tenure.epoch and held.outbox[:1] == [blob]:
-            held.outbox.pop(0)
+        if held.epoch == tenure.epoch and held.sequence == sequence:
+            held.outbox.clear()
 
     async def due(self, partition: int, now_ms: int, limit: int) -> Due:
         held = self.held(partition)

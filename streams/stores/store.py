@@ -73,8 +73,8 @@ class Store(Protocol):
     async def verify(self, tenure: Tenure) -> None:
         """Return when the store stands where the tenure believes. Raises `Fenced` or `Lost`."""
 
-    async def trim(self, tenure: Tenure, blob: bytes) -> None:
-        """Take the oldest blob out of the outbox, if it is this one."""
+    async def trim(self, tenure: Tenure, sequence: int) -> None:
+        """Empty the outbox, if its newest blob is the one that was applied with this sequence; else do nothing."""
 
     async def due(self, partition: int, now_ms: int, limit: int) -> Due:
         """Customers whose timer is due: those of a day that has begun, else the most overdue first."""

@@ -1,9 +1,8 @@
--- Step 7, last part: the oldest batch of messages leaves the outbox, if it is the one that was published.
--- KEYS: 1 epoch integer, 2 outbox list (both of one slot)
--- ARGV: 1 epoch, 2 the blob that was published
--- Returns 1 when it was removed; a repeat of the call removes nothing.
-if redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('LINDEX', KEYS[2], 0) == ARGV[2] then
-  redis.call('LPOP', KEYS[2])
-  return 1
+-- Step 7, last part: the outbox is empty once its newest batch of messages is published; those before it were earlier.
+-- KEYS, all of one slot: 1 epoch integer, 2 sequence integer, 3 outbox list
+-- ARGV: 1 epoch, 2 the sequence after the batch that was published
+-- Returns 1 when that was the newest; a repeat of the call, or one that comes too late, removes nothing.
+if redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('GET', KEYS[2]) == ARGV[2] then
+  return redis.call('DEL', KEYS[3])
 end
 return 0

@@ -349,6 +349,7 @@ def test_taking_waits_for_both_servers() -> None:
         blob = pack(Parcel(0, 7, 1, [Message("t", 0, None, b"")]))
         store = Flaky()
         store.held(0).outbox.append(blob)
+        store.held(0).sequence = 1
         heir = Owner(store)
         store.failures["take"] = [-1, 1]
         heir.publisher.fail_next = 2

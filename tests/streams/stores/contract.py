@@ -173,22 +173,23 @@ class StoreContract:
 
         rig.run(scenario)
 
-    def test_the_outbox_is_a_queue(self, rig: Rig) -> None:
-        """Only the oldest blob leaves it, only by its own name, and a repeat takes nothing."""
+    def test_the_outbox_is_empty_once_its_newest_is_published(self, rig: Rig) -> None:
+        """It goes by the newest blob's sequence alone; a call that comes late or twice takes nothing."""
 
         async def scenario(store):
             tenure = await store.take(0, 1)
             await store.apply(tenure, {WEB: 1}, plan(), b"one", 1)
-            await store.apply(tenure, {WEB: 2}, plan(), b"two", 2)
-            await store.trim(tenure, b"two")
-            assert rig.held(0).outbox == [b"one", b"two"]
-            await store.trim(tenure, b"one")
-            await store.trim(tenure, b"one")
-            assert rig.held(0).outbox == [b"two"]
+            await store.apply(tenure, {WEB: 2}, plan(), b"two", 3)
+            await store.trim(tenure, 1)
             heir = await store.take(0, 1)
-            assert (heir.outbox, heir.sequence) == ([b"two"], 2)
-            await store.trim(tenure, b"two")
-            assert rig.held(0).outbox == [b"two"], "an old owner trims nothing"
+            assert (heir.outbox, heir.sequence) == ([b"one", b"two"], 3)
+            await store.trim(tenure, 3)
+            assert rig.held(0).outbox == [b"one", b"two"], "an old owner trims nothing"
+            await store.trim(heir, 3)
+            assert rig.held(0).outbox == []
+            await store.apply(heir, {WEB: 3}, plan(), b"three", 4)
+            await store.trim(heir, 3)
+            assert rig.held(0).outbox == [b"three"]
 
         rig.run(scenario)
 
