@@ -20,7 +20,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 VARIABLE = "TRACKER_COMPILE"
 MODULES = (
     "any_order", "batch", "conditions", "contribution", "customer", "decode", "engine", "fold", "funnel", "identity",
-    "intake", "log", "matcher", "plain", "shifts", "tally",
+    "home", "intake", "log", "matcher", "plain", "plan", "shifts", "slices", "tally",
 )  # fmt: skip
 NEEDS = ["mypy[mypyc]>=2.1,<3", "setuptools>=77,<90", "msgspec>=0.20,<1", "types-PyYAML>=6,<7"]
 # One library holds all modules, so that calls between them are calls of functions; its name is what the linker needs.

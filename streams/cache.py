@@ -1,6 +1,6 @@
 """The owner's cache: records of customers seen of late, bounded in bytes over all partitions."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 # What Python spends on one entry beside the record: two dictionary slots, the name and the object's heads.
 ENTRY_BYTES = 220
@@ -20,21 +20,41 @@ class Cache:
         self._old: dict[int, dict[str, bytes]] = {}
         self._young_bytes = 0
 
-    def get(self, partition: int, customer: str) -> bytes | None:
-        """The record, None where it is not cached."""
-        young = self._young.get(partition)
-        if young is not None and (record := young.get(customer)) is not None:
-            return record
-        old = self._old.get(partition)
-        if old is None or (record := old.pop(customer, None)) is None:
-            return None
-        self._add(partition, customer, record)
-        return record
+    def read(self, partition: int, customers: Sequence[str]) -> dict[str, bytes | None]:
+        """By customer the record, None where it is not cached."""
+        young = self._young.get(partition, {})
+        found = dict(zip(customers, map(young.get, customers), strict=True))
+        if old := self._old.get(partition):
+            seen_again = {
+                customer: record
+                for customer, young_record in found.items()
+                if young_record is None and (record := old.pop(customer, None)) is not None
+            }
+            found |= seen_again
+            self.put(partition, seen_again)
+        return found
 
     def put(self, partition: int, records: Mapping[str, bytes]) -> None:
         """Remember records that the store holds now."""
-        for customer, record in records.items():
-            self._add(partition, customer, record)
+        size = sum(map(len, records.values())) + sum(map(len, records)) + ENTRY_BYTES * len(records)
+        if size > self._half_bytes:
+            self._put_in_parts(partition, records)
+            return
+        if self._young_bytes + size > self._half_bytes:
+            self._old, self._young, self._young_bytes = self._young, {}, 0
+        young = self._young.setdefault(partition, {})
+        before = zip(records, map(young.get, records), strict=True)
+        self._young_bytes += size - sum([_size(customer, record) for customer, record in before if record is not None])
+        young.update(records)
+
+    def _put_in_parts(self, partition: int, records: Mapping[str, bytes]) -> None:
+        """Remember of too many records the last, and forget what was known of the others."""
+        items = list(records.items())
+        if len(items) == 1:
+            self.forget(partition, records)
+            return
+        for part in (items[: len(items) // 2], items[len(items) // 2 :]):
+            self.put(partition, dict(part))
 
     def forget(self, partition: int, customers: Iterable[str]) -> None:
         """Forget records that the store holds no more."""
@@ -47,14 +67,6 @@ class Cache:
         """Forget a partition that is no longer owned, or that the store has lost writes of."""
         self._young_bytes -= sum(_size(c, r) for c, r in self._young.pop(partition, {}).items())
         self._old.pop(partition, None)
-
-    def _add(self, partition: int, customer: str, record: bytes) -> None:
-        young = self._young.setdefault(partition, {})
-        before = young.get(customer)
-        young[customer] = record
-        self._young_bytes += len(record) - len(before) if before is not None else _size(customer, record)
-        if self._young_bytes > self._half_bytes:
-            self._old, self._young, self._young_bytes = self._young, {}, 0
 
 
 def _size(customer: str, record: bytes) -> int:

@@ -12,7 +12,7 @@
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from typing import Final, TypeVar
 
 import structlog
@@ -35,6 +35,10 @@ LONGEST_PAUSE_S: Final = 2.0
 SWEEP_CUSTOMERS: Final = 1000
 TIMERS: Final = "timers"
 """Sweeps count their own offset under this name, so that one is no more applied twice than a batch is."""
+
+
+class Unwanted(Exception):  # noqa: N818  # the wish of the caller, not an error
+    """The batch was given up before anything of it was written."""
 
 
 class Commit:
@@ -84,20 +88,29 @@ class Commit:
         )  # fmt: skip
         await self._insist("redis", lambda: self._store.miss(tenure.partition, topic, first, end))
 
-    async def batch(self, tenure: Tenure, batches: Sequence[Batch], now_ms: int, wall_ms: int) -> Plan:
+    async def batch(
+        self,
+        tenure: Tenure,
+        batches: Sequence[Batch],
+        now_ms: int,
+        wall_ms: int,
+        is_wanted: Callable[[], bool] = lambda: True,
+    ) -> Plan:
         """Steps 2 to 7 for a batch, or for several of the same partition that belong to the same time.
 
-        Raises `Fenced` or `Lost` when step 6 is refused; then nothing of the batch was written.
+        Steps 2, 3 and 5 are done in slices, so that the partitions of a process share its core. Raises `Fenced` or
+        `Lost` when step 6 is refused, `Unwanted` when `is_wanted` says no before it; then nothing was written.
         """
         clock = self._meters.clock()
         self._after_step(1)
-        reading = self._planner.read(tenure.partition, batches, wall_ms, tenure.offsets, tenure.suppressed)
+        work = self._planner.reading(tenure.partition, batches, wall_ms, tenure.offsets, tenure.suppressed)
+        reading = await _in_slices(work, is_wanted)
         clock.step(3)
         self._after_step(3)
         states = await self._states(reading.partition, reading.names())
         clock.step(4)
         self._after_step(4)
-        plan = self._planner.plan(reading, states, now_ms)
+        plan = await _in_slices(self._planner.planning(reading, states, now_ms), is_wanted)
         clock.step(5)
         self._after_step(5)
         offsets = {batch.topic: batch.next_offset for batch in batches} | reading.marks
@@ -122,8 +135,7 @@ class Commit:
 
     async def _states(self, partition: int, customers: list[str]) -> Mapping[str, bytes | None]:
         """Step 4."""
-        cached = self._cache.get
-        states = {customer: cached(partition, customer) for customer in customers}
+        states = self._cache.read(partition, customers)
         missing = [customer for customer, record in states.items() if record is None]
         if missing:
             found = await self._insist("redis", lambda: self._store.read(partition, missing))
@@ -170,3 +182,16 @@ class Commit:
             else:
                 self._meters.answered(server)
                 return answer
+
+
+async def _in_slices(work: Generator[None, None, T], is_wanted: Callable[[], bool]) -> T:
+    """The result of work in slices; between them everybody else has a turn."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        await asyncio.sleep(0)
+        if not is_wanted():
+            raise Unwanted

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 import structlog
 from aiokafka.errors import KafkaError
 
-from streams.commit import FIRST_PAUSE_S, LONGEST_PAUSE_S, Commit
+from streams.commit import FIRST_PAUSE_S, LONGEST_PAUSE_S, Commit, Unwanted
 from streams.meters import Meters
 from streams.stores.store import Fenced, Lost, Tenure
 from streams.transport import Bounds, Delivery
@@ -105,7 +105,7 @@ class Lane:
         return self.tenure is not None and self._clock.caught_up
 
     async def close(self) -> None:
-        """Finish the batch in progress, if it does not take too long, and apply no other."""
+        """Finish the batch in progress, if it is being written and does not take too long, and apply no other."""
         self._closing = True
         try:
             async with asyncio.timeout(GRACE_S):
@@ -179,6 +179,8 @@ class Lane:
         self._idle.clear()
         try:
             await work
+        except Unwanted:
+            log.info("batch left to the next owner", partition=self.partition)
         except Lost as error:
             log.warning("store has lost writes; reading again from where it stands", reason=str(error))
             self._meters.refused("lost")
@@ -205,7 +207,8 @@ class Lane:
         batches = [batch for batch, _ in taken.batches]
         for batch in batches:
             await self._check_gap(tenure, batch)
-        await self._commit.batch(tenure, batches, self._clock.now(wall_ms), wall_ms)
+        now_ms = self._clock.now(wall_ms)
+        await self._commit.batch(tenure, batches, now_ms, wall_ms, lambda: not self._closing)
         for topic, end_offset in taken.ends.items():
             self._meters.lag(self.partition, topic, end_offset - tenure.offsets[topic])
         for acknowledge in taken.acknowledge:

@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from time import time
 from typing import Any, Final, Protocol
 
 from aiokafka import AIOKafkaProducer
@@ -101,17 +102,17 @@ class KafkaPublisher:
         by_place: dict[tuple[str, int], list[tuple[int, Any]]] = defaultdict(list)
         for sequence, message in enumerate(parcel.messages, parcel.first_sequence):
             by_place[message.topic, message.partition].append((sequence, message))
+        now_ms = int(time() * 1000)
         for (topic, partition), messages in by_place.items():
             batch = producer.create_batch()
             for sequence, message in messages:
-                headers = self._headers(mark, sequence)
-                record = {"key": message.key, "value": message.value, "headers": headers, "timestamp": None}
-                if batch.append(**record) is None:
+                key, value, headers = message.key, message.value, self._headers(mark, sequence)
+                if batch.append(key=key, value=value, timestamp=now_ms, headers=headers) is None:
                     batch.close()
                     confirmations.append(await producer.send_batch(batch, topic, partition=partition))
                     batch = producer.create_batch()
                     # A batch takes its first record whatever its size.
-                    batch.append(**record)
+                    batch.append(key=key, value=value, timestamp=now_ms, headers=headers)
             batch.close()
             confirmations.append(await producer.send_batch(batch, topic, partition=partition))
         await asyncio.gather(*confirmations)

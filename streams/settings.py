@@ -77,7 +77,7 @@ KNOBS: Final[tuple[Knob, ...]] = (
          "Journey files, or folders of them; all run side by side. Unset: the seven stages of the demo."),
     Knob("TRACKER_LATENESS_HORIZON_S", "lateness_horizon_s", knobs.whole("seconds", 0, 400 * 86_400), "604800",
          "How late a touchpoint may come and still take its place in order; 604800 is 7 days. 0: no limit."),
-    Knob("TRACKER_BATCH_RECORDS", "batch_records", knobs.whole("records", 1, 100_000), "10000",
+    Knob("TRACKER_BATCH_RECORDS", "batch_records", knobs.whole("records", 1, 100_000), "40000",
          "The most records of a partition that are applied in one write: more is faster, and later to be seen."),
     Knob("TRACKER_CACHE_BYTES", "cache_bytes", knobs.whole("bytes", 0, 64 * 2**30), "268435456",
          "Memory of each worker process for states that it need not read again. 268435456 is 256 MiB."),

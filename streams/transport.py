@@ -22,7 +22,7 @@ FETCH_MAX_WAIT_MS: Final = 200
 FETCH_S: Final = 0.02
 """How long a fetch may find nothing before the partitions that were released meanwhile are asked too."""
 FULL_S: Final = 0.01
-MOST_BATCHES: Final = 10
+MOST_BATCHES: Final = 3
 """Full batches that may wait in this process before nothing more is read: what bounds its memory."""
 
 

@@ -5,7 +5,7 @@ carries out what `plan` returns; this file knows neither Kafka nor Redis.
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -21,6 +21,7 @@ from tracker.home import home
 from tracker.identity import KINDS, Kinds
 from tracker.linking import Kin, Linking
 from tracker.repeats import mark_of
+from tracker.slices import finished, slices
 from tracker.tally import Tally, written
 from tracker.touch import Touch
 
@@ -28,6 +29,8 @@ from tracker.touch import Touch
 # would hold up its partition for ever. The whole record stays where it came from.
 MAX_REJECTED_BYTES: Final = 700 * 1024
 
+RELATED: Final = 50
+"""Names that are related without a pause: each takes as long as twenty that are only folded."""
 
 TOLD: Final = "told:"
 """Before the kind and the journey of a transition, in a plan's counts."""
@@ -50,16 +53,16 @@ class Batch:
     topic: str
     partition: int
     records: Sequence[Record]
+    newest_ms: int = field(init=False)
+    """The newest broker timestamp, milliseconds since 1970."""
+
+    def __post_init__(self) -> None:
+        self.newest_ms = max([record.timestamp for record in self.records])
 
     @property
     def next_offset(self) -> int:
         """The first offset after the batch."""
         return self.records[-1].offset + 1
-
-    @property
-    def newest_ms(self) -> int:
-        """The newest broker timestamp, milliseconds since 1970."""
-        return max(record.timestamp for record in self.records)
 
 
 class Message(msgspec.Struct, frozen=True, array_like=True):
@@ -132,25 +135,39 @@ class Planner:
         marks: Mapping[str, int] | None = None,
         suppressed: Collection[bytes] = (),
     ) -> Reading:
-        """Steps 2 and 3: batches decoded, rejections and strangers set aside, the rest grouped by name.
+        """`reading` without pauses."""
+        return finished(self.reading(partition, batches, now_ms, marks, suppressed))
+
+    def reading(
+        self,
+        partition: int,
+        batches: Sequence[Batch],
+        now_ms: int,
+        marks: Mapping[str, int] | None = None,
+        suppressed: Collection[bytes] = (),
+    ) -> Generator[None, None, Reading]:
+        """Steps 2 and 3, in slices: batches decoded, rejections and strangers set aside, the rest grouped by name.
 
         `marks`: of each home partition the newest message that was applied before; repeats of those are dropped.
         `suppressed`: digests of erased names, for whom nothing is taken in.
         """
         reading = Reading(partition)
         for batch in batches:
-            if batch.topic == ROUTED:
-                self._read_routed(reading, batch, now_ms, marks or {})
-            else:
-                self._read(reading, batch, now_ms)
+            for records in slices(batch.records):
+                if batch.topic == ROUTED:
+                    self._read_routed(reading, batch, records, now_ms, marks or {})
+                else:
+                    self._read(reading, batch, records, now_ms)
+                if len(records) < len(batch.records):
+                    yield
         if suppressed or reading.erased:
             self._keep_out(reading, suppressed)
         return reading
 
-    def _read(self, reading: Reading, batch: Batch, now_ms: int) -> None:
+    def _read(self, reading: Reading, batch: Batch, records: Sequence[Record], now_ms: int) -> None:
         touches, kinds = reading.touches, self.kinds
         partition, partitions = reading.partition, self.partitions
-        for record in batch.records:
+        for record in records:
             value, received_ms = record.value, record.timestamp
             touch = decode(value, received_ms, kinds)
             if isinstance(touch, Flaw):
@@ -166,7 +183,7 @@ class Planner:
             seen.append(touch)
             if touch.links or ":" in name:
                 self._note_kin(reading, touch, value, received_ms)
-        reading.counts["read"] += len(batch.records)
+        reading.counts["read"] += len(records)
 
     def _note_kin(self, reading: Reading, touch: Touch, value: bytes | None, received_ms: int | None) -> None:
         """Keep what linking needs of a touchpoint: who it was seen with, and its bytes where it may move on."""
@@ -179,8 +196,10 @@ class Planner:
         if not self.kinds.is_unique(name):
             kin.originals.append((value or b"", received_ms))
 
-    def _read_routed(self, reading: Reading, batch: Batch, now_ms: int, marks: Mapping[str, int]) -> None:
-        for record in batch.records:
+    def _read_routed(
+        self, reading: Reading, batch: Batch, records: Sequence[Record], now_ms: int, marks: Mapping[str, int]
+    ) -> None:
+        for record in records:
             mark = mark_of(record.headers)
             if mark is not None:
                 source, number = mark
@@ -200,7 +219,7 @@ class Planner:
                 reading.erased.add(letter.name)
             else:
                 reading.kin.setdefault(letter.name, Kin()).letters.append(letter)
-        reading.counts["read"] += len(batch.records)
+        reading.counts["read"] += len(records)
 
     def _read_stray(self, reading: Reading, batch: Batch, record: Record, letter: Stray, now_ms: int) -> None:
         touch = decode(letter.value, letter.received_at_ms, self.kinds)
@@ -232,29 +251,55 @@ class Planner:
             reading.messages += [_routed(letter.name, letter, self.partitions) for letter in letters]
 
     def plan(self, reading: Reading, states: Mapping[str, bytes | None], now_ms: int) -> Plan:
-        """Step 5: the touches folded into the states of their customers, and names related to each other."""
+        """`planning` without pauses."""
+        return finished(self.planning(reading, states, now_ms))
+
+    def planning(
+        self, reading: Reading, states: Mapping[str, bytes | None], now_ms: int
+    ) -> Generator[None, None, Plan]:
+        """Step 5, in slices: touches folded into the states of their customers, and names related to each other."""
         plan = Plan({}, {}, {}, reading.messages, reading.counts)
         related = {name: kin for name, kin in reading.kin.items() if self._linking.concerns(kin, states[name])}
-        membership = self._linking.membership
         tally: Tally = {}
-        for name, touches in reading.touches.items():
-            if name not in related:
-                change = self.journeys.fold(name, states[name], touches, now_ms, tally)
-                if membership.concerns(touches, states[name]):
-                    letters = membership.follow(name, change, touches)
-                    plan.messages += [_routed(letter.name, letter, self.partitions) for letter in letters]
-                _enter(plan, reading.partition, name, states[name], change)
+        alone = [each for each in reading.touches.items() if each[0] not in related]
+        for people in slices(alone):
+            self._fold(plan, reading.partition, people, states, now_ms, tally)
+            if len(people) < len(alone):
+                yield
         plan.aggregates = written(tally)
-        for name, kin in related.items():
-            before, touches = states[name], reading.touches.get(name, [])
-            relation = self._linking.relate(name, before, touches, kin, now_ms)
-            _enter(plan, reading.partition, name, before, relation.change)
-            plan.counts.update(relation.counts)
-            plan.messages += [_routed(letter.name or name, letter, self.partitions) for letter in relation.letters]
+        for names in slices(list(related), RELATED):
+            for name in names:
+                self._relate(plan, reading, name, states[name], now_ms)
+            if len(names) < len(related):
+                yield
         for name in sorted(reading.erased):
             self._erase(plan, reading.partition, name, states[name], now_ms)
         plan.counts["customers"] = len(reading.touches)
         return plan
+
+    def _fold(
+        self,
+        plan: Plan,
+        partition: int,
+        people: Iterable[tuple[str, list[Touch]]],
+        states: Mapping[str, bytes | None],
+        now_ms: int,
+        tally: Tally,
+    ) -> None:
+        membership = self._linking.membership
+        for name, touches in people:
+            before = states[name]
+            change = self.journeys.fold(name, before, touches, now_ms, tally)
+            if membership.concerns(touches, before):
+                letters = membership.follow(name, change, touches)
+                plan.messages += [_routed(letter.name, letter, self.partitions) for letter in letters]
+            _enter(plan, partition, name, before, change)
+
+    def _relate(self, plan: Plan, reading: Reading, name: str, before: bytes | None, now_ms: int) -> None:
+        relation = self._linking.relate(name, before, reading.touches.get(name, []), reading.kin[name], now_ms)
+        _enter(plan, reading.partition, name, before, relation.change)
+        plan.counts.update(relation.counts)
+        plan.messages += [_routed(letter.name or name, letter, self.partitions) for letter in relation.letters]
 
     def _erase(self, plan: Plan, partition: int, name: str, before: bytes | None, now_ms: int) -> None:
         plan.suppressed += self.erasure.entries(name)

@@ -11,7 +11,7 @@ from streams.commit import Commit
 from streams.lane import GRACE_S, SWEEP_EVERY_S, Lane
 from streams.stores.memory import Held
 from streams.transport import Delivery
-from tests.flow.harness import SHOP, SUPPORT, WEB, Worker, World
+from tests.flow.harness import INPUTS, SHOP, SUPPORT, WEB, Worker, World
 from tests.touchpoints import START_MS, Record, residents, touchpoint
 from tests.virtual_time import run
 from tracker.plan import Batch
@@ -226,6 +226,34 @@ def test_a_lane_fenced_while_it_closes_is_quiet() -> None:
         await closing
         assert worker.ended == []
         assert worker.count("tracker_writes_refused_total", why="fenced") == 1
+
+    run(scenario())
+
+
+def test_a_batch_that_is_not_written_yet_is_left_to_the_next_owner() -> None:
+    """Whoever lets go does not first finish a long batch: nothing of it is written, the next owner applies it."""
+
+    async def scenario() -> None:
+        world = World(partitions=1)
+        produce(world, 3_000)
+        stopping = []
+
+        def stop(step: int) -> None:
+            if step == 1:
+                stopping.append(asyncio.create_task(worker.stop()))
+
+        worker = Worker(world, batch=3_000, after_step=stop)
+        worker.ownership.assign(TP(topic, 0) for topic in INPUTS)
+        while not stopping:
+            for tp in worker._unread():
+                worker._fetch(tp)
+            await asyncio.sleep(0.01)
+        await stopping[0]
+        assert (world.store.held(0).writes, worker.acknowledged, worker.ended) == (0, [], [])
+        heir = Worker(world, batch=3_000)
+        await heir.own(0)
+        assert len(world.states()) == 3_000
+        await heir.stop()
 
     run(scenario())
 

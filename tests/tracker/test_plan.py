@@ -38,6 +38,21 @@ def test_touches_are_grouped_by_customer_in_order(planner: Planner) -> None:
     assert reading.counts == {"read": 3}
 
 
+def test_slices_change_nothing(planner: Planner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch of more customers than a slice has pauses, and comes to what it comes to without."""
+    names = residents(0, 2, 1_500)
+    values = [touchpoint(name, at_ms=START_MS + visit) for visit in range(2) for name in names]
+    work = planner.reading(0, [batch(*values, b"{")], NOW_MS)
+    assert list(work) == [None, None, None, None]
+    reading = planner.read(0, [batch(*values, b"{")], NOW_MS)
+    nobody = dict.fromkeys(names)
+    assert list(planner.planning(reading, nobody, NOW_MS)) == [None, None]
+    sliced = planner.plan(planner.read(0, [batch(*values, b"{")], NOW_MS), nobody, NOW_MS)
+    monkeypatch.setattr("tracker.plan.slices", lambda items, _size=0: [items])
+    assert planner.plan(planner.read(0, [batch(*values, b"{")], NOW_MS), nobody, NOW_MS) == sliced
+    assert len(sliced.states) == 1_500
+
+
 def test_a_stranger_is_sent_home_with_the_original_bytes(planner: Planner) -> None:
     """Nothing is decoded and encoded again on the way, and the first reception goes along."""
     value = touchpoint(STRANGER)
