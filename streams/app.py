@@ -19,12 +19,16 @@ BUFFER_BATCHES: Final = 4
 # meet the same customers several times cost less: 8 MiB are 12.4 µs a touchpoint, 2 MiB 15.9. The memory of a worker
 # grows by a fetch of each partition that it is behind with, and what becomes of it.
 FETCH_BYTES: Final = 8 * 1024 * 1024
+# Of all partitions by one poll: so many that the fetch of a partition is hardly ever divided here.
+POLL_RECORDS: Final = 100_000
 
 
 class TrackerApp(faust.App):
     """Faust's app with the owner of its partitions, whom the transport asks what to read."""
 
     ownership: Ownership
+    batch_records: int
+    """The most records of one batch."""
 
     def _create_directories(self) -> None:
         """None: there are no tables to keep in them."""
@@ -34,7 +38,7 @@ def build_app(settings: Settings) -> TrackerApp:
     """The app for the settings, without agents yet. What bites in each option is in docs/dependencies.md."""
     arguments = faust_arguments(settings)
     arguments["broker"] = [address.replace("kafka://", f"{SCHEME}://") for address in arguments["broker"]]
-    return TrackerApp(
+    app = TrackerApp(
         settings.group,
         **arguments,
         autodiscover=False,
@@ -46,7 +50,7 @@ def build_app(settings: Settings) -> TrackerApp:
         table_standby_replicas=1,
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=FETCH_BYTES,
-        broker_max_poll_records=settings.batch_records,
+        broker_max_poll_records=POLL_RECORDS,
         broker_commit_interval=settings.commit_interval_s,
         broker_session_timeout=settings.session_timeout_s,
         broker_heartbeat_interval=settings.session_timeout_s / 4,
@@ -58,6 +62,8 @@ def build_app(settings: Settings) -> TrackerApp:
         stream_wait_empty=False,
         stream_recovery_delay=0.0,
     )
+    app.batch_records = settings.batch_records
+    return app
 
 
 def add_agents(app: TrackerApp, topics: tuple[str, ...]) -> None:

@@ -6,7 +6,7 @@ partition that one poll brought are the value of a single message. Registered as
 """
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
@@ -17,6 +17,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 from tracker.plan import Batch
+from tracker.slices import slices
 
 FETCH_MAX_WAIT_MS: Final = 200
 FETCH_S: Final = 0.02
@@ -40,6 +41,14 @@ class Delivery:
     def caught_up(self) -> bool:
         """Whether nothing lay behind the batch when it was read."""
         return self.end_offset is None or self.batch.next_offset >= self.end_offset
+
+    def parts(self, most: int) -> "Iterator[Delivery]":
+        """The same in batches of at most so many records."""
+        if len(self.batch.records) <= most:
+            yield self
+            return
+        for records in slices(self.batch.records, most):
+            yield Delivery(Batch(self.batch.topic, self.batch.partition, records), self.epoch, self.end_offset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,15 +173,16 @@ class Consumer(driver.Consumer):
         if not self.flow_active:
             await self.wait(self.can_resume_flow)
         active = self._get_active_partitions()
-        if not active or self.app.ownership.waiting_records > self.app.conf.broker_max_poll_records * MOST_BATCHES:
+        if not active or self.app.ownership.waiting_records > self.app.batch_records * MOST_BATCHES:
             # Faust would sleep a second here, for which a partition just released would wait too.
             await self.sleep(FULL_S)
             return
         found = await self._getmany(active_partitions=active, timeout=FETCH_S)
         for tp, delivery in (found or {}).items():
-            if self.should_stop or not self.flow_active:
-                return
-            yield tp, self._to_message(tp, delivery)
+            for part in delivery.parts(self.app.batch_records):
+                if self.should_stop or not self.flow_active:
+                    return
+                yield tp, self._to_message(tp, part)
 
     def _to_message(self, tp: TP, delivery: Delivery) -> ConsumerMessage:
         last: Any = delivery.batch.records[-1]

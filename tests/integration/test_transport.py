@@ -94,6 +94,7 @@ def test_partitions_come_in_batches_from_where_the_owner_says(servers: Servers, 
         assert owner.offsets(0) == list(range(400, 1_000))
         assert (owner.offsets(1), {one.epoch for one in owner.deliveries}) == ([], {7})
         assert len(owner.deliveries) <= 6, "batches, not records"
+        assert all(len(one.batch.records) <= 500 for one in owner.deliveries)
         assert owner.deliveries[-1].caught_up
         owner.deliveries.clear()
         await consumer.start_at(0, 8, {topic: 900})
