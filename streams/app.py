@@ -16,9 +16,11 @@ SCHEME: Final = "batched"
 BUFFER_BATCHES: Final = 4
 
 # Of a topic-partition by one fetch. A state is read, folded and written once a batch, so with a backlog batches that
-# meet the same customers several times cost less: 8 MiB are 12.4 µs a touchpoint, 2 MiB 15.9. The memory of a worker
-# grows by a fetch of each partition that it is behind with, and what becomes of it.
-FETCH_BYTES: Final = 8 * 1024 * 1024
+# meet the same customers several times cost less: 8 MiB are 12.4 µs a touchpoint, 2 MiB 15.9. All partitions of a topic
+# together hold so much of a worker's memory, in case that it has them all.
+LEAST_FETCH_BYTES: Final = 1024 * 1024
+MOST_FETCH_BYTES: Final = 8 * 1024 * 1024
+FETCHED_BYTES: Final = 64 * 1024 * 1024
 # Of all partitions by one poll: so many that the fetch of a partition is hardly ever divided here.
 POLL_RECORDS: Final = 100_000
 
@@ -32,6 +34,11 @@ class TrackerApp(faust.App):
 
     def _create_directories(self) -> None:
         """None: there are no tables to keep in them."""
+
+
+def fetch_bytes(partitions: int) -> int:
+    """The most bytes of a topic-partition that one fetch brings, where a topic has so many partitions."""
+    return min(MOST_FETCH_BYTES, max(LEAST_FETCH_BYTES, FETCHED_BYTES // partitions))
 
 
 def build_app(settings: Settings) -> TrackerApp:
@@ -49,7 +56,7 @@ def build_app(settings: Settings) -> TrackerApp:
         # 0 would silently change the assignor to one that splits a customer's home between workers.
         table_standby_replicas=1,
         consumer_auto_offset_reset="earliest",
-        consumer_max_fetch_size=FETCH_BYTES,
+        consumer_max_fetch_size=fetch_bytes(settings.partitions),
         broker_max_poll_records=POLL_RECORDS,
         broker_commit_interval=settings.commit_interval_s,
         broker_session_timeout=settings.session_timeout_s,

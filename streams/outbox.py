@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from tracker.plan import Message
+from tracker.message import Message
 
 
 class Parcel(msgspec.Struct, frozen=True, array_like=True):

@@ -23,6 +23,9 @@ FETCH_MAX_WAIT_MS: Final = 200
 FETCH_S: Final = 0.02
 """How long a fetch may find nothing before the partitions that were released meanwhile are asked too."""
 FULL_S: Final = 0.01
+IN_PROGRESS: Final = 120_000
+"""Records that the lanes of this process may have in progress together: what bounds its memory, at 3 to 5 KB each."""
+LEAST_RECORDS: Final = 1_000
 MOST_BATCHES: Final = 3
 """Full batches that may wait in this process before nothing more is read: what bounds its memory."""
 
@@ -43,11 +46,12 @@ class Delivery:
         return self.end_offset is None or self.batch.next_offset >= self.end_offset
 
     def parts(self, most: int) -> "Iterator[Delivery]":
-        """The same in batches of at most so many records."""
-        if len(self.batch.records) <= most:
+        """The same in batches of at most so many records, as few as can be and of one size."""
+        count = -(-len(self.batch.records) // most)
+        if count <= 1:
             yield self
             return
-        for records in slices(self.batch.records, most):
+        for records in slices(self.batch.records, -(-len(self.batch.records) // count)):
             yield Delivery(Batch(self.batch.topic, self.batch.partition, records), self.epoch, self.end_offset)
 
 
@@ -179,10 +183,15 @@ class Consumer(driver.Consumer):
             return
         found = await self._getmany(active_partitions=active, timeout=FETCH_S)
         for tp, delivery in (found or {}).items():
-            for part in delivery.parts(self.app.batch_records):
+            for part in delivery.parts(self._most_records()):
                 if self.should_stop or not self.flow_active:
                     return
                 yield tp, self._to_message(tp, part)
+
+    def _most_records(self) -> int:
+        """Of one batch: each lane's share of what may be in progress."""
+        share = IN_PROGRESS // max(1, len(self.app.ownership.lanes))
+        return min(self.app.batch_records, max(LEAST_RECORDS, share))
 
     def _to_message(self, tp: TP, delivery: Delivery) -> ConsumerMessage:
         last: Any = delivery.batch.records[-1]

@@ -12,7 +12,13 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-TESTS = ("tests/laws", "tests/tracker")
+TESTS = (
+    "tests/laws",
+    "tests/tracker",
+    "tests/streams/test_commit.py",
+    "tests/streams/test_lane.py",
+    "tests/streams/test_outbox.py",
+)
 
 
 def main(words: list[str]) -> int:

@@ -20,6 +20,7 @@ from tracker.erasure import Erasure
 from tracker.home import home
 from tracker.identity import KINDS, Kinds
 from tracker.linking import Kin, Linking
+from tracker.message import Message
 from tracker.repeats import mark_of
 from tracker.slices import finished, slices
 from tracker.tally import Tally, written
@@ -63,15 +64,6 @@ class Batch:
     def next_offset(self) -> int:
         """The first offset after the batch."""
         return self.records[-1].offset + 1
-
-
-class Message(msgspec.Struct, frozen=True, array_like=True):
-    """A message to publish. `partition` is the number in its topic."""
-
-    topic: str
-    partition: int
-    key: bytes | None
-    value: bytes
 
 
 @dataclass(slots=True)

@@ -23,7 +23,7 @@ from streams.collector.sources import Known
 from tracker.decode import Flaw, decode
 from tracker.home import home
 from tracker.identity import KINDS, Kinds
-from tracker.plan import Message
+from tracker.message import Message
 from tracker.tracking_plan import MARK, Violation
 
 MAX_EVENT_BYTES: Final = 32_000

@@ -17,7 +17,7 @@ import structlog
 from streams.collector.problems import unavailable
 from streams.outbox import Parcel
 from streams.publisher import KafkaPublisher, Publisher, Unpublished
-from tracker.plan import Message
+from tracker.message import Message
 
 log = structlog.get_logger()
 

@@ -11,7 +11,7 @@ from streams.outbox import Parcel
 from streams.publisher import KafkaPublisher, Unpublished
 from streams.servers import Servers, ports
 from tests.servers import Names, PrivateServers, create_topics
-from tracker.plan import Message
+from tracker.message import Message
 from tracker.repeats import EPOCH, PARTITION, SEQUENCE
 
 pytestmark = pytest.mark.integration

@@ -8,10 +8,12 @@ from faust.types import TP
 from kafka import KafkaProducer
 
 from streams import settings
-from streams.app import TrackerApp, add_agents, build_app
+from streams.app import TrackerApp, add_agents, build_app, fetch_bytes
 from streams.servers import Servers
 from streams.transport import Bounds, Consumer, Delivery
 from tests.servers import Names, create_topics
+from tests.touchpoints import Record
+from tracker.plan import Batch
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 PARTITIONS = 2
@@ -21,6 +23,7 @@ class Owner:
     """Stands where the ownership does, and notes what the transport brings."""
 
     waiting_records = 0
+    lanes = ()
 
     def __init__(self) -> None:
         self.assigned: set[TP] = set()
@@ -107,3 +110,19 @@ def test_partitions_come_in_batches_from_where_the_owner_says(servers: Servers, 
         await until(lambda: consumer._committed_offset[TP(topic, 1)] == 1_000)
 
     in_faust(servers, names, topic, scenario)
+
+
+def test_a_fetch_is_a_share_of_what_a_topic_may_hold() -> None:
+    """Few partitions are fetched in large pieces; many never in pieces too small to be worth a request."""
+    mib = 1024 * 1024
+    assert [fetch_bytes(partitions) // mib for partitions in (1, 8, 16, 32, 64, 4096)] == [8, 8, 4, 2, 1, 1]
+
+
+def test_a_delivery_is_divided_evenly() -> None:
+    """Into as few batches as can be, the last of which alone may have read to the end; in order, none left out."""
+    records = [Record(10 + number, b"") for number in range(7)]
+    whole = Delivery(Batch("touchpoints.web", 0, records), 5, 17)
+    assert list(whole.parts(7)) == [whole]
+    parts = list(whole.parts(3))
+    assert [[record.offset for record in part.batch.records] for part in parts] == [[10, 11, 12], [13, 14, 15], [16]]
+    assert [(part.epoch, part.caught_up) for part in parts] == [(5, False), (5, False), (5, True)]

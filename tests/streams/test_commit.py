@@ -19,7 +19,8 @@ from tests.flow.harness import SHOP, WEB, Crash, definition
 from tests.touchpoints import DAY_MS, START_MS, Record, touchpoint
 from tests.virtual_time import run
 from tracker.customer import Journeys
-from tracker.plan import Batch, Message, Planner
+from tracker.message import Message
+from tracker.plan import Batch, Planner
 
 NOW_MS = START_MS + 1_000
 STEPS = (1, 3, 4, 5, 6, 7)

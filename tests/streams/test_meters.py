@@ -11,7 +11,8 @@ from streams.meters import LATENCY, Latency, Meters
 from streams.series import BUCKETS, CANARY, PIPELINE
 from tests.flow.harness import WEB
 from tests.touchpoints import Record
-from tracker.plan import Batch, Message, Plan
+from tracker.message import Message
+from tracker.plan import Batch, Plan
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.outbox import Parcel, pack, unpack
-from tracker.plan import Message
+from tracker.message import Message
 
 messages = st.builds(Message, st.sampled_from(["a", "b"]), st.integers(0, 9), st.none() | st.binary(), st.binary())
 

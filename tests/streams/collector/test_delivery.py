@@ -8,7 +8,7 @@ from streams.collector.delivery import Delivery
 from streams.collector.problems import Refused
 from streams.outbox import Parcel
 from streams.publisher import MemoryPublisher, Unpublished
-from tracker.plan import Message
+from tracker.message import Message
 
 
 class Gate(MemoryPublisher):

@@ -8,7 +8,8 @@ import pytest
 
 from streams.stores.memory import Held
 from streams.stores.store import Due, Fenced, Lost, Store
-from tracker.plan import Message, Plan
+from tracker.message import Message
+from tracker.plan import Plan
 from tracker.timer import DAY_MS
 
 WEB, SHOP = "touchpoints.web", "touchpoints.shop"
