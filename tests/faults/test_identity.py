@@ -72,7 +72,7 @@ def test_killed_after_each_step_while_names_are_linked(rig: Make) -> None:
     """One worker lives; beside it others die, two by two, each right after a step of the delivery, in one stream."""
     made = begin(rig)
     made.crew.start()
-    feeder = made.feed(20_000 if LONG else 5_000, rate=None if LONG else 200)
+    feeder = made.feed(20_000 if LONG else 5_000, rate=400 if LONG else 200)
     for pair in zip(STEPS[::2], STEPS[1::2], strict=True):
         doomed = [made.crew.start(failpoint=f"{step}:{40 if LONG else 6}") for step in pair]
         wait_until(lambda doomed=doomed: not any(hand.running for hand in doomed) or feeder.done, 120)
