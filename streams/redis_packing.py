@@ -11,6 +11,6 @@ def packed(connection: type[Any]) -> type[Any]:
     class Packed(connection):
         def pack_command(self, *args: Any) -> list[bytes]:
             # The first word may be two, as `SCRIPT LOAD`.
-            return [hiredis.pack_command((*str(args[0]).split(), *args[1:]))]
+            return [hiredis.pack_command((*args[0].split(), *args[1:]))]
 
     return Packed
