@@ -17,12 +17,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from streams.clients import kafka_arguments
-from streams.definitions import load_journeys
-from streams.demo import compare
-from streams.demo_pipeline import RealPipeline, pipeline
+from streams.clients.clients import kafka_arguments
+from streams.demo.demo import compare
+from streams.demo.pipeline import RealPipeline, pipeline
 from streams.errors import TrackerError
-from streams.settings import read
+from streams.settings.definitions import load_journeys
+from streams.settings.settings import read
 from streams.simulator.knobs import Knobs
 from streams.simulator.plan import Wish, scenario
 from streams.simulator.producer import kafka_target, quiet_clients

@@ -19,8 +19,9 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 VARIABLE = "TRACKER_COMPILE"
 MODULES = (
-    "any_order", "batch", "conditions", "contribution", "customer", "decode", "engine", "fold", "funnel", "identity",
-    "home", "intake", "log", "matcher", "plain", "plan", "shifts", "slices", "tally",
+    "engine/any_order", "engine/batch", "engine/customer", "engine/engine", "engine/fold", "engine/funnel",
+    "engine/intake", "engine/matcher", "engine/plain", "engine/shifts", "figures/contribution", "figures/tally", "home",
+    "identity/kinds", "journey/conditions", "planning/decode", "planning/plan", "planning/slices", "records/log",
 )  # fmt: skip
 NEEDS = ["mypy[mypyc]>=2.1,<3", "setuptools>=77,<90", "msgspec>=0.20,<1", "types-PyYAML>=6,<7"]
 # One library holds all modules, so that calls between them are calls of functions; its name is what the linker needs.
@@ -76,4 +77,4 @@ def compile_in(place: Path, root: Path) -> list[Path]:
     done = subprocess.run(words, cwd=place, check=False, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"The engine could not be compiled:\n{done.stdout}{done.stderr}")
-    return [*place.glob("*.so"), *(place / "tracker").glob("*.so")]
+    return [*place.glob("*.so"), *(place / "tracker").rglob("*.so")]

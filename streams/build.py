@@ -5,6 +5,6 @@ from importlib.util import find_spec
 
 def engine_build() -> str:
     """`compiled` or `pure Python`; nothing of the engine is imported for it."""
-    spec = find_spec("tracker.customer")
+    spec = find_spec("tracker.engine.customer")
     is_source = spec is None or spec.origin is None or spec.origin.endswith(".py")
     return "pure Python" if is_source else "compiled"

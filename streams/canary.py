@@ -1,7 +1,7 @@
 """The canary's process: a touchpoint for each partition every few seconds, and how long each takes to reach its state.
 
 It sends as any producer does and looks into Redis as `tracker show` does; of what lies between it knows nothing, so
-it measures all of it. `tracker/canary.py` says why no funnel ever counts these touchpoints.
+it measures all of it. `tracker/engine/canary.py` says why no funnel ever counts these touchpoints.
 """
 
 import asyncio
@@ -13,16 +13,16 @@ from typing import Any, Final
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from streams.clients import redis_client
+from streams.clients.clients import redis_client
+from streams.clients.failures import door
 from streams.errors import TrackerError
-from streams.failures import door
-from streams.health import Pages
-from streams.layout import require
-from streams.producer import Producer, connect
-from streams.series import BUCKETS, CANARY
-from streams.settings import Settings
+from streams.process.health import Pages
+from streams.process.series import BUCKETS, CANARY
+from streams.sdk.producer import Producer, connect
+from streams.settings.settings import Settings
 from streams.stores.keys import PREFIX, keys
-from tracker.canary import TYPE, arrived, canaries
+from streams.stores.layout import require
+from tracker.engine.canary import TYPE, arrived, canaries
 
 log = structlog.get_logger()
 

@@ -10,10 +10,10 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from typing import Any, Final, Literal
 
 from streams.build import engine_build
-from streams.clients import kafka_admin, redis_client
+from streams.clients.clients import kafka_admin, redis_client
+from streams.clients.failures import door
 from streams.errors import ExitCode, TrackerError
-from streams.failures import door
-from streams.settings import Settings, unknown
+from streams.settings.settings import Settings, unknown
 from streams.stores.keys import keys
 
 State = Literal["ok", "warning", "problem"]
@@ -93,7 +93,7 @@ def _versions(_settings: Settings) -> Iterator[Result]:
 
 
 def _journeys(settings: Settings) -> Iterator[Result]:
-    from streams.definitions import load_journeys
+    from streams.settings.definitions import load_journeys
 
     seen: set[str] = set()
     for definition in load_journeys(settings):
@@ -134,7 +134,7 @@ def _kafka(settings: Settings) -> Iterator[Result]:
 def _topics(settings: Settings) -> Iterator[Result]:
     if settings.kafka_bootstrap is None:
         return
-    from streams import topics
+    from streams.clients import topics
 
     found = topics.check(settings)
     for each in found:
@@ -219,7 +219,7 @@ def _erasures(settings: Settings) -> Iterator[Result]:
     """Whether those who were erased are kept out."""
     if settings.redis_url is None:
         return
-    from tracker.erasure import Digests
+    from tracker.identity.erasure import Digests
 
     client = redis_client(settings)
     try:

@@ -1,6 +1,6 @@
 """What goes wrong for a person: one sentence, one remedy, one named exit code.
 
-It knows nothing of the libraries that fail: `streams/failures.py` translates theirs, at one door.
+It knows nothing of the libraries that fail: `streams/clients/failures.py` translates theirs, at one door.
 """
 
 from enum import IntEnum

@@ -15,9 +15,9 @@ ROOT = Path(__file__).parents[1]
 TESTS = (
     "tests/laws",
     "tests/tracker",
-    "tests/streams/test_commit.py",
-    "tests/streams/test_lane.py",
-    "tests/streams/test_outbox.py",
+    "tests/streams/worker/test_commit.py",
+    "tests/streams/worker/test_partition.py",
+    "tests/streams/clients/test_outbox.py",
 )
 
 
@@ -35,7 +35,7 @@ def main(words: list[str]) -> int:
             copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
             copy(ROOT / name, installed / name)
         # What is tested is what was compiled, not the sources beside it.
-        look = "from tracker import customer; raise SystemExit(not customer.__file__.endswith('.so'))"
+        look = "from tracker.engine import customer; raise SystemExit(not customer.__file__.endswith('.so'))"
         subprocess.run([sys.executable, "-c", look], cwd=installed, check=True)
         pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *(words or TESTS)]
         return subprocess.run(pytest, cwd=installed, check=False).returncode

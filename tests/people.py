@@ -1,12 +1,12 @@
 """Who is who, found out the plain way: a union-find over all edges at once, in the order of their age.
 
-Written from docs/identity.md and not from `tracker/ties.py`, which it is compared with.
+Written from docs/identity.md and not from `tracker/identity/ties.py`, which it is compared with.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from tracker.customer import Journeys
+from tracker.engine.customer import Journeys
 from tracker.touch import Touch
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tracker.definition import Condition, Definition, Rule, Stage
+from tracker.journey.definition import Condition, Definition, Rule, Stage
 from tracker.touch import Touch
 
 

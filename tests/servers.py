@@ -17,7 +17,7 @@ from kafka.admin import KafkaAdminClient, NewTopic
 from redis import Redis
 
 from streams.servers import KafkaServer, RedisServer, Servers, ports
-from streams.servers.household import Household
+from streams.servers.process_group import Household
 
 T = TypeVar("T")
 

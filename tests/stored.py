@@ -5,11 +5,11 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from streams.stores.keys import day_list, keys
-from tracker.customer import Journeys
-from tracker.definition import Definition
+from tracker.engine.customer import Journeys
 from tracker.home import home
-from tracker.journey_file import read
-from tracker.timer import day_of
+from tracker.journey.definition import Definition
+from tracker.journey.file import read
+from tracker.records.timer import day_of
 from tracker.touch import Touch
 
 DAY_MS = 86_400_000

@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tracker.definition import Buckets, Condition, Definition, Exclusion, Funnel, Rule, Segment, Stage, Survey
+from tracker.journey.definition import Buckets, Condition, Definition, Exclusion, Funnel, Rule, Segment, Stage, Survey
 from tracker.touch import Touch
 
 BASE_MS = 1_760_000_000_000

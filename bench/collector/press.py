@@ -19,8 +19,9 @@ from typing import Final, NamedTuple
 import psutil
 import uvloop
 
-from streams import settings, topics
+from streams.clients import topics
 from streams.servers import Servers, ports
+from streams.settings import settings
 
 SECONDS: Final = 3.0
 ROUNDS: Final = 3

@@ -4,8 +4,8 @@ import sys
 from typing import Final
 
 from streams.cli.main import main
-from streams.meters import LATENCY
-from streams.series import BUCKETS
+from streams.process.series import BUCKETS
+from streams.worker.meters import LATENCY
 
 FINE_S: Final = tuple(round(0.001 * 1.1**step, 6) for step in range(120))
 

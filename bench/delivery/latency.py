@@ -14,8 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from bench.delivery.ground import Ground
 from bench.delivery.race import NotMeasuredError
 from bench.delivery.team import Team
-from streams.meters import LATENCY
 from streams.servers.ports import free_port
+from streams.worker.meters import LATENCY
 
 PACER: Final = "bench.delivery.pacer"
 WORKER: Final = [sys.executable, "-m", "bench.delivery.fine_worker"]

@@ -16,10 +16,10 @@ import msgspec
 
 from schemas.touchpoint import Touchpoint
 from streams.build import engine_build
-from tracker.customer import Journeys
-from tracker.decode import decode
-from tracker.definition import Definition, Funnel, Rule, Segment, Stage
-from tracker.tally import Tally, written
+from tracker.engine.customer import Journeys
+from tracker.figures.tally import Tally, written
+from tracker.journey.definition import Definition, Funnel, Rule, Segment, Stage
+from tracker.planning.decode import decode
 from tracker.touch import Touch
 
 HOUR_MS = 3_600_000
@@ -141,7 +141,7 @@ def main() -> None:
     decode_us = best_us(lambda: [None for value in flat if decode(value, RECEIVED_MS) is None], len(flat))
     print(f"engine: {engine_build()}")
     print(f"bare msgspec decode   {bare_us:6.2f} µs")
-    print(f"tracker.decode        {decode_us:6.2f} µs  ({decode_us / bare_us:.1f} x bare)")
+    print(f"tracker.planning.decode        {decode_us:6.2f} µs  ({decode_us / bare_us:.1f} x bare)")
     print()
     print("touchpoints of a customer in one batch →        10         2         1")
     kinds: list[tuple[str, list[list[bytes]]]] = [

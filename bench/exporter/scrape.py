@@ -18,14 +18,14 @@ import urllib.request
 
 from redis import Redis
 
-from streams.exporter import Exporter
-from streams.figures import read
-from streams.servers.household import Household
+from streams.exporter.exporter import Exporter
+from streams.exporter.figures import read
+from streams.servers.process_group import Household
 from streams.servers.redis import RedisServer
 from streams.stores.keys import keys
-from tracker.contribution import DAY_MS, STATUSES, WITHIN, bucket_names, day_of
-from tracker.definition import BOUNDS_MS, Definition
-from tracker.journey_file import read as read_journey
+from tracker.figures.contribution import DAY_MS, WITHIN, bucket_names, day_of
+from tracker.journey.definition import BOUNDS_MS, STATUSES, Definition
+from tracker.journey.file import read as read_journey
 
 BUCKETS = bucket_names(BOUNDS_MS)
 PARTITIONS, JOURNEYS, STAGES, VALUES = 64, 10, 9, 11  # and `other`, the twelfth

@@ -16,10 +16,10 @@ import msgspec
 
 from bench.engine.run import DAY_MS, EACH, START_MS, definition, wire
 from schemas.topics import ROUTED, touchpoint_topic
-from tracker.customer import Journeys
+from tracker.engine.customer import Journeys
 from tracker.home import home
-from tracker.identity import KINDS, Kinds
-from tracker.plan import Batch, Planner
+from tracker.identity.kinds import KINDS, Kinds
+from tracker.planning.plan import Batch, Planner
 
 PARTITIONS = 4
 BATCH = 1000

@@ -25,10 +25,10 @@ from streams.stores.keys import keys
 from streams.torture.feeder import Feeder
 from streams.torture.rig import Rig
 from tests.people import by_customer, counted
-from tracker.audit import audit
-from tracker.customer import Journeys
-from tracker.decode import decode
-from tracker.identity import KINDS
+from tracker.engine.audit import audit
+from tracker.engine.customer import Journeys
+from tracker.identity.kinds import KINDS
+from tracker.planning.decode import decode
 from tracker.touch import Touch
 
 EACH = 10

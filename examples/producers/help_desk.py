@@ -13,7 +13,7 @@ from urllib.parse import quote
 from urllib.request import urlopen
 
 from streams.errors import TrackerError
-from streams.producer import Producer, connect, event_id
+from streams.sdk.producer import Producer, connect, event_id
 
 TYPES = {"created": "Ticket Opened", "solved": "Ticket Solved", "rated": "Ticket Rated"}
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from streams.errors import TrackerError
-from streams.producer import Producer, connect, event_id
+from streams.sdk.producer import Producer, connect, event_id
 
 
 def send(producer: Producer, path: Path) -> int:

@@ -1,6 +1,6 @@
 """`tracker audit`: are the figures the sum of the customers?
 
-It prints what `streams/audit.py` finds.
+It prints what `streams/stores/audit.py` finds.
 """
 
 import json
@@ -10,15 +10,15 @@ from typing import Annotated
 
 import typer
 
-from streams.audit import READ_TIMEOUT_S, Audited, audit_store, customers
 from streams.cli.progress import progress
-from streams.clients import redis_client
-from streams.definitions import load_journeys
+from streams.clients.clients import redis_client
+from streams.clients.failures import door
 from streams.errors import ExitCode, Mismatch
-from streams.failures import door
-from streams.layout import require
-from streams.settings import read
-from tracker.customer import Journeys
+from streams.settings.definitions import load_journeys
+from streams.settings.settings import read
+from streams.stores.audit import READ_TIMEOUT_S, Audited, audit_store, customers
+from streams.stores.layout import require
+from tracker.engine.customer import Journeys
 
 # Enough to see what is wrong; --json has them all.
 MOST_SHOWN = 20

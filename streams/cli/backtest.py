@@ -1,6 +1,6 @@
 """`tracker backtest`: the alerts over recorded events, with no server at all.
 
-It draws what tracker/backtest.py finds.
+It draws what tracker/alerts/backtest.py finds.
 """
 
 import json
@@ -13,19 +13,19 @@ from typing import Annotated, Final
 import typer
 
 from schemas.topics import touchpoint_topic
+from streams.cli.paint import Paint
 from streams.cli.replay import lasting, named, outcome, say_what_was_read
 from streams.errors import ExitCode, UsageError
-from streams.event_files import Tally
-from streams.paint import Paint
-from streams.replay import Gathered, gather, gather_from, moment, show_time, watched
-from streams.settings import kinds, read
-from tracker.alert_rules import MINUTE_MS
-from tracker.backtest import Backtest, Firing, Row, as_data
-from tracker.definition import Definition
+from streams.events.files import Tally
+from streams.events.replay import Gathered, gather, gather_from, moment, show_time, watched
+from streams.settings.settings import kinds, read
+from tracker.alerts.backtest import Backtest, Firing, Row, as_data
+from tracker.alerts.history import History
+from tracker.alerts.rules import MINUTE_MS
 from tracker.duration import DurationError, parse
-from tracker.history import History
-from tracker.journey_file import load
-from tracker.replay import unique
+from tracker.journey.definition import Definition
+from tracker.journey.file import load
+from tracker.replay.replay import unique
 from tracker.touch import Touch
 
 ODDS: Final = "1.5,2,3"
@@ -101,7 +101,7 @@ def held(journey: Definition, events: list[str] | None, until_ms: int | None) ->
     """What Kafka still holds of the channels that the settings name."""
     if events:
         raise UsageError("Files and --kafka contradict each other.", "Name files, or say --kafka.")
-    from streams.kafka_events import opened, touches_of
+    from streams.events.kafka import opened, touches_of
 
     settings = read(os.environ)
 

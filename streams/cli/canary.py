@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from streams.canary import run
-from streams.clients import kafka_bootstrap, redis_url
+from streams.clients.clients import kafka_bootstrap, redis_url
 from streams.errors import ExitCode, UsageError
-from streams.logs import configure
-from streams.settings import read
+from streams.process.logs import configure
+from streams.settings.settings import read
 from tracker import duration
 
 

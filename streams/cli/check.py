@@ -1,6 +1,6 @@
 """`tracker check`: what is wrong with journey files, and whether their examples hold.
 
-It shows problems; finding them is tracker/journey_file.py's and tracker/rehearsal.py's.
+It shows problems; finding them is tracker/journey/file.py's and tracker/replay/rehearsal.py's.
 """
 
 import json
@@ -13,14 +13,14 @@ from typing import Annotated, Any
 
 import typer
 
-from streams import settings
+from streams.cli.paint import Paint
 from streams.errors import ExitCode, UsageError
-from streams.paint import Paint
-from tracker.definition import Definition
-from tracker.journey_file import read_bytes, read_file
-from tracker.journey_schema import document, reference
+from streams.settings import settings
+from tracker.journey.definition import Definition
+from tracker.journey.file import read_bytes, read_file
+from tracker.journey.schema import document, reference
 from tracker.problem import Problem
-from tracker.rehearsal import Outcome, rehearse
+from tracker.replay.rehearsal import Outcome, rehearse
 from tracker.yaml_tree import MAX_BYTES
 
 SHORTEST_MARGIN = 4

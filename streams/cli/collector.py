@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from streams.logs import configure
-from streams.settings import read
+from streams.process.logs import configure
+from streams.settings.settings import read
 
 
 def collector(
@@ -26,7 +26,7 @@ def collector(
       COLLECTOR_PORT=8090 tracker collector --processes 2
     """
     from streams.collector import server
-    from streams.supervisor import supervise
+    from streams.process.supervisor import supervise
 
     settings = read(os.environ)
     configure(settings)

@@ -1,6 +1,6 @@
 """`tracker compare`: two versions of a journey on the same events.
 
-It draws what tracker/compare.py counts.
+It draws what tracker/replay/compare.py counts.
 """
 
 import json
@@ -11,13 +11,13 @@ from typing import Annotated, Final
 
 import typer
 
+from streams.cli.paint import Paint
 from streams.cli.replay import named, outcome, say_what_was_read, share
-from streams.paint import Paint
-from streams.replay import gather, moment
-from streams.settings import kinds
-from tracker.compare import Comparison
-from tracker.compare import compare as compare_definitions
-from tracker.journey_file import load
+from streams.events.replay import gather, moment
+from streams.settings.settings import kinds
+from tracker.journey.file import load
+from tracker.replay.compare import Comparison
+from tracker.replay.compare import compare as compare_definitions
 
 SHOWN_MOVES: Final = 10
 NOWHERE: Final = "(not in it)"

@@ -12,13 +12,13 @@ import typer
 from rich.console import Console
 
 from streams.cli.demo_output import Watching, addresses, verdict
-from streams.demo import Demo, Outcome
-from streams.demo_pipeline import RealPipeline, pipeline
+from streams.clients.failures import door
+from streams.demo.demo import Demo, Outcome
+from streams.demo.live_view import View, view_for
+from streams.demo.pipeline import RealPipeline, pipeline
 from streams.errors import ExitCode, UsageError
-from streams.failures import door
-from streams.live_view import View, view_for
 from streams.servers import prometheus
-from streams.settings import read
+from streams.settings.settings import read
 from streams.simulator.knobs import Knobs
 from streams.simulator.plan import Wish, scenario
 from streams.simulator.producer import kafka_target, quiet_clients
@@ -85,8 +85,8 @@ def demo(
 
 
 def _play(running: RealPipeline, view: View, pace: float | None, seed: int) -> tuple[Run, Outcome]:
-    from streams.clients import kafka_arguments
-    from streams.definitions import load_journeys
+    from streams.clients.clients import kafka_arguments
+    from streams.settings.definitions import load_journeys
 
     wish = Wish(seed=seed, customers=CUSTOMERS, rate=pace, span_ms=SPAN_MS, knobs=KNOBS)
     plan = scenario(wish, int(time.time() * 1000))

@@ -7,9 +7,9 @@ from urllib.parse import urlencode
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from streams.demo import Outcome
-from streams.demo_pipeline import RealPipeline
-from streams.live_view import Compared, comparison
+from streams.demo.demo import Outcome
+from streams.demo.live_view import Compared, comparison
+from streams.demo.pipeline import RealPipeline
 
 # These two are always shown; the others only where they differ, so that the table fits 80 columns.
 SHOWN = ("came so far", "here now")

@@ -10,7 +10,7 @@ import typer
 
 from streams.doctor import Finding, examine, verdict
 from streams.errors import ExitCode
-from streams.settings import Settings, read, reference
+from streams.settings.settings import Settings, read, reference
 
 SIGNS: Final = {"ok": ("ok", "32"), "warning": ("warning", "33"), "problem": ("problem", "31")}
 

@@ -1,6 +1,6 @@
 """`tracker draw`: a journey file as a journey map, with what happened where touchpoints are given.
 
-It knows file names and formats; the map is tracker/journey_map.py's.
+It knows file names and formats; the map is tracker/maps/grid.py's.
 """
 
 import os
@@ -13,12 +13,12 @@ from typing import Annotated, Any, Final
 import typer
 
 from streams.errors import ExitCode, TrackerError, UsageError
-from tracker.definition import Definition
-from tracker.journey_file import load
-from tracker.journey_map import Map, journey_map
-from tracker.map_html import to_html
-from tracker.map_markdown import to_markdown
-from tracker.map_svg import to_svg
+from tracker.journey.definition import Definition
+from tracker.journey.file import load
+from tracker.maps.grid import Map, journey_map
+from tracker.maps.html import to_html
+from tracker.maps.markdown import to_markdown
+from tracker.maps.picture import to_svg
 from tracker.problem import choose
 
 
@@ -90,8 +90,8 @@ def figures(journey: Definition, events: Sequence[str]) -> dict[str, Any] | None
     if not events:
         return None
     # Only figures need what reads events; a map without them is drawn at once.
-    from streams import replay
-    from streams.settings import kinds
+    from streams.events import replay
+    from streams.settings.settings import kinds
 
     return replay.figures(journey, events, kinds(os.environ))
 

@@ -1,6 +1,7 @@
 """`tracker erase`: remove a person, keep them out, and say what remains where.
 
-It asks and waits; the homes of the names erase (`tracker/erasure.py`), `streams/holdings.py` knows what there is.
+It asks and waits; the homes of the names erase (`tracker/identity/erasure.py`), and `streams/person/holdings.py` knows
+what there is.
 """
 
 import json
@@ -15,21 +16,21 @@ import typer
 
 from schemas.routed import Erase
 from schemas.topics import ROUTED
-from streams import orders
-from streams.clients import redis_client
-from streams.definitions import load_journeys
+from streams.clients.clients import redis_client
+from streams.clients.failures import door
 from streams.errors import ConfigurationError, ExitCode, Mismatch, TrackerError, UsageError
-from streams.failures import door
-from streams.holdings import Place, counts, places
-from streams.identity import Identity, members, whole
-from streams.layout import require
-from streams.moments import shown
-from streams.settings import Settings, read
-from streams.show import look_up, printable, spellings
+from streams.person import requests
+from streams.person.holdings import Place, counts, places
+from streams.person.identity import Identity, members, whole
+from streams.person.moments import shown
+from streams.person.show import look_up, printable, spellings
+from streams.settings.definitions import load_journeys
+from streams.settings.settings import Settings, read
 from streams.stores.keys import keys
-from tracker.customer import Journeys
-from tracker.erasure import Digests
+from streams.stores.layout import require
+from tracker.engine.customer import Journeys
 from tracker.home import home
+from tracker.identity.erasure import Digests
 
 
 def erase(
@@ -68,8 +69,8 @@ def erase(
         if not yes:
             _ask(identity, removed)
         at_ms = int(time() * 1000)
-        with orders.producer(settings) as producer:
-            orders.send(producer, [Erase(name, at_ms) for name in identity.names], settings.partitions)
+        with requests.producer(settings) as producer:
+            requests.send(producer, [Erase(name, at_ms) for name in identity.names], settings.partitions)
         fault = _fault(client, digests, identity, settings, wait)
     told = _receipt(identity, removed, remains, digests, settings, at_ms)
     # Whatever became of it, what was asked for is on record.
@@ -129,7 +130,7 @@ def _fault(
     def are_out() -> bool:
         return all(_is_out(client, digests, name, settings) for name in identity.names)
 
-    if orders.held(lambda: is_gone() and are_out(), within_s):
+    if requests.held(lambda: is_gone() and are_out(), within_s):
         return None
     if is_gone():
         return Mismatch(

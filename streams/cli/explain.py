@@ -1,6 +1,6 @@
 """`tracker explain`: why a customer is where they are, from what the workers have stored.
 
-The account is tracker/explain.py's.
+The account is tracker/replay/explain.py's.
 """
 
 import json
@@ -10,16 +10,16 @@ from typing import Annotated
 
 import typer
 
-from streams.clients import redis_client
-from streams.definitions import load_journeys
+from streams.clients.clients import redis_client
+from streams.clients.failures import door
 from streams.errors import ExitCode
-from streams.failures import door
-from streams.layout import require
-from streams.replay import show_time
-from streams.settings import read
-from streams.show import follow, printable
-from tracker.customer import Journeys
-from tracker.explain import account_of_record
+from streams.events.replay import show_time
+from streams.person.show import follow, printable
+from streams.settings.definitions import load_journeys
+from streams.settings.settings import read
+from streams.stores.layout import require
+from tracker.engine.customer import Journeys
+from tracker.replay.explain import account_of_record
 
 
 def explain(

@@ -1,6 +1,6 @@
 """`tracker export`: everything held about a person.
 
-It asks; `streams/holdings.py` and `streams/traces.py` read.
+It asks; `streams/person/holdings.py` and `streams/person/traces.py` read.
 """
 
 import json
@@ -11,19 +11,19 @@ from typing import Annotated, Any
 import typer
 
 from streams.cli.progress import progress
-from streams.clients import redis_client
-from streams.definitions import load_journeys
+from streams.clients.clients import redis_client
+from streams.clients.failures import door
 from streams.errors import ExitCode
-from streams.failures import door
-from streams.holdings import export as describe
-from streams.holdings import places
-from streams.identity import Identity, whole
-from streams.kafka_events import opened
-from streams.layout import require
-from streams.moments import shown
-from streams.settings import Settings, read
-from streams.traces import traces
-from tracker.customer import Journeys
+from streams.events.kafka import opened
+from streams.person.holdings import export as describe
+from streams.person.holdings import places
+from streams.person.identity import Identity, whole
+from streams.person.moments import shown
+from streams.person.traces import traces
+from streams.settings.definitions import load_journeys
+from streams.settings.settings import Settings, read
+from streams.stores.layout import require
+from tracker.engine.customer import Journeys
 
 
 def export(

@@ -4,11 +4,11 @@ import asyncio
 import os
 import sys
 
-from streams.clients import redis_url
+from streams.clients.clients import redis_url
 from streams.errors import ExitCode
-from streams.exporter import run
-from streams.logs import configure
-from streams.settings import read
+from streams.exporter.exporter import run
+from streams.process.logs import configure
+from streams.settings.settings import read
 
 
 def exporter() -> int:

@@ -1,6 +1,6 @@
 """`tracker identity`: who is who, and a person's word on it.
 
-It asks and draws; `streams/identity.py` reads, `streams/orders.py` sends.
+It asks and draws; `streams/person/identity.py` reads, `streams/person/requests.py` sends.
 """
 
 import json
@@ -11,17 +11,17 @@ from typing import Annotated, Any, Final, Literal
 
 import typer
 
-from streams import identity, orders
 from streams.cli.progress import progress
-from streams.clients import redis_client
+from streams.clients.clients import redis_client
+from streams.clients.failures import door
 from streams.errors import ExitCode, TrackerError, UsageError
-from streams.failures import door
-from streams.layout import require
-from streams.settings import Settings
-from streams.settings import read as read_settings
-from streams.show import find, printable
+from streams.person import identity, requests
+from streams.person.show import find, printable
+from streams.settings.settings import Settings
+from streams.settings.settings import read as read_settings
 from streams.stores.keys import keys
-from tracker.ties import root
+from streams.stores.layout import require
+from tracker.identity.ties import root
 
 app = typer.Typer(help="See who is who, and link or unlink names by hand.")
 
@@ -131,8 +131,8 @@ def _rule(one: str, other: str, *, linked: bool, wait_s: float | None, as_json: 
                 else "They belong to different customers.",
             )
         at_ms = max(int(time() * 1000), before.ruled_ms + 1)
-        with orders.producer(settings) as producer:
-            orders.send(producer, orders.rulings(first, second, at_ms, linked=linked), settings.partitions)
+        with requests.producer(settings) as producer:
+            requests.send(producer, requests.rulings(first, second, at_ms, linked=linked), settings.partitions)
         if wait_s is None:
             return _told("sent", before, "", as_json=as_json)
         return _told(_outcome(look, at_ms, wait_s, linked=linked), look(), "", as_json=as_json)
@@ -190,14 +190,14 @@ class Pair:
 
 
 def _outcome(look: Callable[[], Pair], at_ms: int, wait_s: float, *, linked: bool) -> Outcome:
-    if not orders.held(lambda: look().has_heard(at_ms), wait_s):
+    if not requests.held(lambda: look().has_heard(at_ms), wait_s):
         raise TrackerError(
             f"The order was sent, and does not show within {wait_s:g} s.",
             "Do workers run? It waits in journey.routed until they take it up. A name that has too many peers takes "
             "no more.",
             ExitCode.STALLED,
         )
-    orders.held(lambda: (pair := look()).are_one == linked or (linked and pair.conflicting), SETTLE_S)
+    requests.held(lambda: (pair := look()).are_one == linked or (linked and pair.conflicting), SETTLE_S)
     after = look()
     if after.are_one:
         return "linked" if linked else "together"

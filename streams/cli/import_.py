@@ -13,14 +13,14 @@ import msgspec
 import typer
 
 from schemas.touchpoint import Touchpoint
+from streams.cli.paint import Paint
 from streams.cli.progress import progress
 from streams.errors import ExitCode, UsageError
-from streams.event_files import STDIN
-from streams.import_files import format_of, rows
-from streams.import_map import load
-from streams.import_run import Import, Notes, Position, Sender, Tally, columns
-from streams.paint import Paint
-from streams.settings import Settings, read
+from streams.events.files import STDIN
+from streams.imports.files import format_of, rows
+from streams.imports.mapping import load
+from streams.imports.run import Import, Notes, Position, Sender, Tally, columns
+from streams.settings.settings import Settings, read
 
 SHOWN: Final = 3
 
@@ -99,7 +99,7 @@ def _sender(settings: Settings, *, dry_run: bool) -> Iterator[Sender | None]:
     if dry_run:
         yield None
         return
-    from streams.producer import connect
+    from streams.sdk.producer import connect
 
     with connect(settings) as producer:
         yield producer

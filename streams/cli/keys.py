@@ -10,10 +10,10 @@ from typing import Annotated, Any, get_args
 import msgspec
 import typer
 
-from streams import settings
 from streams.collector import sources, tables
 from streams.errors import ExitCode, UsageError
-from tracker.pseudonym import Treatment
+from streams.settings import settings
+from tracker.identity.pseudonym import Treatment
 
 app = typer.Typer(help="Make and revoke the write keys of producers.")
 AS_JSON = typer.Option(False, "--json", help="One JSON object, for machines.")

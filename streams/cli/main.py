@@ -16,8 +16,8 @@ import typer
 from typer.main import get_command as build
 
 from streams.cli.commands import CONTEXT, Commands
+from streams.clients.failures import translate
 from streams.errors import ExitCode, TrackerError
-from streams.failures import translate
 
 HELP: Final = """Live customer journeys: touchpoints in, funnel out.
 

@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
+from streams.cli.paint import Paint
 from streams.errors import ExitCode, UsageError
-from streams.paint import Paint
-from streams.settings import packaged_journeys
-from tracker.journey_file import load
+from streams.settings.settings import packaged_journeys
+from tracker.journey.file import load
 from tracker.problem import choose
 
 

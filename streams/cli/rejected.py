@@ -1,6 +1,6 @@
 """`tracker rejected`: look at records that could not be read, and send them again.
 
-It asks; `streams/rejected.py` reads and sends, `streams/cli/rejected_output.py` shows.
+It asks; `streams/events/rejected.py` reads and sends, `streams/cli/rejected_output.py` shows.
 """
 
 import heapq
@@ -17,11 +17,10 @@ import typer
 
 from streams.cli import rejected_output as output
 from streams.cli.progress import progress
-from streams.clients import kafka_arguments, probe_kafka, redis_client
+from streams.clients.clients import kafka_arguments, probe_kafka, redis_client
+from streams.clients.failures import door
 from streams.errors import ExitCode, TrackerError, UsageError
-from streams.failures import door
-from streams.moments import moment_ms
-from streams.rejected import (
+from streams.events.rejected import (  # fmt: skip
     REASONS,
     Choice,
     Found,
@@ -31,9 +30,10 @@ from streams.rejected import (
     read_one,
     retry,
     size,
-)  # fmt: skip
-from streams.settings import Settings
-from streams.settings import read as read_settings
+)
+from streams.person.moments import moment_ms
+from streams.settings.settings import Settings
+from streams.settings.settings import read as read_settings
 from tracker.problem import choose
 
 app = typer.Typer(help="Look at touchpoints that could not be read, and send them again.")

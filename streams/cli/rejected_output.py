@@ -9,8 +9,8 @@ from collections import Counter
 from typing import Any, Final
 
 from schemas.rejection import Place
-from streams.moments import shown
-from streams.rejected import Found, Retried, received_at_ms, still_wrong
+from streams.events.rejected import Found, Retried, received_at_ms, still_wrong
+from streams.person.moments import shown
 
 DETAIL_LENGTH: Final = 60
 HEX_BYTES: Final = 256

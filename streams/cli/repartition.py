@@ -1,6 +1,6 @@
 """`tracker repartition`: move the store of stopped workers to more partitions.
 
-It tells what `streams/repartition.py` foresees and does.
+It tells what `streams/repartition/repartition.py` foresees and does.
 """
 
 import json
@@ -11,14 +11,14 @@ from typing import Annotated, Any
 import typer
 
 from streams.cli.progress import progress
-from streams.clients import kafka_admin, redis_client
-from streams.definitions import load_journeys
+from streams.clients.clients import kafka_admin, redis_client
+from streams.clients.failures import door
 from streams.errors import ExitCode
-from streams.failures import door
-from streams.repartition import Foresight, Order, Outcome, Repartition
-from streams.settings import Settings, read
+from streams.repartition.repartition import Foresight, Order, Outcome, Repartition
+from streams.settings.definitions import load_journeys
+from streams.settings.settings import Settings, read
 from streams.stores.keys import keys
-from tracker.customer import Journeys
+from tracker.engine.customer import Journeys
 
 # A page of states and a switch are quick; a server that is busy writing its log is given time.
 PATIENCE_S = 30.0

@@ -1,6 +1,6 @@
 """`tracker replay`: recorded events through a journey, with no server at all.
 
-It draws what tracker/replay.py counts.
+It draws what tracker/replay/replay.py counts.
 """
 
 import json
@@ -11,15 +11,15 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from streams.cli.paint import Paint
 from streams.errors import ExitCode, TrackerError, UsageError
-from streams.event_files import STDIN
-from streams.paint import Paint
-from streams.replay import Gathered, gather, moment, show_time, watched
-from streams.settings import kinds
-from tracker.definition import Definition
-from tracker.explain import account
-from tracker.journey_file import load
-from tracker.replay import Breakdown, BreakdownError, Figures, Replay, Report, breakdown, customer_as_json
+from streams.events.files import STDIN
+from streams.events.replay import Gathered, gather, moment, show_time, watched
+from streams.settings.settings import kinds
+from tracker.journey.definition import Definition
+from tracker.journey.file import load
+from tracker.replay.explain import account
+from tracker.replay.replay import Breakdown, BreakdownError, Figures, Replay, Report, breakdown, customer_as_json
 
 BAR: Final = 24
 SHOWN_VALUES: Final = 12

@@ -1,6 +1,6 @@
 """`tracker rules`: the thresholds of journey files as rules for Prometheus.
 
-What the rules say is tracker/thresholds.py's.
+What the rules say is tracker/alerts/thresholds.py's.
 """
 
 import json
@@ -12,13 +12,13 @@ from typing import Annotated
 import typer
 
 from streams.cli.check import journey_files
-from streams.definitions import load_journeys
 from streams.errors import ExitCode, TrackerError, UsageError
-from streams.settings import read
-from tracker.accounts import with_accounts
-from tracker.definition import Definition
-from tracker.journey_file import load
-from tracker.thresholds import as_data, as_yaml
+from streams.settings.definitions import load_journeys
+from streams.settings.settings import read
+from tracker.alerts.thresholds import as_data, as_yaml
+from tracker.identity.accounts import with_accounts
+from tracker.journey.definition import Definition
+from tracker.journey.file import load
 
 
 def rules(

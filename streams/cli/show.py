@@ -1,6 +1,6 @@
 """`tracker show`: where one customer is.
 
-It draws what `streams/show.py` describes.
+It draws what `streams/person/show.py` describes.
 """
 
 import json
@@ -12,14 +12,14 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from streams.clients import redis_client
-from streams.definitions import load_journeys
+from streams.clients.clients import redis_client
+from streams.clients.failures import door
 from streams.errors import ExitCode
-from streams.failures import door
-from streams.layout import require
-from streams.settings import read
-from streams.show import describe, follow, printable
-from tracker.customer import Journeys
+from streams.person.show import describe, follow, printable
+from streams.settings.definitions import load_journeys
+from streams.settings.settings import read
+from streams.stores.layout import require
+from tracker.engine.customer import Journeys
 
 MOST_PEOPLE: Final = 20
 COLOURS: Final = {"waiting": "cyan", "dropped": "red", "completed": "green", "exited": "yellow"}

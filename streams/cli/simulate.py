@@ -15,7 +15,7 @@ import typer
 from schemas.topics import CHANNELS
 from streams.cli.simulate_output import progress_of, summary
 from streams.errors import ExitCode, TrackerError, UsageError
-from streams.settings import Settings, read
+from streams.settings.settings import Settings, read
 from streams.simulator.knobs import LIVELY, Knobs, meaning
 from streams.simulator.plan import Wish, scenario
 from streams.simulator.producer import FileTarget, Target, kafka_target, quiet_clients
@@ -107,9 +107,9 @@ def _target(out: Path | None, settings: Settings) -> Iterator[Target]:
         with FileTarget(out) as file:
             yield file
         return
-    from streams.clients import kafka_arguments, probe_kafka
-    from streams.failures import door
-    from streams.producer import require_topics
+    from streams.clients.clients import kafka_arguments, probe_kafka
+    from streams.clients.failures import door
+    from streams.sdk.producer import require_topics
 
     quiet_clients()
     probe_kafka(settings)

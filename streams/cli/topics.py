@@ -6,8 +6,8 @@ from dataclasses import asdict
 
 import typer
 
-from streams import settings
 from streams.errors import ExitCode
+from streams.settings import settings
 
 app = typer.Typer(help="Create and check the Kafka topics.")
 AS_JSON = typer.Option(False, "--json", help="One JSON object, for machines.")
@@ -24,7 +24,7 @@ def create(*, as_json: bool = AS_JSON) -> int:
       tracker topics create
       TRACKER_PARTITIONS=64 TRACKER_REPLICATION=3 tracker topics create
     """
-    from streams import topics
+    from streams.clients import topics
 
     made = topics.create(settings.read(os.environ))
     if as_json:
@@ -46,7 +46,7 @@ def check(*, as_json: bool = AS_JSON) -> int:
       tracker topics check
       tracker topics check --json
     """
-    from streams import topics
+    from streams.clients import topics
 
     asked = settings.read(os.environ)
     found = topics.check(asked)

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from streams.failpoint import VARIABLE, after_step
-from streams.logs import configure
-from streams.preflight import preflight
-from streams.settings import read
-from streams.supervisor import supervise, worker_children
+from streams.process.logs import configure
+from streams.process.supervisor import supervise, worker_children
+from streams.settings.settings import read
+from streams.worker.failpoint import VARIABLE, after_step
+from streams.worker.preflight import preflight
 
 
 def worker(
@@ -31,7 +31,7 @@ def worker(
     settings = read(os.environ)
     configure(settings)
     if supervised:
-        from streams.worker import run
+        from streams.worker.worker import run
 
         _spare_the_collector()
         return asyncio.run(run(settings, after_step(os.environ.get(VARIABLE, "")), supervised=True))

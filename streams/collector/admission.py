@@ -20,11 +20,11 @@ from streams.collector.personal import Pseudonyms
 from streams.collector.plans import Plans
 from streams.collector.problems import Problem
 from streams.collector.sources import Known
-from tracker.decode import Flaw, decode
 from tracker.home import home
-from tracker.identity import KINDS, Kinds
-from tracker.message import Message
-from tracker.tracking_plan import MARK, Violation
+from tracker.identity.kinds import KINDS, Kinds
+from tracker.planning.decode import Flaw, decode
+from tracker.planning.message import Message
+from tracker.tracking_plans.plan import MARK, Violation
 
 MAX_EVENT_BYTES: Final = 32_000
 MAX_TYPE_LENGTH: Final = 256

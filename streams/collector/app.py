@@ -13,9 +13,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from schemas import segment as segment_tables
 from schemas.cloudevents import BATCH, STRUCTURED
-from streams import openapi
-from streams.clients import kafka_arguments
-from streams.collector import cloudevents, document, segment, webhooks
+from streams.clients.clients import kafka_arguments
+from streams.clients.publisher import Publisher
+from streams.collector import cloudevents, document, openapi, segment, webhooks
 from streams.collector.admission import Admission
 from streams.collector.body import Budget
 from streams.collector.delivery import Delivery, PlainPublisher
@@ -29,9 +29,8 @@ from streams.collector.rate import Limiter
 from streams.collector.sources import Known, Sources
 from streams.collector.tables import Tables, load
 from streams.errors import ConfigurationError
-from streams.health import Check
-from streams.publisher import Publisher
-from streams.settings import Settings
+from streams.process.health import Check
+from streams.settings.settings import Settings
 
 Handler = Callable[[Request], Awaitable[Response]]
 JSON: Final = ("application/json", "text/plain", "")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from streams.collector import plans, sources, tables
-from streams.settings import Settings
+from streams.settings.settings import Settings
 
 Result = tuple[Literal["ok", "warning", "problem"], str, str]
 ANSWER_WITHIN_S: Final = 2.0

@@ -14,10 +14,10 @@ from typing import Any, Final
 
 import structlog
 
+from streams.clients.outbox import Parcel
+from streams.clients.publisher import KafkaPublisher, Publisher, Unpublished
 from streams.collector.problems import unavailable
-from streams.outbox import Parcel
-from streams.publisher import KafkaPublisher, Publisher, Unpublished
-from tracker.message import Message
+from tracker.planning.message import Message
 
 log = structlog.get_logger()
 

@@ -9,7 +9,7 @@ from schemas.rejection import AnyReason
 from streams.collector.admission import Verdict
 from streams.collector.delivery import Delivery
 from streams.collector.problems import Problem
-from streams.series import Series
+from streams.process.series import Series
 
 REQUESTS: Final = Series(
     "tracker_collector_requests_total", "counter", "Requests answered, by route and status.", ("route", "status")

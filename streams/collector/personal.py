@@ -9,7 +9,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final
 
-from tracker.pseudonym import EMAIL, PHONE, Treatment, hash_of, hidden, keyed
+from tracker.identity.pseudonym import EMAIL, PHONE, Treatment, hash_of, hidden, keyed
 
 PHONE_NAMES: Final = frozenset(
     {"phone", "phonenumber", "mobile", "mobilephone", "telephone", "tel", "msisdn", "cellphone", "whatsapp"}

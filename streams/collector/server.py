@@ -14,15 +14,15 @@ import structlog
 import uvicorn
 import uvloop
 
-from streams import topics
-from streams.clients import kafka_bootstrap
+from streams.clients import topics
+from streams.clients.clients import kafka_bootstrap
+from streams.clients.failures import door
 from streams.collector.app import Wired, wire
 from streams.collector.connection import BoundedConnection
 from streams.errors import ExitCode, TrackerError, Unreachable
-from streams.failures import door
-from streams.health import Pages
-from streams.settings import Settings
-from streams.supervisor import Child
+from streams.process.health import Pages
+from streams.process.supervisor import Child
+from streams.settings.settings import Settings
 
 log = structlog.get_logger()
 

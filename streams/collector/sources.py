@@ -19,7 +19,7 @@ import structlog
 
 from streams.collector.watched import Watched
 from streams.errors import ConfigurationError, ExitCode, TrackerError
-from tracker.pseudonym import Treatment
+from tracker.identity.pseudonym import Treatment
 
 log = structlog.get_logger()
 

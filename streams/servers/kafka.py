@@ -7,9 +7,9 @@ from pathlib import Path
 
 from streams.errors import TrackerError
 from streams.servers import jars, ports
-from streams.servers.household import Household
 from streams.servers.java import find_java
 from streams.servers.process import Report, ServerProcess, silence
+from streams.servers.process_group import Household
 
 CLUSTER_ID = "am91cm5leS10cmFja2Vy"
 FORMAT_S = 60.0

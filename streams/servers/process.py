@@ -14,7 +14,7 @@ from typing import ClassVar
 
 from streams.errors import ExitCode, TrackerError
 from streams.servers import ports
-from streams.servers.household import Household
+from streams.servers.process_group import Household
 
 READY_S = 60.0
 """A start takes 0.1 s (Redis) to 3 s (Kafka); this allows for a machine twenty times as busy."""

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 import yaml
 
 from streams.servers import ports
-from streams.servers.household import Household
 from streams.servers.process import ServerProcess
+from streams.servers.process_group import Household
 
 PROMETHEUS: Final = ("prometheus",)
 ALERTMANAGER: Final = ("prometheus-alertmanager", "alertmanager")

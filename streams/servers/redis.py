@@ -10,8 +10,8 @@ from pathlib import Path
 
 from streams.errors import ExitCode, TrackerError
 from streams.servers import ports
-from streams.servers.household import Household
 from streams.servers.process import ServerProcess
+from streams.servers.process_group import Household
 
 OLDEST = (6, 2)
 """What the tracker uses of Redis exists since then."""

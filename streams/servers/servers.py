@@ -7,9 +7,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from streams.servers.household import Household
 from streams.servers.kafka import JVM_OPTIONS, KafkaServer
 from streams.servers.process import Report, silence
+from streams.servers.process_group import Household
 from streams.servers.redis import RedisServer
 
 

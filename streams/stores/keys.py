@@ -14,9 +14,9 @@ class Keys(NamedTuple):
     """Hash: topic to the next offset to apply; `timers` to the number of sweeps applied; `from 3` to the mark of the
     newest message of `journey.routed` that the owner of partition 3 sent."""
     states: str
-    """Hash: customer to the versioned msgpack of `tracker/state.py`."""
+    """Hash: customer to the versioned msgpack of `tracker/records/state.py`."""
     aggregates: str
-    """Hash: field of `tracker/contribution.py` to an integer."""
+    """Hash: field of `tracker/figures/contribution.py` to an integer."""
     timers: str
     """Sorted set: customer by the moment (ms) of the next look, where it is less than a day ahead."""
     days: str
@@ -30,7 +30,7 @@ class Keys(NamedTuple):
     missing: str
     """Hash: `topic:first` to the offset after the last that Kafka no longer had when it should have been applied."""
     suppressed: str
-    """Set: salted digests of erased names (`tracker/erasure.py`), for whom nothing is taken in any more."""
+    """Set: salted digests of erased names (`tracker/identity/erasure.py`), for whom nothing is taken in any more."""
 
 
 def is_topic(field: str) -> bool:

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from streams.stores.store import Due, Fenced, Lost, Tenure
-from tracker.plan import Plan
-from tracker.timer import DAY_MS, day_of
+from tracker.planning.plan import Plan
+from tracker.records.timer import DAY_MS, day_of
 
 
 @dataclass(slots=True)

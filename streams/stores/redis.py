@@ -12,8 +12,8 @@ from redis import exceptions as errors
 
 from streams.stores.keys import PREFIX, Keys, day_list, keys
 from streams.stores.store import Due, Fenced, Lost, Tenure, Unavailable
-from tracker.plan import Plan
-from tracker.timer import DAY_MS, day_of
+from tracker.planning.plan import Plan
+from tracker.records.timer import DAY_MS, day_of
 
 _SCRIPTS: Final = files("streams.stores")
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from tracker.plan import Plan
+from tracker.planning.plan import Plan
 
 
 @dataclass(slots=True)

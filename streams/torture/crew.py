@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from streams.failpoint import VARIABLE
+from streams.worker.failpoint import VARIABLE
 
 ROOT = Path(__file__).parents[2]
 STOP_WITHIN_S = 12.0
@@ -39,7 +39,7 @@ class Crew:
         self._count = 0
 
     def start(self, failpoint: str = "") -> Hand:
-        """Another worker process; `failpoint` as in `streams/failpoint.py`."""
+        """Another worker process; `failpoint` as in `streams/worker/failpoint.py`."""
         self._count += 1
         log = self._directory / f"worker-{self._count}.log"
         with log.open("wb") as output:

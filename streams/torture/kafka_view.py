@@ -7,8 +7,8 @@ from typing import Any
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient
 
-from streams.settings import Settings
-from tracker.repeats import EPOCH, PARTITION, SEQUENCE
+from streams.settings.settings import Settings
+from tracker.planning.repeats import EPOCH, PARTITION, SEQUENCE
 
 
 class KafkaView:

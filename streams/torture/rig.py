@@ -9,10 +9,10 @@ from typing import Any
 from kafka.admin import KafkaAdminClient, NewTopic
 from redis import exceptions as redis_errors
 
-from streams.clients import redis_client
-from streams.definitions import load_journeys
+from streams.clients.clients import redis_client
 from streams.servers import KafkaServer, RedisServer
-from streams.settings import Settings, read
+from streams.settings.definitions import load_journeys
+from streams.settings.settings import Settings, read
 from streams.simulator.knobs import Knobs
 from streams.simulator.stream import Scenario, events
 from streams.simulator.truth import Truth

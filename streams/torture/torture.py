@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from streams.servers import KafkaServer, RedisServer
-from streams.servers.household import Household
+from streams.servers.process_group import Household
 from streams.torture.faults import FAULTS
 from streams.torture.rig import Rig
 from streams.torture.verdict import Verdict

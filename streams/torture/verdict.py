@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.topics import REJECTED, ROUTED, TRANSITIONS
-from streams.settings import Settings
+from streams.settings.settings import Settings
 from streams.simulator.truth import Standing, Truth
 from streams.stores.keys import keys
 from streams.torture.kafka_view import KafkaView
-from tracker.audit import audit
-from tracker.customer import Journeys
-from tracker.definition import Definition
-from tracker.state import decode
+from tracker.engine.audit import audit
+from tracker.engine.customer import Journeys
+from tracker.journey.definition import Definition
+from tracker.records.state import decode
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class Verdict:
     wrong: list[str] = field(default_factory=list)
     """Customers whose state is not the truth's, aggregates that are not the sum of the states, and the like."""
     redelivered: int = 0
-    """Messages of the outbox that came out more than once, identical; `streams/repeats.py` drops them."""
+    """Messages of the outbox that came out more than once, identical; `streams/sdk/repeats.py` drops them."""
     customers: int = 0
 
     @property

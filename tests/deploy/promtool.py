@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tracker.definition import Alerts
+from tracker.journey.definition import Alerts
 
 ROOT = Path(__file__).parents[2]
 RULES = sorted((ROOT / "deploy/prometheus/rules").glob("*.yaml"))

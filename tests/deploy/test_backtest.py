@@ -4,12 +4,12 @@ import random
 from collections import defaultdict
 
 from tests.deploy.promtool import alerts, fired
-from tracker.alert_rules import TIMING
-from tracker.backtest import Backtest
+from tracker.alerts.backtest import Backtest
+from tracker.alerts.history import History
+from tracker.alerts.rules import TIMING
+from tracker.alerts.thresholds import as_yaml
 from tracker.duration import parse
-from tracker.history import History
-from tracker.journey_file import read
-from tracker.thresholds import as_yaml
+from tracker.journey.file import read
 from tracker.touch import Touch
 
 STEP_MS = 300_000

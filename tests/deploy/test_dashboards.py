@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from streams.collector.meters import SERIES as COLLECTOR
-from streams.funnel_series import EXPORTED
-from streams.series import CANARY, PIPELINE
+from streams.exporter.series import EXPORTED
+from streams.process.series import CANARY, PIPELINE
 from tests.deploy.promtool import DECLARED, RULES, alerts, groups, needs, severity
 
 ROOT = Path(__file__).parents[2]

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.promtool import ROOT, THRESHOLDS, fired, firing, summed
-from tracker.journey_file import load, read
-from tracker.thresholds import as_yaml
+from tracker.alerts.thresholds import as_yaml
+from tracker.journey.file import load, read
 
 STEP_M = 15
 HOUR = 4

@@ -8,15 +8,15 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 
 from streams.canary import Canary
-from streams.exporter import FunnelCollector, Latest
-from streams.figures import Figures
-from streams.funnel_series import EXPORTED
-from streams.meters import Meters
-from streams.series import CANARY, PIPELINE
+from streams.exporter.exporter import FunnelCollector, Latest
+from streams.exporter.figures import Figures
+from streams.exporter.series import EXPORTED
+from streams.process.series import CANARY, PIPELINE
+from streams.worker.meters import Meters
 from tests.deploy.promtool import needs
 from tests.stored import SHOP, definition
-from tracker.contribution import parse
-from tracker.definition import Rule, Survey
+from tracker.figures.contribution import parse
+from tracker.journey.definition import Rule, Survey
 
 TOPICS = ("touchpoints.web", "touchpoints.shop")
 

@@ -10,7 +10,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from streams.errors import Unreachable
-from streams.producer import Producer, Undelivered
+from streams.sdk.producer import Producer, Undelivered
 from tests.streams.broker import Broker
 from tests.touchpoints import START_MS
 

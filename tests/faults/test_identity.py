@@ -16,8 +16,8 @@ from streams.torture.rig import Rig
 from tests.faults.profile import LONG, seconds
 from tests.people import by_customer, counted
 from tests.servers import wait_until
-from tracker.customer import Journeys
-from tracker.decode import decode
+from tracker.engine.customer import Journeys
+from tracker.planning.decode import decode
 from tracker.touch import Touch
 
 pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.timeout(900)]

@@ -14,23 +14,23 @@ from faust.types import TP
 from schemas.rejection import Rejection
 from schemas.topics import REJECTED, ROUTED, TRANSITIONS, touchpoint_topic
 from schemas.transition import Transition
-from streams.cache import Cache
-from streams.commit import Commit
-from streams.lane import Lane
-from streams.meters import Meters
-from streams.outbox import Parcel
-from streams.ownership import Ownership
-from streams.publisher import MemoryPublisher
+from streams.clients.outbox import Parcel
+from streams.clients.publisher import MemoryPublisher
 from streams.stores.memory import MemoryStore
-from streams.transport import Bounds, Delivery
+from streams.worker.cache import Cache
+from streams.worker.commit import Commit
+from streams.worker.meters import Meters
+from streams.worker.ownership import Ownership
+from streams.worker.partition import Lane
+from streams.worker.transport import Bounds, Delivery
 from tests.touchpoints import START_MS, Record
-from tracker.accounts import with_accounts
-from tracker.customer import Journeys
-from tracker.definition import Definition
+from tracker.engine.customer import Journeys
 from tracker.home import home
-from tracker.journey_file import read
-from tracker.plan import Batch, Planner
-from tracker.repeats import EPOCH, PARTITION, SEQUENCE
+from tracker.identity.accounts import with_accounts
+from tracker.journey.definition import Definition
+from tracker.journey.file import read
+from tracker.planning.plan import Batch, Planner
+from tracker.planning.repeats import EPOCH, PARTITION, SEQUENCE
 
 WEB, SHOP, SUPPORT = (touchpoint_topic(channel) for channel in ("web", "shop", "support"))
 INPUTS = (WEB, SHOP, SUPPORT, ROUTED)

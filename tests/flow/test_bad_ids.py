@@ -7,10 +7,10 @@ from schemas.topics import ROUTED
 from tests.flow.harness import WEB, Worker, World, crash_at, run_through
 from tests.touchpoints import START_MS, touchpoint
 from tests.virtual_time import run
-from tracker.identity import MAX_ALIASES, strongest
-from tracker.plan import encode_routed
-from tracker.state import decode
-from tracker.ties import MAX_PATH, read, root
+from tracker.identity.kinds import MAX_ALIASES, strongest
+from tracker.identity.ties import MAX_PATH, read, root
+from tracker.planning.plan import encode_routed
+from tracker.records.state import decode
 
 NO_IDS = [
     None,

@@ -9,8 +9,8 @@ from schemas.topics import ROUTED
 from tests.flow.harness import SHOP, SUPPORT, WEB, Worker, World, run_through
 from tests.touchpoints import DAY_MS, HOUR_MS, START_MS, residents, touchpoint
 from tests.virtual_time import run
-from tracker.contribution import WITHIN
-from tracker.state import decode
+from tracker.figures.contribution import WITHIN
+from tracker.records.state import decode
 
 POISON = (b"", None, b"{", b"\xff\xfe", b"[]", b'{"schema": "touchpoint/2"}')
 
@@ -300,7 +300,7 @@ def test_a_replay_drops_the_same_customers_at_the_same_moments() -> None:
 
 
 def test_records_can_be_read_by_whoever_knows_the_format() -> None:
-    """What the store holds is the versioned record of `tracker/state.py`."""
+    """What the store holds is the versioned record of `tracker/records/state.py`."""
 
     async def scenario() -> None:
         world = World()

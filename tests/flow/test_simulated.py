@@ -12,7 +12,7 @@ from streams.simulator.truth import Standing, Truth
 from tests.flow.harness import World, crash_at, run_through
 from tests.touchpoints import DAY_MS, START_MS
 from tests.virtual_time import run
-from tracker.state import decode
+from tracker.records.state import decode
 
 JOURNEY = Path("examples/journeys/seven-stages.yaml").read_text(encoding="utf-8")
 WILD = Knobs(0.2, 0.2, 0.2, 0.2, 0.1, 0.2, 0.6, 0.2, 0.2, 0.02, 0.3)

@@ -10,16 +10,20 @@ from typing import Any
 
 import yaml
 
-from streams import asyncapi, openapi, settings, wire_page, wire_schema
 from streams.cli.commands import available, load
+from streams.collector import openapi
 from streams.collector.meters import SERIES
 from streams.errors import ExitCode
-from streams.funnel_series import EXPORTED
-from streams.series import CANARY, PIPELINE
-from tracker import journey_schema
-from tracker.journey_file import load as load_journey
-from tracker.journey_map import journey_map
-from tracker.map_svg import to_svg
+from streams.exporter.series import EXPORTED
+from streams.process.series import CANARY, PIPELINE
+from streams.settings import settings
+from streams.wire import asyncapi
+from streams.wire import page as wire_page
+from streams.wire import schema as wire_schema
+from tracker.journey import schema as journey_schema
+from tracker.journey.file import load as load_journey
+from tracker.maps.grid import journey_map
+from tracker.maps.picture import to_svg
 
 ROOT = Path(__file__).parents[2]
 WIDTH = 100
@@ -104,10 +108,10 @@ def journey_picture() -> str:
 
 METRICS = """# The metrics
 
-Made from the tables in `streams/series.py` and `streams/funnel_series.py` by `make docs`; a test holds it in step, and
-others that both processes serve exactly these, that each is looked at by a rule or a dashboard, and that `promtool`
-finds no fault in their names. Label values come from the journey files and other closed sets, never from touchpoints:
-what is not declared is `other`.
+Made from the tables in `streams/process/series.py` and `streams/exporter/series.py` by `make docs`; a test holds it in
+step, and others that both processes serve exactly these, that each is looked at by a rule or a dashboard, and that
+`promtool` finds no fault in their names. Label values come from the journey files and other closed sets, never from
+touchpoints: what is not declared is `other`.
 
 The unit is the last word of a name: seconds, records, or else a count of customers (of instances, where a journey has a
 `key`). Times since 1970 end in `_time_seconds`.

@@ -8,8 +8,8 @@ import jsonschema
 import pytest
 import yaml
 
-from streams import settings
 from streams.cli.commands import COMMANDS, load
+from streams.settings import settings
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
@@ -126,7 +126,7 @@ def test_the_collector_is_asked_at_its_front_door() -> None:
 
 def pages() -> set[str]:
     """The paths in the source of our HTTP server."""
-    tree = ast.parse((ROOT / "streams/health.py").read_text(encoding="utf-8"))
+    tree = ast.parse((ROOT / "streams/process/health.py").read_text(encoding="utf-8"))
     texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     return {text for text in texts if re.fullmatch(r"/[a-z/]+", text)}
 

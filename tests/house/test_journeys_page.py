@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from streams.cli.main import main
-from tracker.journey_file import read
-from tracker.rehearsal import rehearse
+from tracker.journey.file import read
+from tracker.replay.rehearsal import rehearse
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "journeys.md").read_text(encoding="utf-8")

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import pytest
 from kafka import KafkaProducer
 
-from streams.settings import packaged_journeys
-from streams.settings import read as read_settings
-from streams.topics import create
+from streams.clients.topics import create
+from streams.settings.settings import packaged_journeys
+from streams.settings.settings import read as read_settings
 from tests.integration.test_tools import Installation
 from tests.servers import start_private_servers, wait_until
-from tracker.identity import strongest
+from tracker.identity.kinds import strongest
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(240)]
 AT_MS, DAY_MS = 1_795_000_000_000, 86_400_000

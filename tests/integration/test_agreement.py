@@ -16,21 +16,21 @@ from urllib.parse import urlsplit
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from streams.audit import audit_store
-from streams.clients import kafka_arguments, redis_client
-from streams.definitions import load_journeys
-from streams.demo_pipeline import RealPipeline, pipeline
-from streams.settings import read as read_settings
+from streams.clients.clients import kafka_arguments, redis_client
+from streams.demo.pipeline import RealPipeline, pipeline
+from streams.settings.definitions import load_journeys
+from streams.settings.settings import read as read_settings
 from streams.simulator.event import NO_STAGE, Event
 from streams.simulator.knobs import Knobs
 from streams.simulator.producer import kafka_target
 from streams.simulator.run import Run
 from streams.simulator.stream import Scenario
 from streams.simulator.truth import Truth
+from streams.stores.audit import audit_store
 from tests.prometheus import Prometheus, program
 from tests.servers import wait_until
-from tracker.customer import Journeys
-from tracker.definition import Definition
+from tracker.engine.customer import Journeys
+from tracker.journey.definition import Definition
 
 pytestmark = pytest.mark.integration
 

@@ -15,9 +15,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from kafka import KafkaProducer
 
-from streams.clients import kafka_arguments
-from streams.demo_pipeline import RealPipeline, pipeline
-from streams.settings import read as read_settings
+from streams.clients.clients import kafka_arguments
+from streams.demo.pipeline import RealPipeline, pipeline
+from streams.settings.settings import read as read_settings
 from tests.prometheus import Alertmanager, Prometheus, program
 from tests.servers import wait_until
 from tests.touchpoints import touchpoint

@@ -3,7 +3,7 @@
 import pytest
 from redis import Redis, RedisCluster
 
-from streams.figures import read
+from streams.exporter.figures import read
 from streams.stores.keys import keys
 from tests.servers import PrivateServers
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from streams import clients
+from streams.clients import clients
 from streams.errors import Denied, TrackerError
-from streams.settings import Settings, read
+from streams.settings.settings import Settings, read
 from tests.servers import GuardedKafka, create_topics, start_private_servers
 
 pytestmark = pytest.mark.integration

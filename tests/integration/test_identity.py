@@ -10,18 +10,18 @@ import pytest
 from kafka import KafkaProducer
 from redis import Redis
 
-from streams import holdings, identity
-from streams.clients import redis_client
+from streams.clients.clients import redis_client
+from streams.clients.topics import create
 from streams.errors import ExitCode
-from streams.settings import read as read_settings
+from streams.person import holdings, identity
+from streams.settings.settings import read as read_settings
 from streams.stores.keys import keys
-from streams.topics import create
 from tests.flow.harness import World, crash_at, run_through
 from tests.integration.test_tools import Installation
 from tests.servers import PrivateServers, start_private_servers, wait_until
 from tests.touchpoints import START_MS, touchpoint
 from tests.virtual_time import run
-from tracker.identity import strongest
+from tracker.identity.kinds import strongest
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(240)]
 AT_MS = 1_795_000_000_000

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
+from streams.clients.topics import create
 from streams.errors import ExitCode, TrackerError
-from streams.producer import BufferFull, Undelivered, connect
-from streams.settings import read
-from streams.topics import create
+from streams.sdk.producer import BufferFull, Undelivered, connect
+from streams.settings.settings import read
 from tests.servers import wait_until
 from tracker.home import home
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from streams.clients import kafka_arguments
-from streams.definitions import load_journeys
-from streams.demo_pipeline import RealPipeline, pipeline
-from streams.settings import read as read_settings
+from streams.clients.clients import kafka_arguments
+from streams.demo.pipeline import RealPipeline, pipeline
+from streams.settings.definitions import load_journeys
+from streams.settings.settings import read as read_settings
 from streams.simulator.knobs import Knobs
 from streams.simulator.producer import kafka_target
 from streams.simulator.run import Run

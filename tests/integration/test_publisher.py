@@ -7,12 +7,12 @@ import time
 import pytest
 from kafka import KafkaConsumer
 
-from streams.outbox import Parcel
-from streams.publisher import KafkaPublisher, Unpublished
+from streams.clients.outbox import Parcel
+from streams.clients.publisher import KafkaPublisher, Unpublished
 from streams.servers import Servers, ports
 from tests.servers import Names, PrivateServers, create_topics
-from tracker.message import Message
-from tracker.repeats import EPOCH, PARTITION, SEQUENCE
+from tracker.planning.message import Message
+from tracker.planning.repeats import EPOCH, PARTITION, SEQUENCE
 
 pytestmark = pytest.mark.integration
 

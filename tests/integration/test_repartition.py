@@ -10,17 +10,17 @@ from kafka.errors import InvalidPartitionsError
 from redis import Redis
 
 from schemas.rejection import Place, Rejection
-from streams import figures
-from streams.audit import audit_store
-from streams.clients import redis_client
+from streams.clients.clients import redis_client
 from streams.errors import Mismatch, TrackerError, UsageError
-from streams.layout import plan_key, require
-from streams.rejected import RedisMemory
-from streams.repartition import Order, Repartition
-from streams.repartition_store import staged
-from streams.settings import read as read_settings
-from streams.show import find
+from streams.events.rejected import RedisMemory
+from streams.exporter import figures
+from streams.person.show import find
+from streams.repartition.repartition import Order, Repartition
+from streams.repartition.store import staged
+from streams.settings.settings import read as read_settings
+from streams.stores.audit import audit_store
 from streams.stores.keys import day_list, keys
+from streams.stores.layout import plan_key, require
 from tests.stored import DAY_MS, MONDAY_MS, crowd, fill, journeys, touch
 from tracker.home import home
 

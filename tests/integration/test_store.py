@@ -8,9 +8,9 @@ import pytest
 from redis import Redis
 from redis.exceptions import OutOfMemoryError
 
-from streams import settings
-from streams.clients import async_redis_client, redis_client
+from streams.clients.clients import async_redis_client, redis_client
 from streams.servers import RedisServer
+from streams.settings import settings
 from streams.stores.keys import Keys, day_list, keys
 from streams.stores.memory import Held
 from streams.stores.redis import RedisStore

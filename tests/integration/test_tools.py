@@ -19,12 +19,12 @@ from redis import Redis
 
 from schemas.rejection import Place, Rejection
 from schemas.topics import REJECTED, TRANSITIONS
+from streams.clients.topics import create
 from streams.errors import ExitCode
-from streams.figures import Figures, read
-from streams.repeats import Repeats
-from streams.settings import read as read_settings
+from streams.exporter.figures import Figures, read
+from streams.sdk.repeats import Repeats
+from streams.settings.settings import read as read_settings
 from streams.stores.keys import keys
-from streams.topics import create
 from tests.servers import wait_until
 from tracker.home import home
 

@@ -7,13 +7,13 @@ import pytest
 from faust.types import TP
 from kafka import KafkaProducer
 
-from streams import settings
-from streams.app import TrackerApp, add_agents, build_app, fetch_bytes
 from streams.servers import Servers
-from streams.transport import Bounds, Consumer, Delivery
+from streams.settings import settings
+from streams.worker.app import TrackerApp, add_agents, build_app, fetch_bytes
+from streams.worker.transport import Bounds, Consumer, Delivery
 from tests.servers import Names, create_topics
 from tests.touchpoints import Record
-from tracker.plan import Batch
+from tracker.planning.plan import Batch
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 PARTITIONS = 2

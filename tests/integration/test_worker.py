@@ -20,10 +20,10 @@ from redis import Redis
 
 from schemas.rejection import Rejection
 from schemas.topics import REJECTED, ROUTED, topics
-from streams import settings
+from streams.clients.topics import create
 from streams.servers import Servers, ports
+from streams.settings import settings
 from streams.stores.keys import keys
-from streams.topics import create
 from tests.servers import wait_until
 from tests.touchpoints import touchpoint
 from tracker.home import home

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from tests import reference
-from tracker.customer import Journeys
-from tracker.definition import Definition
-from tracker.intake import Runner
-from tracker.state import Instance, decode
-from tracker.summary import funnel_chain, summarise
+from tracker.engine.customer import Journeys
+from tracker.engine.intake import Runner
+from tracker.engine.summary import funnel_chain, summarise
+from tracker.journey.definition import Definition
+from tracker.records.state import Instance, decode
 from tracker.touch import Touch
 
 # fmt: off

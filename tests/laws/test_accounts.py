@@ -13,14 +13,14 @@ from tests.flow.harness import SHOP, SUPPORT, WEB, World, crash_at, run_through
 from tests.people import Seen, people
 from tests.touchpoints import DAY_MS, HOUR_MS, START_MS, touchpoint
 from tests.virtual_time import run
-from tracker.contribution import parse
-from tracker.customer import Journeys
-from tracker.decode import decode as decode_touch
-from tracker.definition import Definition, Rule
-from tracker.identity import strongest
-from tracker.plan import encode_routed
-from tracker.replay import columns_of, replay
-from tracker.state import Progress, decode
+from tracker.engine.customer import Journeys
+from tracker.figures.contribution import parse
+from tracker.identity.kinds import strongest
+from tracker.journey.definition import Definition, Rule
+from tracker.planning.decode import decode as decode_touch
+from tracker.planning.plan import encode_routed
+from tracker.records.state import Progress, decode
+from tracker.replay.replay import columns_of, replay
 from tracker.touch import Touch
 
 PARTITIONS = 4

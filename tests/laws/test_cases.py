@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.laws.seen import by_engine, by_reference
-from tracker.definition import Condition, Definition, Exclusion, Funnel, Rule, Segment, Stage
+from tracker.journey.definition import Condition, Definition, Exclusion, Funnel, Rule, Segment, Stage
 from tracker.touch import Touch
 
 HOUR_MS = 3_600_000

@@ -22,9 +22,9 @@ from tests.laws.test_identity import (
     streams,
 )
 from tests.virtual_time import run
-from tracker.plan import encode_routed
-from tracker.state import decode
-from tracker.ties import Ties, read, root
+from tracker.identity.ties import Ties, read, root
+from tracker.planning.plan import encode_routed
+from tracker.records.state import decode
 
 NAMES = ["c1", "c2", "c3", "anonymous_id:a1", "anonymous_id:a2", "email_sha256:e1"]
 

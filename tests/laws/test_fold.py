@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from tests.laws.seen import of_record
 from tests.strategies import UNIT_MS, definitions, moments, splits, touch_sets
-from tracker.customer import Journeys
-from tracker.state import decode, encode
+from tracker.engine.customer import Journeys
+from tracker.records.state import decode, encode
 
 HORIZON_MS = 24 * UNIT_MS
 

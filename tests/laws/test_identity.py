@@ -12,9 +12,9 @@ from tests.flow.harness import SHOP, SUPPORT, WEB, World, crash_at, run_through
 from tests.people import Seen, people
 from tests.touchpoints import DAY_MS, HOUR_MS, START_MS, touchpoint
 from tests.virtual_time import run
-from tracker.decode import decode
-from tracker.identity import strongest
-from tracker.plan import encode_routed
+from tracker.identity.kinds import strongest
+from tracker.planning.decode import decode
+from tracker.planning.plan import encode_routed
 from tracker.touch import Touch
 
 PARTITIONS = 4

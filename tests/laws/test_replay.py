@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests import reference
 from tests.strategies import definitions, moments, touch_sets
-from tracker.replay import Replay, columns_of
+from tracker.replay.replay import Replay, columns_of
 
 
 @given(definitions(), st.lists(touch_sets(most=5), min_size=1, max_size=3), moments(), st.data())

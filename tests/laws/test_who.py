@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from tests.people import Seen, people
 from tests.strategies import BASE_MS, UNIT_MS
-from tracker.definition import Definition, Rule, Stage
-from tracker.replay import Replay, columns_of
+from tracker.identity.who import Who
+from tracker.journey.definition import Definition, Rule, Stage
+from tracker.replay.replay import Replay, columns_of
 from tracker.touch import Touch
-from tracker.who import Who
 
 POOLS = (("c1", "c2", "c3"), ("anonymous_id:a1", "anonymous_id:a2", "anonymous_id:a3"), ("email_sha256:e1",))
 SHOP = Definition("shop", 1, tuple(Stage(name, (Rule(type=name),)) for name in ("visit", "order", "return")))

@@ -8,7 +8,7 @@ from streams.canary import MOST_WAITING, Canary
 from streams.errors import TrackerError
 from tests.servers import wait_until
 from tests.tracker.making import START_MS, journey
-from tracker.customer import Journeys
+from tracker.engine.customer import Journeys
 from tracker.touch import Touch
 
 

@@ -5,12 +5,13 @@ from dataclasses import replace
 import pytest
 from redis import Redis
 
-from streams import doctor, settings
+from streams import doctor
 from streams.cli import main
 from streams.doctor import Finding, examine, verdict
 from streams.errors import ExitCode, Unreachable
+from streams.settings import settings
 from streams.stores.keys import keys
-from tracker.erasure import Digests
+from tracker.identity.erasure import Digests
 
 HEALTHY = {"redis_version": "7.2.1", "role": "master", "aof_enabled": 1, "maxmemory_policy": "noeviction"}
 DEFAULTS = settings.read({})

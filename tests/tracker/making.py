@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from tracker.customer import Journeys
-from tracker.definition import Definition, Rule, Stage
-from tracker.summary import Summary, summaries
+from tracker.engine.customer import Journeys
+from tracker.engine.summary import Summary, summaries
+from tracker.journey.definition import Definition, Rule, Stage
 from tracker.touch import Touch
 
 HOUR_MS = 3_600_000

@@ -3,14 +3,14 @@ from pathlib import Path
 
 import pytest
 
-from tracker.definition import Definition
-from tracker.journey_fields import FORMS
-from tracker.journey_file import read_file
-from tracker.journey_map import journey_map
-from tracker.map_html import to_html
-from tracker.map_markdown import to_markdown
-from tracker.map_svg import to_svg
-from tracker.rehearsal import rehearse
+from tracker.journey.definition import Definition
+from tracker.journey.fields import FORMS
+from tracker.journey.file import read_file
+from tracker.maps.grid import journey_map
+from tracker.maps.html import to_html
+from tracker.maps.markdown import to_markdown
+from tracker.maps.picture import to_svg
+from tracker.replay.rehearsal import rehearse
 
 FOLDER = Path(__file__).parents[2] / "examples" / "journeys"
 # What practitioners use, stage by stage.

@@ -12,7 +12,7 @@ from typing import Any
 from django.db import transaction
 
 from streams.errors import TrackerError
-from streams.producer import Producer, connect, event_id
+from streams.sdk.producer import Producer, connect, event_id
 
 log = logging.getLogger("shop.touchpoints")
 

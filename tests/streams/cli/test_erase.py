@@ -7,7 +7,7 @@ import typer
 
 from streams.cli import erase
 from streams.errors import UsageError
-from streams.identity import Identity
+from streams.person.identity import Identity
 
 
 class Terminal:

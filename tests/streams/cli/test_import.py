@@ -5,7 +5,7 @@ import pytest
 
 from streams.cli.main import main
 from streams.errors import ExitCode
-from streams.producer import Producer
+from streams.sdk.producer import Producer
 from tests.streams.broker import Broker
 
 HERE = Path(__file__).parents[1] / "imports"
@@ -24,7 +24,7 @@ def orders(tmp_path) -> Path:
 def broker(monkeypatch) -> Broker:
     """A Kafka that confirms what the command sends."""
     found = Broker()
-    monkeypatch.setattr("streams.producer.connect", lambda _settings: Producer(found))
+    monkeypatch.setattr("streams.sdk.producer.connect", lambda _settings: Producer(found))
     return found
 
 

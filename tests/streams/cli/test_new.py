@@ -5,7 +5,7 @@ import pytest
 from streams.cli.main import main
 from streams.cli.new import templates
 from streams.errors import ExitCode
-from tracker.journey_file import load
+from tracker.journey.file import load
 
 
 def test_without_a_name_the_templates_are_listed(capsys) -> None:

@@ -12,10 +12,10 @@ import msgspec
 
 from schemas.rejection import Rejection
 from schemas.topics import REJECTED
-from streams import settings
+from streams.clients.publisher import MemoryPublisher
 from streams.collector import sources
 from streams.collector.app import wire
-from streams.publisher import MemoryPublisher
+from streams.settings import settings
 
 HASH_KEY = "a key of the tests, long enough"
 

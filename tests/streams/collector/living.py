@@ -15,8 +15,8 @@ from schemas.topics import REJECTED
 from streams.collector import server
 from streams.collector.app import wire
 from tests.streams.collector.asking import Collector
-from tracker.decode import decode
-from tracker.identity import strongest
+from tracker.identity.kinds import strongest
+from tracker.planning.decode import decode
 from tracker.touch import Touch
 
 

@@ -12,8 +12,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Self
 
-from streams import settings, topics
+from streams.clients import topics
 from streams.servers import ports
+from streams.settings import settings
 from tests.servers import wait_until
 from tests.streams.collector.asking import HASH_KEY, basic
 

@@ -7,11 +7,11 @@ import pytest
 
 from streams.collector.meters import SERIES
 from streams.errors import ConfigurationError
-from streams.settings import read
+from streams.settings.settings import read
 from tests.streams.collector.asking import Collector, basic
 from tests.touchpoints import START_MS, touchpoint
-from tracker.decode import decode
 from tracker.home import home
+from tracker.planning.decode import decode
 
 
 @pytest.fixture

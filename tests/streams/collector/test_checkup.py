@@ -4,10 +4,10 @@ import dataclasses
 
 import pytest
 
-from streams import settings
 from streams.collector.checkup import findings
 from streams.doctor import examine
 from streams.errors import ConfigurationError
+from streams.settings import settings
 from tests.streams.collector.asking import Collector
 from tests.streams.collector.living import living
 

@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
+from streams.clients.outbox import Parcel
+from streams.clients.publisher import MemoryPublisher, Unpublished
 from streams.collector.delivery import Delivery
 from streams.collector.problems import Refused
-from streams.outbox import Parcel
-from streams.publisher import MemoryPublisher, Unpublished
-from tracker.message import Message
+from tracker.planning.message import Message
 
 
 class Gate(MemoryPublisher):

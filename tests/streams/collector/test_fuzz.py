@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from schemas.rejection import Rejection
 from schemas.topics import REJECTED
+from streams.clients.publisher import MemoryPublisher
 from streams.collector.app import wire
-from streams.publisher import MemoryPublisher
 from tests.streams.collector.asking import Collector, basic
 from tests.streams.collector.living import living, require_readable
 from tests.touchpoints import START_MS
-from tracker.decode import decode
+from tracker.planning.decode import decode
 from tracker.touch import Touch
 
 JSON = st.recursive(

@@ -20,7 +20,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from streams.collector.app import Collector as Routes
-from streams.openapi import document
+from streams.collector.openapi import document
 from tests.streams.collector.asking import Collector, basic
 from tests.streams.collector.living import living, require_readable
 from tests.touchpoints import touchpoint

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.collector.personal import Pseudonyms
-from tracker.pseudonym import email_sha256
+from tracker.identity.pseudonym import email_sha256
 
 OURS = Pseudonyms("a key of the tests")
 

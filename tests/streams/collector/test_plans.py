@@ -8,7 +8,7 @@ from streams.collector.plans import Plans, load
 from streams.errors import ConfigurationError
 from tests.streams.collector.asking import Collector
 from tests.touchpoints import touchpoint
-from tracker.decode import decode
+from tracker.planning.decode import decode
 from tracker.touch import Touch
 
 PLAN = """

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from tests.streams.collector.asking import Collector
-from tracker.decode import decode
+from tracker.planning.decode import decode
 
 TRACK = {
     "event": "Product Added", "userId": "c-1", "anonymousId": "a-1", "messageId": "m-1",

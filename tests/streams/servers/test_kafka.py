@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from streams.servers import jars, kafka
-from streams.servers.household import Household
 from streams.servers.kafka import KafkaServer
+from streams.servers.process_group import Household
 
 
 @pytest.fixture

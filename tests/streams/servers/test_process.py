@@ -8,8 +8,8 @@ import pytest
 
 from streams.errors import ExitCode, TrackerError
 from streams.servers import ports
-from streams.servers.household import Household
 from streams.servers.process import ServerProcess
+from streams.servers.process_group import Household
 from tests.servers import wait_until
 
 LISTEN = """

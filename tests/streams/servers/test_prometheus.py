@@ -8,7 +8,7 @@ import yaml
 
 from streams.cli.demo_output import Watching, addresses
 from streams.servers import prometheus
-from streams.servers.household import Household
+from streams.servers.process_group import Household
 from tests.deploy.promtool import needs
 
 

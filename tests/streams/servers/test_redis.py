@@ -7,7 +7,7 @@ from redis import Redis
 
 from streams.errors import ExitCode, TrackerError
 from streams.servers import redis
-from streams.servers.household import Household
+from streams.servers.process_group import Household
 from streams.servers.redis import RedisServer
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.servers.household import WATCHER
+from streams.servers.process_group import WATCHER
 from tests.servers import wait_until
 
 Start = Callable[..., subprocess.Popen[str]]

@@ -2,7 +2,7 @@ import pytest
 
 from schemas.rejection import Reason
 from streams.simulator.poison import KINDS, storm
-from tracker.decode import Flaw, decode
+from tracker.planning.decode import Flaw, decode
 
 GOOD = {
     "schema": "touchpoint/1",

@@ -8,8 +8,8 @@ from streams.simulator.knobs import CALM, Knobs
 from streams.simulator.stream import Scenario, events
 from streams.simulator.truth import REASONS, Truth
 from tests.people import Seen, people
-from tracker.decode import Flaw, decode
-from tracker.identity import KINDS
+from tracker.identity.kinds import KINDS
+from tracker.planning.decode import Flaw, decode
 
 STARTS_MS = 1_795_341_600_000
 WILD = Knobs(0.2, 0.2, 0.2, 0.2, 0.2, 0.3, 0.5, 0.3, 0.3, 0.05, 0.2)

@@ -8,9 +8,9 @@ import pytest
 
 from streams.stores.memory import Held
 from streams.stores.store import Due, Fenced, Lost, Store
-from tracker.message import Message
-from tracker.plan import Plan
-from tracker.timer import DAY_MS
+from tracker.planning.message import Message
+from tracker.planning.plan import Plan
+from tracker.records.timer import DAY_MS
 
 WEB, SHOP = "touchpoints.web", "touchpoints.shop"
 Scenario = Callable[[Store], Awaitable[Any]]

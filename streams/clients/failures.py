@@ -1,0 +1,203 @@
+"""What Kafka's, Redis' and the system's own exceptions mean to a person: the one door where they become ours.
+
+It knows the libraries' classes by name only, so that it serves kafka-python and aiokafka alike and imports neither.
+"""
+
+import errno
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, NamedTuple
+
+from streams.errors import Denied, ExitCode, Mismatch, TrackerError, Unreachable, UsageError
+from streams.settings.knobs import hide_password
+from streams.settings.settings import Settings
+from tracker.engine.migration import UnknownDefinitionError
+from tracker.journey.file import JourneyFileError
+
+
+class Meaning(NamedTuple):
+    """What one class of exception stands for; {where} and {detail} are filled in."""
+
+    kind: type[TrackerError]
+    message: str
+    remedy: str
+    exit_code: ExitCode | None = None
+
+
+KAFKA_SILENT: Final = Meaning(
+    Unreachable, "Kafka at {where} does not answer.", "Check that it runs and that KAFKA_BOOTSTRAP names it."
+)
+KAFKA_DENIES_NAME: Final = Meaning(
+    Denied,
+    "Kafka at {where} refuses the name or password.",
+    "Check KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD, KAFKA_SASL_MECHANISM and KAFKA_SECURITY_PROTOCOL.",
+)
+KAFKA_DENIES_RIGHT: Final = Meaning(
+    Denied,
+    "Kafka at {where} does not allow it: {detail}.",
+    "Give the user read, write and describe on the topics and read on the group.",
+)
+REDIS_SILENT: Final = Meaning(
+    Unreachable, "Redis at {where} does not answer: {detail}.", "Check that it runs and that REDIS_URL names it."
+)
+REDIS_DENIES: Final = Meaning(
+    Denied,
+    "Redis at {where} refuses the name or password: {detail}.",
+    "Check REDIS_URL and REDIS_PASSWORD; the user needs all commands on the keys tracker:*.",
+)
+
+# The first class of the exception's own line of descent that stands here decides.
+KAFKA: Final[dict[str, Meaning]] = {
+    "SaslAuthenticationFailedError": KAFKA_DENIES_NAME,
+    "SaslAuthenticationFailed": KAFKA_DENIES_NAME,
+    "AuthenticationFailedError": KAFKA_DENIES_NAME,
+    "AuthenticationMethodNotSupported": KAFKA_DENIES_NAME,
+    "UnsupportedSaslMechanismError": KAFKA_DENIES_NAME,
+    "UnsupportedSaslMechanism": KAFKA_DENIES_NAME,
+    "IllegalSaslStateError": KAFKA_DENIES_NAME,
+    "IllegalSaslState": KAFKA_DENIES_NAME,
+    "AuthorizationError": KAFKA_DENIES_RIGHT,
+    "TopicAuthorizationFailedError": KAFKA_DENIES_RIGHT,
+    "GroupAuthorizationFailedError": KAFKA_DENIES_RIGHT,
+    "ClusterAuthorizationFailedError": KAFKA_DENIES_RIGHT,
+    "UnknownTopicOrPartitionError": Meaning(
+        TrackerError,
+        "Kafka at {where} lacks a topic: {detail}.",
+        "Run `tracker topics create`.",
+        ExitCode.NOT_FOUND,
+    ),
+    "InvalidReplicationFactorError": Meaning(
+        TrackerError,
+        "Kafka at {where} has fewer brokers than TRACKER_REPLICATION asks for.",
+        "Lower TRACKER_REPLICATION or add brokers.",
+        ExitCode.CONFIGURATION,
+    ),
+    "KafkaStorageError": Meaning(
+        TrackerError,
+        "Kafka at {where} cannot write to its disk.",
+        "Make room where Kafka keeps its log, or shorten TRACKER_RETENTION_DAYS.",
+        ExitCode.DISK_FULL,
+    ),
+    "KafkaConfigurationError": Meaning(
+        TrackerError, "Kafka's client refuses a setting: {detail}.", "Run `tracker doctor`.", ExitCode.CONFIGURATION
+    ),
+    "KafkaTimeoutError": KAFKA_SILENT,
+    "KafkaConnectionError": KAFKA_SILENT,
+    "NoBrokersAvailable": KAFKA_SILENT,
+    "KafkaUnavailableError": KAFKA_SILENT,
+    "NodeNotReadyError": KAFKA_SILENT,
+    "RequestTimedOutError": KAFKA_SILENT,
+    "KafkaError": Meaning(TrackerError, "Kafka at {where}: {detail}.", "Run `tracker doctor`."),
+}
+REDIS: Final[dict[str, Meaning]] = {
+    "AuthenticationError": REDIS_DENIES,
+    "AuthorizationError": REDIS_DENIES,
+    "NoPermissionError": REDIS_DENIES,
+    "BusyLoadingError": Meaning(
+        Unreachable, "Redis at {where} is still loading its data.", "Wait until it is done and try again."
+    ),
+    "ReadOnlyError": Meaning(
+        Unreachable, "Redis at {where} is a replica and takes no writes.", "Let REDIS_URL name the primary."
+    ),
+    "OutOfMemoryError": Meaning(
+        TrackerError,
+        "Redis at {where} is out of memory.",
+        "Raise its maxmemory or give it more memory.",
+        ExitCode.DISK_FULL,
+    ),
+    "RedisClusterException": REDIS_SILENT,
+    "ClusterDownError": REDIS_SILENT,
+    "ConnectionError": REDIS_SILENT,
+    "TimeoutError": REDIS_SILENT,
+    "RedisError": Meaning(TrackerError, "Redis at {where}: {detail}.", "Run `tracker doctor`."),
+}
+# Redis says some things only in the words of a ResponseError.
+REDIS_WORDS: Final[dict[str, Meaning]] = {
+    "WRONGPASS": REDIS_DENIES,
+    "NOAUTH": REDIS_DENIES,
+    "NOPERM": REDIS_DENIES,
+    "DENIED": REDIS_DENIES,
+    "MISCONF": Meaning(
+        TrackerError,
+        "Redis at {where} cannot write to its disk.",
+        "Make room where Redis keeps its data; its log says more.",
+        ExitCode.DISK_FULL,
+    ),
+}
+SYSTEM: Final[dict[int, Meaning]] = {
+    errno.ENOSPC: Meaning(TrackerError, "The disk is full: {detail}.", "Make room and try again.", ExitCode.DISK_FULL),
+    errno.EDQUOT: Meaning(TrackerError, "The disk is full: {detail}.", "Make room and try again.", ExitCode.DISK_FULL),
+    errno.EADDRINUSE: Meaning(
+        TrackerError,
+        "A port is already in use: {detail}.",
+        "End what listens there, or choose another port (TRACKER_HTTP_PORT, EXPORTER_PORT; 0 is any free one).",
+        ExitCode.PORT_IN_USE,
+    ),
+    errno.EACCES: Meaning(Denied, "This user may not do that: {detail}.", "Check who owns it and its rights."),
+    errno.ENOENT: Meaning(TrackerError, "There is no such file: {detail}.", "Check the path.", ExitCode.NOT_FOUND),
+}
+
+
+def translate(error: BaseException, settings: Settings | None = None) -> TrackerError | None:
+    """What a person should be told of an exception, or None for one that is a fault of ours."""
+    if isinstance(error, TrackerError):
+        return error
+    server = type(error).__module__.partition(".")[0]
+    if server in {"kafka", "aiokafka"}:
+        where = settings.kafka_bootstrap if settings else None
+        return _told(_by_descent(error, KAFKA), error, where or "an unknown address")
+    if server == "redis":
+        where = hide_password(settings.redis_url) if settings and settings.redis_url else None
+        words = REDIS_WORDS.get(str(error).partition(" ")[0])
+        return _told(words or _by_descent(error, REDIS), error, where or "an unknown address")
+    if isinstance(error, JourneyFileError):
+        return _of_journey_file(error)
+    if isinstance(error, UnknownDefinitionError):
+        remedy = "Go back to the journey file of that version, or empty Redis: it is built again from Kafka."
+        return Mismatch(f"{str(error)[0].upper()}{str(error)[1:]}.", remedy)
+    if isinstance(error, ssl.SSLError):
+        why = getattr(error, "reason", None) or error
+        return Denied(f"The encrypted connection fails: {why}.", "Check the *_SSL_* settings.")
+    if isinstance(error, OSError):
+        return _told(SYSTEM.get(error.errno or 0), error, "")
+    return None
+
+
+def silent_kafka(settings: Settings) -> TrackerError:
+    """What to tell when Kafka has not answered in time."""
+    return Unreachable(KAFKA_SILENT.message.format(where=settings.kafka_bootstrap), KAFKA_SILENT.remedy)
+
+
+def closed_kafka(settings: Settings) -> TrackerError:
+    """What to tell when Kafka hangs up without a word."""
+    remedy = f"KAFKA_SECURITY_PROTOCOL is {settings.kafka_security_protocol}: check that this port speaks it."
+    return Denied(f"Kafka at {settings.kafka_bootstrap} closes the connection.", remedy)
+
+
+def _of_journey_file(error: JourneyFileError) -> TrackerError:
+    lines = [f"{error.name}:{each.line}:{each.column}: {each.message}: {each.remedy}" for each in error.problems]
+    return UsageError("\n       ".join(lines), f"`tracker check {error.name}` shows where.")
+
+
+def _by_descent(error: BaseException, table: dict[str, Meaning]) -> Meaning | None:
+    return next((table[cls.__name__] for cls in type(error).__mro__ if cls.__name__ in table), None)
+
+
+def _told(meaning: Meaning | None, error: BaseException, where: str) -> TrackerError | None:
+    if meaning is None:
+        return None
+    detail = " ".join(str(error).split()).rstrip(".")
+    return meaning.kind(meaning.message.format(where=where, detail=detail), meaning.remedy, meaning.exit_code)
+
+
+@contextmanager
+def door(settings: Settings | None = None) -> Iterator[None]:
+    """Within it, what a library raises comes out as a TrackerError; faults of ours pass unchanged."""
+    try:
+        yield
+    except Exception as error:
+        told = translate(error, settings)
+        if told is None or told is error:
+            raise
+        raise told from error

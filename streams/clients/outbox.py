@@ -1,0 +1,35 @@
+"""The outbox: a batch's messages as one blob in the store, until Kafka has them."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from tracker.planning.message import Message
+
+
+class Parcel(msgspec.Struct, frozen=True, array_like=True):
+    """The messages of one batch with the numbers that tell repeats: (partition, epoch, sequence)."""
+
+    partition: int
+    epoch: int
+    first_sequence: int
+    messages: Sequence[Message]
+
+    @property
+    def last_sequence(self) -> int:
+        """The number of the last message; the one before the first where there is none."""
+        return self.first_sequence + len(self.messages) - 1
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Parcel).decode
+
+
+def pack(parcel: Parcel) -> bytes:
+    """The blob of a parcel; empty for no messages."""
+    return _encode(parcel) if parcel.messages else b""
+
+
+def unpack(blob: bytes) -> Parcel:
+    """The parcel in a blob."""
+    return _decode(blob)

@@ -1,0 +1,183 @@
+"""Files of events: lines from plain or gzipped files and from standard input, with what went by counted.
+
+It knows files and their ways to be broken; what a line means is the reader's in `tracker/replay/line.py`.
+"""
+
+import gzip
+import io
+import sys
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, Final, Protocol
+
+import msgspec
+
+from schemas.touchpoint import MAX_TOUCHPOINT_BYTES
+from streams.errors import ExitCode, TrackerError, UsageError
+from tracker.identity.kinds import KINDS, Kinds
+from tracker.planning.decode import Flaw
+from tracker.replay.line import reader
+from tracker.touch import Touch
+
+STDIN: Final = "-"
+# A line may hold a touchpoint of the greatest size and still be written with room; more is not kept in memory.
+MAX_LINE_BYTES: Final = 2 * MAX_TOUCHPOINT_BYTES
+BUFFER_BYTES: Final = 1 << 20
+SHOWN: Final = 5
+_GZIP: Final = b"\x1f\x8b"
+_BOM: Final = b"\xef\xbb\xbf"
+_WIDE: Final = (b"\xff\xfe", b"\xfe\xff")
+
+
+# The type stubs tie it to one kind of raw stream; here it buffers files, standard input and what is unpacked alike.
+Buffered: Final[Any] = io.BufferedReader
+
+
+class Source(Protocol):
+    """Bytes that come line by line."""
+
+    def readline(self, size: int, /) -> bytes:
+        """The next line, or its first `size` bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A line that was no touchpoint."""
+
+    file: str
+    line: int
+    reason: str
+    detail: str
+
+
+@dataclass(slots=True)
+class Tally:
+    """What went by while reading."""
+
+    lines: int = 0
+    bytes: int = 0
+    cut: int = 0
+    """Touchpoints after the moment up to which was read."""
+    reasons: Counter[str] = field(default_factory=Counter)
+    examples: list[Rejected] = field(default_factory=list)
+    """The first few of each reason."""
+
+    @property
+    def rejected(self) -> int:
+        """How many lines were no touchpoints."""
+        return self.reasons.total()
+
+    def reject(self, file: str, line: int, flaw: Flaw) -> None:
+        """Counts a line that could not be read, and keeps it if it is among the first of its reason."""
+        self.reasons[flaw.reason] += 1
+        if self.reasons[flaw.reason] <= SHOWN:
+            self.examples.append(Rejected(file, line, flaw.reason, flaw.detail))
+
+
+def touches(
+    names: Sequence[str],
+    tally: Tally,
+    until_ms: int | None = None,
+    progress: Callable[[int, int], None] = lambda _lines, _bytes: None,
+    kinds: Kinds = KINDS,
+) -> Iterator[Touch]:
+    """Every touchpoint of the files, in the order of their lines; raises TrackerError for what cannot be read."""
+    if names.count(STDIN) > 1:
+        raise UsageError("standard input is named twice", "name `-` once")
+    for name in names:
+        read = reader(kinds)
+        number = 0
+        for line in lines(name):
+            number += 1
+            tally.bytes += len(line)
+            if not number & 0x3FFF:
+                progress(tally.lines, tally.bytes)
+            if line.isspace():
+                continue
+            tally.lines += 1
+            touch = read(line) if len(line) <= MAX_LINE_BYTES else _too_large()
+            if type(touch) is Flaw:
+                tally.reject(name, number, touch)
+            elif until_ms is not None and touch.at_ms > until_ms:  # type: ignore[union-attr]
+                tally.cut += 1
+            else:
+                yield touch  # type: ignore[misc]
+    progress(tally.lines, tally.bytes)
+
+
+def _too_large() -> Flaw:
+    return Flaw("too_large", f"a line of more than {MAX_LINE_BYTES} bytes; one JSON object a line is wanted")
+
+
+def lines(name: str) -> Iterator[bytes]:
+    """The lines of one file; of a line that is too long only its beginning."""
+    with _opened(name) as file:
+        try:
+            yield from _lines(file)
+        except EOFError:
+            raise _unreadable(name, "the gzip file ends too early", "copy or compress it again") from None
+        except (gzip.BadGzipFile, zlib.error) as error:
+            raise _unreadable(name, f"the gzip file is damaged: {error}", "copy or compress it again") from error
+        except OSError as error:
+            raise _unreadable(name, f"reading failed: {error.strerror or error}", "check the disk") from error
+
+
+def _lines(file: Source) -> Iterator[bytes]:
+    first = file.readline(MAX_LINE_BYTES + 1)
+    if first.startswith(_WIDE) or b"\0" in first[:64]:
+        raise UsageError("the events are no UTF-8 text", "save them as UTF-8, one JSON object a line")
+    if first.lstrip().startswith(b"[") and not _is_whole(first):
+        raise UsageError("the file is one JSON array", "write one JSON object a line: jq -c '.[]' events.json")
+    line = first.removeprefix(_BOM)
+    while line:
+        yield line
+        while len(line) > MAX_LINE_BYTES and not line.endswith(b"\n"):
+            line = file.readline(MAX_LINE_BYTES + 1)
+        line = file.readline(MAX_LINE_BYTES + 1)
+
+
+def _is_whole(line: bytes) -> bool:
+    """Whether the line is JSON by itself; the first of a longer array is not."""
+    try:
+        msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
+
+
+@contextmanager
+def _opened(name: str) -> Iterator[Source]:
+    """The file's bytes, unpacked if they are gzipped, whatever the file is called."""
+    if name == STDIN:
+        stdin = Buffered(sys.stdin.buffer, BUFFER_BYTES)
+        yield _unpacked(stdin)
+        # Standard input is not ours to close.
+        stdin.detach()
+        return
+    with _file(name) as file:
+        yield _unpacked(Buffered(file, BUFFER_BYTES))
+
+
+def _file(name: str) -> BinaryIO:
+    try:
+        return Path(name).open("rb", buffering=0)
+    except FileNotFoundError:
+        raise TrackerError(f"{name}: there is no such file", "check the path", ExitCode.NOT_FOUND) from None
+    except IsADirectoryError:
+        raise UsageError(f"{name} is a directory", f"name the files: {name.rstrip('/')}/*.jsonl") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise _unreadable(name, reason.lower(), "check the path and its permissions") from error
+
+
+def _unpacked(file: Any) -> Source:
+    packed = file.peek(2)[:2] == _GZIP
+    return Buffered(gzip.GzipFile(fileobj=file, mode="rb"), BUFFER_BYTES) if packed else file
+
+
+def _unreadable(name: str, what: str, remedy: str) -> TrackerError:
+    return TrackerError(f"{'standard input' if name == STDIN else name}: {what}", remedy, ExitCode.USAGE)

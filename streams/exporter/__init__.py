@@ -1,0 +1,1 @@
+"""The exporter: the figures in Redis as series for Prometheus."""

@@ -1,0 +1,273 @@
+"""The exporter: the funnel for Prometheus, read from the aggregates in Redis.
+
+One process for all workers, since the figures are Redis' and not a worker's: exact, and the same after a restart.
+It reads in the background; a scrape gets the last figures at once, with their age, also while Redis is away.
+Names of journeys and stages come from the journey files alone: what is stored under other names adds up as `other`.
+"""
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from time import monotonic, time
+from typing import Any, Final
+
+import structlog
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
+
+from schemas.topics import TOUCHPOINTS
+from streams.clients.clients import redis_client
+from streams.clients.failures import door
+from streams.errors import TrackerError
+from streams.exporter.figures import Figures
+from streams.exporter.figures import read as read_figures
+from streams.exporter.rows import FunnelRows
+from streams.exporter.series import COUNTED, FRESHNESS, HISTOGRAMS
+from streams.process.health import Encode, Pages
+from streams.settings.definitions import load_journeys
+from streams.settings.settings import Settings
+from streams.stores.layout import require
+from tracker.journey.definition import Definition
+
+log = structlog.get_logger()
+
+READ_EVERY_S: Final = 2.0
+# Figures that are older make the exporter not ready: several readings have failed by then.
+STALE_AFTER_S: Final = 15.0
+# How a page in OpenMetrics ends; it may stand there once.
+END: Final = b"# EOF\n"
+
+
+@dataclass(slots=True)
+class Latest:
+    """The last figures that were read, and how reading goes."""
+
+    figures: Figures | None = None
+    read_s: float = 0.0
+    """When, by the monotonic clock."""
+    took_s: float = 0.0
+    changed_unix_s: float = 0.0
+    read_unix_s: float = 0.0
+    furthest: dict[tuple[str, int], int] = field(default_factory=dict)
+    """By topic and partition, the highest offset that was ever seen applied."""
+    complete: bool = True
+    """Whether no partition is applied less far than it was: a Redis that lost something is built anew from Kafka."""
+    available: bool = False
+    trouble: str = ""
+
+    def took(self, figures: Figures, began_s: float, now_s: float, unix_s: float) -> None:
+        """A reading has succeeded."""
+        if self.figures is None or self.figures.offsets != figures.offsets:
+            self.changed_unix_s = unix_s
+        self.read_unix_s = unix_s
+        self.complete = all(figures.offsets.get(place, 0) >= offset for place, offset in self.furthest.items())
+        for place, offset in figures.offsets.items():
+            self.furthest[place] = max(offset, self.furthest.get(place, 0))
+        # The figures are those of the beginning, not of the end of the reading.
+        self.figures, self.read_s, self.took_s = figures, began_s, now_s - began_s
+        self.available, self.trouble = True, ""
+
+    def failed(self, trouble: str) -> None:
+        """A reading has failed; the last figures stay."""
+        self.available, self.trouble = False, trouble
+
+
+@dataclass(slots=True)
+class Prepared:
+    """The rows of some figures, and the pages that were written of them, by content type."""
+
+    figures: Figures | None
+    families: list[Metric]
+    pages: dict[str, bytes] = field(default_factory=dict)
+
+    def collect(self) -> list[Metric]:
+        """What prometheus_client's encoders ask for."""
+        return self.families
+
+
+class FunnelCollector:
+    """What prometheus_client asks at a scrape: every series of `streams/exporter/series.py`."""
+
+    def __init__(
+        self,
+        definitions: Sequence[Definition],
+        topics: Sequence[str],
+        latest: Latest,
+        clock_s: Callable[[], float] = monotonic,
+        partitions: int = 0,
+    ) -> None:
+        channels = [topic.removeprefix(TOUCHPOINTS) for topic in topics if topic.startswith(TOUCHPOINTS)]
+        self._rows = FunnelRows(definitions, channels)
+        self._topics = topics
+        self._latest = latest
+        self._clock_s = clock_s
+        self._partitions = partitions
+        self._prepared = Prepared(None, [])
+        self._encoders: dict[str, Encode] = {}
+        """Those that were asked for, by content type."""
+
+    def prepare(self, figures: Figures, unix_s: float) -> Prepared:
+        """The rows of these figures, counted and written, so that no scrape has to; any thread may call it."""
+        rows = self._rows.rows(figures, int(unix_s * 1000))
+        families: list[Metric] = []
+        for series in COUNTED:
+            family = GaugeMetricFamily(series.name, series.help, labels=series.labels)
+            for labels, count in rows[series.name].items():
+                family.add_metric(labels, count)
+            families.append(family)
+        histograms = self._rows.histograms(figures)
+        for one in HISTOGRAMS:
+            times = HistogramMetricFamily(one.name, one.help, labels=one.labels)
+            for labels, (buckets, seconds) in histograms[one.name].items():
+                times.add_metric(labels, buckets, seconds)
+            families.append(times)
+        prepared = Prepared(figures, families)
+        for content_type, encode in list(self._encoders.items()):
+            prepared.pages[content_type] = encode(prepared)
+        return prepared
+
+    def show(self, prepared: Prepared) -> None:
+        """Serve these rows from now on."""
+        self._prepared = prepared
+
+    def collect(self) -> Iterator[Metric]:
+        """The series, with their values of now. Before the first reading there is the freshness alone."""
+        yield from self._freshness()
+        if (prepared := self._of_now()) is not None:
+            yield from prepared.collect()
+
+    def render(self, encode: Encode, content_type: str) -> bytes:
+        """The page. Of thousands of rows only the freshness is written now, the others when they were counted."""
+        page = encode(Prepared(None, list(self._freshness())))
+        if (prepared := self._of_now()) is None:
+            return page
+        self._encoders[content_type] = encode
+        if content_type not in prepared.pages:
+            prepared.pages[content_type] = encode(prepared)
+        return page.removesuffix(END) + prepared.pages[content_type]
+
+    def _of_now(self) -> Prepared | None:
+        """The rows of the last figures; None before the first reading."""
+        latest = self._latest
+        if latest.figures is None:
+            return None
+        if self._prepared.figures is not latest.figures:
+            self.show(self.prepare(latest.figures, latest.read_unix_s))
+        return self._prepared
+
+    def _freshness(self) -> Iterator[Metric]:
+        latest = self._latest
+        values: dict[str, float] = {"tracker_figures_redis_available": float(latest.available)}
+        if self._partitions:
+            values["tracker_partitions"] = self._partitions
+        if latest.figures is not None:
+            values["tracker_figures_age_seconds"] = self._clock_s() - latest.read_s
+            values["tracker_figures_changed_time_seconds"] = latest.changed_unix_s
+            values["tracker_figures_read_seconds"] = latest.took_s
+            values["tracker_figures_complete"] = float(latest.complete)
+        for series in FRESHNESS:
+            family = GaugeMetricFamily(series.name, series.help, labels=series.labels)
+            if series.name in values:
+                family.add_metric((), values[series.name])
+            if series.labels and latest.figures is not None:
+                for topic in self._topics:
+                    family.add_metric((topic,), latest.figures.applied([topic]))
+            yield family
+
+
+class Exporter:
+    """Reads figures in the background and serves them."""
+
+    def __init__(
+        self,
+        definitions: Sequence[Definition],
+        topics: Sequence[str],
+        read: Callable[[], Figures],
+        *,
+        every_s: float = READ_EVERY_S,
+        stale_after_s: float = STALE_AFTER_S,
+        partitions: int = 0,
+    ) -> None:
+        self.latest = Latest()
+        self._read = read
+        self._every_s = every_s
+        self._stale_after_s = stale_after_s
+        registry = CollectorRegistry()
+        self._collector = FunnelCollector(definitions, topics, self.latest, partitions=partitions)
+        registry.register(self._collector)
+        self.pages = Pages(lambda: None, self.ready, registry, "EXPORTER_PORT", self._collector.render)
+
+    def ready(self) -> dict[str, object] | None:
+        """What keeps the figures from being fresh; None when they are."""
+        latest = self.latest
+        if latest.figures is None:
+            return {"waiting for": ["the first figures"], "trouble": latest.trouble}
+        age_s = monotonic() - latest.read_s
+        if age_s > self._stale_after_s:
+            return {"figures are old": f"{age_s:.0f} s", "trouble": latest.trouble}
+        return None
+
+    async def look(self) -> None:
+        """Read once; what fails is noted, said once, and tried again by whoever called."""
+        began_s = monotonic()
+        try:
+            figures, prepared = await asyncio.to_thread(self._take)
+        except TrackerError as error:
+            if self.latest.available or not self.latest.trouble:
+                log.warning("figures cannot be read; serving the last ones", reason=error.message)
+            self.latest.failed(error.message)
+            return
+        if self.latest.trouble:
+            log.info("figures are read again")
+        self._collector.show(prepared)
+        self.latest.took(figures, began_s, monotonic(), time())
+
+    def _take(self) -> tuple[Figures, Prepared]:
+        figures = self._read()
+        return figures, self._collector.prepare(figures, time())
+
+    async def keep_looking(self) -> None:
+        """Read again and again until cancelled."""
+        while True:
+            began_s = monotonic()
+            await self.look()
+            await asyncio.sleep(max(0.0, self._every_s - (monotonic() - began_s)))
+
+
+def wire(settings: Settings) -> Exporter:
+    """The exporter for the settings; nothing is connected yet. Raises TrackerError for what cannot work."""
+    client: list[Any] = []
+
+    def read() -> Figures:
+        with door(settings):
+            if not client:
+                # A cluster's client asks for its nodes when it is made, so it waits for the first reading.
+                client.append(redis_client(settings, retries=0))
+            require(client[0], settings.partitions)
+            return read_figures(client[0], settings.partitions)
+
+    topics = [topic.name for topic in settings.topics() if topic.direction == "input"]
+    with door(settings):
+        return Exporter(load_journeys(settings), topics, read, partitions=settings.partitions)
+
+
+async def run(settings: Settings, told: Callable[[str], None] = lambda _address: None) -> None:
+    """Serve until SIGTERM or SIGINT. `told` hears the address once it is listened on."""
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    exporter = wire(settings)
+    port = await exporter.pages.start(settings.http_host, settings.exporter_port)
+    told(f"http://{settings.http_host}:{port}/metrics")
+    looking = loop.create_task(exporter.keep_looking())
+    ending = loop.create_task(ended.wait())
+    await asyncio.wait({looking, ending}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (looking, ending):
+        task.cancel()
+    results = await asyncio.gather(looking, ending, return_exceptions=True)
+    await exporter.pages.stop()
+    for result in results:
+        if isinstance(result, Exception):
+            raise result

@@ -1,0 +1,1 @@
+"""Imports: rows of other systems' files become touchpoints by a mapping table."""

@@ -1,0 +1,126 @@
+"""The rows of a file to import: CSV and JSONL, plain or gzipped, each with the line it stands on.
+
+It knows how files are written and broken; what a row means is `streams/imports/rows.py`'s.
+"""
+
+import csv
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import msgspec
+
+from streams.errors import UsageError
+from streams.events.files import MAX_LINE_BYTES, lines
+from streams.imports.rows import RowFlaw
+from tracker.problem import nearest
+
+Format = Literal["csv", "jsonl"]
+DELIMITERS: Final = ",;\t|"
+_decode: Final = msgspec.json.Decoder().decode
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row, or what is wrong with it."""
+
+    line: int
+    """Where it begins, from 1."""
+    data: dict[str, Any]
+    flaw: RowFlaw | None = None
+
+
+def format_of(name: str) -> Format:
+    """CSV or JSONL, by the file's name. Raises UsageError."""
+    plain = name.lower().removesuffix(".gz")
+    if plain.endswith((".csv", ".tsv", ".txt")):
+        return "csv"
+    if plain.endswith((".jsonl", ".ndjson", ".json")):
+        return "jsonl"
+    raise UsageError(f"{name}: its name does not tell what it is.", "Say --format csv or --format jsonl.")
+
+
+def rows(
+    name: str, form: Format, columns: Iterable[tuple[str, ...]], delimiter: str | None, count: Callable[[int], None]
+) -> Iterator[Row]:
+    """The rows of a file that has these columns; `count` is told the bytes as they go by. Raises TrackerError."""
+
+    def counted() -> Iterator[bytes]:
+        for line in lines(name):
+            count(len(line))
+            yield line
+
+    return _csv(name, counted(), columns, delimiter) if form == "csv" else _jsonl(counted())
+
+
+def _jsonl(source: Iterator[bytes]) -> Iterator[Row]:
+    for number, line in enumerate(source, 1):
+        if line.isspace():
+            continue
+        if len(line) > MAX_LINE_BYTES:
+            yield Row(number, {}, RowFlaw("too_large", f"a line of more than {MAX_LINE_BYTES} bytes"))
+            continue
+        try:
+            found = _decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            yield Row(number, {"": _readable(line)}, RowFlaw("not_json", str(error) or "no UTF-8"))
+            continue
+        if isinstance(found, dict):
+            yield Row(number, found)
+        else:
+            yield Row(number, {"": found}, RowFlaw("not_json", "no JSON object"))
+
+
+def _csv(
+    name: str, source: Iterator[bytes], columns: Iterable[tuple[str, ...]], delimiter: str | None
+) -> Iterator[Row]:
+    first = next(source, b"")
+    sign = delimiter or max(DELIMITERS, key=_readable(first).count)
+    reader = csv.reader(_texts(first, source), delimiter=sign)
+    try:
+        header = [each.strip() for each in next(reader, [])]
+    except csv.Error as error:
+        raise UsageError(
+            f"{name}: the line of column names cannot be read: {error}.", "Save it as CSV again."
+        ) from None
+    _check_header(name, header, columns)
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield Row(line, {}, RowFlaw("not_csv", f"{error}; is a quote not closed?"))
+            continue
+        if cells:
+            yield _row(line, header, cells)
+
+
+def _row(line: int, header: list[str], cells: list[str]) -> Row:
+    data = dict(zip(header, cells, strict=False))
+    if len(cells) != len(header):
+        return Row(line, data, RowFlaw("wrong_columns", f"{len(cells)} cells, but {len(header)} columns"))
+    if any("\ufffd" in cell for cell in cells):
+        return Row(line, data, RowFlaw("not_text", "no UTF-8; save the file as UTF-8"))
+    return Row(line, data)
+
+
+def _texts(first: bytes, source: Iterator[bytes]) -> Iterator[str]:
+    yield _readable(first)
+    yield from map(_readable, source)
+
+
+def _readable(line: bytes) -> str:
+    return line.decode("utf-8", errors="replace")
+
+
+def _check_header(name: str, header: list[str], columns: Iterable[tuple[str, ...]]) -> None:
+    twice = sorted({each for each in header if each and header.count(each) > 1})
+    if twice:
+        raise UsageError(f"{name}: the column {twice[0]!r} is there twice.", "Rename one of the two.")
+    missing = [some[0] for some in dict.fromkeys(columns) if not any(each in header for each in some)]
+    if missing:
+        near = nearest(missing[0], header)
+        told = f"did you mean {near!r}?" if near else f"It has: {', '.join(header)[:300]}."
+        raise UsageError(f"{name} has no column {', '.join(map(repr, missing))}.", told[0].upper() + told[1:])

@@ -1,0 +1,243 @@
+"""A mapping table, read: which columns of a file make which touchpoints, or everything that is wrong with it at once.
+
+It knows the table's keys; what becomes of a row is `streams/imports/rows.py`'s.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, get_type_hints
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from schemas.properties import BY_CHANNEL
+from streams.errors import ExitCode, TrackerError, UsageError
+from streams.imports.values import AS_IT_IS, KINDS
+from tracker.identity.kinds import KINDS as ALIAS_KINDS
+from tracker.identity.kinds import Kinds
+from tracker.problem import Problem, choose
+from tracker.yaml_tree import MAX_BYTES, Mapping, Node, Scalar, Sequence, YamlError, grow, kind, plain
+
+TOP: Final = ("import", "delimiter", "zone", "ids", "context", "touchpoints")
+ENTRY: Final = ("channel", "type", "occurred_at", "event_id", "if", "ids", "properties", "context")
+SPEC: Final = ("from", "as", "format", "value", "words", "default")
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """Where one value comes from, and what it is made into."""
+
+    columns: tuple[str, ...] = ()
+    """The first of them that is not empty is taken."""
+    kind: str = AS_IT_IS
+    format: str | None = None
+    constant: Any = None
+    words: dict[str, Any] = field(default_factory=dict)
+    """What single values stand for."""
+    default: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One touchpoint that a row may make."""
+
+    channel: Value
+    type: Value
+    occurred_at: Value
+    event_id: tuple[str, ...]
+    """Columns that name the event; none: the whole row does."""
+    conditions: tuple[tuple[str, frozenset[str] | None], ...]
+    """A column, and what it must be; None: anything but empty."""
+    ids: dict[str, Value]
+    properties: dict[str, Value]
+    context: dict[str, Value]
+
+    def columns(self) -> Iterator[tuple[str, ...]]:
+        """Every column that it looks at, with those that may stand in for it."""
+        values = (self.channel, self.type, self.occurred_at, *self.ids.values(), *self.properties.values())
+        for value in (*values, *self.context.values()):
+            if value.columns:
+                yield value.columns
+        yield from ((column,) for column in self.event_id)
+        yield from ((column,) for column, _ in self.conditions)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportMap:
+    """A whole table."""
+
+    name: str
+    zone: ZoneInfo
+    delimiter: str | None
+    entries: tuple[Entry, ...]
+    kinds: Kinds = ALIAS_KINDS
+
+
+def load(path: Path, kinds: Kinds = ALIAS_KINDS) -> ImportMap:
+    """The table in a file. Raises TrackerError with all its problems, each with line, column and remedy."""
+    try:
+        text = path.read_bytes()[: MAX_BYTES + 1].decode("utf-8")
+    except FileNotFoundError:
+        raise TrackerError(f"{path}: there is no such file.", "Check the path.", ExitCode.NOT_FOUND) from None
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise UsageError(f"{path} cannot be read: {why}.", "Check the path and its permissions.") from None
+    table, problems = read(text, kinds)
+    if table is None or problems:
+        told = [f"{path}:{each.line}:{each.column}: {each.message}: {each.remedy}" for each in sorted(problems)]
+        raise UsageError("\n       ".join(told), "docs/import.md explains every key.")
+    return table
+
+
+def read(text: str, kinds: Kinds = ALIAS_KINDS) -> tuple[ImportMap | None, list[Problem]]:
+    """The table and its problems; None where there are any."""
+    try:
+        root, problems = grow(text)
+    except YamlError as error:
+        return None, [*error.problems, error.problem]
+    reader = _Reader(problems, kinds)
+    table = reader.table(root)
+    return (None if reader.problems else table), reader.problems
+
+
+class _Reader:
+    """Walks the tree and gathers what is wrong."""
+
+    def __init__(self, problems: list[Problem], kinds: Kinds) -> None:
+        self.problems = problems
+        self.kinds = kinds
+
+    def table(self, root: Node | None) -> ImportMap | None:
+        if not isinstance(root, Mapping):
+            self.problems.append(Problem(1, 1, "no mapping table", "begin with `import: <a name>` and `touchpoints:`"))
+            return None
+        self._known(root, TOP)
+        ids, context = self._values(root, "ids", "text"), self._values(root, "context")
+        delimiter = self._text(root, "delimiter") or None
+        if delimiter and len(delimiter) != 1:
+            self._wrong(root.entries["delimiter"][1], "the delimiter is not one sign", 'write ";", "," or "\\t"')
+        found = self._needed(root, "touchpoints")
+        items = found.items if isinstance(found, Sequence) else [found] if found else []
+        entries = [self._entry(item, ids, context) for item in items]
+        if not items and found is not None:
+            self._wrong(found, "no touchpoints", "say at least one, with `type` and `occurred_at`")
+        name = self._text(root, "import") if self._needed(root, "import") else ""
+        return ImportMap(name, self._zone(root), delimiter, tuple(each for each in entries if each), self.kinds)
+
+    def _entry(self, node: Node, ids: dict[str, Value], context: dict[str, Value]) -> Entry | None:
+        if not isinstance(node, Mapping):
+            self._wrong(node, f"{kind(node)} is no touchpoint", "write its keys: channel, type, occurred_at")
+            return None
+        self._known(node, ENTRY)
+        channel, type_, when = (self._needed(node, name) for name in ("channel", "type", "occurred_at"))
+        own = ids | self._values(node, "ids", "text")
+        if not own:
+            self._wrong(node, "it belongs to nobody", f"say `ids`, one of: {', '.join(self.kinds.order)}")
+        if channel is None or type_ is None or when is None:
+            return None
+        where = self._value(channel, constant=True)
+        return Entry(
+            channel=where,
+            type=self._value(type_, constant=True),
+            occurred_at=self._value(when, "time"),
+            event_id=self._texts(node, "event_id"),
+            conditions=tuple(self._conditions(node)),
+            ids=own,
+            properties=self._values(node, "properties", channel=str(where.constant)),
+            context=context | self._values(node, "context"),
+        )
+
+    def _values(self, node: Mapping, name: str, usual: str = AS_IT_IS, channel: str = "") -> dict[str, Value]:
+        if name not in node.entries:
+            return {}
+        found = node.entries[name][1]
+        if not isinstance(found, Mapping):
+            self._wrong(found, f"{kind(found)} is no table", "write `name: column`, one a line")
+            return {}
+        if name == "ids":
+            self._known(found, self.kinds.order)
+        numbers = {"float": "number", "str": "text"}
+        hints = get_type_hints(BY_CHANNEL[channel]) if channel in BY_CHANNEL else {}
+        usuals = {key: numbers.get(hint.__name__, usual) for key, hint in hints.items()}
+        if name == "ids":
+            usuals = {"email_sha256": "email_sha256", "phone_sha256": "phone_sha256"}
+        return {key: self._value(value, usuals.get(key, usual)) for key, (_, value) in found.entries.items()}
+
+    def _value(self, node: Node, usual: str = AS_IT_IS, *, constant: bool = False) -> Value:
+        """A column's name (or a constant), several of which the first that is not empty is taken, or more keys."""
+        if isinstance(node, Scalar) and node.text:
+            return Value(constant=node.text) if constant else Value((node.text,), usual)
+        if isinstance(node, Sequence) and node.items and not constant:
+            return Value(self._columns(node), usual)
+        if not isinstance(node, Mapping):
+            self._wrong(node, f"{kind(node)} names no column", "write a column's name, or {from: column, as: number}")
+            return Value()
+        self._known(node, SPEC)
+        if ("from" in node.entries) == ("value" in node.entries):
+            self._wrong(node, "a value needs either `from` or `value`", "write `from: column`, or `value: constant`")
+        wanted = self._text(node, "as") or usual
+        if wanted not in KINDS:
+            self._wrong(node.entries["as"][1], f"{wanted!r} is no kind of value", choose(wanted, KINDS))
+        words = plain(node.entries["words"][1]) if "words" in node.entries else {}
+        if not isinstance(words, dict):
+            self._wrong(node.entries["words"][1], "`words` is no table", "write `theirs: ours`, one a line")
+            words = {}
+        return Value(
+            self._texts(node, "from"),
+            wanted,
+            self._text(node, "format") or None,
+            plain(node.entries["value"][1]) if "value" in node.entries else None,
+            words,
+            plain(node.entries["default"][1]) if "default" in node.entries else None,
+        )
+
+    def _conditions(self, node: Mapping) -> Iterator[tuple[str, frozenset[str] | None]]:
+        if "if" not in node.entries:
+            return
+        found = node.entries["if"][1]
+        if isinstance(found, Mapping):
+            for column, (_, value) in found.entries.items():
+                wanted = value.items if isinstance(value, Sequence) else [value]
+                yield column, frozenset(each.text for each in wanted if isinstance(each, Scalar))
+        else:
+            yield from ((column, None) for column in self._texts(node, "if"))
+
+    def _zone(self, root: Mapping) -> ZoneInfo:
+        name = self._text(root, "zone") or "UTC"
+        try:
+            return ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            self._wrong(root.entries["zone"][1], f"{name[:40]!r} is no time zone", "write one such as Europe/Stockholm")
+            return ZoneInfo("UTC")
+
+    def _texts(self, node: Mapping, name: str) -> tuple[str, ...]:
+        return self._columns(node.entries[name][1]) if name in node.entries else ()
+
+    def _columns(self, found: Node) -> tuple[str, ...]:
+        texts = found.items if isinstance(found, Sequence) else [found]
+        for each in texts:
+            if not isinstance(each, Scalar) or not each.text:
+                self._wrong(each, f"{kind(each)} names no column", "write a column's name, or a list of them")
+        return tuple(each.text for each in texts if isinstance(each, Scalar))
+
+    def _text(self, node: Mapping, name: str) -> str:
+        if name not in node.entries:
+            return ""
+        found = node.entries[name][1]
+        if not isinstance(found, Scalar) or not found.text:
+            self._wrong(found, f"`{name}` is {kind(found)}", "write a text")
+            return ""
+        return found.text
+
+    def _needed(self, node: Mapping, name: str) -> Node | None:
+        if name in node.entries:
+            return node.entries[name][1]
+        self._wrong(node, f"`{name}` is missing", f"add `{name}: …`")
+        return None
+
+    def _known(self, node: Mapping, names: tuple[str, ...]) -> None:
+        for key, (place, _) in node.entries.items():
+            if key not in names:
+                self._wrong(place, f"{key[:80]!r} is no key here", choose(key, names))
+
+    def _wrong(self, node: Node, message: str, remedy: str) -> None:
+        self.problems.append(Problem(node.line, node.column, message, remedy))

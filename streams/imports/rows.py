@@ -1,0 +1,110 @@
+"""A row becomes touchpoints, or a flaw that says which column is why. It knows nothing of files and Kafka."""
+
+from hashlib import blake2b
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from schemas.touchpoint import Touchpoint
+from streams.imports.mapping import Entry, ImportMap, Value
+from streams.imports.values import KINDS, Unfit, lookup
+from streams.sdk.packing import NotATouchpoint, event_id, pack
+
+_canonical: Final = msgspec.json.Encoder(order="deterministic").encode
+
+
+class RowFlaw(NamedTuple):
+    """Why a row makes no touchpoint."""
+
+    reason: str
+    detail: str
+
+
+def touchpoints(row: dict[str, Any], table: ImportMap) -> list[Touchpoint] | RowFlaw:
+    """The touchpoints of a row: none where no condition holds, all or none where a value is wrong."""
+    made: list[Touchpoint] = []
+    for entry in table.entries:
+        if not _applies(entry, row):
+            continue
+        touchpoint = _touchpoint(entry, row, table)
+        if isinstance(touchpoint, RowFlaw):
+            return touchpoint
+        try:
+            pack(touchpoint, table.kinds)
+        except NotATouchpoint as error:
+            return RowFlaw("not_a_touchpoint", error.message)
+        made.append(touchpoint)
+    return made
+
+
+def _applies(entry: Entry, row: dict[str, Any]) -> bool:
+    for column, wanted in entry.conditions:
+        found = lookup(row, column)
+        if found is None or (wanted is not None and _written(found) not in wanted):
+            return False
+    return True
+
+
+def _written(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value).strip()
+
+
+def _touchpoint(entry: Entry, row: dict[str, Any], table: ImportMap) -> Touchpoint | RowFlaw:
+    try:
+        channel, type_ = _made(entry.channel, row, table), _made(entry.type, row, table)
+        at_ms = _made(entry.occurred_at, row, table)
+        if at_ms is None:
+            return RowFlaw("no_time", f"{_named(entry.occurred_at)} is empty")
+        ids = _all(entry.ids, row, table)
+        if not ids:
+            return RowFlaw("no_id", f"{', '.join(map(_named, entry.ids.values()))}: all are empty")
+        return Touchpoint(
+            event_id=event_id(table.name, type_, *_name(entry, row)),
+            type=_needed("type", type_),
+            channel=_needed("channel", channel),
+            occurred_at=at_ms,
+            ids=ids,
+            properties=_all(entry.properties, row, table) or None,
+            context=_all(entry.context, row, table) or None,
+        )
+    except Unfit as unfit:
+        return RowFlaw("wrong_value", str(unfit))
+
+
+def _name(entry: Entry, row: dict[str, Any]) -> list[str]:
+    """What tells the event from all others; the same row has the same name in every run."""
+    parts = [lookup(row, column) for column in entry.event_id]
+    if parts and None not in parts:
+        return [_written(part) for part in parts]
+    return [blake2b(_canonical(row), digest_size=16).hexdigest()]
+
+
+def _all(values: dict[str, Value], row: dict[str, Any], table: ImportMap) -> dict[str, Any]:
+    made = {name: _made(value, row, table) for name, value in values.items()}
+    return {name: value for name, value in made.items() if value is not None}
+
+
+def _made(value: Value, row: dict[str, Any], table: ImportMap) -> Any:
+    if not value.columns:
+        return value.constant
+    column, found = next(
+        ((each, found) for each in value.columns if (found := lookup(row, each)) is not None), ("", None)
+    )
+    if found is None:
+        return value.default
+    if value.words and (said := _written(found)) in value.words:
+        return value.words[said]
+    try:
+        return KINDS[value.kind](found, value.format, table.zone)
+    except Unfit as unfit:
+        raise Unfit(f"column {column!r}: {str(found)[:60]!r} is {unfit}") from None
+
+
+def _needed(what: str, value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise Unfit(f"`{what}` is empty")
+    return value
+
+
+def _named(value: Value) -> str:
+    return " and ".join(map(repr, value.columns)) or "a constant"

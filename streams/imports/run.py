@@ -1,0 +1,183 @@
+"""One import from beginning to end, in blocks: make touchpoints, send, await the broker, note how far we are.
+
+A block that was confirmed is not sent again; one that was not is, and counts once by its event_ids. It prints nothing.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO, Final, Protocol
+
+import msgspec
+
+from schemas.touchpoint import Touchpoint
+from streams.errors import Mismatch, TrackerError
+from streams.imports.files import Row
+from streams.imports.mapping import ImportMap
+from streams.imports.rows import RowFlaw, touchpoints
+
+# Half a second's worth: what a crash makes be sent twice, and what an import waits for at once.
+BLOCK_ROWS: Final = 2_000
+SHOWN: Final = 5
+HEAD_BYTES: Final = 64 * 1024
+
+
+class Sender(Protocol):
+    """As much of `streams.sdk.producer.Producer` as an import needs."""
+
+    def send(self, touchpoint: Touchpoint) -> Any:
+        """Send a touchpoint."""
+
+    def flush(self) -> None:
+        """Returns when the broker has everything; raises where it has not."""
+
+
+class Position(msgspec.Struct, frozen=True):
+    """How far a file was imported, and what tells that it is still the same file and table."""
+
+    rows: int
+    rejected_bytes: int
+    """How long the file of rejected rows was then: what a crash left behind it is cut off."""
+    head: str
+    """Hash of the file's first `head_bytes`: a file that has only grown is gone on with."""
+    head_bytes: int
+    table: str
+    """Hash of the mapping table."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What came of an import so far."""
+
+    rows: int = 0
+    """Seen in this run."""
+    touchpoints: int = 0
+    without: int = 0
+    """Rows of which the table makes nothing."""
+    rejected: Counter[str] = field(default_factory=Counter)
+    by_type: Counter[str] = field(default_factory=Counter)
+    examples: list[str] = field(default_factory=list)
+    """The first rejections, as sentences."""
+    begins_at: int = 0
+    """Rows that earlier runs had done."""
+
+
+@dataclass
+class Notes:
+    """The files beside an import: the position, and the rejected rows with their reasons."""
+
+    source: Path
+    table: bytes
+    position: Path
+    rejected: Path
+
+    def begin(self, *, again: bool) -> Position | None:
+        """The position of an earlier run; None to begin at the first row. Raises Mismatch for another file or table."""
+        if again or not self.position.exists():
+            self.rejected.unlink(missing_ok=True)
+            return None
+        try:
+            found = msgspec.json.decode(self.position.read_bytes(), type=Position)
+        except msgspec.MsgspecError:
+            raise self._stranger("is no position of an import") from None
+        if found.table != _digest(self.table):
+            raise self._stranger("was made with another mapping table")
+        if found.head != self._head(found.head_bytes):
+            raise self._stranger(f"was made with another {self.source.name}")
+        if self.rejected.exists():
+            with self.rejected.open("rb+") as file:
+                file.truncate(found.rejected_bytes)
+        return found
+
+    def note(self, rows: int, rejected_bytes: int) -> None:
+        """Writes the position, whole or not at all."""
+        size = min(self.source.stat().st_size, HEAD_BYTES)
+        found = Position(rows, rejected_bytes, self._head(size), size, _digest(self.table))
+        draft = self.position.with_name(self.position.name + ".new")
+        draft.write_bytes(msgspec.json.encode(found) + b"\n")
+        draft.replace(self.position)
+
+    def _head(self, size: int) -> str:
+        with self.source.open("rb") as file:
+            return _digest(file.read(size))
+
+    def _stranger(self, what: str) -> TrackerError:
+        return Mismatch(f"{self.position} {what}.", "Say --from-start; what was imported before counts once.")
+
+
+def _digest(data: bytes) -> str:
+    return blake2b(data, digest_size=16).hexdigest()
+
+
+@dataclass
+class Import:
+    """An import that can be looked at, and stopped after the present block, while it runs."""
+
+    rows: Iterable[Row]
+    table: ImportMap
+    sender: Sender | None
+    """None: a dry run."""
+    notes: Notes | None = None
+    """None: nothing is written down, as for a dry run and for standard input."""
+    block_rows: int = BLOCK_ROWS
+    stopped: bool = False
+
+    def run(self, done: Position | None = None, look: Callable[[Touchpoint], None] = lambda _touchpoint: None) -> Tally:
+        """Imports the rows that `done` leaves; `look` is shown each touchpoint. Raises TrackerError."""
+        tally = Tally(begins_at=done.rows if done else 0)
+        rows = islice(iter(self.rows), tally.begins_at, None)
+        while not self.stopped and (block := list(islice(rows, self.block_rows))):
+            self._block(block, tally, look)
+        return tally
+
+    def _block(self, block: list[Row], tally: Tally, look: Callable[[Touchpoint], None]) -> None:
+        refused: list[bytes] = []
+        for row in block:
+            made = row.flaw or touchpoints(row.data, self.table)
+            tally.rows += 1
+            if isinstance(made, RowFlaw):
+                refused.append(_refused(row, made))
+                tally.rejected[made.reason] += 1
+                if len(tally.examples) < SHOWN:
+                    tally.examples.append(f"line {row.line}: {made.reason}: {made.detail}")
+                continue
+            tally.without += not made
+            for touchpoint in made:
+                look(touchpoint)
+                if self.sender:
+                    self.sender.send(touchpoint)
+            # Counted as sent when the block is flushed: until then an error ends the run.
+            tally.touchpoints += len(made)
+            tally.by_type.update(f"{each.channel}: {each.type}" for each in made)
+        if self.sender:
+            self.sender.flush()
+        if self.notes:
+            self.notes.note(tally.begins_at + tally.rows, _append(self.notes.rejected, refused))
+
+
+def _refused(row: Row, flaw: RowFlaw) -> bytes:
+    said = {"line": row.line, "reason": flaw.reason, "detail": flaw.detail, "row": row.data}
+    return msgspec.json.encode(said) + b"\n"
+
+
+def _append(path: Path, lines: list[bytes]) -> int:
+    """Adds lines to a file that is only made when there are some; how long it is now."""
+    if not lines:
+        return path.stat().st_size if path.exists() else 0
+    with path.open("ab") as file:
+        file.writelines(lines)
+        return _end(file)
+
+
+def _end(file: BinaryIO) -> int:
+    file.flush()
+    return file.tell()
+
+
+def columns(table: ImportMap) -> Iterator[tuple[str, ...]]:
+    """Every column that a table looks at, with those that may stand in for it."""
+    for entry in table.entries:
+        yield from entry.columns()

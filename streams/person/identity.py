@@ -1,0 +1,164 @@
+"""One identity, as stored: every name of a customer, what ties them, who claims them too, and what a person has ruled.
+
+It reads what the names' homes have written; who belongs to whom was decided there (`tracker/identity/ties.py`).
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from streams.person.show import Stored, find, moment, opened
+from streams.stores.keys import PREFIX, keys
+from tracker.home import home
+from tracker.identity.kinds import KINDS, Kinds
+from tracker.identity.ties import NEVER_MS, Edge, Ties, may_have_ties, read, root
+from tracker.records.state import decode
+
+AT_ONCE: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One name, with its record."""
+
+    stored: Stored
+    ties: Ties
+
+    @property
+    def name(self) -> str:
+        """The name."""
+        return self.stored.customer
+
+    @property
+    def via(self) -> str | None:
+        """The peer by which it belongs to its customer; None for the customer."""
+        return self.ties.told.path[-2] if self.ties.told is not None else None
+
+
+@dataclass(slots=True)
+class Identity:
+    """A customer and all names that belong to them."""
+
+    asked: str
+    """The name that it was found by."""
+    customer: str
+    members: dict[str, Member] = field(default_factory=dict)
+    """By name, the customer first where there is a record of them."""
+    claimed: dict[str, tuple[str, Edge]] = field(default_factory=dict)
+    """By alias that was seen with this identity and belongs to another: to whom, and the edge."""
+
+    @property
+    def names(self) -> list[str]:
+        """All names, the customer's own too while its record is on its way."""
+        return list(dict.fromkeys([self.customer, *self.members]))
+
+
+def whole(client: Any, asked: str, partitions: int, kinds: Kinds = KINDS, prefix: str = PREFIX) -> Identity:
+    """The identity that a name belongs to. Raises TrackerError, NOT_FOUND."""
+    found = _member(find(client, asked, partitions, prefix, kinds))
+    identity = Identity(found.name, root(found.name, found.ties))
+    seen, wanted = set[str](), [identity.customer, found.name]
+    while wanted:
+        page = [name for name in dict.fromkeys(wanted) if name not in seen]
+        seen.update(page)
+        wanted = []
+        for member in members(client, page, partitions, prefix):
+            if root(member.name, member.ties) != identity.customer:
+                continue
+            identity.members[member.name] = member
+            wanted += [peer for peer, edge in member.ties.edges.items() if not edge.is_cut]
+            wanted += member.ties.adopted
+    _note_claims(identity, members(client, sorted(seen - identity.members.keys()), partitions, prefix))
+    return identity
+
+
+def members(client: Any, names: Iterable[str], partitions: int, prefix: str = PREFIX) -> Iterator[Member]:
+    """Those of the names that have a record, in their order."""
+    names = list(names)
+    for at in range(0, len(names), AT_ONCE):
+        page = names[at : at + AT_ONCE]
+        with client.pipeline(transaction=False) as pipe:
+            for name in page:
+                pipe.hget(keys(home(name, partitions), prefix).states, name)
+            records = pipe.execute()
+        for name, record in zip(page, records, strict=True):
+            if record is not None:
+                yield _member(Stored(name, home(name, partitions), record))
+
+
+def _member(stored: Stored) -> Member:
+    return Member(stored, read(opened(stored).ties))
+
+
+def _note_claims(identity: Identity, others: Iterable[Member]) -> None:
+    for other in others:
+        for member in identity.members.values():
+            edge = member.ties.edges.get(other.name)
+            if edge is not None and not edge.is_cut:
+                identity.claimed[other.name] = (root(other.name, other.ties), edge)
+
+
+def conflicts(
+    client: Any, partitions: int, advance: Callable[[int], None] = lambda _names: None, prefix: str = PREFIX
+) -> Iterator[dict[str, Any]]:
+    """Every alias that more than one unique name claims, partition by partition."""
+    for partition in range(partitions):
+        cursor: int | None = None
+        told: set[bytes] = set()
+        while cursor != 0:
+            cursor, page = client.hscan(keys(partition, prefix).states, cursor or 0, count=AT_ONCE)
+            for name, record in page.items():
+                if name in told or not may_have_ties(record):
+                    continue
+                ties = read(decode(record).ties)
+                if ties.refused:
+                    told.add(name)
+                    yield _conflict(name.decode(), ties)
+            advance(len(page))
+
+
+def _conflict(name: str, ties: Ties) -> dict[str, Any]:
+    return {
+        "alias": name,
+        "belongs_to": root(name, ties),
+        "claimed_by": [{"customer": other, **_seen(ties.edges.get(other))} for other in ties.refused],
+    }
+
+
+def describe(identity: Identity) -> dict[str, Any]:
+    """All that is known of who is who, as plain data."""
+    members = identity.members.values()
+    return {
+        "asked": identity.asked,
+        "customer": identity.customer,
+        "aliases": [
+            {"alias": one.name, "with": one.via, **_seen(one.ties.edges.get(one.via or ""))}
+            for one in members
+            if one.name != identity.customer
+        ],
+        "conflicts": [
+            *(_conflict(one.name, one.ties) for one in members if one.ties.refused),
+            *(
+                {"alias": name, "belongs_to": owner, "claimed_by": [{"customer": identity.customer, **_seen(edge)}]}
+                for name, (owner, edge) in identity.claimed.items()
+            ),
+        ],
+        "cuts": [
+            {"alias": one.name, "from": peer, "ruled_at": moment(edge.ruled_ms)}
+            for one in members
+            for peer, edge in sorted(one.ties.edges.items())
+            if edge.is_cut
+        ],
+    }
+
+
+def _seen(edge: Edge | None) -> dict[str, Any]:
+    """When, and by what, two names came together; nothing where that is known elsewhere only."""
+    if edge is None:
+        return {"seen_at": None, "event_id": None, "ruled_at": None}
+    is_seen = edge.at_ms != NEVER_MS
+    return {
+        "seen_at": moment(edge.at_ms) if is_seen else None,
+        "event_id": edge.event_id if is_seen else None,
+        "ruled_at": moment(edge.ruled_ms) if edge.ruled_ms >= 0 else None,
+    }

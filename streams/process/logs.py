@@ -1,0 +1,92 @@
+"""Logs: an event name and fields, one line each, as text for people or as JSON for machines, to stderr.
+
+What is counted in a metric is not also logged. Customers appear as hashes only; whoever logs one hashes it first.
+Third parties' lines (Faust, aiokafka, kafka-python) pass through here too, and never in floods.
+"""
+
+import logging
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import structlog
+
+from streams.settings.settings import Settings
+
+# A broker's outage makes aiokafka and Faust repeat themselves about a hundred times a second.
+REPEATS: Final = 3
+REPEATS_WINDOW_S: Final = 30.0
+# What these say below a warning is about themselves.
+CHATTY: Final = ("aiokafka", "kafka", "faust", "mode", "asyncio", "aiohttp")
+
+
+class Repeats(logging.Filter):
+    """Lets the same line of the same logger through a few times in a while, then says how many were left out."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._seen: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is worth a line."""
+        now_s = self._clock()
+        key = (record.name, str(record.msg)[:80])
+        begun_s, count = self._seen.get(key, (now_s, 0))
+        if now_s - begun_s > REPEATS_WINDOW_S:
+            record.left_out = max(count - REPEATS, 0)
+            begun_s, count = now_s, 0
+        if len(self._seen) > 1000:  # messages that were formatted before they came: each is a key of its own
+            self._seen.clear()
+        self._seen[key] = (begun_s, count + 1)
+        return count < REPEATS
+
+
+def configure(settings: Settings) -> None:
+    """From now on this process logs as the settings ask; may be called again."""
+    level = logging.getLevelName(settings.log_level.upper())
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    renderer = _renderer(settings)
+    structlog.configure(
+        processors=[*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,  # a second call must reach loggers that are in use
+    )
+    _configure_third_parties(
+        settings, [*shared[:1], structlog.stdlib.add_logger_name, *shared[1:], _left_out], renderer
+    )
+
+
+def _renderer(settings: Settings) -> Any:
+    as_text = settings.log_format == "text" or (settings.log_format == "auto" and sys.stderr.isatty())
+    return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if as_text else structlog.processors.JSONRenderer()
+
+
+def _configure_third_parties(settings: Settings, processors: list[Any], renderer: Any) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(Repeats())
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=processors,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.DEBUG if settings.log_level == "debug" else logging.WARNING)
+
+
+def _left_out(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+    record = event.get("_record")
+    if left_out := getattr(record, "left_out", 0):
+        event["left_out"] = left_out
+    return event

@@ -1,0 +1,134 @@
+"""The supervisor: worker processes side by side, started again when they end, stopped together."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+import structlog
+
+from streams.errors import ExitCode
+
+log = structlog.get_logger()
+
+STOP_WITHIN_S: Final = 9.5
+FIRST_PAUSE_S: Final = 0.5
+LONGEST_PAUSE_S: Final = 10.0
+# A process that lived so long has done work: the next pause is the first again.
+HEALTHY_S: Final = 30.0
+LOOK_EVERY_S: Final = 0.1
+# What starting again cannot mend.
+FINAL: Final = frozenset({ExitCode.USAGE, ExitCode.CONFIGURATION, ExitCode.DENIED, ExitCode.MISMATCH})
+
+
+@dataclass(slots=True)
+class Child:
+    """One place for a process."""
+
+    command: Sequence[str]
+    environ: Mapping[str, str]
+    process: "subprocess.Popen[bytes] | None" = None
+    started_s: float = 0.0
+    start_at_s: float = 0.0
+    pause_s: float = FIRST_PAUSE_S
+
+    def start(self) -> None:
+        """Start the process; it ends by itself when our end of its standard input closes."""
+        self.process = subprocess.Popen(self.command, env=self.environ, stdin=subprocess.PIPE, start_new_session=True)
+        self.started_s = time.monotonic()
+
+    def ended(self) -> int | None:
+        """Its exit code, once it has ended."""
+        return self.process.poll() if self.process else None
+
+
+def supervise(children: Sequence[Child]) -> int:
+    """Run until SIGTERM or SIGINT, or until a process ends with what starting again cannot mend; the exit code."""
+    stop = _Stop()
+    code: int = ExitCode.OK
+    try:
+        while not stop.asked:
+            for child in children:
+                if (final := _look(child)) is not None:
+                    return final
+            time.sleep(LOOK_EVERY_S)
+        code = stop.exit_code
+    finally:
+        _end(children)
+        stop.restore()
+    return code
+
+
+class _Stop:
+    """SIGTERM and SIGINT, noted instead of raised, so that children are always waited for."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self.exit_code: int = ExitCode.OK
+        self._before = {number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        self.asked = True
+        self.exit_code = ExitCode.INTERRUPTED if number == signal.SIGINT else ExitCode.OK
+
+    def restore(self) -> None:
+        """Give the signals back."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+
+def _look(child: Child) -> int | None:
+    """Start a child that is not running and whose pause is over; the exit code of one that must not start again."""
+    now_s = time.monotonic()
+    if child.process is None:
+        if now_s >= child.start_at_s:
+            child.start()
+        return None
+    code = child.ended()
+    if code is None:
+        return None
+    if code in FINAL:
+        return code
+    if now_s - child.started_s > HEALTHY_S:
+        child.pause_s = FIRST_PAUSE_S
+    if child.process.stdin:
+        child.process.stdin.close()
+    log.warning("worker process ended; starting it again", pid=child.process.pid, exit_code=code, pause_s=child.pause_s)
+    child.process, child.start_at_s = None, now_s + child.pause_s
+    child.pause_s = min(child.pause_s * 2, LONGEST_PAUSE_S)
+    return None
+
+
+def _end(children: Sequence[Child]) -> None:
+    """SIGTERM to all, then SIGKILL to those that take too long."""
+    running = [child.process for child in children if child.process and child.process.poll() is None]
+    for process in running:
+        process.send_signal(signal.SIGTERM)
+    deadline_s = time.monotonic() + STOP_WITHIN_S
+    for process in running:
+        try:
+            process.wait(max(0.0, deadline_s - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            log.warning("worker process does not end; killing it", pid=process.pid)
+            process.kill()
+            process.wait()
+
+
+def worker_children(count: int, http_port: int, environ: Mapping[str, str]) -> list[Child]:
+    """Places for `count` worker processes with the same settings and a port of its own each."""
+    command = [sys.executable, "-m", "streams", "worker", "--supervised"]
+    root = str(Path(__file__).resolve().parents[2])
+    path = os.pathsep.join(part for part in (root, environ.get("PYTHONPATH", "")) if part)
+    return [
+        Child(
+            command,
+            {**environ, "PYTHONPATH": path, "TRACKER_HTTP_PORT": str(http_port + index if http_port else 0)},
+        )
+        for index in range(count)
+    ]

@@ -1,0 +1,1 @@
+"""Repartitioning: the states and topics move to another number of partitions."""

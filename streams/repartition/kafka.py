@@ -1,0 +1,75 @@
+"""Kafka's part of a repartition: who is still reading, what is not applied yet, and more partitions for every topic.
+
+It asks and grows; what follows from the answers is `streams/repartition/repartition.py`'s.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from streams.clients.topics import find
+
+# A cluster that has never seen a consumer makes its coordinator when it is first asked for.
+COORDINATOR_WITHIN_S: Final = 8.0
+GROWN_WITHIN_S: Final = 10.0
+PAUSE_S: Final = 0.3
+
+
+def members(admin: Any, group: str) -> list[str]:
+    """Where the members of a consumer group run; none for a group that nobody is in."""
+    told = _patiently(lambda: admin.describe_groups([group]))[group]
+    return [f"{one['client_id']} on {one['client_host'].lstrip('/')}" for one in told["members"]]
+
+
+def partitions(admin: Any, topics: Sequence[str]) -> dict[str, int]:
+    """How many partitions each of those topics has that are there."""
+    return {name: shape.partitions for name, shape in find(admin, topics).items()}
+
+
+def waiting(admin: Any, counts: Mapping[str, int], applied: Mapping[tuple[str, int], int]) -> dict[str, int]:
+    """By topic, the records that Kafka holds after the applied offsets; topics with none are left out.
+
+    A topic of which more is applied than there is was created anew: its difference is negative.
+    """
+    from kafka import TopicPartition
+    from kafka.admin import OffsetSpec
+
+    places = [TopicPartition(topic, number) for topic, count in counts.items() for number in range(count)]
+    first = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.EARLIEST))
+    end = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.LATEST))
+    found: dict[str, int] = {}
+    for place in places:
+        done = max(applied.get((place.topic, place.partition), 0), first[place].offset)
+        if left := end[place].offset - done:
+            found[place.topic] = found.get(place.topic, 0) + left
+    return found
+
+
+def grow(admin: Any, topics: Sequence[str], to: int, *, rehearse: bool = False) -> list[str]:
+    """Give every topic that has fewer so many partitions; their names. Again, it does nothing.
+
+    `rehearse` asks Kafka whether it would, and changes nothing: rights and quotas are found out before all else.
+    """
+    less = {name: to for name, count in partitions(admin, topics).items() if count < to}
+    if less:
+        admin.create_partitions(less, validate_only=rehearse)
+    if less and not rehearse:
+        until_s = time.monotonic() + GROWN_WITHIN_S
+        while any(count < to for count in partitions(admin, list(less)).values()):
+            if time.monotonic() > until_s:
+                raise TimeoutError(f"Kafka has not made the partitions within {GROWN_WITHIN_S:g} s")
+            time.sleep(PAUSE_S)
+    return sorted(less)
+
+
+def _patiently(call: Any) -> Any:
+    from kafka.errors import CoordinatorLoadInProgressError, CoordinatorNotAvailableError
+
+    until_s = time.monotonic() + COORDINATOR_WITHIN_S
+    while True:
+        try:
+            return call()
+        except (CoordinatorNotAvailableError, CoordinatorLoadInProgressError):
+            if time.monotonic() > until_s:
+                raise
+            time.sleep(PAUSE_S)

@@ -1,0 +1,101 @@
+"""Repeats: a helper for whoever consumes the tracker's topics, which drops messages that came before.
+
+It knows the three headers of each message and nothing of what a message says. Use it with the records of
+kafka-python or aiokafka, one `Repeats` a consumer:
+
+    repeats = Repeats()
+    for record in consumer:
+        if repeats.is_new(record):
+            handle(record)
+
+**What repeats are.** A worker that dies between publishing and noting it leaves messages that its successor publishes
+once more: the same key, value and headers `partition` (the customer's home), `epoch` and `sequence`. In one partition
+of one topic the messages of a home partition come in rising order of (epoch, sequence); what is not above the highest
+one seen is a repeat.
+
+**Restarts.** Keep `Repeats.highest` where you keep your own results, in the same transaction, and begin with it:
+`Repeats(kept)`. A consumer that goes on from Kafka's committed offset without it may handle again what lies
+between that offset and the crash, as every consumer may.
+
+**A rebuild.** When Redis has lost its last second, or everything, the tracker reads that part of its input again and
+tells again what follows from it: with a newer epoch, since it cannot know what it had told. Such messages are new by
+their headers. `rebuilds` counts them by home partition, so that a consumer can say so. Whoever must not act twice
+even then keeps what it acted on: a transition happens once for its (customer, journey, instance, kind, stage, at_ms).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, NamedTuple, Protocol, TypeVar
+
+from tracker.planning.repeats import EPOCH, PARTITION, SEQUENCE
+
+__all__ = ["Consumed", "Repeats", "Source"]
+
+
+class Consumed(Protocol):
+    """What this helper needs of a record."""
+
+    topic: str
+    partition: int
+    headers: Iterable[tuple[str, bytes]]
+
+
+class Source(NamedTuple):
+    """Where messages come in order: one partition of a topic, from one home partition."""
+
+    topic: str
+    partition: int
+    home: int
+
+
+class Mark(NamedTuple):
+    """What tells the messages of a home partition apart; later ones are greater."""
+
+    epoch: int
+    sequence: int
+
+
+R = TypeVar("R", bound=Consumed)
+NAMES: Final = (PARTITION, EPOCH, SEQUENCE)
+
+
+class Repeats:
+    """Tells new messages from repeats; remembers one mark for each source, however many messages come."""
+
+    def __init__(self, highest: Mapping[Source, Mark] | None = None) -> None:
+        self.highest: dict[Source, Mark] = dict(highest or {})
+        """The mark of the newest message of each source; to be kept by consumers that restart."""
+        self.dropped = 0
+        """Repeats so far."""
+        self.rebuilds: dict[int, int] = {}
+        """By home partition: how often the tracker began to tell again what it may have told before."""
+
+    def is_new(self, record: Consumed) -> bool:
+        """Whether the record is to be handled; a record without the tracker's headers always is."""
+        told = read(record)
+        if told is None:
+            return True
+        source, mark = told
+        before = self.highest.get(source)
+        if before is not None:
+            if mark <= before:
+                self.dropped += 1
+                return False
+            if mark.sequence <= before.sequence:
+                # Sequences go on over epochs; one that falls back was forgotten by Redis.
+                self.rebuilds[source.home] = self.rebuilds.get(source.home, 0) + 1
+        self.highest[source] = mark
+        return True
+
+    def fresh(self, records: Iterable[R]) -> Iterator[R]:
+        """The records without the repeats."""
+        return (record for record in records if self.is_new(record))
+
+
+def read(record: Consumed) -> tuple[Source, Mark] | None:
+    """Where a record comes from and its mark; None where the tracker did not write it."""
+    headers = dict(record.headers or ())
+    try:
+        home, epoch, sequence = (int(headers[name]) for name in NAMES)
+    except (KeyError, ValueError, TypeError):
+        return None
+    return Source(record.topic, record.partition, home), Mark(epoch, sequence)

@@ -1,0 +1,82 @@
+"""The audit of the store: each partition read at one moment, its aggregates compared with the sum of its states.
+
+A partition's states and aggregates are read in one transaction. A worker writes both in one go, so they belong
+together however busy it is. What the figures ought to be is `tracker/engine/audit.py`'s.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from streams.errors import TrackerError
+from streams.stores.keys import PREFIX, keys
+from streams.stores.snapshot import hashes
+from tracker.engine.audit import Difference, audit
+from tracker.engine.customer import Journeys
+from tracker.home import home
+from tracker.records.state import UnreadableStateError
+
+# One reply holds a whole partition: 125,000 customers are 40 MB, which Redis takes a tenth of a second to gather.
+READ_TIMEOUT_S: Final = 60.0
+TELL_EVERY: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """What was found in one partition."""
+
+    partition: int
+    customers: int
+    differences: list[Difference]
+    strays: int
+    """Customers who are at home in another partition."""
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing was found."""
+        return not self.differences and not self.strays
+
+
+def audit_store(
+    client: Any,
+    journeys: Journeys,
+    partitions: int,
+    *,
+    advance: Callable[[int], None] = lambda _customers: None,
+    prefix: str = PREFIX,
+) -> Iterator[Audited]:
+    """What is found in each partition, one after the other; `advance` hears of customers that are done."""
+    for partition in range(partitions):
+        yield _partition(client, journeys, partition, partitions, advance, prefix)
+
+
+def customers(client: Any, partitions: int, prefix: str = PREFIX) -> int:
+    """How many customers there are, for a progress bar."""
+    return sum(int(client.hlen(keys(partition, prefix).states)) for partition in range(partitions))
+
+
+def _partition(
+    client: Any, journeys: Journeys, partition: int, partitions: int, advance: Callable[[int], None], prefix: str
+) -> Audited:
+    names = keys(partition, prefix)
+    states, aggregates = hashes(client, names.states, names.aggregates)
+    stored = {field.decode(): int(count) for field, count in aggregates.items()}
+    try:
+        differences = audit(journeys, _told(states.values(), advance), stored)
+    except UnreadableStateError as error:
+        raise TrackerError(
+            f"Partition {partition} holds a state that this version cannot read: {error}.",
+            "Use the version that the workers run.",
+        ) from error
+    strays = sum(home(customer.decode(), partitions) != partition for customer in states)
+    return Audited(partition, len(states), differences, strays)
+
+
+def _told(records: Iterable[bytes], advance: Callable[[int], None]) -> Iterator[bytes]:
+    """The records; says how many have gone by."""
+    number = 0
+    for number, record in enumerate(records, 1):
+        yield record
+        if not number % TELL_EVERY:
+            advance(TELL_EVERY)
+    advance(number % TELL_EVERY)

@@ -1,0 +1,188 @@
+"""The published JSON Schemas (2020-12) of what travels, made from the classes that decode it.
+
+Types, names and needed fields are the classes' own, descriptions their docstrings; added is what the decoder checks
+beyond types: ids that are none, times out of the calendar. It knows nothing of files; tests/house/pages.py writes them.
+"""
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable, Iterator
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from schemas.properties import BY_CHANNEL
+from schemas.rejection import Rejection
+from schemas.topics import CHANNELS
+from schemas.touchpoint import ALIAS_KINDS, MAX_ID_BYTES, Touchpoint
+from schemas.transition import Transition
+from tracker.identity.kinds import NO_IDS
+from tracker.journey.schema import DIALECT
+from tracker.planning.decode import EARLIEST_MS, LATEST_MS
+
+Schema = dict[str, Any]
+
+# From 1980 on, and with an offset: a time without one is another moment in each country.
+MOMENT: Final = (
+    r"^(19[89][0-9]|[2-9][0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+    r"[Tt ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?([Zz]|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])$"
+)
+EXAMPLE: Final = {
+    "schema": "touchpoint/1",
+    "event_id": "order/1001/paid",
+    "type": "Order Completed",
+    "channel": "shop",
+    "occurred_at": "2026-11-22T10:00:00Z",
+    "ids": {"customer_id": "c-17"},
+    "properties": {"order_id": "1001", "status": "paid", "amount": 49.9, "currency": "EUR"},
+    "context": {"campaign": "spring"},
+}
+
+
+class Message(NamedTuple):
+    """One kind of message, and what is said of it beyond its class."""
+
+    kind: type
+    amend: Callable[[Schema], None]
+    comes_in: bool
+    """Whether others send it to the tracker, or the tracker to others: decides who must be able to read whom."""
+
+
+def document(name: str) -> Schema:
+    """The JSON Schema as it is published, by the name in MESSAGES."""
+    message = MESSAGES[name]
+    (reference,), components = msgspec.json.schema_components([message.kind], ref_template="#/$defs/{name}")
+    defs = {title: _described(title, schema) for title, schema in components.items()}
+    body = defs.pop(reference["$ref"].rpartition("/")[2])
+    schema: Schema = {"$schema": DIALECT, "$id": f"{name}.schema.json", **body}
+    if defs:
+        schema["$defs"] = defs
+    # Which fields have no default is in the order of the class, and says more than an empty list.
+    schema = {key: value for key, value in schema.items() if key != "required" or value}
+    message.amend(schema)
+    # Defaults are values of Python, such as tuples; what is published is JSON.
+    return msgspec.json.decode(msgspec.json.encode(schema), type=dict)
+
+
+def components(*names: str) -> Schema:
+    """Those schemas and all that they refer to side by side: there a reference starts at the root of the document."""
+    found: Schema = {}
+    for name in names:
+        schema = document(name)
+        inner = schema.pop("$defs", {})
+        for each in ("$schema", "$id"):
+            del schema[each]
+        found |= {name: schema, **inner}
+    return {name: _moved(schema) for name, schema in found.items()}
+
+
+def _moved(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_moved(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: value.replace("#/$defs/", "#/components/schemas/") if key == "$ref" else _moved(value)
+        for key, value in node.items()
+    }
+
+
+def _described(title: str, schema: Schema) -> Schema:
+    """A class' schema with the docstrings of the class and its fields, whole sentences on one line each."""
+    kind = next(each for each in _classes() if each.__name__ == title)
+    described = dict(field_docs(kind))
+    schema["description"] = " ".join((inspect.getdoc(kind) or "").split())
+    schema["properties"] = {
+        name: {**({"description": described[name]} if name in described else {}), **field}
+        for name, field in schema["properties"].items()
+    }
+    return schema
+
+
+def field_docs(kind: type) -> Iterator[tuple[str, str]]:
+    """Each field with the docstring beneath it, which the running class does not remember."""
+    (tree,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
+    assert isinstance(tree, ast.ClassDef)
+    name = ""
+    for node in tree.body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            name = node.target.id
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and name:
+            yield name, " ".join(str(node.value.value).split())
+            name = ""
+
+
+def _of_touchpoint(schema: Schema) -> None:
+    fields = schema["properties"]
+    fields["schema"] |= {"pattern": r"^touchpoint/1(\.|$)"}
+    fields["channel"]["examples"] = list(CHANNELS)
+    moment = {
+        "anyOf": [
+            {"type": "string", "format": "date-time", "pattern": MOMENT},
+            {"type": "integer", "minimum": EARLIEST_MS, "maximum": LATEST_MS},
+        ]
+    }
+    for name in ("occurred_at", "sent_at", "received_at"):
+        fields[name]["anyOf"] = [{"$ref": "#/$defs/moment"}, *fields[name]["anyOf"][2:]]
+    fields["occurred_at"] = {"description": fields["occurred_at"]["description"], "$ref": "#/$defs/moment"}
+    fields["ids"] |= _ids()
+    schema["$defs"] = {"moment": moment, "id": _id()}
+    schema["allOf"] = list(_by_channel(schema["$defs"]))
+    schema["examples"] = [EXAMPLE]
+
+
+def _ids() -> Schema:
+    one = {"type": ["string", "integer", "null"]}
+    return {
+        "properties": {kind: {**one, "maxLength": MAX_ID_BYTES} for kind in ALIAS_KINDS},
+        "additionalProperties": one,
+        "anyOf": [{"required": [kind], "properties": {kind: {"$ref": "#/$defs/id"}}} for kind in ALIAS_KINDS],
+    }
+
+
+def _id() -> Schema:
+    # What producers send when they have no id, in capitals or not.
+    words = "|".join("".join(_either_case(sign) for sign in word) for word in sorted(NO_IDS))
+    return {
+        "anyOf": [
+            {"type": "string", "maxLength": MAX_ID_BYTES, "not": {"pattern": rf"^\s*({words})\s*$"}},
+            {"type": "integer", "not": {"enum": [0, -1]}},
+        ]
+    }
+
+
+def _either_case(sign: str) -> str:
+    return f"[{sign}{sign.upper()}]" if sign.isalpha() else f"\\{sign}" if sign in "[]/" else sign
+
+
+def _by_channel(defs: Schema) -> Iterator[Schema]:
+    for channel, kind in BY_CHANNEL.items():
+        _, components = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
+        defs |= {title: _described(title, schema) for title, schema in components.items()}
+        for schema in components.values():
+            schema.pop("required", None)
+        wanted = {"properties": {"channel": {"const": channel}}, "required": ["channel"]}
+        properties = {"anyOf": [{"$ref": f"#/$defs/{kind.__name__}"}, {"type": "null"}]}
+        yield {"if": wanted, "then": {"properties": {"properties": properties}}}
+
+
+def _of_output(schema: Schema) -> None:
+    """Nothing beyond the class."""
+
+
+MESSAGES: Final[dict[str, Message]] = {
+    "touchpoint": Message(Touchpoint, _of_touchpoint, comes_in=True),
+    "rejection": Message(Rejection, _of_output, comes_in=False),
+    "transition": Message(Transition, _of_output, comes_in=False),
+}
+
+
+def _classes() -> Iterator[type]:
+    for kind in (*(message.kind for message in MESSAGES.values()), *BY_CHANNEL.values()):
+        yield kind
+        yield from (each for each in inspect.getmodule(kind).__dict__.values() if _is_structure(each))
+
+
+def _is_structure(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, msgspec.Struct)

@@ -1,0 +1,1 @@
+"""The worker: partition batches from Kafka through the plan into Redis and on to Kafka."""

@@ -1,0 +1,258 @@
+"""Faust's transport with one message a partition batch: its assignment, agents and commits, at a batch's cost.
+
+Faust makes a task of every message, which costs more than folding a touchpoint does. Here the records of a
+partition that one poll brought are the value of a single message. Registered as `batched` under Faust's
+`faust.transports` entry points. What is overridden and why is in docs/decisions/0002-batch-transport.md.
+"""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+import aiokafka
+from aiokafka import TopicPartition
+from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, ConsumerMessage
+
+from tracker.planning.plan import Batch
+from tracker.planning.slices import slices
+
+FETCH_MAX_WAIT_MS: Final = 200
+FETCH_S: Final = 0.02
+"""How long a fetch may find nothing before the partitions that were released meanwhile are asked too."""
+FULL_S: Final = 0.01
+IN_PROGRESS: Final = 120_000
+"""Records that the lanes of this process may have in progress together: what bounds its memory, at 3 to 5 KB each."""
+LEAST_RECORDS: Final = 1_000
+MOST_BATCHES: Final = 3
+"""Full batches that may wait in this process before nothing more is read: what bounds its memory."""
+
+
+@dataclass(slots=True)
+class Delivery:
+    """A batch on its way from the fetcher to its lane."""
+
+    batch: Batch
+    epoch: int | None
+    """The epoch under which the partition was read; None: before it was taken."""
+    end_offset: int | None
+    """One after the newest record that the broker had when it answered."""
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether nothing lay behind the batch when it was read."""
+        return self.end_offset is None or self.batch.next_offset >= self.end_offset
+
+    def parts(self, most: int) -> "Iterator[Delivery]":
+        """The same in batches of at most so many records, as few as can be and of one size."""
+        count = -(-len(self.batch.records) // most)
+        if count <= 1:
+            yield self
+            return
+        for records in slices(self.batch.records, -(-len(self.batch.records) // count)):
+            yield Delivery(Batch(self.batch.topic, self.batch.partition, records), self.epoch, self.end_offset)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What Kafka holds of a topic-partition: from `first` up to, not including, `end`."""
+
+    first: int
+    end: int
+
+
+class _NeverRead(defaultdict[TP, None]):
+    """Faust's read offsets, forgotten at once: after a rewind they would drop what is read again."""
+
+    def __setitem__(self, key: TP, value: object) -> None:
+        """Remember nothing; epochs tell stale batches."""
+
+    def __getitem__(self, key: TP) -> None:
+        return None
+
+    def update(self, *args: object, **kwargs: object) -> None:
+        """Remember nothing."""
+
+
+class _BareRecords(PartitionRecords):
+    """The records of a fetch as they were parsed: a copy of each, as aiokafka makes it, takes a tenth of a worker."""
+
+    def _consumer_record(self, _tp: TopicPartition, record: Any) -> Any:
+        return record
+
+
+class BatchThread(driver.AIOKafkaConsumerThread):
+    """Faust's consumer thread, which here reads by batch and from the offsets that the store says."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.epochs: dict[int, int] = {}
+        self._fetched: dict[tuple[str, int], int] = {}
+        """One after the newest record that was handed on, by topic and partition."""
+
+    def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        # Faust has no setting for it. Its 1.5 s is how long a partition just taken waits for a fetch of the others
+        # that finds nothing.
+        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # noqa: SLF001  # the only way to it
+        return consumer
+
+    async def _fetch_records(
+        self,
+        consumer: aiokafka.AIOKafkaConsumer,
+        active_partitions: set[TP],
+        timeout: float | None = None,  # noqa: ASYNC109  # Faust's signature
+        max_records: int | None = None,
+    ) -> dict[TP, Any]:
+        for fetched in consumer._fetcher._records.values():  # noqa: SLF001  # the only way to it
+            if isinstance(fetched, FetchResult) and fetched.has_more():
+                fetched._partition_records.__class__ = _BareRecords  # noqa: SLF001
+        found = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
+        # Nothing is awaited between the records' leaving the fetcher and this mark, nor between a seek and its
+        # epoch in `start_at`: a batch bears the epoch of the seek that it was read after.
+        deliveries = {}
+        for tp, records in found.items():
+            if records:
+                self._fetched[tp.topic, tp.partition] = records[-1].offset + 1
+                batch = Batch(tp.topic, tp.partition, records)
+                deliveries[tp] = Delivery(batch, self.epochs.get(tp.partition), consumer.highwater(tp))
+        return deliveries
+
+    async def start_at(self, partition: int, epoch: int, offsets: Mapping[str, int]) -> None:
+        """Read the partition of each topic from its offset, under an epoch."""
+        await self.call_thread(self._start_at, partition, epoch, offsets)
+
+    async def _start_at(self, partition: int, epoch: int, offsets: Mapping[str, int]) -> None:
+        consumer = self._ensure_consumer()
+        assigned = consumer.assignment()
+        for topic, offset in offsets.items():
+            tp = TopicPartition(topic, partition)
+            if tp in assigned:
+                consumer.seek(tp, offset)
+                self._fetched[topic, partition] = offset
+        self.epochs[partition] = epoch
+
+    def is_at_end(self, topic: str, partition: int, applied: int) -> bool:
+        """Whether nothing lies behind offset `applied` but what is no record, such as the mark of a transaction."""
+        assignment = self._ensure_consumer()._subscription.subscription.assignment  # noqa: SLF001
+        tp = TopicPartition(topic, partition)
+        if assignment is None or tp not in assignment.tps:
+            return False
+        state = assignment.state_value(tp)
+        read_to, end = state._position, state.highwater  # noqa: SLF001  # `position` asserts that there is one
+        return (
+            read_to is not None
+            and end is not None
+            and read_to >= end
+            and self._fetched.get((topic, partition), 0) <= applied
+        )
+
+    async def bounds(self, topics: Iterable[str], partition: int) -> dict[str, Bounds]:
+        """What Kafka holds of the partition in each topic. Raises aiokafka's errors."""
+        tps = [TopicPartition(topic, partition) for topic in topics]
+        first, end = await self.call_thread(self._bounds, tps)
+        return {tp.topic: Bounds(first[tp], end[tp]) for tp in tps}
+
+    async def _bounds(self, tps: list[TopicPartition]) -> tuple[dict[Any, int], dict[Any, int]]:
+        consumer = self._ensure_consumer()
+        return await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
+
+
+class Consumer(driver.Consumer):
+    """Faust's consumer over batches; where to read from is the owner's decision (`streams/worker/ownership.py`)."""
+
+    _thread: BatchThread
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._read_offset = _NeverRead()
+
+    def _new_consumer_thread(self) -> BatchThread:
+        return BatchThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ARG002, ASYNC109
+        """One message a partition; what arrives while the flow is stopped is dropped and read again after it."""
+        if not self.flow_active:
+            await self.wait(self.can_resume_flow)
+        active = self._get_active_partitions()
+        if not active or self.app.ownership.waiting_records > self.app.batch_records * MOST_BATCHES:
+            # Faust would sleep a second here, for which a partition just released would wait too.
+            await self.sleep(FULL_S)
+            return
+        found = await self._getmany(active_partitions=active, timeout=FETCH_S)
+        for tp, delivery in (found or {}).items():
+            for part in delivery.parts(self._most_records()):
+                if self.should_stop or not self.flow_active:
+                    return
+                yield tp, self._to_message(tp, part)
+
+    def _most_records(self) -> int:
+        """Of one batch: each lane's share of what may be in progress."""
+        share = IN_PROGRESS // max(1, len(self.app.ownership.lanes))
+        return min(self.app.batch_records, max(LEAST_RECORDS, share))
+
+    def _to_message(self, tp: TP, delivery: Delivery) -> ConsumerMessage:
+        last: Any = delivery.batch.records[-1]
+        return ConsumerMessage(
+            tp.topic, tp.partition, last.offset, last.timestamp / 1000, last.timestamp_type,
+            (), None, delivery, None, 0, 0, tp, generation_id=self.app.consumer_generation_id,
+        )  # fmt: skip
+
+    def _new_offset(self, tp: TP) -> int | None:
+        # Batches of a partition are acknowledged in order, so the highest one acknowledged covers the others.
+        acked = self._acked[tp]
+        if not acked:
+            return None
+        highest = max(acked)
+        acked.clear()
+        self._acked_index[tp].clear()
+        return highest + 1
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Nothing to remember: the offsets between batches need no acknowledgement."""
+
+    def on_buffer_full(self, tp: TP) -> None:
+        """Nothing: what waits in the lanes bounds what is read (`hold`, and `getmany` above)."""
+
+    def on_buffer_drop(self, tp: TP) -> None:
+        """Nothing, as above."""
+
+    async def perform_seek(self) -> None:
+        """Hand the assigned partitions to their owner; each is read once it has been taken in the store."""
+        assigned = self.assignment()
+        self.pause_partitions(assigned)
+        self.app.ownership.assign(assigned)
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Nothing: liveness is progress, and `streams/worker/watchdog.py` measures that."""
+
+    async def start_at(self, partition: int, epoch: int, offsets: Mapping[str, int]) -> None:
+        """Read a partition of some topics from these offsets on."""
+        await self._thread.start_at(partition, epoch, offsets)
+        self.resume_partitions({TP(topic, partition) for topic in offsets} & self.assignment())
+
+    async def bounds(self, topics: Iterable[str], partition: int) -> dict[str, Bounds]:
+        """What Kafka holds of the partition in each topic. Raises aiokafka's errors."""
+        return await self._thread.bounds(topics, partition)
+
+    def is_at_end(self, topic: str, partition: int, applied: int) -> bool:
+        """Whether nothing lies behind offset `applied` but what is no record, such as the mark of a transaction."""
+        return self._thread.is_at_end(topic, partition, applied)
+
+    def hold(self, topic: str, partition: int) -> None:
+        """Read no more of it for now."""
+        self.pause_partitions({TP(topic, partition)})
+
+    def release(self, topic: str, partition: int) -> None:
+        """Read on."""
+        tp = TP(topic, partition)
+        if tp in self._paused_partitions:
+            self.resume_partitions({tp})
+
+
+class Transport(driver.Transport):
+    """Faust's Kafka transport with `Consumer` above."""
+
+    Consumer: ClassVar[type] = Consumer

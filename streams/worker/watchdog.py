@@ -1,0 +1,80 @@
+"""The watchdog: liveness is progress. Work that waits while nothing is applied ends the process.
+
+Faust's streams and aiokafka's fetcher can stop without a word (docs/reliability.md); starting anew is the cure.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from time import monotonic
+from typing import Final
+
+from aiokafka.errors import KafkaError
+
+from streams.worker.meters import Meters
+from streams.worker.partition import Lane, Reader
+
+LOOKS: Final = 4
+"""Looks within the time after which a worker counts as stalled."""
+
+
+class Watchdog:
+    """Looks every now and then whether records wait that nobody applies."""
+
+    def __init__(
+        self,
+        lanes: Mapping[int, Lane],
+        topics: tuple[str, ...],
+        reader: Reader,
+        meters: Meters,
+        stall_after_s: float,
+        stalled: Callable[[str], None],
+    ) -> None:
+        self._lanes = lanes
+        self._topics = topics
+        self._reader = reader
+        self._meters = meters
+        self._stall_after_s = stall_after_s
+        self._stalled = stalled
+        self.waiting = 0
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            await asyncio.sleep(self._stall_after_s / LOOKS)
+            await self.look()
+
+    async def look(self) -> None:
+        """Count what waits; a stall is reported once the worker has had its time."""
+        try:
+            self.waiting = await self._count()
+        except (KafkaError, OSError, TimeoutError):
+            # Kafka is away: nothing can be applied, and nothing is gained by starting anew.
+            self._meters.progressing()
+            return
+        if self.waiting == 0 or self._meters.away:
+            self._meters.progressing()
+        elif self.is_stalled:
+            self._stalled(f"{self.waiting} records wait and nothing was applied for {self._idle_s:.0f} s")
+
+    @property
+    def is_stalled(self) -> bool:
+        """Whether records wait and nothing has been applied for too long."""
+        return self.waiting > 0 and self._idle_s > self._stall_after_s
+
+    @property
+    def _idle_s(self) -> float:
+        return monotonic() - self._meters.last_applied_s
+
+    async def _count(self) -> int:
+        waiting = 0
+        for partition, lane in list(self._lanes.items()):
+            bounds = await self._reader.bounds(self._topics, partition)
+            offsets = lane.tenure.offsets if lane.tenure else {}
+            for topic, bound in bounds.items():
+                applied = offsets.get(topic, 0)
+                records = max(0, bound.end - max(applied, bound.first))
+                if records and self._reader.is_at_end(topic, partition, applied):
+                    records = 0
+                self._meters.lag(partition, topic, records)
+                waiting += records
+        return waiting

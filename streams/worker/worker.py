@@ -1,0 +1,187 @@
+"""A worker process: one function wires settings, store, publisher, lanes and agents; another runs them."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+from faust.types import TP
+
+from streams.clients.clients import async_redis_client, kafka_arguments
+from streams.clients.failures import translate
+from streams.clients.publisher import KafkaPublisher, Publisher
+from streams.errors import ExitCode
+from streams.process.health import Pages
+from streams.settings.definitions import load_journeys
+from streams.settings.settings import Settings
+from streams.stores.redis import RedisStore
+from streams.stores.store import Store
+from streams.worker.app import TrackerApp, add_agents, build_app
+from streams.worker.cache import Cache
+from streams.worker.commit import Commit
+from streams.worker.meters import Meters
+from streams.worker.ownership import Ownership
+from streams.worker.partition import Lane
+from streams.worker.watchdog import Watchdog
+from tracker.engine.customer import Journeys
+from tracker.planning.plan import Planner
+
+log = structlog.get_logger()
+
+STOP_WITHIN_S: Final = 8.0
+"""A stop that takes longer is ended; what was in progress is applied by whoever takes over."""
+
+
+@dataclass(slots=True)
+class Worker:
+    """The parts of a worker process."""
+
+    settings: Settings
+    app: TrackerApp
+    store: Store
+    publisher: Publisher
+    ownership: Ownership
+    meters: Meters
+    watchdog: Watchdog
+    pages: Pages
+
+
+def input_topics(settings: Settings) -> tuple[str, ...]:
+    """The topics that a worker reads."""
+    return tuple(topic.name for topic in settings.topics() if topic.direction == "input")
+
+
+def wire(settings: Settings, end: Callable[[ExitCode, str], None], after_step: Callable[[int], None]) -> Worker:
+    """The worker for the settings. `end` is called with what the process cannot go on with."""
+    topics = input_topics(settings)
+    meters = Meters()
+    app = build_app(settings)
+    store = RedisStore(async_redis_client(settings))
+    publisher = KafkaPublisher(kafka_arguments(settings))
+    journeys = Journeys(load_journeys(settings), settings.lateness_horizon_ms)
+    planner = Planner(journeys, settings.partitions, settings.kinds, settings.id_salt)
+    meters.begin(one.journey for one in journeys.definitions)
+    commit = Commit(planner, store, publisher, Cache(settings.cache_bytes), meters, after_step)
+
+    def open_lane(partition: int) -> Lane:
+        return Lane(partition, topics, app.consumer, commit, meters, fenced, failed)
+
+    def fenced(reason: str) -> None:
+        end(ExitCode.FENCED, reason)
+
+    def failed(error: BaseException) -> None:
+        end(*_told(error, settings))
+
+    def stalled(reason: str) -> None:
+        end(ExitCode.STALLED, reason)
+
+    ownership = app.ownership = Ownership(topics, open_lane, meters.owned)
+    add_agents(app, topics)
+
+    @app.on_partitions_revoked.connect
+    async def revoke(_sender: Any, revoked: set[TP], **_kwargs: Any) -> None:
+        await ownership.revoke(revoked)
+
+    @app.on_partitions_assigned.connect
+    async def join(_sender: Any, _assigned: set[TP], **_kwargs: Any) -> None:
+        ownership.is_member = True
+
+    reader = _Reader(app)
+    watchdog = Watchdog(ownership.lanes, topics, reader, meters, settings.stall_after_s, stalled)
+
+    def live() -> dict[str, object] | None:
+        return {"waiting records": watchdog.waiting} if watchdog.is_stalled else None
+
+    def ready() -> dict[str, object] | None:
+        if meters.away:
+            return {"waiting for": sorted(meters.away)}
+        return None if ownership.ready else {"waiting for": ["partitions"]}
+
+    return Worker(settings, app, store, publisher, ownership, meters, watchdog, Pages(live, ready, meters.registry))
+
+
+def _told(error: BaseException, settings: Settings) -> tuple[ExitCode, str]:
+    """How the process ends over a batch that cannot be applied, after saying why."""
+    told = translate(error, settings)
+    if told is None:
+        log.error("a batch cannot be applied", exc_info=error)
+        return ExitCode.FAULT, f"{type(error).__name__}: {error}"
+    log.error("a batch cannot be applied", reason=told.message, remedy=told.remedy)
+    return told.exit_code, told.message
+
+
+class _Reader:
+    """The app's consumer, which Faust makes only when it starts."""
+
+    def __init__(self, app: TrackerApp) -> None:
+        self._app = app
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._app.consumer, name)
+
+
+async def run(
+    settings: Settings, after_step: Callable[[int], None] = lambda _step: None, *, supervised: bool = False
+) -> ExitCode:
+    """Apply touchpoints until SIGTERM or SIGINT, or until the process cannot go on; its exit code.
+
+    A supervised process also ends when its standard input does: then its supervisor has gone.
+    """
+    ended: asyncio.Future[tuple[ExitCode, str]] = asyncio.get_running_loop().create_future()
+
+    def end(code: ExitCode, reason: str) -> None:
+        if not ended.done():
+            ended.set_result((code, reason))
+
+    worker = wire(settings, end, after_step)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end, ExitCode.OK, signal.Signals(number).name)
+    if supervised:
+        loop.add_reader(0, end, ExitCode.OK, "the supervisor has gone")
+    port = await worker.pages.start(settings.http_host, settings.http_port)
+    log.info("worker starts", health=f"http://{settings.http_host}:{port}/health/ready", group=settings.group)
+    watching = loop.create_task(_watch(worker, end))
+    code, reason = await ended
+    if supervised:
+        loop.remove_reader(0)
+    log.info("worker ends", reason=reason, exit_code=code.name)
+    if code is ExitCode.FENCED:
+        # Whatever this process still believes of its partitions is out of date: the quickest end is the safest.
+        _leave(code)
+    _ = loop.call_later(STOP_WITHIN_S, _leave, code)
+    watching.cancel()
+    await worker.ownership.revoke({TP("", partition) for partition in worker.ownership.lanes})
+    with contextlib.suppress(Exception):
+        await worker.app.stop()
+    await worker.pages.stop()
+    await worker.publisher.close()
+    await worker.store.close()
+    return code
+
+
+async def _watch(worker: Worker, end: Callable[[ExitCode, str], None]) -> None:
+    """Start Faust and see it through; its crash is our end."""
+    try:
+        await worker.app.start()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(worker.watchdog.run())
+            await worker.app.wait_until_stopped()
+            raise worker.app.crash_reason or RuntimeError("Faust has stopped")  # noqa: TRY301
+    except asyncio.CancelledError:
+        raise
+    except BaseException as error:  # noqa: BLE001  # whatever it is, the process must not go on without it
+        cause = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error
+        log.error("faust cannot go on", error=f"{type(cause).__name__}: {cause}")  # noqa: TRY400  # the cause is said; its trace is Faust's
+        end(getattr(cause, "exit_code", ExitCode.FAILED), str(cause))
+
+
+def _leave(code: ExitCode) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -1,0 +1,54 @@
+"""Orders about names, on their way to the names' homes."""
+
+import msgspec
+import pytest
+
+from schemas.routed import Erase, Routed, Ruling
+from schemas.topics import ROUTED
+from streams.person.requests import held, rulings, send
+from tracker.home import home
+
+ANN = "anonymous_id:a1"
+
+
+class Producer:
+    """A kafka-python producer whose records are confirmed, or not, when they are flushed."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.sent: list[tuple[str, bytes, int, Routed]] = []
+        self.error = error
+        self.flushed = False
+
+    def send(self, topic, *, value, key, partition):
+        self.sent.append((topic, key, partition, msgspec.msgpack.decode(value, type=Routed)))
+        return self
+
+    def flush(self):
+        self.flushed = True
+
+    def get(self, timeout):
+        assert self.flushed
+        assert timeout > 0
+        if self.error:
+            raise self.error
+
+
+def test_both_homes_are_told() -> None:
+    """Each name of its peer, in the partition where it is at home."""
+    producer = Producer()
+    send(producer, [*rulings("c1", ANN, 7, linked=False), Erase("c1", 8)], 16)
+    letters = [Ruling("c1", ANN, 7, linked=False), Ruling(ANN, "c1", 7, linked=False), Erase("c1", 8)]
+    assert producer.sent == [(ROUTED, one.name.encode(), home(one.name, 16), one) for one in letters]
+
+
+def test_what_the_broker_does_not_confirm_is_an_error() -> None:
+    """Nobody is told that an order is under way when it is not."""
+    with pytest.raises(TimeoutError):
+        send(Producer(TimeoutError()), [Erase("c1", 8)], 4)
+
+
+def test_an_effect_is_waited_for_until_its_time_is_over() -> None:
+    """The first look may be enough; a condition that never holds ends with the time."""
+    looks = iter([False, True])
+    assert held(lambda: next(looks), 5)
+    assert not held(lambda: False, 0.01)

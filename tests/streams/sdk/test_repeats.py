@@ -1,0 +1,84 @@
+from dataclasses import dataclass, field
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.sdk.repeats import Mark, Repeats, Source
+
+
+@dataclass
+class Message:
+    epoch: int
+    sequence: int
+    home: int = 0
+    topic: str = "journey.transitions"
+    partition: int = 0
+    headers: list = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        marks = {"partition": self.home, "epoch": self.epoch, "sequence": self.sequence}
+        self.headers = [(name, b"%d" % number) for name, number in marks.items()]
+
+
+def test_the_same_again_is_dropped() -> None:
+    """A message that came before, under the same epoch or a newer one's successors, is a repeat."""
+    repeats = Repeats()
+    assert [repeats.is_new(Message(1, number)) for number in (1, 2, 2, 1, 3)] == [True, True, False, False, True]
+    assert repeats.is_new(Message(2, 4))
+    assert not repeats.is_new(Message(1, 3))
+    assert repeats.dropped == 3
+
+
+def test_sources_stand_apart() -> None:
+    """Home partitions, topics and the partitions of a topic each have an order of their own."""
+    repeats = Repeats()
+    assert repeats.is_new(Message(5, 9))
+    assert repeats.is_new(Message(5, 1, home=1))
+    assert repeats.is_new(Message(5, 1, topic="touchpoints.rejected"))
+    assert repeats.is_new(Message(5, 1, partition=3))
+
+
+def test_gaps_are_no_matter() -> None:
+    """Sequences are shared by all topics of a partition, so one topic does not see every number."""
+    repeats = Repeats()
+    assert list(repeats.fresh([first := Message(1, 4), Message(1, 4), last := Message(1, 90)])) == [first, last]
+
+
+def test_strangers_pass() -> None:
+    """A message without the headers, or with headers of somebody else's making, is handled."""
+    repeats = Repeats()
+    stranger = Message(1, 1)
+    stranger.headers = [("epoch", b"one")]
+    assert repeats.is_new(stranger)
+    stranger.headers = ()
+    assert repeats.is_new(stranger)
+    assert not repeats.highest
+
+
+def test_a_kept_mark_outlives_a_restart() -> None:
+    """A consumer that begins with what it had kept drops what its predecessor handled."""
+    before = Repeats()
+    before.is_new(Message(3, 7))
+    assert before.highest == {Source("journey.transitions", 0, 0): Mark(3, 7)}
+    assert not Repeats(before.highest).is_new(Message(3, 7))
+
+
+def test_a_rebuild_is_new_and_counted() -> None:
+    """After Redis has lost writes, the same may be told again under a newer epoch: it passes, and is counted."""
+    repeats = Repeats()
+    assert repeats.is_new(Message(1, 100))
+    assert repeats.is_new(Message(2, 98))
+    assert repeats.is_new(Message(2, 99))
+    assert repeats.rebuilds == {0: 1}
+
+
+@given(st.lists(st.tuples(st.integers(1, 30), st.integers(1, 5)), max_size=20))
+def test_redelivery_changes_nothing(replays: list[tuple[int, int]]) -> None:
+    """However often a consumer is set back within what it has read, every message is handled exactly once."""
+    stream = [Message(1 + number // 10, number) for number in range(1, 31)]
+    repeats, handled, at = Repeats(), [], 0
+    for ahead, back in [*replays, (30, 0)]:
+        handled += repeats.fresh(stream[at : at + ahead])
+        at = max(0, min(at + ahead, len(stream)) - back)
+    handled += repeats.fresh(stream[at:])
+    assert handled == stream

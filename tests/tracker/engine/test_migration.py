@@ -1,0 +1,81 @@
+"""Migration: a state folded with one definition becomes one of another."""
+
+import pytest
+
+from tests.tracker.making import DAY_MS, START_MS, journey, stage, touch, touches
+from tracker.engine.batch import Batch
+from tracker.engine.engine import Engine, fingerprint
+from tracker.engine.intake import Runner
+from tracker.engine.migration import migrate, same_shape
+from tracker.journey.definition import Definition, Exclusion, Funnel, Rule, Segment
+
+VALUES = ("one", "two")
+
+
+def migrated(old: Definition, new: Definition, given: list, horizon_ms: int | None = None):
+    """The instance of these touches under the new definition, and what folding them anew gives."""
+    runners = [Runner(one, horizon_ms) for one in (old, new)]
+    instances = []
+    for runner in runners:
+        batch = Batch("c", given, START_MS, {})
+        items = runner.items(batch)
+        instance = runner.engine.open(None, min(entry for entry, _ in items))
+        for item in items:
+            runner.fold(instance, [item], batch)
+        instances.append(instance)
+    return migrate(instances[0], runners[0].engine, runners[1].engine), instances[1]
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        journey("a", "b", "c", funnel=Funnel(window_ms=DAY_MS)),
+        journey("a", "b", "c", order="forward"),
+        journey(stage("a", drops_after_ms=DAY_MS), "b", "c"),
+        journey("c", "b", "a"),
+        journey("a", "c"),
+        journey("a", "new", "b", "c", exits=(Rule(type="x"),)),
+    ],
+)
+def test_what_the_log_holds_is_folded_anew(new):
+    """As if the touchpoints had met the new definition, where their rules are the same."""
+    after, anew = migrated(journey("a", "b", "c"), new, touches("a0 b30 a40 c70"))
+    assert after.progress == anew.progress
+
+
+def test_segment_values_keep_their_names():
+    """A value that is declared no more is `other`; a new segment has none."""
+    segments = [Segment("s", ("context", "s"), values) for values in (VALUES, ("two",))]
+    old, new = (journey("a", segments=(one,)) for one in segments)
+    codes = []
+    for value in VALUES:
+        after, _ = migrated(old, new, [touch("a", context={"s": value})])
+        codes += after.progress.segments
+    assert codes == [1, 2]
+
+
+def test_an_exclusion_is_the_same_by_its_rule():
+    """It keeps its meaning at another place."""
+    one, other = Exclusion(Rule(type="x")), Exclusion(Rule(type="y"))
+    old = journey("a", "b", funnel=Funnel(exclude=(one,)))
+    new = journey("a", "b", funnel=Funnel(exclude=(other, one)))
+    after, anew = migrated(old, new, touches("a0 x1 b2"))
+    assert after.progress.depth == anew.progress.depth == 1
+
+
+def test_a_long_life_keeps_what_its_base_knew():
+    """Stages that are older than the log are taken over by their names."""
+    given = [touch("ab"[place % 2], place * 24, f"{place}") for place in range(60)]
+    after, anew = migrated(journey("a", "b"), journey("b", "c", "a"), given, horizon_ms=7 * DAY_MS)
+    assert after.base is not None
+    assert (after.progress.visits, after.progress.stage) == ([30, 0, 30], 0)
+    assert after.progress.first == anew.progress.first
+
+
+def test_a_shape_is_what_bits_and_figures_mean():
+    """Windows and order are none of it, stages and goals are."""
+    mark = fingerprint(journey("a", "b"))
+    assert same_shape(mark, fingerprint(journey("a", "b", order="forward")))
+    assert mark != fingerprint(journey("a", "b", order="forward"))
+    assert not same_shape(mark, fingerprint(journey("a", stage("b", goal=True))))
+    assert Engine(journey("a", "b")).layout_id == mark

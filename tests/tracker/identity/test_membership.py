@@ -1,0 +1,136 @@
+"""What a person's home remembers of accounts, and tells them."""
+
+from typing import Any
+
+from schemas.routed import Adopted, Enrolled, History, Member, Release, Trace
+from tests.tracker.making import DAY_MS, HOUR_MS, START_MS, journey, stage, touch
+from tracker.engine.customer import Journeys
+from tracker.identity.accounts import with_accounts
+from tracker.identity.linking import Kin, Linking, Relation
+from tracker.identity.membership import MAX_ACCOUNTS, Mark, Standing, may_stand, merge, read, write
+from tracker.journey.definition import Accounts as Rule
+from tracker.records.state import VERSION, Record, decode, encode
+from tracker.touch import Touch
+
+ACME, UMBRA, ANN = "account_id:acme", "account_id:umbra", "anonymous_id:ann"
+NOW_MS = START_MS + 400 * DAY_MS
+
+
+def linking(**rule: Any) -> Linking:
+    """One that knows accounts by this rule."""
+    people = journey(stage("a", drops_after_ms=DAY_MS), "b", accounts=Rule("firms", **rule))
+    return Linking(Journeys(with_accounts([people])))
+
+
+def seen(kind: str, hours: float = 0, account: str | None = ACME, **more: Any) -> Touch:
+    """A touch that came with an account's id."""
+    made = touch(kind, hours, **more)
+    made.account = account
+    return made
+
+
+def batch(before: bytes | None, *touches: Touch, name: str = "c1", by: Linking | None = None, **kin: Any) -> Relation:
+    return (by or LINKING).relate(name, before, list(touches), Kin(**kin), NOW_MS)
+
+
+LINKING = linking()
+
+
+def members(relation: Relation) -> list[Member]:
+    return [letter for letter in relation.letters if isinstance(letter, Member)]
+
+
+def test_an_account_hears_what_its_people_did() -> None:
+    """The whole of the person's journey counts, what came before the account's id too; nothing new, nothing told."""
+    first = batch(None, touch("a"), seen("b", 3))
+    since_ms, zero_ms = START_MS + 3 * HOUR_MS, START_MS
+    told = Trace({"a": zero_ms, "b": since_ms}, None, ((zero_ms, since_ms),), {})
+    assert members(first) == [Member(ACME, "c1", "j", since_ms, told)]
+    again = batch(first.change.after, seen("b", 3))
+    assert members(again) == []
+    assert again.change.after == first.change.after
+
+
+def test_who_has_to_do_with_no_account_pays_nothing() -> None:
+    """Neither the touch nor the record speaks of one."""
+    plain = LINKING.journeys.fold("c1", None, [touch("a")], NOW_MS).after
+    assert not LINKING.membership.concerns([touch("b")], plain)
+    assert not may_stand(plain)
+    assert LINKING.membership.concerns([seen("b")], plain)
+    assert LINKING.membership.concerns([touch("b", 1)], batch(plain, seen("b")).change.after)
+    assert not Linking(Journeys([journey("a")])).membership.concerns([seen("a")], None)
+
+
+def test_gaps_are_told_and_outlive_the_log() -> None:
+    """A person who came a hundred times and was once quiet is told as two spans, in the log or folded away."""
+    given = [seen("a", number, event_id=f"e{number}") for number in [*range(60), *range(100, 700)]]
+    record = None
+    for start in range(0, len(given), 10):
+        relation = batch(record, *given[start : start + 10])
+        record = relation.change.after
+    assert decode(record).journeys[0].instances[0].base is not None
+    [told] = members(relation)
+    assert told.trace is not None
+    hours = [((start - START_MS) // HOUR_MS, (end - START_MS) // HOUR_MS) for start, end in told.trace.spans]
+    assert hours == [(0, 59), (100, 699)]
+
+
+def test_only_people_with_the_role_belong() -> None:
+    """The role must come with the account's id, in whichever touchpoint."""
+    by = linking(rule="role", role="buyer", path=("context", "role"))
+    first = batch(None, seen("a", context={"role": "user"}), touch("a", 1, context={"role": "buyer"}), by=by)
+    assert members(first) == []
+    second = batch(first.change.after, seen("b", 2, context={"role": "buyer"}), by=by)
+    assert [(one.name, one.since_ms) for one in members(second)] == [(ACME, START_MS)]
+
+
+def test_the_earliest_accounts_stay() -> None:
+    """Who is seen with too many counts for those that came first, in whatever order."""
+    many = [seen("a", number, f"account_id:{number:02}", event_id=str(number)) for number in range(MAX_ACCOUNTS + 5)]
+    told = members(batch(None, *reversed(many)))
+    assert [one.name for one in told] == [f"account_id:{number:02}" for number in range(MAX_ACCOUNTS)]
+
+
+def test_an_alias_takes_its_accounts_along() -> None:
+    """What came under it says so; without it the person belongs to the account no more."""
+    held = batch(None, seen("b", 2, UMBRA), under=[(ANN, seen("a"))]).change.after
+    assert sorted(read(decode(held).standing).told["j"].since_ms) == [ACME, UMBRA]
+    left = batch(held, letters=[Release("c1", ANN)])
+    assert [(one.name, one.trace is None) for one in members(left)] == [(ACME, True), (UMBRA, False)]
+    [history] = [letter for letter in left.letters if isinstance(letter, History)]
+    home = batch(None, name=ANN, letters=[history])
+    assert [(one.name, one.member) for one in members(home)] == [(ACME, ANN)]
+
+
+def test_an_alias_that_bears_on_no_journey_takes_its_accounts_along_too() -> None:
+    """Its home is asked whether it is right to hold them, and they go back."""
+    by = Linking(Journeys(with_accounts([journey("a", accounts=Rule("firms"))])))
+    held = batch(None, touch("a"), by=by, under=[(ANN, seen("nothing"))])
+    assert Adopted(ANN, "c1") in held.letters
+    assert [one.name for one in members(held)] == [ACME]
+    left = batch(held.change.after, by=by, letters=[Release("c1", ANN)])
+    assert [one.trace for one in members(left)] == [None]
+    [history] = [letter for letter in left.letters if isinstance(letter, History)]
+    assert read(decode(history.record).standing).marks == {ANN: {ACME: Mark(START_MS)}}
+
+
+def test_an_account_that_counts_a_stranger_is_told() -> None:
+    """What is right is not answered."""
+    known = batch(None, seen("a")).change.after
+    assert members(batch(known, letters=[Enrolled("c1", ACME, "j")])) == []
+    assert members(batch(known, letters=[Enrolled("c1", UMBRA, "j")])) == [Member(UMBRA, "c1", "j")]
+
+
+def test_a_standing_is_read_as_it_was_written() -> None:
+    """Nothing is written where there is nothing, and the record's end tells."""
+    standing = Standing({"c1": {ACME: Mark(5, ["context.role=buyer"])}})
+    assert read(write(standing)) == standing
+    assert write(Standing()) == b""
+    assert may_stand(encode(Record(VERSION, [], standing=write(standing))))
+    assert not may_stand(encode(Record(VERSION, [])))
+
+
+def test_spans_meet_over_gaps_that_are_short_enough() -> None:
+    """A gap as long as allowed is none."""
+    assert merge([(9, 9), (0, 3), (5, 6), (1, 2)], 2) == ((0, 6), (9, 9))
+    assert merge([(9, 9), (0, 3)], None) == ((0, 9),)

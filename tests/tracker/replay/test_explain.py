@@ -1,0 +1,118 @@
+"""Accounts of single customers."""
+
+import pytest
+
+from tests.strategies import BASE_MS, UNIT_MS
+from tracker.engine.customer import Journeys
+from tracker.journey.definition import Condition, Definition, Exclusion, Funnel, Rule, Stage
+from tracker.replay.explain import account, account_of_record, describe
+from tracker.replay.replay import columns_of
+from tracker.touch import Touch
+
+DEFINITION = Definition(
+    "shop",
+    2,
+    (
+        Stage("visit", (Rule("web", "page"),), drops_after_ms=48 * UNIT_MS),
+        Stage("basket", (Rule(type="add"),), drops_after_ms=2 * UNIT_MS),
+        Stage("order", (Rule(type="order", where=(Condition(("properties", "paid"), "eq", True),)),), goal=True),
+    ),
+    funnel=Funnel(exclude=(Exclusion(Rule(type="cancel"), ("visit", "order")),)),
+    exits=(Rule(type="close"),),
+)
+
+
+def touch(kind, hour, name=None, **properties):
+    return Touch("ann", BASE_MS + hour * UNIT_MS, kind, "web", name or f"{kind}{hour}", properties, {})
+
+
+def told(touches, now_hour):
+    columns = columns_of([DEFINITION], touches)
+    return account(DEFINITION, columns, "ann", columns.of("ann"), BASE_MS + now_hour * UNIT_MS)
+
+
+def hours(at_ms):
+    return None if at_ms is None else f"{(at_ms - BASE_MS) / UNIT_MS:g} h"
+
+
+def effects(story):
+    return [line.effects for line in story.lines]
+
+
+def test_what_each_touchpoint_did():
+    """Each touchpoint says what it changed, in the order of the set, however the events came."""
+    touches = [touch("order", 3, paid=True), touch("page", 0), touch("close", 5)]
+    (story,) = told(touches, 6).stories
+    assert effects(story) == [
+        ["entered the journey at visit", "came 1 deep in the funnel (visit)"],
+        ["moved on from visit to order, skipping basket", "reached a goal"],
+        ["left the journey from order"],
+    ]
+    assert [line.rule for line in story.lines] == [
+        "visit, rule 1: web page",
+        "order, rule 1: order where properties.paid = True",
+        "exit, rule 1: close",
+    ]
+
+
+def test_drop_off_and_recovery():
+    """A gap that was too long is told where it ended."""
+    (story,) = told([touch("add", 0), touch("add", 5)], 6).stories
+    assert effects(story)[1][:2] == [
+        "had dropped off in basket, having gone quiet for too long",
+        "came back after dropping off in basket",
+    ]
+
+
+def test_what_has_no_effect():
+    """Duplicates and touchpoints without a journey are listed with the reason."""
+    others = told([touch("page", 0, "e"), touch("page", 0, "e")], 1).others
+    assert [line.effects for line in others] == [["a duplicate: it counts once"]]
+
+
+@pytest.mark.parametrize(
+    ("touches", "now_hour", "expected"),
+    [
+        ([touch("page", 0)], 1, ["To basket: add.", "Without a touchpoint the customer drops off in 1d23h (2d)."]),
+        ([touch("add", 0)], 9, ["To order: order where properties.paid = True.", "The funnel's next step is visit.",
+                                "The customer has dropped off; any touchpoint is a recovery."]),
+        ([touch("order", 0, paid=True)], 9, ["This is the last stage.", "The funnel's next step is visit."]),
+    ],
+)  # fmt: skip
+def test_what_next(touches, now_hour, expected):
+    """An account ends with what would move the customer on and what the clock will do."""
+    (story,) = told(touches, now_hour).stories
+    assert story.next == expected
+
+
+def test_nobody_in_the_journey():
+    """A customer without a touchpoint of any stage is said not to be in it."""
+    assert "the customer is not in it" in told([touch("cancel", 0)], 1).as_text(hours)
+
+
+def test_a_stored_customer():
+    """A stored record tells its log; what is older than the horizon is folded together."""
+    journeys = Journeys([DEFINITION], horizon_ms=10 * UNIT_MS)
+    record = None
+    old = [touch("add", 0, f"old{number}") for number in range(200)]
+    for one in [*old, touch("add", 30), touch("page", 31), touch("add", 32)]:
+        record = journeys.fold("ann", record, [one], one.at_ms).after
+    (only,) = account_of_record(journeys, "ann", record, BASE_MS + 33 * UNIT_MS)
+    (story,) = only.stories
+    assert story.summary.current == "basket"
+    assert [hours(line.at_ms) for line in story.lines][-3:] == ["30 h", "31 h", "32 h"]
+    assert story.folded_away == story.lines[0].at_ms
+    assert "are folded together" in only.as_text(hours)
+
+
+def test_rules_in_words():
+    """A rule is told with all its conditions."""
+    where = (
+        Condition(("properties", "price"), "gte", 10),
+        Condition(("context", "country"), "in", ("SE", "NO")),
+        Condition(("context", "test"), "exists", False),
+    )
+    assert describe(Rule("web", "add", where)) == (
+        "web add where properties.price ≥ 10 and context.country one of SE, NO and context.test is missing"
+    )
+    assert describe(Rule()) == "any touchpoint"

@@ -1,0 +1,1 @@
+"""Alerts: their rules, the thresholds of journey files, and both tried on recorded history."""

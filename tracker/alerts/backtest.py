@@ -1,0 +1,239 @@
+"""A backtest: which alerts a history would have raised, when, and how often at other thresholds.
+
+It puts the rules of tracker/alerts/rules.py to a history and says what came of it. It knows no files.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from statistics import median
+from typing import Any, Final, NamedTuple
+
+from tracker.alerts.history import History, Values
+from tracker.alerts.rules import HOUR_MS, PASTS_MS, TIMING, Run, Spike, falls, runs, silences, spikes, stalls
+from tracker.journey.definition import Definition, DropOffAlert, Stage
+
+WEEK_MS: Final = 7 * 24 * HOUR_MS
+LOOK_BACK_MS: Final = 2 * HOUR_MS
+"""How far before a drop-off spike its beginning is looked for: twice the window that must show it."""
+GROUP_WAIT_MS: Final = 60_000
+"""How long Alertmanager waits for an alert about tracking before it tells of customers."""
+TRUTH_SPAN_MS: Final = 6 * HOUR_MS
+"""What fires within so long after something is known to have gone wrong is taken for news of it."""
+
+
+class Firing(NamedTuple):
+    """One alert, from the moment it fired."""
+
+    alert: str
+    journey: str
+    stage: str | None
+    channel: str | None
+    severity: str
+    start_ms: int
+    end_ms: int | None
+    """None: it still fires when the history ends."""
+    figures: dict[str, float]
+    began_ms: int | None
+    """When what it tells of began, as far as the figures say; None where they do not."""
+    silenced: bool = False
+    """A source was silent at the same time, so Alertmanager would have kept it back."""
+
+    @property
+    def delay_ms(self) -> int | None:
+        """How long after its beginning it fired."""
+        return None if self.began_ms is None else self.start_ms - self.began_ms
+
+
+class Row(NamedTuple):
+    """What the drop-off spike does at one pair of thresholds."""
+
+    odds: float
+    z: float
+    alarms: int
+    false: int
+    """Those that tell of nothing that is known to have gone wrong."""
+    found: int
+    """Of what is known to have gone wrong, how much was told."""
+    delay_ms: float | None
+    """The median delay of what was told."""
+
+
+class Backtest:
+    """The alerts of one journey over its history, which must be settled."""
+
+    def __init__(self, definition: Definition, history: History, truths_ms: Sequence[int] = ()) -> None:
+        """`truths_ms`: moments at which something is known to have gone wrong."""
+        self.definition: Final = definition
+        self.history: Final = history
+        self.truths_ms: Final = tuple(sorted(truths_ms))
+
+    @property
+    def weeks(self) -> float:
+        """How long there was something to compare with: all but the first day and hour."""
+        history = self.history
+        return max(0, (history.steps - 1) * history.step_ms - PASTS_MS[0] - HOUR_MS) / WEEK_MS
+
+    def firings(self) -> list[Firing]:
+        """All that fired, in order of time."""
+        silent = list(self._silent())
+        told = [
+            firing._replace(silenced=_silenced(firing, silent))
+            for stage in self.definition.stages
+            for firing in (*self._spiking(stage), *self._falling(stage), *self._stalled(stage))
+        ]
+        return sorted([*silent, *told], key=lambda firing: (firing.start_ms, firing.alert, firing.stage or ""))
+
+    def sweep(self, odds: Sequence[float], z: Sequence[float]) -> list[Row]:
+        """The drop-off spike of all stages at each pair of thresholds, all else as it is declared."""
+        found = [
+            (limits, list(spikes(self.history, stage.name, replace(limits, odds=min(odds), z=min(z)))))
+            for stage in self.definition.stages
+            if (limits := stage.alerts.drop_off) is not None
+        ]
+        return [self._row(found, each_odds, each_z) for each_odds in odds for each_z in z]
+
+    def truth_of(self, start_ms: int) -> int | None:
+        """The moment at which that went wrong of which an alert tells; None: nothing that is known."""
+        return next((at for at in reversed(self.truths_ms) if at <= start_ms <= at + TRUTH_SPAN_MS), None)
+
+    def _row(self, found: Sequence[tuple[DropOffAlert, list[Spike]]], odds: float, z: float) -> Row:
+        starts = [
+            self.history.at_ms(run.fired)
+            for limits, candidates in found
+            for run in self._runs(
+                "JourneyDropoffSpike",
+                (each.step for each in candidates if each.holds(replace(limits, odds=odds, z=z))),
+            )
+        ]
+        first: dict[int, int] = {}
+        for start in sorted(starts):
+            if (truth := self.truth_of(start)) is not None:
+                first.setdefault(truth, start)
+        false = sum(self.truth_of(start) is None for start in starts)
+        delays = [start - truth for truth, start in first.items()]
+        return Row(odds, z, len(starts), false, len(first), median(delays) if delays else None)
+
+    def _spiking(self, stage: Stage) -> Iterator[Firing]:
+        limits = stage.alerts.drop_off
+        if limits is None:
+            return
+        found = {each.step: each for each in spikes(self.history, stage.name, limits)}
+        for run in self._runs("JourneyDropoffSpike", found):
+            seen = found[run.fired]
+            figures = {
+                "customers": seen.dropped,
+                "share": round(seen.share, 4),
+                "share_before": round(seen.share_before, 4),
+                "z": round(seen.z, 2),
+            }
+            began_ms = self._excess_began(stage.name, run.fired, seen.share_before)
+            yield self._firing("JourneyDropoffSpike", stage, limits.severity, run, figures, began_ms)
+
+    def _falling(self, stage: Stage) -> Iterator[Firing]:
+        limits = stage.alerts.conversion_fall
+        if limits is None:
+            return
+        found = {each.step: each for each in falls(self.history, stage.name, limits)}
+        for run in self._runs("JourneyConversionFall", found):
+            seen = found[run.fired]
+            figures = {
+                "customers": seen.begun,
+                "share": round(seen.share, 4),
+                "share_before": round(seen.share_before, 4),
+                "z": round(seen.z, 2),
+            }
+            yield self._firing("JourneyConversionFall", stage, limits.severity, run, figures, None)
+
+    def _stalled(self, stage: Stage) -> Iterator[Firing]:
+        limits = stage.alerts.stalled
+        if limits is None:
+            return
+        figures, hour = self.history.stages[stage.name], HOUR_MS // self.history.step_ms
+        for run in self._runs("JourneyStageStalled", stalls(self.history, stage.name, limits)):
+            came = figures.visits[run.fired] - figures.visits[run.fired - hour]
+            began_ms = self.history.at_ms(_last_change(figures.departures, run.held))
+            yield self._firing("JourneyStageStalled", stage, limits.severity, run, {"customers": came}, began_ms)
+
+    def _silent(self) -> Iterator[Firing]:
+        named = {rule.channel for stage in self.definition.stages for rule in stage.touchpoints}
+        for channel in sorted(self.history.records):
+            if channel in named or None in named:
+                for run in self._runs("TouchpointSourceSilent", silences(self.history, channel)):
+                    start_ms = self.history.at_ms(run.fired)
+                    yield Firing("TouchpointSourceSilent", self.definition.journey, None, channel, "page", start_ms,
+                                 self._end_ms(run), {}, self.truth_of(start_ms))  # fmt: skip
+
+    def _firing(
+        self, alert: str, stage: Stage, severity: str, run: Run, figures: dict[str, float], began_ms: int | None
+    ) -> Firing:
+        start_ms = self.history.at_ms(run.fired)
+        truth_ms = self.truth_of(start_ms)
+        return Firing(alert, self.definition.journey, stage.name, None, severity, start_ms, self._end_ms(run), figures,
+                      began_ms if truth_ms is None else truth_ms)  # fmt: skip
+
+    def _runs(self, alert: str, held: Iterable[int]) -> Iterator[Run]:
+        return runs(held, TIMING[alert], self.history.step_ms)
+
+    def _end_ms(self, run: Run) -> int | None:
+        return None if run.ended is None or run.ended >= self.history.steps else self.history.at_ms(run.ended)
+
+    def _excess_began(self, stage: str, fired: int, share_before: float) -> int:
+        """Since when most drop-offs have come together beyond those that the share of before explains."""
+        figures = self.history.stages[stage]
+        steps = range(max(0, fired - LOOK_BACK_MS // self.history.step_ms), fired)
+        return self.history.at_ms(
+            min(steps, key=lambda step: (figures.dropoffs[step] - share_before * figures.decided[step], -step))
+        )
+
+
+def as_data(backtest: Backtest, firings: Sequence[Firing], rows: Sequence[Row], show_time: Any) -> dict[str, Any]:
+    """What was found, for machines; `show_time` writes a moment."""
+    history, weeks = backtest.history, backtest.weeks
+    return {
+        "journey": backtest.definition.journey,
+        "version": backtest.definition.version,
+        "from": show_time(history.start_ms),
+        "until": show_time(history.at_ms(history.steps - 1)),
+        "every_s": history.step_ms / 1000,
+        "weeks_judged": round(weeks, 4),
+        "firings": [
+            {
+                "alert": one.alert,
+                "stage": one.stage,
+                "channel": one.channel,
+                "severity": one.severity,
+                "start": show_time(one.start_ms),
+                "end": show_time(one.end_ms),
+                "figures": one.figures,
+                "began": show_time(one.began_ms),
+                "delay_s": None if one.delay_ms is None else one.delay_ms / 1000,
+                "truth": show_time(backtest.truth_of(one.start_ms)),
+                "silenced": one.silenced,
+            }
+            for one in firings
+        ],
+        "thresholds": [
+            {
+                "odds": row.odds,
+                "z": row.z,
+                "alarms": row.alarms,
+                "false": row.false,
+                "false_per_week": round(row.false / weeks, 3) if weeks else None,
+                "found": row.found,
+                "delay_s": None if row.delay_ms is None else row.delay_ms / 1000,
+            }
+            for row in rows
+        ],
+        "truths": [show_time(at) for at in backtest.truths_ms],
+    }
+
+
+def _silenced(firing: Firing, silent: Iterable[Firing]) -> bool:
+    last_ms = firing.start_ms + GROUP_WAIT_MS
+    return any(one.start_ms <= last_ms and (one.end_ms is None or one.end_ms > firing.start_ms) for one in silent)
+
+
+def _last_change(values: Values, step: int) -> int:
+    while step and values[step] == values[step - 1]:
+        step -= 1
+    return step

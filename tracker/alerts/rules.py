@@ -1,0 +1,223 @@
+"""The alerts about customers, in plain numbers: when each holds at a step of a history, and when it fires.
+
+They say what deploy/prometheus/rules says; tests/deploy/test_backtest.py runs both over the same figures and compares
+the firings. It knows figures and thresholds, and nothing of Prometheus.
+"""
+
+from collections.abc import Iterable, Iterator
+from math import copysign, inf, nan, sqrt
+from typing import Final, NamedTuple
+
+from tracker.alerts.history import History, Values
+from tracker.journey.definition import ConversionAlert, DropOffAlert, StalledAlert
+
+MINUTE_MS: Final = 60_000
+HOUR_MS: Final = 60 * MINUTE_MS
+QUARTER_MS: Final = 15 * MINUTE_MS
+HALF_HOUR_MS: Final = 30 * MINUTE_MS
+PASTS_MS: Final = (24 * HOUR_MS, 7 * 24 * HOUR_MS)
+"""What is compared with: a day and a week before, added up."""
+QUARTERS_CUSTOMERS: Final = 3
+"""The last quarter of an hour must have this part of the hour's customers, …"""
+QUARTERS_Z: Final = 2
+"""… and this part of its z: a quarter of the customers gives half of it."""
+REACHED_BEFORE: Final = 30
+"""A stage that fewer came to before is not judged by its conversion."""
+SOURCE_BEFORE: Final = 50
+SOURCE_LEFT: Final = 0.1
+"""A channel with fewer than this part of what it usually brings is silent."""
+
+
+class Timing(NamedTuple):
+    """How long an alert must hold until it fires, and how long it goes on when it does not hold any more."""
+
+    for_ms: int
+    keep_ms: int
+
+
+TIMING: Final = {
+    "JourneyDropoffSpike": Timing(2 * MINUTE_MS, 15 * MINUTE_MS),
+    "JourneyConversionFall": Timing(15 * MINUTE_MS, 15 * MINUTE_MS),
+    "JourneyStageStalled": Timing(30 * MINUTE_MS, 15 * MINUTE_MS),
+    "TouchpointSourceSilent": Timing(2 * MINUTE_MS, 10 * MINUTE_MS),
+}
+
+
+class Spike(NamedTuple):
+    """Drop-off in a stage at one step: the last hour, its last quarter, and the same hour before."""
+
+    step: int
+    dropped: int
+    dropped_quarter: int
+    share: float
+    share_before: float
+    z: float
+    z_quarter: float
+
+    def holds(self, limits: DropOffAlert) -> bool:
+        """Whether it is enough, large and unlikely, and still so."""
+        return (
+            self.dropped >= limits.customers
+            and self.dropped_quarter >= limits.customers / QUARTERS_CUSTOMERS
+            and _ratio(self.share, 1 - self.share) >= _ratio(limits.odds * self.share_before, 1 - self.share_before)
+            and self.z >= limits.z
+            and self.z_quarter >= limits.z / QUARTERS_Z
+        )
+
+
+class Fall(NamedTuple):
+    """Today's cohort at one step, and those of a day and a week before at the same time."""
+
+    step: int
+    begun: int
+    reached_before: int
+    share: float
+    share_before: float
+    z: float
+
+    def holds(self, limits: ConversionAlert) -> bool:
+        """Whether fewer have come to the stage than chance explains."""
+        return (
+            self.begun >= limits.customers
+            and self.reached_before >= REACHED_BEFORE
+            and self.share <= (1 - limits.fall) * self.share_before
+            and self.z <= -limits.z
+        )
+
+
+class Run(NamedTuple):
+    """An alert that fired: the steps at which it began to hold, fired, and ended (None: it has not)."""
+
+    held: int
+    fired: int
+    ended: int | None
+
+
+def spikes(history: History, stage: str, limits: DropOffAlert) -> Iterator[Spike]:
+    """The steps at which drop-off in the stage is news."""
+    figures = history.stages[stage]
+    dropped, decided = figures.dropoffs, figures.decided
+    hour, quarter = _steps(history, HOUR_MS), _steps(history, QUARTER_MS)
+    for step in range(hour, history.steps):
+        in_hour = dropped[step] - dropped[step - hour]
+        # Most steps end here, and cost nothing more.
+        if in_hour < limits.customers:
+            continue
+        found = _spike(history, dropped, decided, step, (in_hour, hour, quarter))
+        if found.holds(limits):
+            yield found
+
+
+def _spike(history: History, dropped: Values, decided: Values, step: int, spans: tuple[int, int, int]) -> Spike:
+    in_hour, hour, quarter = spans
+    in_quarter = dropped[step] - dropped[step - quarter]
+    # Hours before the stage's first drop-off say nothing: nobody had been seen for long enough.
+    pasts = [end for end in _ends(history, step, hour) if dropped[end - hour] > 0]
+    before = sum(dropped[end] - dropped[end - hour] for end in pasts)
+    before_of = sum(decided[end] - decided[end - hour] for end in pasts)
+    hours, quarters = decided[step] - decided[step - hour], decided[step] - decided[step - quarter]
+    return Spike(
+        step,
+        in_hour,
+        in_quarter,
+        _ratio(in_hour, hours),
+        _ratio(before, before_of),
+        two_proportions(in_hour, hours, before, before_of),
+        two_proportions(in_quarter, quarters, before, before_of),
+    )
+
+
+def falls(history: History, stage: str, limits: ConversionAlert) -> Iterator[Fall]:
+    """The steps at which the conversion of today's cohort is news."""
+    begun, reached = history.begun_today, history.stages[stage].reached_today
+    for step in range(history.steps):
+        if begun[step] < limits.customers:
+            continue
+        pasts = [step - past for past in _pasts(history) if past <= step]
+        begun_before, reached_before = sum(begun[at] for at in pasts), sum(reached[at] for at in pasts)
+        found = Fall(
+            step,
+            begun[step],
+            reached_before,
+            _ratio(reached[step], begun[step]),
+            _ratio(reached_before, begun_before),
+            two_proportions(reached[step], begun[step], reached_before, begun_before),
+        )
+        if found.holds(limits):
+            yield found
+
+
+def stalls(history: History, stage: str, limits: StalledAlert) -> Iterator[int]:
+    """The steps at which customers have come for an hour and none has left."""
+    visits, departures = history.stages[stage].visits, history.stages[stage].departures
+    hour = _steps(history, HOUR_MS)
+    for step in range(hour, history.steps):
+        if (
+            visits[step] - visits[step - hour] >= limits.customers
+            and departures[step] <= departures[step - hour]
+            and _before(history, departures, step, hour) >= limits.customers
+        ):
+            yield step
+
+
+def silences(history: History, channel: str) -> Iterator[int]:
+    """The steps at which a channel brings next to nothing of what it usually does."""
+    records = history.records[channel]
+    half = _steps(history, HALF_HOUR_MS)
+    for step in range(half, history.steps):
+        before = _before(history, records, step, half)
+        if before >= SOURCE_BEFORE and records[step] - records[step - half] < SOURCE_LEFT * before:
+            yield step
+
+
+def runs(held: Iterable[int], timing: Timing, step_ms: int) -> Iterator[Run]:
+    """What fires where an alert holds at these steps, in order: a moment is not enough, nor does a moment end it."""
+    wait, keep = -(-timing.for_ms // step_ms), -(-timing.keep_ms // step_ms)
+    begin = fired = last = None
+    for step in held:
+        if last is not None and begin is not None:
+            # It ends at the first step that is so far behind the first one at which it did not hold.
+            if fired is not None and step > last + 1 + keep:
+                yield Run(begin, fired, last + 1 + keep)
+                begin = fired = None
+            elif fired is None and step > last + 1:
+                begin = None
+        begin = step if begin is None else begin
+        if fired is None and step - begin >= wait:
+            fired = step
+        last = step
+    if begin is not None and fired is not None and last is not None:
+        yield Run(begin, fired, last + 1 + keep)
+
+
+def two_proportions(hits: int, trials: int, hits_before: int, trials_before: int) -> float:
+    """How unlikely by chance a share is against another: z of two proportions; NaN where nothing can be said."""
+    pooled = _ratio(hits + hits_before, trials + trials_before)
+    spread = pooled * (1 - pooled) * (_ratio(1, trials) + _ratio(1, trials_before))
+    difference = _ratio(hits, trials) - _ratio(hits_before, trials_before)
+    return _ratio(difference, sqrt(spread)) if spread >= 0 else nan
+
+
+def _ratio(part: float, whole: float) -> float:
+    """Division as Prometheus does it: by nothing it is infinite, and nothing by nothing is no number."""
+    if whole:
+        return part / whole
+    return nan if not part or part != part else copysign(inf, part)  # noqa: PLR0124  # NaN
+
+
+def _before(history: History, values: Values, step: int, span: int) -> int:
+    """What was added in spans of this length that ended a day and a week before, as far as there are any."""
+    return sum(values[end] - values[end - span] for end in _ends(history, step, span))
+
+
+def _ends(history: History, step: int, span: int) -> list[int]:
+    """Where spans of this length ended a day and a week before, as far as the history has them whole."""
+    return [step - past for past in _pasts(history) if step - past >= span]
+
+
+def _pasts(history: History) -> tuple[int, ...]:
+    return tuple(past // history.step_ms for past in PASTS_MS)
+
+
+def _steps(history: History, span_ms: int) -> int:
+    return span_ms // history.step_ms

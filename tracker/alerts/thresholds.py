@@ -1,0 +1,96 @@
+"""The thresholds of journey files as Prometheus knows them: a series for each, by journey and stage.
+
+The alerts in deploy/prometheus/rules compare with these series, so a journey that says nothing needs no rules of its
+own: the defaults hold for every stage that the exporter serves. It knows how rules are written and no file.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from math import inf
+from typing import Any, Final, NamedTuple
+
+from tracker.journey.definition import Alerts, Definition, Stage
+
+NAMES: Final = {"drop_off": "dropoff", "conversion_fall": "conversion", "stalled": "stalled"}
+"""By alert of a journey file, what its series are called after."""
+STAGES: Final = "max by (journey, stage) (tracker_stage_place)"
+"""Every stage of every journey that is served."""
+HEAD: Final = """\
+# Made by `tracker rules`: what the journey files say of their alerts, as series that the alerts compare with.
+# Where a file says nothing the defaults hold, also for journeys that are not in this file.
+groups:
+  - name: thresholds
+    rules:
+"""
+
+
+class Rule(NamedTuple):
+    """A recording rule."""
+
+    record: str
+    expr: str
+    labels: dict[str, str]
+
+
+def rules(definitions: Sequence[Definition]) -> list[Rule]:
+    """What the definitions say, series by series, each followed by what holds for all others."""
+    stages = [(definition.journey, stage) for definition in definitions for stage in definition.stages]
+    made: list[Rule] = []
+    for alert, name in NAMES.items():
+        for key, usual in asdict(getattr(Alerts(), alert)).items():
+            series = f"journey_stage:tracker_{name}_{key}"
+            declared = list(_declared(f"{series}:declared", stages, alert, key, usual))
+            rest = _everywhere(usual)
+            if declared:
+                rest = f"{series}:declared or on (journey, stage) {rest}"
+            made += [*declared, Rule(f"{series}:{'info' if key == 'severity' else 'threshold'}", rest, {})]
+    return made
+
+
+def as_yaml(definitions: Sequence[Definition]) -> str:
+    """The file of rules."""
+    lines = []
+    for record, expr, labels in rules(definitions):
+        lines += [f"      - record: {record}", f"        expr: {expr}"]
+        if labels:
+            lines.append(f"        labels: {json.dumps(labels, ensure_ascii=False)}")
+    return HEAD + "\n".join(lines) + "\n"
+
+
+def as_data(definitions: Sequence[Definition]) -> list[dict[str, Any]]:
+    """The same for machines: what holds for each stage, None where an alert is off."""
+    return [
+        {"journey": definition.journey, "stage": stage.name, **asdict(stage.alerts)}
+        for definition in definitions
+        for stage in definition.stages
+    ]
+
+
+def _declared(
+    record: str, stages: Sequence[tuple[str, Stage]], alert: str, key: str, usual: float | str
+) -> Iterator[Rule]:
+    for journey, stage in stages:
+        said = getattr(stage.alerts, alert)
+        labels = {"journey": journey, "stage": stage.name}
+        if said is None:
+            # No number of customers is enough; the other thresholds need not be asked.
+            if key == "customers":
+                yield Rule(record, _constant(inf), labels)
+        elif (value := getattr(said, key)) != usual:
+            yield (
+                Rule(record, _constant(1), labels | {key: value})
+                if isinstance(value, str)
+                else Rule(record, _constant(value), labels)
+            )
+
+
+def _everywhere(usual: float | str) -> str:
+    if isinstance(usual, str):
+        # In single quotes, so that the expression is plain YAML.
+        return f"label_replace({STAGES} ^ 0, 'severity', '{usual}', '', '')"
+    return f"{STAGES} * 0 + {usual:g}"
+
+
+def _constant(value: float) -> str:
+    return f"vector({'Inf' if value == inf else repr(value)})"

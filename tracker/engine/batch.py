@@ -1,0 +1,31 @@
+"""A batch of one customer: the touches of one fold, and what became of them in the journeys.
+
+It knows no journey.
+"""
+
+from collections.abc import Sequence
+
+from schemas.transition import Transition
+from tracker.figures.tally import Tally
+from tracker.records.log import Entry
+from tracker.touch import Touch
+
+# What became of a touch, as bits: in any journey that it bears on.
+BEARING, DUPLICATE, LATE = 1, 2, 4
+
+Item = tuple[Entry, int]
+"""An entry and the place of its touch in the batch."""
+
+
+class Batch:
+    """The touches of one fold, and by their place what became of them."""
+
+    __slots__ = ("customer", "fates", "now_ms", "tally", "touches", "transitions")
+
+    def __init__(self, customer: str, touches: Sequence[Touch], now_ms: int, tally: Tally) -> None:
+        self.customer = customer
+        self.touches = touches
+        self.now_ms = now_ms
+        self.tally = tally
+        self.fates = bytearray(len(touches))
+        self.transitions: list[Transition] = []

@@ -1,0 +1,199 @@
+"""A customer: all journeys and instances in one record, folded a batch at a time.
+
+What the planner calls. It turns bytes and touches into bytes, differences of aggregates, transitions and the next
+moment at which the clock matters; it knows no partition, no store and no clock.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from schemas.transition import Transition
+from tracker.engine.batch import BEARING, DUPLICATE, LATE, Batch
+from tracker.engine.canary import CANARY
+from tracker.engine.engine import DEFAULT_HORIZON_MS, MAX_IDS
+from tracker.engine.intake import Runner
+from tracker.engine.migration import UnknownDefinitionError, migrate, same_shape
+from tracker.figures.contribution import NOTHING
+from tracker.figures.tally import Tally, written
+from tracker.journey.definition import Definition
+from tracker.records.log import ID_BYTES, short_id
+from tracker.records.state import VERSION, Journey, Record, decode, encode
+from tracker.records.timer import look_at_ms
+from tracker.touch import Touch
+
+# A customer with more orders than this is a reseller or a machine: no new ones begin, their touchpoints are ignored.
+MAX_INSTANCES: Final = 500
+
+
+class Change(msgspec.Struct, gc=False):
+    """What a fold did to one customer."""
+
+    after: bytes
+    aggregates: dict[str, int]
+    """Field → difference; fields that stay the same are left out."""
+    due_ms: int | None
+    """The next moment at which the clock alone changes this record; None: never."""
+    arm_ms: int | None
+    """The moment of a new timer, where none stands at `due_ms` or before it. A timer that fires early is set anew by
+    the fold that it causes, so that touchpoints do not pay for timers."""
+    transitions: list[Transition]
+    applied: int = 0
+    """Touchpoints that counted for the first time, whether or not they bear on a journey."""
+    duplicate: int = 0
+    late: int = 0
+    """Of the applied ones: older than the lateness horizon, so taken in on top of the base."""
+    ignored: int = 0
+    """Of the applied ones: those that bear on no journey."""
+
+
+class Journeys:
+    """All journeys that run side by side, ready to fold customers."""
+
+    def __init__(
+        self,
+        definitions: Sequence[Definition],
+        horizon_ms: int | None = DEFAULT_HORIZON_MS,
+        former: Sequence[Definition] = (),
+    ) -> None:
+        """`former`: earlier versions of the definitions that stored states may still be of."""
+        self.definitions: Final = tuple(definitions)
+        self.runners: Final = tuple(Runner(definition, horizon_ms) for definition in definitions)
+        self._former = {
+            (one.definition.journey, one.engine.layout_id): one
+            for one in (Runner(definition, horizon_ms) for definition in former)
+        }
+        self._max_ids = MAX_IDS if horizon_ms is not None else None
+
+    def fold(
+        self, customer: str, before: bytes | None, touches: Sequence[Touch], now_ms: int, tally: Tally | None = None
+    ) -> Change:
+        """The customer after these touches, looked at at `now_ms`.
+
+        With a tally, which the folds of a batch share, the differences are counted there, and the change holds none.
+        """
+        record = decode(before) if before is not None else Record(VERSION, [])
+        batch = Batch(customer, touches, now_ms, {} if tally is None else tally)
+        due_ms: int | None = None
+        for runner in () if customer.startswith(CANARY) else self.runners:
+            next_ms = self._fold_journey(runner, record, batch)
+            if next_ms is not None and (due_ms is None or next_ms < due_ms):
+                due_ms = next_ms
+        ignored = duplicate = late = 0
+        if batch.fates.count(BEARING) != len(touches):
+            ignored = self._note_others(record, batch)
+            fates = list(batch.fates)
+            duplicate = sum(fate & DUPLICATE > 0 for fate in fates)
+            late = sum(fate & LATE > 0 for fate in fates)
+        arm_ms = _arm(record, due_ms, now_ms)
+        return Change(
+            encode(record),
+            written(batch.tally) if tally is None else {},
+            due_ms,
+            arm_ms,
+            batch.transitions,
+            len(touches) - duplicate,
+            duplicate,
+            late,
+            ignored,
+        )
+
+    def contribution(self, data: bytes) -> dict[str, int]:
+        """What a stored record adds to every aggregate."""
+        total: dict[str, int] = {}
+        runners = {runner.definition.journey: runner for runner in self.runners}
+        for journey in decode(data).journeys:
+            runner = runners.get(journey.name)
+            if runner is not None:
+                contributor = self._folded_by(runner, journey).contributor
+                for instance in journey.instances:
+                    for field, count in contributor.vector(instance).items():
+                        total[field] = total.get(field, 0) + count
+        return total
+
+    def _folded_by(self, runner: Runner, journey: Journey) -> Runner:
+        """The runner whose definition a stored journey was folded with, as far as figures are concerned."""
+        former = self._former.get((journey.name, journey.layout))
+        if former is not None:
+            return former
+        if same_shape(journey.layout, runner.engine.layout_id):
+            return runner
+        raise UnknownDefinitionError(journey.name, journey.version)
+
+    def modernise(self, runner: Runner, journey: Journey) -> None:
+        """Make a stored journey one of the present definition, where it is none; figures are the caller's affair."""
+        if journey.layout != runner.engine.layout_id:
+            self._migrate(runner, journey, {})
+
+    def _migrate(self, runner: Runner, journey: Journey, tally: Tally) -> None:
+        """Make a stored journey one of the present definition."""
+        old = self._folded_by(runner, journey)
+        for place, instance in enumerate(journey.instances):
+            after = migrate(instance, old.engine, runner.engine)
+            old.contributor.change(tally, old.contributor.facts(instance), NOTHING)
+            runner.contributor.change(tally, NOTHING, runner.contributor.facts(after))
+            journey.instances[place] = after
+        journey.layout, journey.version = runner.engine.layout_id, runner.definition.version
+
+    def _fold_journey(self, runner: Runner, record: Record, batch: Batch) -> int | None:
+        """Fold the batch into one journey; when the clock will change it next."""
+        journey = _journey_of(record, runner.definition.journey)
+        groups = runner.groups(batch)
+        if journey is None:
+            if not groups:
+                return None
+            journey = Journey(runner.definition.journey, runner.definition.version, runner.engine.layout_id, [])
+            record.journeys.append(journey)
+        elif journey.layout != runner.engine.layout_id:
+            self._migrate(runner, journey, batch.tally)
+        due_ms: int | None = None
+        for instance in journey.instances:
+            next_ms = runner.fold(instance, groups.pop(instance.key, None) if groups else None, batch)
+            if next_ms is not None and (due_ms is None or next_ms < due_ms):
+                due_ms = next_ms
+        for key, items in groups.items():
+            if len(journey.instances) >= MAX_INSTANCES:
+                break
+            instance = runner.engine.open(key, min([entry for entry, _ in items]) if len(items) > 1 else items[0][0])
+            journey.instances.append(instance)
+            next_ms = runner.fold(instance, items, batch)
+            if next_ms is not None and (due_ms is None or next_ms < due_ms):
+                due_ms = next_ms
+        return due_ms
+
+    def _note_others(self, record: Record, batch: Batch) -> int:
+        """Count the touches that bear on no journey, each once; how many are new."""
+        if all(fate & BEARING for fate in list(batch.fates)):
+            return 0
+        known = {record.other_ids[at : at + ID_BYTES] for at in range(0, len(record.other_ids), ID_BYTES)}
+        new: list[bytes] = []
+        for place, touch in enumerate(batch.touches):
+            if batch.fates[place] & BEARING:
+                continue
+            short = short_id(touch.event_id)
+            if short in known:
+                batch.fates[place] |= DUPLICATE
+            else:
+                known.add(short)
+                new.append(short)
+        ids = record.other_ids + b"".join(new)
+        record.other_ids = ids if self._max_ids is None else ids[-self._max_ids :]
+        return len(new)
+
+
+def _arm(record: Record, due_ms: int | None, now_ms: int) -> int | None:
+    """The moment of a new timer for the record, which keeps it in mind; None where the one that stands will do."""
+    if record.look_ms is not None and record.look_ms <= now_ms:
+        record.look_ms = None
+    if due_ms is None or (record.look_ms is not None and record.look_ms <= due_ms):
+        return None
+    record.look_ms = look_at_ms(due_ms, now_ms)
+    return record.look_ms
+
+
+def _journey_of(record: Record, name: str) -> Journey | None:
+    for journey in record.journeys:
+        if journey.name == name:
+            return journey
+    return None

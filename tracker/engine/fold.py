@@ -1,0 +1,132 @@
+"""The fold: what one touchpoint does to a progress, compiled from the definition once.
+
+It knows stages, gaps, exits and segments; the funnel is `tracker/engine/funnel.py`, and which touchpoint comes when is
+`tracker/engine/engine.py`.
+"""
+
+from collections.abc import Callable
+
+from tracker.engine.any_order import any_order
+from tracker.engine.funnel import Steps, chained, one_by_one
+from tracker.journey.definition import Definition
+from tracker.records.state import Progress
+
+Step = Callable[[Progress, int, int, bytes], int]
+"""Take a touchpoint (at milliseconds since 1970, its bits, its segment codes) in; the stage that it counts for,
+-1 for none."""
+
+FIRST, LAST = -1, -2
+
+
+def attributions(definition: Definition) -> tuple[int, ...]:
+    """By segment: the stage whose touchpoint gives the value, FIRST or LAST."""
+    places = {stage.name: place for place, stage in enumerate(definition.stages)} | {"first": FIRST, "last": LAST}
+    return tuple(places[segment.attribution] for segment in definition.segments)
+
+
+def begin(definition: Definition, at_ms: int) -> Progress:
+    """The progress before the first touchpoint, which is at `at_ms`."""
+    count = len(definition.stages)
+    return Progress(
+        zero_ms=at_ms,
+        first=[None] * count,
+        visits=[0] * count,
+        spent=[0] * count,
+        segments=[0] * len(definition.segments),
+    )
+
+
+def compile_step(definition: Definition, steps: Steps) -> Step:  # noqa: C901, PLR0915 - closures, straight when called
+    """The function that takes one touchpoint, not older than those before it, into a progress."""
+    count = len(definition.stages)
+    stage_mask, exit_bit = steps.mask, 1 << count
+    limits = tuple(stage.drops_after_ms for stage in definition.stages)
+    forward = definition.order == "forward"
+    strict = steps.mode == "strict"
+    advance = any_order(steps) if steps.mode == "any" else chained(steps, strict=strict)
+    advance_one = one_by_one(steps)
+    attribution = attributions(definition)
+    has_last = LAST in attribution
+    single = {1 << stage: stage for stage in range(count)}
+
+    def close_gap(progress: Progress, at: int) -> None:
+        """A gap longer than the current stage allows was a drop-off, and ends in a recovery."""
+        stage = progress.stage
+        limit = limits[stage]
+        progress.is_dropped = False
+        if limit is None or at - progress.last <= limit:
+            return
+        gaps = progress.gaps or [0] * count
+        gaps[stage] += 1
+        progress.gaps = gaps
+        progress.dropped = progress.last + limit
+        progress.recovered = at
+
+    def leave(progress: Progress, at: int) -> None:
+        """An exit: the clock stops."""
+        if progress.stage < 0 or progress.exited is not None:
+            return
+        progress.spent[progress.stage] += at - progress.since
+        progress.exited = at
+
+    def aside(progress: Progress, at: int, bits: int) -> int:
+        """A touchpoint of no stage."""
+        if bits & steps.break_mask or strict:
+            advance(progress, at, bits, 0)
+        if bits & exit_bit:
+            leave(progress, at)
+        return -1
+
+    def step(progress: Progress, at_ms: int, bits: int, segments: bytes) -> int:  # noqa: C901 - the hot path
+        happened = at_ms - progress.zero_ms
+        before, last = progress.stage, progress.last
+        # Beyond the horizon touchpoints come as they arrive: for the clock they happen no earlier than the last.
+        at = happened if happened > last or before < 0 else last
+        was_in = before >= 0 and progress.exited is None
+        if was_in:
+            limit = limits[before]
+            if progress.is_dropped or (limit is not None and at - last > limit):
+                close_gap(progress, at)
+        progress.last = at
+        stage = single.get(bits, -1)
+        if stage >= 0 and advance_one is not None:
+            # The usual touchpoint is one of one stage and nothing else.
+            advance_one(progress, at, stage)
+        else:
+            stages = bits & stage_mask
+            if not stages:
+                return aside(progress, at, bits)
+            stage = single.get(stages, -1)
+            reached = advance(progress, at, bits, stages)
+            if stage < 0:
+                # Of several stages it counts for the furthest that a chain now reaches, else for the first it matches.
+                stage = reached if reached >= 0 else (stages & -stages).bit_length() - 1
+        firsts = progress.first
+        first = firsts[stage]
+        if first is None or happened < first:
+            firsts[stage] = happened
+            progress.furthest = max(progress.furthest, stage)
+        after = before if forward and before > stage else stage
+        if after != before or not was_in:
+            if was_in:
+                progress.spent[before] += at - progress.since
+            progress.exited = None
+            progress.stage = after
+            progress.since = at
+            progress.visits[after] += 1
+        if attribution and (has_last or 0 in progress.segments):
+            _attribute(progress, stage, segments, attribution)
+        if bits & exit_bit:
+            leave(progress, at)
+        return stage
+
+    return step
+
+
+def _attribute(progress: Progress, stage: int, segments: bytes, attribution: tuple[int, ...]) -> None:
+    """Take the touchpoint's segment values where the definition says that it gives them."""
+    for place, code in enumerate(segments):
+        if code:
+            source = attribution[place]
+            if source == LAST or (progress.segments[place] == 0 and source in (FIRST, stage)):
+                progress.segments[place] = code

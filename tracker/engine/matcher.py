@@ -1,0 +1,144 @@
+"""A matcher: which stages, exits and exclusions of one journey a touch meets, as bits.
+
+Bit i is stage i; the bit after the stages is the exit; the exclusions follow in their order.
+It looks at one touch alone: it knows no customer and no time.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from tracker.journey.conditions import Predicate, compile_where, getter
+from tracker.journey.definition import Definition, Rule, Segment
+from tracker.records.log import NO_RULE
+from tracker.records.state import FIRST_VALUE, OTHER
+from tracker.touch import Touch
+
+MAX_BITS: Final = 63
+
+
+def as_text(value: Any) -> str | None:
+    """A plain value as JSON writes it, texts without their quotes; None for lists, objects and null."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, (int, float)) else None
+
+
+class _Candidate(NamedTuple):
+    bit: int
+    rule: int
+    test: Predicate | None
+
+
+class Match(NamedTuple):
+    """What a touch meets."""
+
+    bits: int
+    rule: int
+    """The first rule met, counted over the whole definition; NO_RULE where none is."""
+
+
+def _ranked(definition: Definition) -> list[tuple[int, Rule]]:
+    """Every rule with its bit, in the order in which rules are numbered."""
+    count = len(definition.stages)
+    rules = [(1 << index, rule) for index, stage in enumerate(definition.stages) for rule in stage.touchpoints]
+    rules += [(1 << count, rule) for rule in definition.exits]
+    rules += [(1 << (count + 1 + index), exclusion.rule) for index, exclusion in enumerate(definition.funnel.exclude)]
+    return rules
+
+
+def rule_names(definition: Definition) -> list[tuple[str, int]]:
+    """By rule number: the stage (or `exit`, `exclude`) and the rule's place in it, counted from 0."""
+    names = [(stage.name, place) for stage in definition.stages for place in range(len(stage.touchpoints))]
+    names += [("exit", place) for place in range(len(definition.exits))]
+    return names + [("exclude", place) for place in range(len(definition.funnel.exclude))]
+
+
+class Matcher:
+    """The rules of one journey, looked up by channel and type before any condition is tried."""
+
+    def __init__(self, definition: Definition) -> None:
+        rules = _ranked(definition)
+        bits = len(definition.stages) + 1 + len(definition.funnel.exclude)
+        if bits > MAX_BITS:
+            raise ValueError(f"journey {definition.journey}: more than {MAX_BITS - 1} stages and exclusions")
+        self._channels = {rule.channel for _, rule in rules} - {None}
+        self._types = {rule.type for _, rule in rules} - {None}
+        numbered = [(bit, rule, min(place, NO_RULE - 1)) for place, (bit, rule) in enumerate(rules)]
+        compiled = [(rule, _Candidate(bit, place, compile_where(rule))) for bit, rule, place in numbered]
+        self._table: dict[tuple[str | None, str | None], Match | list[_Candidate]] = {
+            (channel, kind): self._plan(
+                [
+                    candidate
+                    for rule, candidate in compiled
+                    if rule.channel in {None, channel} and rule.type in {None, kind}
+                ]
+            )
+            for channel in (*self._channels, None)
+            for kind in (*self._types, None)
+        }
+
+    def ready(self, channel: str, kind: str) -> Match | None:
+        """What channel and type say where they alone decide; None where conditions must be tried."""
+        plan = self._plan_of(channel, kind)
+        return None if isinstance(plan, list) else plan
+
+    @staticmethod
+    def _plan(candidates: list[_Candidate]) -> Match | list[_Candidate]:
+        """The answer itself where no condition needs to be tried, else what to try."""
+        if any(candidate.test for candidate in candidates):
+            return candidates
+        bits = 0
+        for candidate in candidates:
+            bits |= candidate.bit
+        return Match(bits, candidates[0].rule if candidates else NO_RULE)
+
+    def _plan_of(self, channel: str, kind: str) -> Match | list[_Candidate]:
+        known_channel = channel if channel in self._channels else None
+        return self._table[known_channel, kind if kind in self._types else None]
+
+    def match(self, touch: Touch) -> Match:
+        """What the touch meets."""
+        plan = self._plan_of(touch.channel, touch.type)
+        if not isinstance(plan, list):
+            return plan
+        bits, first = 0, NO_RULE
+        for bit, rule, test in plan:
+            if test is None or test(touch):
+                bits |= bit
+                first = min(first, rule)
+        return Match(bits, first)
+
+
+MAX_VALUES: Final = 250
+
+
+def segment_coder(segments: tuple[Segment, ...]) -> Callable[[Touch], bytes]:
+    """A function from a touch to one byte a segment."""
+    coders = [_coder(segment) for segment in segments]
+    if len(coders) == 1:
+        return coders[0]
+    return lambda touch: b"".join([code(touch) for code in coders])
+
+
+def _coder(segment: Segment) -> Callable[[Touch], bytes]:
+    codes = {value: bytes([FIRST_VALUE + at]) for at, value in enumerate(segment.values[:MAX_VALUES])}
+    none, other = b"\0", bytes([OTHER])
+
+    def code_of(value: Any) -> bytes:
+        if value is None or value == "":
+            return none
+        return codes.get(value if isinstance(value, str) else as_text(value) or "", other)
+
+    if len(segment.path) == 2 and segment.path[0] == "context":
+        # The usual place, looked at without a call between.
+        name = segment.path[1]
+
+        def code(touch: Touch) -> bytes:
+            value = touch.context.get(name)
+            return codes.get(value) or code_of(value) if value.__class__ is str else code_of(value)
+
+        return code
+    get = getter(segment.path)
+    return lambda touch: code_of(get(touch))

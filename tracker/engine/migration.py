@@ -1,0 +1,134 @@
+"""Migration: a stored state folded with one definition becomes a state of another.
+
+The log holds what touchpoints matched, not the touchpoints; so what the old rules said of them stands, and is folded
+again under the new windows, limits and order. Stages are the same where their names are. See
+docs/decisions/0014-changed-definitions.md. It knows states and definitions; when to migrate is the customer's affair.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+from tracker.engine.engine import Engine
+from tracker.engine.fold import begin
+from tracker.journey.definition import Definition
+from tracker.records.log import NO_RULE, Entry
+from tracker.records.state import FIRST_VALUE, OTHER, Instance, Progress, decode_progress, encode
+
+T = TypeVar("T")
+_SHAPE: Final = 0xFFFFF000
+
+
+class UnknownDefinitionError(Exception):
+    """A stored state was folded with a definition that is not at hand, and of another shape than the present one."""
+
+    def __init__(self, journey: str, version: int) -> None:
+        super().__init__(
+            f"stored states of journey {journey!r} were made by version {version}, whose stages, goals, exclusions, "
+            "segments, buckets or key differ from the definition given; give the old definition too, or rebuild from "
+            "Kafka"
+        )
+        self.journey = journey
+        self.version = version
+
+
+def same_shape(one: int, other: int) -> bool:
+    """Whether bits, lists and figures mean the same under two fingerprints."""
+    return one & _SHAPE == other & _SHAPE
+
+
+def migrate(instance: Instance, old: Engine, new: Engine) -> Instance:
+    """The instance under the new definition; the old one stays as it is."""
+    if same_shape(old.layout_id, new.layout_id):
+        entries = old.layout.unpack(instance.log)
+        base = _reopened(decode_progress(instance.base)) if instance.base is not None else None
+    else:
+        convert = _converter(old, new)
+        entries = [convert(entry) for entry in old.layout.unpack(instance.log)]
+        base = _rebased(decode_progress(instance.base), old.definition, new.definition) if instance.base else None
+    entries.sort()
+    after = Instance(
+        instance.key,
+        instance.progress,
+        new.layout.pack_all(entries),
+        None if base is None else encode(base),
+        instance.base_until_ms,
+        instance.former_ids,
+        instance.corrections,
+        instance.feedback,
+    )
+    after.progress = new.fold(entries, base) or begin(new.definition, instance.progress.zero_ms)
+    # A drop-off that was told stays told while it stands at the same moment.
+    is_dropped = instance.progress.is_dropped
+    after.progress.is_dropped = is_dropped and old.deadline_ms(instance.progress) == new.deadline_ms(after.progress)
+    return after
+
+
+def _reopened(base: Progress) -> Progress:
+    """A base without open chains: what they mean depends on the funnel, which may be another one now."""
+    base.chains = []
+    return base
+
+
+def _converter(old: Engine, new: Engine) -> Callable[[Entry], Entry]:
+    """A function from an entry of the old shape to one of the new."""
+    bits_of = _bit_map(old.definition, new.definition)
+    codes = _code_maps(old.definition, new.definition)
+
+    def convert(entry: Entry) -> Entry:
+        bits = 0
+        for was, now in bits_of:
+            if entry.bits & was:
+                bits |= now
+        segments = bytes(codes_of[entry.segments[place]] if place >= 0 else 0 for place, codes_of in codes)
+        return Entry(entry.at_ms, new.layout.order(bits), entry.id, bits, NO_RULE, segments)
+
+    return convert
+
+
+def _bit_map(old: Definition, new: Definition) -> list[tuple[int, int]]:
+    """Pairs of bits that mean the same: stages by name, the exit, exclusions by their rule."""
+    olds = [stage.name for stage in old.stages] + ["exit"]
+    news = {stage.name: place for place, stage in enumerate(new.stages)} | {"exit": len(new.stages)}
+    pairs = [(1 << place, 1 << news[name]) for place, name in enumerate(olds) if name in news]
+    for was, one in enumerate(old.funnel.exclude):
+        for now, other in enumerate(new.funnel.exclude):
+            if one.rule == other.rule:
+                pairs.append((1 << (len(old.stages) + 1 + was), 1 << (len(new.stages) + 1 + now)))
+    return pairs
+
+
+def _code_maps(old: Definition, new: Definition) -> list[tuple[int, list[int]]]:
+    """By new segment: the place of the old one (-1 for none), and the new code of every old code."""
+    places = {segment.name: place for place, segment in enumerate(old.segments)}
+    maps: list[tuple[int, list[int]]] = []
+    for segment in new.segments:
+        place = places.get(segment.name, -1)
+        values = old.segments[place].values if place >= 0 else ()
+        known = {value: FIRST_VALUE + at for at, value in enumerate(segment.values)}
+        maps.append((place, [0, OTHER, *(known.get(value, OTHER) for value in values)]))
+    return maps
+
+
+def _rebased(base: Progress, old: Definition, new: Definition) -> Progress:
+    """A base by the stages' names; a stage that is no more takes what was known of it along."""
+    places = {stage.name: place for place, stage in enumerate(old.stages)}
+    olds = [places.get(stage.name, -1) for stage in new.stages]
+    news = {was: now for now, was in enumerate(olds) if was >= 0}
+
+    def moved(values: list[T], blank: Any) -> list[T]:
+        return [values[was] if was >= 0 else blank for was in olds] if values else []
+
+    base.first = moved(base.first, None)
+    base.visits = moved(base.visits, 0)
+    base.spent = moved(base.spent, 0)
+    base.gaps = moved(base.gaps, 0)
+    base.stage = news.get(base.stage, -1)
+    base.furthest = max((now for now, at in enumerate(base.first) if at is not None), default=-1)
+    if base.stage < 0:
+        # The current stage is gone: the furthest that is left stands in; without any, the journey has not begun.
+        base.stage = base.furthest
+    base.depth = 0
+    base.segments = [
+        codes[base.segments[place]] if place >= 0 else 0 for place, codes in _code_maps(old, new)
+    ]  # fmt: skip
+    return _reopened(base)

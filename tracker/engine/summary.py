@@ -1,0 +1,101 @@
+"""A summary: what a stored state says of a customer, in the journey's own words and in milliseconds since 1970.
+
+For replays, explanations and queries. It reads states and changes none.
+"""
+
+import msgspec
+
+from tracker.engine.chain import chain_of, seconds_to_reach
+from tracker.engine.customer import Journeys
+from tracker.engine.intake import Runner
+from tracker.figures.contribution import began_ms
+from tracker.records.state import Instance, decode
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """One instance of one journey. Stages are named; moments are milliseconds since 1970."""
+
+    journey: str
+    version: int
+    key: str | None
+    """The value of the journey's `key`, where it has one."""
+    status: str
+    current: str
+    furthest: str
+    began_ms: int
+    reached: dict[str, int]
+    """By stage reached: when first, in stage order."""
+    skipped: tuple[str, ...]
+    """Stages before the furthest that were never reached and are not optional."""
+    visits: dict[str, int]
+    spent_ms: dict[str, int]
+    """By stage: in stays that have ended."""
+    funnel_depth: int
+    dropped_ms: int | None
+    recovered_ms: int | None
+    exited_ms: int | None
+    drop_offs: int
+    recoveries: int
+    corrections: int
+    segments: dict[str, str]
+    due_ms: int | None
+    """When the clock alone will change the status."""
+
+
+def summaries(journeys: Journeys, data: bytes) -> list[Summary]:
+    """What a record says, for every instance that has begun."""
+    runners = {runner.definition.journey: runner for runner in journeys.runners}
+    return [
+        summarise(runners[journey.name], instance)
+        for journey in decode(data).journeys
+        if journey.name in runners
+        for instance in journey.instances
+        if instance.progress.stage >= 0
+    ]
+
+
+def summarise(runner: Runner, instance: Instance) -> Summary:
+    """What one instance that has begun says."""
+    progress, definition = instance.progress, runner.definition
+    names = [stage.name for stage in definition.stages]
+    zero = progress.zero_ms
+    first = {name: zero + at for name, at in zip(names, progress.first, strict=True) if at is not None}
+    began = began_ms(progress)
+    assert began is not None
+    return Summary(
+        journey=definition.journey,
+        version=definition.version,
+        key=instance.key,
+        status=runner.contributor.status(progress) or "",
+        current=names[progress.stage],
+        furthest=names[progress.furthest],
+        began_ms=began,
+        reached=first,
+        skipped=tuple(
+            stage.name
+            for stage in definition.stages[: progress.furthest]
+            if stage.name not in first and not stage.optional
+        ),
+        visits={name: count for name, count in zip(names, progress.visits, strict=True) if count},
+        spent_ms={name: spent for name, spent in zip(names, progress.spent, strict=True) if spent},
+        funnel_depth=progress.depth,
+        dropped_ms=runner.engine.dropped_ms(progress),
+        recovered_ms=None if progress.recovered is None else zero + progress.recovered,
+        exited_ms=None if progress.exited is None else zero + progress.exited,
+        drop_offs=sum(progress.gaps) + progress.is_dropped,
+        recoveries=sum(progress.gaps),
+        corrections=instance.corrections,
+        segments=dict(runner.contributor.segment_values(progress)),
+        due_ms=runner.due_ms(instance),
+    )
+
+
+def funnel_chain(runner: Runner, instance: Instance) -> list[tuple[str, int, float | None]]:
+    """The chain that came deepest: stage, moment, seconds since the touchpoint before; empty where unknown.
+
+    It is found in the log: complete without a horizon, and while the log reaches back to the entry.
+    """
+    names = [stage.name for stage in runner.definition.stages]
+    chain = chain_of(runner.engine.steps, runner.engine.layout.unpack(instance.log), instance.progress.depth)
+    seconds = seconds_to_reach(chain)
+    return [(names[link.step], link.at_ms, seconds.get(link.step)) for link in chain]

@@ -1,0 +1,1 @@
+"""Figures: what one state adds to the funnel, and the arithmetic of such sums."""

@@ -1,0 +1,475 @@
+"""Contributions: what one state adds to the figures. The one place that knows the names of the aggregates.
+
+A field is `journey|figure|…`, at its end `segment=value` where it breaks a figure down (all but the histograms and
+`corrections`: a histogram for every value is more than anyone looks at):
+
+| field | counts |
+|---|---|
+| `j|cohort|day` | instances whose journey began on this UTC day |
+| `j|current|stage|status` | instances in the stage now, by status |
+| `j|reached|day|stage|days` | instances of the cohort that ever reached the stage, by the fewest of WITHIN days |
+| `j|funnel|day|stage` | those of the cohort whose funnel depth is exactly this stage ("at least": sum the later ones) |
+| `j|visits|stage` | times the stage was entered |
+| `j|dropoffs|stage`, `j|recoveries|stage` | drop-offs in the stage ever, and those that ended |
+| `j|completions|stage` | instances that reached this stage, a goal |
+| `j|exits|stage` | instances that have left the journey, by stage |
+| `j|stay|stage|bucket` | instances that have left the stage, by time spent in it |
+| `j|seconds|stage` | whole seconds spent in the stage by those that have left it |
+| `j|convert|stage|bucket` | instances that reached the stage later than they began, by the time it took |
+| `j|convert_seconds|stage` | whole seconds that it took them |
+| `j|feedback|kind|score` | instances whose latest answer of this kind (nps, csat, ces) was this score |
+| `j|corrections` | late touchpoints that changed what had been reported |
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from tracker.figures.feedback import Answers, latest
+from tracker.figures.tally import Cell, Tally, written
+from tracker.journey.definition import STATUSES, WITHIN_DAYS, Definition
+from tracker.records.state import FIRST_VALUE, OTHER, Instance, Progress
+
+DAY_MS: Final = 24 * 3600 * 1000
+
+WITHIN: Final = (*map(str, WITHIN_DAYS), "inf")
+_WITHIN_MS: Final = tuple(days * DAY_MS for days in WITHIN_DAYS)
+MAX_CELLS: Final = 2000
+
+
+class Field(NamedTuple):
+    """A field name, read."""
+
+    journey: str
+    figure: str
+    day: str | None = None
+    stage: str | None = None
+    status: str | None = None
+    bucket: str | None = None
+    days: str | None = None
+    kind: str | None = None
+    score: str | None = None
+    segment: str | None = None
+    value: str | None = None
+
+
+# What stands between the figure and the segment.
+FIGURES: Final[dict[str, tuple[str, ...]]] = {
+    "cohort": ("day",),
+    "current": ("stage", "status"),
+    "reached": ("day", "stage", "days"),
+    "funnel": ("day", "stage"),
+    "visits": ("stage",),
+    "dropoffs": ("stage",),
+    "recoveries": ("stage",),
+    "completions": ("stage",),
+    "exits": ("stage",),
+    "stay": ("stage", "bucket"),
+    "seconds": ("stage",),
+    "convert": ("stage", "bucket"),
+    "convert_seconds": ("stage",),
+    "feedback": ("kind", "score"),
+    "corrections": (),
+}
+_ESCAPES: Final = str.maketrans({"%": "%25", "|": "%7C", "=": "%3D"})
+
+
+def bucket_names(bounds_ms: Iterable[int]) -> tuple[str, ...]:
+    """What the buckets with these upper bounds are called in fields: whole seconds, the last one `inf`."""
+    return (*(str(bound_ms // 1000) for bound_ms in bounds_ms), "inf")
+
+
+def escape(name: str) -> str:
+    """A name that can stand in a field."""
+    return name.translate(_ESCAPES)
+
+
+def unescape(name: str) -> str:
+    """The name that `escape` was given."""
+    return name.replace("%7C", "|").replace("%3D", "=").replace("%25", "%") if "%" in name else name
+
+
+def parse(field: str) -> Field:
+    """A field name in its parts; raises ValueError for a name that is none."""
+    journey, _, rest = field.partition("|")
+    figure, *parts = rest.split("|")
+    names = FIGURES.get(figure)
+    if names is None or len(parts) not in (len(names), len(names) + 1):
+        raise ValueError(f"{field!r} is no aggregate")
+    values: dict[str, str] = {name: unescape(part) for name, part in zip(names, parts, strict=False)}
+    if len(parts) > len(names):
+        segment, _, value = parts[-1].partition("=")
+        values |= {"segment": unescape(segment), "value": unescape(value)}
+    return Field(unescape(journey), figure, **values)
+
+
+def day_of(at_ms: int) -> str:
+    """The UTC day of a moment, as `2026-11-22`."""
+    # The civil date from a day number (the proleptic Gregorian calendar): no clock, no time zone, no range limit.
+    days = at_ms // DAY_MS + 719468
+    era = days // 146097
+    of_era = days - era * 146097
+    year_of_era = (of_era - of_era // 1460 + of_era // 36524 - of_era // 146096) // 365
+    of_year = of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
+    shifted = (5 * of_year + 2) // 153
+    day = of_year - (153 * shifted + 2) // 5 + 1
+    month = shifted + 3 if shifted < 10 else shifted - 9
+    return f"{year_of_era + era * 400 + (month <= 2):04d}-{month:02d}-{day:02d}"
+
+
+def began_ms(progress: Progress) -> int | None:
+    """When the journey began: its first touchpoint that matched a stage; None before that."""
+    firsts = [at for at in progress.first if at is not None]
+    return progress.zero_ms + min(firsts) if firsts else None
+
+
+class Facts(NamedTuple):
+    """What of a state the figures depend on. Those taken before a change hold copies of the lists that it changes."""
+
+    zero_ms: int
+    stage: int
+    """-1 before the journey begins: then there are no figures."""
+    status: int
+    depth: int
+    first: list[int | None]
+    visits: list[int]
+    spent: list[int]
+    gaps: list[int]
+    segments: list[int]
+    corrections: int
+    feedback: Answers
+
+    def day(self) -> int:
+        """The day on which the journey began, counted from 1970."""
+        return (self.zero_ms + least(self.first)) // DAY_MS
+
+
+NOTHING: Final = Facts(0, -1, 0, 0, [], [], [], [], [], 0, ())
+_STATUS: Final = {name: place for place, name in enumerate(STATUSES)}
+_DROPPED, _EXITED = _STATUS["dropped"], _STATUS["exited"]
+_new = tuple.__new__
+
+
+class Cells(NamedTuple):
+    """The cells of one cohort day and one set of segment values."""
+
+    cohort: Cell
+    current: tuple[tuple[Cell, ...], ...]
+    """By stage and status."""
+    reached: tuple[tuple[Cell, ...], ...]
+    """By stage and WITHIN."""
+    funnel: tuple[Cell, ...]
+    """By depth; nobody is counted at 0."""
+    visits: tuple[Cell, ...]
+    dropoffs: tuple[Cell, ...]
+    recoveries: tuple[Cell, ...]
+    exits: tuple[Cell, ...]
+    feedback: dict[tuple[str, int], Cell]
+    """By kind and score, made when they are met."""
+    moves: dict[tuple[int, int], Cell]
+    """By the stage left and the one entered, by those who neither dropped off nor left: both counts of `current`, and
+    the visit. Made when they are met: a journey of many stages has thousands that never are."""
+    ends: tuple[str, ...]
+    """What the fields of one figure end in."""
+    deeper: tuple[Cell, ...]
+    """By the new depth: both counts of `funnel`."""
+
+
+class Contributor:
+    """The contributions of one journey's states."""
+
+    def __init__(self, definition: Definition) -> None:
+        self._journey = escape(definition.journey)
+        self._stages = tuple(escape(stage.name) for stage in definition.stages)
+        self._limits = tuple(stage.drops_after_ms for stage in definition.stages)
+        self._goals = tuple(stage.goal for stage in definition.stages)
+        self._segments = tuple(
+            (escape(segment.name), tuple(escape(value) for value in segment.values)) for segment in definition.segments
+        )
+        # Where a customer neither dropped off nor left: by stage.
+        self._calm = tuple(
+            _STATUS["completed"] if goal else _STATUS["active" if limit is None else "waiting"]
+            for goal, limit in zip(self._goals, self._limits, strict=True)
+        )
+        buckets = definition.buckets
+        self.stays = Histogram(self._journey, self._stages, "stay", "seconds", buckets.stay_ms)
+        self._converts = Histogram(self._journey, self._stages, "convert", "convert_seconds", buckets.convert_ms)
+        self._corrections = Cell([f"{self._journey}|corrections"])
+        self._cells: dict[tuple[int, ...], Cells] = {}
+
+    def status(self, progress: Progress) -> str | None:
+        """One of STATUSES; None before the journey begins."""
+        return STATUSES[self._status(progress)] if progress.stage >= 0 else None
+
+    def _status(self, progress: Progress) -> int:
+        if progress.exited is not None:
+            return _EXITED
+        return _DROPPED if progress.is_dropped else self._calm[progress.stage]
+
+    def segment_values(self, progress: Progress) -> list[tuple[str, str]]:
+        """The declared value of every segment, `other` where there is none."""
+        return self._values(progress.segments)
+
+    def _values(self, codes: Iterable[int]) -> list[tuple[str, str]]:
+        return [
+            (name, values[code - FIRST_VALUE] if code > OTHER else "other")
+            for (name, values), code in zip(self._segments, codes, strict=True)
+        ]
+
+    def facts(self, instance: Instance) -> Facts:
+        """What the figures of an instance depend on, as long as it is not changed."""
+        progress = instance.progress
+        return Facts(
+            progress.zero_ms,
+            progress.stage,
+            self._status(progress),
+            progress.depth,
+            progress.first,
+            progress.visits,
+            progress.spent,
+            progress.gaps,
+            progress.segments,
+            instance.corrections,
+            instance.feedback,
+        )
+
+    def facts_before(self, instance: Instance) -> Facts:
+        """The same, to keep while the instance is changed in place."""
+        progress = instance.progress
+        return Facts(
+            progress.zero_ms,
+            progress.stage,
+            self._status(progress),
+            progress.depth,
+            progress.first.copy(),
+            progress.visits.copy(),
+            progress.spent.copy(),
+            progress.gaps.copy(),
+            progress.segments.copy(),
+            instance.corrections,
+            instance.feedback,
+        )
+
+    def vector(self, instance: Instance) -> dict[str, int]:
+        """What an instance adds to every aggregate."""
+        tally: Tally = {}
+        self._add(tally, self.facts(instance), 1)
+        return written(tally)
+
+    def change(self, tally: Tally, before: Facts, after: Facts) -> None:
+        """Add to the tally what changed between two states of an instance."""
+        if before == after:
+            return
+        if before.stage >= 0 and after.stage >= 0 and before.segments == after.segments:
+            day = after.day()
+            # Usually the journey's beginning stays, and need not be found twice.
+            if (before.zero_ms == after.zero_ms and before.first == after.first) or before.day() == day:
+                self._change(tally, before, after, self._cells_of(day, after.segments))
+                return
+        self._add(tally, before, -1)
+        self._add(tally, after, 1)
+
+    def _change(self, tally: Tally, before: Facts, after: Facts, cells: Cells) -> None:  # noqa: C901 - figure by figure
+        """What changed where cohort and segments did not: only the figures that differ are touched."""
+        _, was_at, was, was_deep, first, visited, spent, gaps, _, corrections, feedback = before
+        _, is_at, status, depth, firsts, visits, spends, gaps_now, _, corrections_now, feedback_now = after
+        if was_at != is_at or was != status:
+            _count(tally, cells.current[was_at][was], -1)
+            _count(tally, cells.current[is_at][status], 1)
+            if was == _EXITED:
+                _count(tally, cells.exits[was_at], -1)
+            if status == _EXITED:
+                _count(tally, cells.exits[is_at], 1)
+        if was_deep != depth:
+            if was_deep:
+                _count(tally, cells.funnel[was_deep], -1)
+            if depth:
+                _count(tally, cells.funnel[depth], 1)
+        if first != firsts:
+            self._change_reached(tally, before, after, cells)
+        if visited != visits or spent != spends or was != status:
+            self._change_visits(tally, before, after, cells)
+        if gaps != gaps_now or was != status or was == _DROPPED:
+            self._add_gaps(tally, cells, before, -1)
+            self._add_gaps(tally, cells, after, 1)
+        if corrections != corrections_now:
+            _count(tally, self._corrections, corrections_now - corrections)
+        if feedback != feedback_now:
+            self._add_feedback(tally, cells, before, -1)
+            self._add_feedback(tally, cells, after, 1)
+
+    def _change_reached(self, tally: Tally, before: Facts, after: Facts, cells: Cells) -> None:
+        began, begins = least(before.first), least(after.first)
+        for stage, (was, at) in enumerate(zip(before.first, after.first, strict=True)):
+            if was is None:
+                if at is not None:
+                    self.add_reached(tally, cells, stage, at - begins, 1)
+            elif at is None or at - begins != was - began:
+                self.add_reached(tally, cells, stage, was - began, -1)
+                if at is not None:
+                    self.add_reached(tally, cells, stage, at - begins, 1)
+
+    def _change_visits(self, tally: Tally, before: Facts, after: Facts, cells: Cells) -> None:
+        was_in = -1 if before.status == _EXITED else before.stage
+        is_in = -1 if after.status == _EXITED else after.stage
+        stages = zip(before.visits, after.visits, before.spent, after.spent, strict=True)
+        for stage, (visited, visits, spent, spends) in enumerate(stages):
+            if visited != visits:
+                _count(tally, cells.visits[stage], visits - visited)
+            elif spent == spends and (stage == was_in) == (stage == is_in):
+                continue
+            if visited > (stage == was_in):
+                self.stays.add(tally, stage, spent, -1)
+            if visits > (stage == is_in):
+                self.stays.add(tally, stage, spends, 1)
+
+    def _add(self, tally: Tally, facts: Facts, sign: int) -> None:
+        """Everything that a state adds, times `sign`."""
+        _, stage, status, depth, firsts, _, _, _, segments, corrections, feedback = facts
+        if stage < 0:
+            return
+        began = least(firsts)
+        cells = self._cells_of((facts.zero_ms + began) // DAY_MS, segments)
+        _count(tally, cells.cohort, sign)
+        _count(tally, cells.current[stage][status], sign)
+        if status == _EXITED:
+            _count(tally, cells.exits[stage], sign)
+            stage = -1
+        if depth:
+            _count(tally, cells.funnel[depth], sign)
+        for place, visits in enumerate(facts.visits):
+            if visits:
+                _count(tally, cells.visits[place], sign * visits)
+            at = firsts[place]
+            if at is not None:
+                self.add_reached(tally, cells, place, at - began, sign)
+            if visits > (place == stage):
+                self.stays.add(tally, place, facts.spent[place], sign)
+        self._add_gaps(tally, cells, facts, sign)
+        if feedback:
+            self._add_feedback(tally, cells, facts, sign)
+        if corrections:
+            _count(tally, self._corrections, sign * corrections)
+
+    def add_reached(self, tally: Tally, cells: Cells, stage: int, took_ms: int, sign: int = 1) -> None:
+        """Count a stage as reached so long after the beginning, or take it back."""
+        _count(tally, cells.reached[stage][bisect_left(_WITHIN_MS, took_ms)], sign)
+        # Who began in the stage did not convert to it.
+        if took_ms:
+            self._converts.add(tally, stage, took_ms, sign)
+
+    def _add_feedback(self, tally: Tally, cells: Cells, facts: Facts, sign: int) -> None:
+        for kind, score in latest(facts.feedback):
+            cell = cells.feedback.get((kind, score))
+            if cell is None:
+                names = (f"{self._journey}|feedback|{kind}|{score}{end}" for end in cells.ends)
+                cell = cells.feedback[kind, score] = Cell(names)
+            _count(tally, cell, sign)
+
+    @staticmethod
+    def _add_gaps(tally: Tally, cells: Cells, facts: Facts, sign: int) -> None:
+        for stage, gaps in enumerate(facts.gaps):
+            if gaps:
+                _count(tally, cells.recoveries[stage], sign * gaps)
+                _count(tally, cells.dropoffs[stage], sign * gaps)
+        if facts.status == _DROPPED:
+            _count(tally, cells.dropoffs[facts.stage], sign)
+
+    def cells(self, progress: Progress, began: int) -> Cells:
+        """Where to count what happens to an instance whose journey began so long after its first touchpoint."""
+        return self._cells_of((progress.zero_ms + began) // DAY_MS, progress.segments)
+
+    def move(self, cells: Cells, was: int, stage: int) -> Cell:
+        """Where to count a move from a stage to another by one who neither dropped off nor left."""
+        after, before = cells.current[stage][self._calm[stage]], cells.current[was][self._calm[was]]
+        cell = cells.moves[was, stage] = Cell(after.fields + cells.visits[stage].fields, before.fields)
+        return cell
+
+    def _cells_of(self, day: int, segments: list[int]) -> Cells:
+        key = (day, *segments)
+        cells = self._cells.get(key)
+        if cells is None:
+            cells = self._make_cells(day, segments)
+            # Bounded: a replay of history brings many days, each with a few segment values.
+            if len(self._cells) >= MAX_CELLS:
+                self._cells.clear()
+            self._cells[key] = cells
+        return cells
+
+    def _make_cells(self, day: int, codes: list[int]) -> Cells:
+        cohort = day_of(day * DAY_MS)
+        ends = ["", *(f"|{name}={value}" for name, value in self._values(codes))]
+
+        def fields(*parts: str) -> list[str]:
+            whole = "|".join((self._journey, *parts))
+            return [whole + end for end in ends]
+
+        def by_stage(figure: str, *parts: str) -> tuple[Cell, ...]:
+            return tuple(Cell(fields(figure, *parts, stage)) for stage in stages)
+
+        stages = self._stages
+        current = tuple(tuple(Cell(fields("current", stage, status)) for status in STATUSES) for stage in stages)
+        completions = tuple(
+            fields("completions", stage) if goal else [] for stage, goal in zip(stages, self._goals, strict=True)
+        )
+        funnel, visits = (Cell(), *by_stage("funnel", cohort)), by_stage("visits")
+        return Cells(
+            Cell(fields("cohort", cohort)),
+            current,
+            tuple(
+                tuple(Cell(fields("reached", cohort, stage, days) + goal) for days in WITHIN)
+                for stage, goal in zip(stages, completions, strict=True)
+            ),
+            funnel,
+            visits,
+            by_stage("dropoffs"),
+            by_stage("recoveries"),
+            by_stage("exits"),
+            {},
+            {},
+            tuple(ends),
+            tuple(Cell(cell.fields, before.fields) for before, cell in zip((Cell(), *funnel), funnel, strict=False)),
+        )
+
+
+class Histogram:
+    """The fields of a histogram by stage: counts by bucket, and the sum in whole seconds."""
+
+    def __init__(
+        self, journey: str, stages: tuple[str, ...], figure: str, sums: str, bounds_ms: tuple[int, ...]
+    ) -> None:
+        self._bounds_ms = bounds_ms
+        buckets = bucket_names(bounds_ms)
+        self._counts = tuple(tuple(Cell([f"{journey}|{figure}|{stage}|{one}"]) for one in buckets) for stage in stages)
+        self._sums = tuple(Cell([f"{journey}|{sums}|{stage}"]) for stage in stages)
+
+    def add(self, tally: Tally, stage: int, took_ms: int, sign: int = 1) -> None:
+        """Count a time once, or take it back."""
+        cell = self._counts[stage][bisect_left(self._bounds_ms, took_ms)]
+        tally[cell] = tally.get(cell, 0) + sign
+        if took_ms >= 1000:
+            cell = self._sums[stage]
+            tally[cell] = tally.get(cell, 0) + sign * (took_ms // 1000)
+
+    def grow(self, tally: Tally, stage: int, took_ms: int, takes_ms: int) -> None:
+        """Count a time that was counted before and is longer now."""
+        before, after = bisect_left(self._bounds_ms, took_ms), bisect_left(self._bounds_ms, takes_ms)
+        if before != after:
+            _count(tally, self._counts[stage][before], -1)
+            _count(tally, self._counts[stage][after], 1)
+        cell = self._sums[stage]
+        tally[cell] = tally.get(cell, 0) + takes_ms // 1000 - took_ms // 1000
+
+
+def least(first: list[int | None]) -> int:
+    """The least that is there."""
+    found: int | None = None
+    for at in first:
+        if at is not None and (found is None or at < found):
+            found = at
+    assert found is not None
+    return found
+
+
+def _count(tally: Tally, cell: Cell, count: int) -> None:
+    tally[cell] = tally.get(cell, 0) + count

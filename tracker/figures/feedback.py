@@ -1,0 +1,65 @@
+"""Feedback: the latest answer of a customer to each question of satisfaction, kept as the maximum of a set.
+
+An answer is (kind, moment, score). Of each kind the newest stays, at one moment the higher score: so neither order nor
+repetition of touchpoints matters, no log is needed, and two customers who turn out to be one are joined by the same
+rule. It knows scales; what is made of the scores is for those who show them.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from tracker.journey.conditions import Predicate, compile_where, getter, number
+from tracker.journey.definition import SCALES, Rule, Survey
+from tracker.touch import Touch
+
+KINDS: Final = tuple(SCALES)
+
+Answers = tuple[int, ...]
+"""Kind (its place in KINDS), milliseconds since 1970, score; again for each kind that was answered, in KINDS' order."""
+
+
+def latest(answers: Answers) -> Iterator[tuple[str, int]]:
+    """The kinds that were answered, each with its score."""
+    for place in range(0, len(answers), 3):
+        yield KINDS[answers[place]], answers[place + 2]
+
+
+def join(one: Answers, other: Answers) -> Answers:
+    """Of each kind the newest answer of both."""
+    newest: dict[int, tuple[int, int]] = {}
+    both = one + other
+    for place in range(0, len(both), 3):
+        kind, at_ms, score = both[place : place + 3]
+        newest[kind] = max(newest.get(kind, (at_ms, score)), (at_ms, score))
+    return tuple(part for kind in sorted(newest) for part in (kind, *newest[kind]))
+
+
+class Listener:
+    """Hears answers in the touchpoints of one journey."""
+
+    def __init__(self, surveys: Sequence[Survey]) -> None:
+        self._surveys = [
+            (_test(survey.rule), getter(survey.score), KINDS.index(survey.kind), *SCALES[survey.kind])
+            for survey in surveys
+        ]
+
+    def hear(self, answers: Answers, touches: Sequence[Touch]) -> Answers:
+        """The answers, joined by those that the touches give."""
+        for touch in touches:
+            for meant, score_in, kind, lowest, highest in self._surveys:
+                if not meant(touch):
+                    continue
+                score = number(score_in(touch))
+                if score is not None and lowest <= score <= highest:
+                    # A half counts up; scores are whole in all three questions.
+                    answers = join(answers, (kind, touch.at_ms, int(score + 0.5)))
+        return answers
+
+
+def _test(rule: Rule) -> Predicate:
+    channel, kind, where = rule.channel, rule.type, compile_where(rule)
+    return lambda touch: (
+        (kind is None or touch.type == kind)
+        and (channel is None or touch.channel == channel)
+        and (where is None or where(touch))
+    )

@@ -1,0 +1,1 @@
+"""Identity: which aliases are one customer, how that is agreed between partitions, accounts and erasure."""

@@ -1,0 +1,211 @@
+"""Accounts: the journey of a company as it follows from its people's, by the rule in the journey file.
+
+Of each stage the account knows one moment: when as many of its people had come there as the rule asks. It is quiet when
+all of its people are. What it is told of them replaces what it was told before, so it is always what the whole set of
+them amounts to. How it is told is `tracker/identity/membership.py`'s affair.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import msgspec
+
+from schemas.routed import Enrolled, Member, Trace
+from schemas.transition import Transition, Why
+from tracker.engine.customer import Journeys
+from tracker.engine.engine import Engine
+from tracker.engine.fold import FIRST, LAST, attributions, begin
+from tracker.engine.intake import Runner
+from tracker.engine.shifts import Before, View, view
+from tracker.identity.membership import Seat, Span, Standing, merge, shortest_ms
+from tracker.journey.definition import Definition, Funnel, Segment
+from tracker.journey.fields import MAX_MEMBERS
+from tracker.records.log import NO_RULE
+from tracker.records.state import FIRST_VALUE, OTHER, Instance, Journey, Progress, Record, encode
+from tracker.touch import Touch
+
+_NOT_BEGUN: Final = Before(-1, is_dropped=False, exited=None, recovered=None, completed=False)
+
+
+def with_accounts(definitions: Iterable[Definition]) -> tuple[Definition, ...]:
+    """The definitions, each followed by the journey of accounts that is derived from it."""
+    every: list[Definition] = []
+    for one in definitions:
+        every.append(one)
+        if one.accounts is not None and one.of_people is None:
+            every.append(_derived(one, one.accounts.journey))
+    return tuple(every)
+
+
+def _derived(people: Definition, name: str) -> Definition:
+    # An account does not go back, for each stage it knows only when it came there; and what touchpoints say one by one
+    # (exclusions, answers) is their senders'.
+    return replace(
+        people,
+        journey=name,
+        title=f"{people.title} (accounts)" if people.title else None,
+        order="forward",
+        funnel=Funnel(people.funnel.mode, people.funnel.window_ms, people.funnel.step_windows_ms),
+        feedback=(),
+        examples=(),
+        of_people=people.journey,
+    )
+
+
+@dataclass(slots=True)
+class Gathered:
+    """What came of a batch's news of people."""
+
+    letters: list[Enrolled] = field(default_factory=list)
+    transitions: list[Transition] = field(default_factory=list)
+    refused: int = 0
+    """People beyond the most that count."""
+
+
+class Accounts:
+    """Keeps the journeys of accounts."""
+
+    def __init__(self, journeys: Journeys) -> None:
+        self._journeys = journeys
+        self._runners = {one.definition.of_people: one for one in journeys.runners if one.is_derived}
+
+    def gather(self, name: str, record: Record, standing: Standing, news: Sequence[Member], now_ms: int) -> Gathered:
+        """Take in what is told of an account's people; the record is changed in place."""
+        gathered, latest = Gathered(), dict[str, str]()
+        for letter in news:
+            if letter.journey in self._runners:
+                _note(standing, letter, gathered)
+                latest[letter.journey] = letter.member
+        for people, member in latest.items():
+            runner, members = self._runners[people], standing.members.get(people, {})
+            told = self._refold(name, runner, record, list(members.values()), now_ms)
+            gathered.transitions += [
+                msgspec.structs.replace(one, why=Why(member=member)) if one.kind != "dropped" else one for one in told
+            ]
+        return gathered
+
+    def _refold(
+        self, name: str, runner: Runner, record: Record, members: Sequence[Seat], now_ms: int
+    ) -> list[Transition]:
+        """The account's journey by what is known of its people, and what that changed."""
+        journey = next((one for one in record.journeys if one.name == runner.definition.journey), None)
+        if journey is None:
+            journey = Journey(runner.definition.journey, runner.definition.version, runner.engine.layout_id, [])
+            record.journeys.append(journey)
+        self._journeys.modernise(runner, journey)
+        was = journey.instances[0] if journey.instances else None
+        progress = fold(runner.engine, [one.trace for one in members])
+        if progress is None:
+            record.journeys.remove(journey)
+            return []
+        # The base is what a changed definition finds the journey in.
+        instance = Instance(None, progress, base=encode(progress), corrections=was.corrections if was else 0)
+        journey.instances = [instance]
+        if was is None:
+            return _tell(name, runner, None, _NOT_BEGUN, instance, now_ms)
+        deadline_ms = runner.engine.deadline_ms(was.progress) if was.progress.is_dropped else None
+        progress.is_dropped = deadline_ms is not None and runner.engine.deadline_ms(progress) == deadline_ms
+        return _tell(name, runner, view(was.progress), runner.teller.before(was.progress), instance, now_ms)
+
+
+def _note(standing: Standing, letter: Member, gathered: Gathered) -> None:
+    """One person's news on the roll; of too many people the earliest count."""
+    members = standing.members.setdefault(letter.journey, {})
+    if letter.trace is None:
+        members.pop(letter.member, None)
+        if not members:
+            del standing.members[letter.journey]
+        return
+    if letter.member not in members:
+        gathered.letters.append(Enrolled(letter.member, letter.name, letter.journey))
+    members[letter.member] = Seat(letter.since_ms, letter.trace)
+    if len(members) > MAX_MEMBERS:
+        del members[max(members, key=lambda one: (members[one].since_ms, one))]
+        gathered.refused += 1
+
+
+def fold(engine: Engine, people: Sequence[Trace]) -> Progress | None:
+    """The progress of an account whose people have come so far; None where no touchpoint has come."""
+    spans = merge((span for one in people for span in one.spans), shortest_ms(engine))
+    ends = ((at_ms, len(engine.limits), 0) for span in spans for at_ms in span)
+    points = sorted({*landmarks(engine, people), *ends})
+    progress: Progress | None = None
+    starts = [start for start, _ in spans]
+    before_ms = 0
+    for at_ms, _, bits in points:
+        if progress is None:
+            progress = begin(engine.definition, at_ms)
+        elif _span_of(spans, starts, at_ms)[0] <= before_ms:
+            # Within a span nobody was quiet for long, though the touchpoints between are not known one by one.
+            progress.last = at_ms - progress.zero_ms
+        engine.step(progress, at_ms, bits, b"")
+        before_ms = at_ms
+    if progress is not None:
+        progress.segments = _segments(engine.definition, people)
+    return progress
+
+
+def _span_of(spans: Sequence[Span], starts: Sequence[int], at_ms: int) -> Span:
+    """The span that holds a moment, or the moment itself."""
+    place = bisect_right(starts, at_ms) - 1
+    return spans[place] if place >= 0 and at_ms <= spans[place][1] else (at_ms, at_ms)
+
+
+def landmarks(engine: Engine, people: Sequence[Trace]) -> Iterable[tuple[int, int, int]]:
+    """When the account came to each stage, and when it left: the moment, its place in the order, and its bit."""
+    definition = engine.definition
+    asked = definition.accounts.people if definition.accounts is not None else 1
+    times = [[one.reached[stage.name] for one in people if stage.name in one.reached] for stage in definition.stages]
+    times.append([one.exited_ms for one in people if one.exited_ms is not None])
+    for place, moments in enumerate(times):
+        if len(moments) >= asked:
+            yield sorted(moments)[asked - 1], place, 1 << place
+
+
+def _segments(definition: Definition, people: Sequence[Trace]) -> list[int]:
+    """The value of each segment: that of the person who began first, or was seen last, among those who have one."""
+    codes = []
+    for segment, attribution in zip(definition.segments, attributions(definition), strict=True):
+        stage = definition.stages[attribution].name if attribution not in (FIRST, LAST) else None
+        having = [one for one in people if segment.name in one.segments and one.spans]
+        if attribution == LAST:
+            best = max(having, key=lambda one: (one.spans[-1][1], one.segments[segment.name]), default=None)
+        else:
+            best = min(having, key=lambda one: _rank(one, stage, segment), default=None)
+        value = best.segments[segment.name] if best is not None else None
+        known = segment.values.index(value) + FIRST_VALUE if value in segment.values else OTHER
+        codes.append(0 if value is None else known)
+    return codes
+
+
+def _rank(one: Trace, stage: str | None, segment: Segment) -> tuple[int, str]:
+    return one.reached.get(stage, 1 << 62) if stage is not None else one.spans[0][0], one.segments[segment.name]
+
+
+def _tell(
+    name: str, runner: Runner, was: View | None, before: Before, instance: Instance, now_ms: int
+) -> list[Transition]:
+    """What happened, where it came after all that was known; else that what was told holds no more."""
+    progress = instance.progress
+    now = view(progress)
+    if was is not None and was._replace(segments=()) == now._replace(segments=()):
+        return []
+    if was is None or _follows(was, now):
+        at_ms = progress.zero_ms + (progress.since if progress.stage != before.stage else progress.last)
+        touch = Touch(name, at_ms, "", "", "", {}, {})
+        told = runner.teller.step(name, None, before, progress, touch, NO_RULE)
+    else:
+        told = [runner.teller.regrouped(name, None, was, progress, now_ms)]
+    instance.corrections += sum(one.kind == "corrected" for one in told)
+    return told
+
+
+def _follows(was: View, now: View) -> bool:
+    """Whether nothing that was told before is otherwise now."""
+    kept = all(then in (None, at) for then, at in zip(was.firsts, now.firsts, strict=True))
+    came = [at for then, at in zip(was.firsts, now.firsts, strict=True) if then is None and at is not None]
+    newest_ms = max((at for at in was.firsts if at is not None), default=0)
+    in_order = all(at >= newest_ms for at in came) and now.stage >= was.stage
+    return kept and in_order and was.exited_ms in (None, now.exited_ms) and was.gaps <= now.gaps

@@ -1,0 +1,202 @@
+"""Parts: the touchpoints of a record as a set that can be divided and joined, with everything that follows from them.
+
+What an alias brings to a customer and takes away again is a part of the log, folded anew on both sides; both sides
+are then what they would have been. Where a record was so long that old touchpoints live on in its base alone, the base
+goes with the record's own name, and comes into another record as one touchpoint for each stage that it has reached.
+It knows records; whose they are is `tracker/identity/linking.py`'s affair.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from hashlib import blake2b
+from typing import Final
+
+from schemas.transition import Transition
+from tracker.engine.customer import MAX_INSTANCES, Journeys
+from tracker.engine.engine import MAX_IDS, Engine
+from tracker.engine.fold import begin
+from tracker.engine.intake import Runner
+from tracker.engine.shifts import View, view
+from tracker.figures.feedback import join
+from tracker.records.log import ID_BYTES, NO_RULE, Entry
+from tracker.records.state import VERSION, Instance, Journey, Record, decode_progress
+
+Views = Mapping[tuple[str, str | None], View]
+"""What has been reported, by journey and instance."""
+
+
+def short_ids(ids: bytes) -> set[bytes]:
+    """A string of short ids, taken apart."""
+    return {ids[at : at + ID_BYTES] for at in range(0, len(ids), ID_BYTES)}
+
+
+class Parts:
+    """Divides and joins the records of some journeys. Records are changed in place."""
+
+    def __init__(self, journeys: Journeys) -> None:
+        self._journeys = journeys
+        self._runners: Final[Mapping[str, Runner]] = {one.definition.journey: one for one in journeys.runners}
+
+    def ids(self, record: Record) -> set[bytes]:
+        """The short ids of all touchpoints that the record still has one by one."""
+        return {entry.id for runner, one in self._instances(record) for entry in runner.engine.layout.unpack(one.log)}
+
+    def is_beyond(self, record: Record, at_ms: int) -> bool:
+        """Whether the fold would take a touchpoint for too late although the record still has its whole past."""
+        return any(
+            at_ms < runner.engine.layout.newest_ms(one.log) - runner.engine.horizon_ms
+            for runner, one in self._instances(record)
+            if one.base is None and runner.engine.horizon_ms is not None
+        )
+
+    def views(self, record: Record) -> Views:
+        """What has been reported of a record."""
+        return {(runner.definition.journey, one.key): view(one.progress) for runner, one in self._instances(record)}
+
+    def corrections(self, customer: str, record: Record, before: Views, now_ms: int) -> list[Transition]:
+        """Tell, and count, what had been reported otherwise."""
+        told = []
+        for runner, instance in self._instances(record):
+            was = before.get((runner.definition.journey, instance.key))
+            if was is not None and was != view(instance.progress):
+                instance.corrections += 1
+                told.append(runner.teller.regrouped(customer, instance.key, was, instance.progress, now_ms))
+        return told
+
+    def _instances(self, record: Record) -> Iterator[tuple[Runner, Instance]]:
+        for journey in record.journeys:
+            runner = self._runners.get(journey.name)
+            if runner is not None:
+                yield from ((runner, instance) for instance in journey.instances)
+
+    def take(self, record: Record, ids: AbstractSet[bytes]) -> Record:
+        """These touchpoints, taken out of the record; what it has of the time before its log stays."""
+        return self._divide(record, ids, own=False)
+
+    def leave(self, record: Record, ids: AbstractSet[bytes]) -> Record:
+        """All but these touchpoints, taken out of the record, with what it has of the time before its log."""
+        return self._divide(record, ids, own=True)
+
+    def bring(self, record: Record, part: Record) -> set[bytes]:
+        """Join `part` to the record; returns the ids of what is new in it."""
+        new: set[bytes] = set()
+        for journey in part.journeys:
+            runner = self._runners.get(journey.name)
+            if runner is None:
+                # A journey that is no longer declared has no figures, and nothing looks at it.
+                continue
+            self._journeys.modernise(runner, journey)
+            target = next((one for one in record.journeys if one.name == journey.name), None)
+            if target is None:
+                target = Journey(journey.name, journey.version, journey.layout, [])
+                record.journeys.append(target)
+            else:
+                self._journeys.modernise(runner, target)
+            for instance in journey.instances:
+                new |= _bring(runner.engine, target, instance)
+        return new
+
+    def _divide(self, record: Record, ids: AbstractSet[bytes], *, own: bool) -> Record:
+        part = Record(VERSION, [])
+        stays: list[Journey] = []
+        for journey in record.journeys:
+            runner = self._runners.get(journey.name)
+            if runner is None:
+                (part.journeys if own else stays).append(journey)
+                continue
+            self._journeys.modernise(runner, journey)
+            goes = Journey(journey.name, journey.version, journey.layout, [])
+            rest: list[Instance] = []
+            for instance in journey.instances:
+                one, other = _divide(runner.engine, instance, ids, own=own)
+                goes.instances += [one] if one else []
+                rest += [other] if other else []
+            journey.instances = rest
+            if goes.instances:
+                part.journeys.append(goes)
+            if rest:
+                stays.append(journey)
+        record.journeys = stays
+        return part
+
+
+def _divide(
+    engine: Engine, instance: Instance, ids: AbstractSet[bytes], *, own: bool
+) -> tuple[Instance | None, Instance | None]:
+    """What goes and what stays. `own`: the ids stay, and the base goes; else the other way round."""
+    entries = engine.layout.unpack(instance.log)
+    goes = [entry for entry in entries if (entry.id in ids) != own]
+    if not goes and not own:
+        return None, instance
+    if len(goes) == len(entries) and (own or instance.base is None):
+        return instance, None
+    stays = [entry for entry in entries if (entry.id in ids) == own]
+    mine, theirs = (goes, stays) if own else (stays, goes)
+    keeps = _part(engine, instance, mine, with_base=True)
+    other = _part(engine, instance, theirs, with_base=False)
+    return (keeps, other) if own else (other, keeps)
+
+
+def _part(engine: Engine, instance: Instance, entries: list[Entry], *, with_base: bool) -> Instance | None:
+    """An instance with these entries of another's; None where nothing is left."""
+    base = instance.base if with_base else None
+    if not entries and base is None:
+        return None
+    made = Instance(
+        instance.key,
+        begin(engine.definition, entries[0].at_ms if entries else instance.progress.zero_ms),
+        engine.layout.pack_all(entries),
+        base,
+        instance.base_until_ms if with_base else 0,
+        instance.former_ids if with_base else b"",
+        instance.corrections if with_base else 0,
+        instance.feedback if with_base else (),
+    )
+    _refold(engine, made, entries, instance)
+    return made
+
+
+def _bring(engine: Engine, target: Journey, part: Instance) -> set[bytes]:
+    """Join one instance to a journey."""
+    layout = engine.layout
+    instance = next((one for one in target.instances if one.key == part.key), None)
+    theirs = {entry.id: entry for entry in layout.unpack(part.log)}
+    if instance is None:
+        if len(target.instances) < MAX_INSTANCES:
+            target.instances.append(part)
+        return set(theirs)
+    mine = {entry.id: entry for entry in layout.unpack(instance.log)}
+    known = short_ids(instance.former_ids)
+    # Of two versions of a touchpoint the earlier one counts.
+    union = mine | {short: min(entry, mine.get(short, entry)) for short, entry in theirs.items() if short not in known}
+    if part.base is not None:
+        union = {entry.id: entry for entry in _landmarks(engine, part.base)} | union
+    instance.former_ids = (part.former_ids + instance.former_ids)[-MAX_IDS:]
+    instance.feedback = join(instance.feedback, part.feedback)
+    # The same part may come twice, so this is no sum.
+    instance.corrections = max(instance.corrections, part.corrections)
+    entries = sorted(union.values())
+    instance.log = layout.pack_all(entries)
+    _refold(engine, instance, entries, instance)
+    return set(theirs) - set(mine) - known
+
+
+def _refold(engine: Engine, instance: Instance, entries: list[Entry], before: Instance) -> None:
+    """The progress of base and entries; a drop-off that was told stays where it stands at the same moment."""
+    told = before.progress
+    deadline_ms = engine.deadline_ms(told) if told.is_dropped else None
+    base = decode_progress(instance.base) if instance.base is not None else None
+    progress = engine.fold(entries, base) or begin(engine.definition, told.zero_ms)
+    progress.is_dropped = deadline_ms is not None and engine.deadline_ms(progress) == deadline_ms
+    instance.progress = progress
+
+
+def _landmarks(engine: Engine, base: bytes) -> Iterable[Entry]:
+    """A base as touchpoints: the first of each stage that it has reached."""
+    progress = decode_progress(base)
+    for stage, at in enumerate(progress.first):
+        if at is None:
+            continue
+        at_ms, bits = progress.zero_ms + at, 1 << stage
+        short = blake2b(f"{stage}@{at_ms}".encode(), digest_size=ID_BYTES).digest()
+        yield Entry(at_ms, engine.layout.order(bits), short, bits, NO_RULE, bytes(progress.segments))

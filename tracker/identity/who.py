@@ -1,0 +1,94 @@
+"""Who is who in a whole set of touchpoints: the customer of each name, by the rules of `tracker/identity/ties.py`.
+
+What the homes of names tell each other in messages, the names tell each other here at once, until none has news. So a
+replay resolves identities as the live tracker does (docs/identity.md). It knows no files and no journeys.
+"""
+
+from collections import deque
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final
+
+from schemas.routed import Offer
+from tracker.identity.kinds import KINDS, Kinds
+from tracker.identity.ties import Edge, Ties, choose, excess
+
+Moment = tuple[int, str]
+"""When two names were seen together, and in which touchpoint."""
+
+
+class Who:
+    """Takes the names that were seen together, in any order, and says whom each belongs to."""
+
+    def __init__(self, kinds: Kinds = KINDS) -> None:
+        self._kinds: Final = kinds
+        self._first: dict[tuple[str, str], Moment] = {}
+
+    def see(self, name: str, other: str, at_ms: int, event_id: str) -> None:
+        """A touchpoint carried both."""
+        pair, moment = (name, other) if name < other else (other, name), (at_ms, event_id)
+        known = self._first.get(pair)
+        if known is None or moment < known:
+            self._first[pair] = moment
+
+    def customers(self) -> dict[str, str]:
+        """By name, the customer whom it belongs to; names that belong to nobody but themselves are left out."""
+        found: dict[str, str] = {}
+        for group in _groups(self._first):
+            ties = self._ties(group)
+            told = _settled(ties, self._kinds)
+            found.update((name, offer.path[0]) for name, offer in told.items() if offer.path[0] != name)
+        return found
+
+    def _ties(self, group: Iterable[tuple[str, str]]) -> dict[str, Ties]:
+        """What each name knows of its peers, within the limits, before anybody has told anything."""
+        ties: dict[str, Ties] = {}
+        for name, other in group:
+            at_ms, event_id = self._first[name, other]
+            ties.setdefault(name, Ties()).edges[other] = Edge(at_ms, event_id)
+            ties.setdefault(other, Ties()).edges[name] = Edge(at_ms, event_id)
+        for one in ties.values():
+            for peer in excess(one, self._kinds):
+                del one.edges[peer]
+        return ties
+
+
+def _groups(pairs: Collection[tuple[str, str]]) -> Iterable[list[tuple[str, str]]]:
+    """The pairs, by everything that hangs together: nobody outside of it matters, and only one is held at a time."""
+    of: dict[str, list[tuple[str, str]]] = {}
+    for pair in pairs:
+        for name in pair:
+            of.setdefault(name, []).append(pair)
+    for start in pairs:
+        group: dict[tuple[str, str], None] = {}
+        names = [start[0]]
+        while names:
+            for pair in of.pop(names.pop(), ()):
+                group[pair] = None
+                names += pair
+        if group:
+            yield list(group)
+
+
+def _settled(ties: Mapping[str, Ties], kinds: Kinds) -> Mapping[str, Offer]:
+    """What each name has told its peers when nobody has anything new to tell."""
+    told: dict[str, Offer] = {}
+    # Customers first: who listens to them need not be told twice.
+    line = deque(sorted(ties, key=kinds.strength))
+    waiting = set(line)
+    while line:
+        name = line.popleft()
+        waiting.discard(name)
+        offer = choose(name, ties[name], kinds)
+        if offer == told.get(name):
+            continue
+        told[name] = offer
+        for peer in ties[name].edges:
+            edge = ties[peer].edges.get(name)
+            # Who has too many peers to know the name does not hear it.
+            if edge is None:
+                continue
+            edge.offer = offer
+            if peer not in waiting:
+                waiting.add(peer)
+                line.append(peer)
+    return told

@@ -1,0 +1,1 @@
+"""Journey definitions: the frozen value, and the reader that makes it of YAML with every problem named."""

@@ -1,0 +1,200 @@
+"""Conditions compiled to straight functions: one touch in, yes or no out.
+
+It knows what the operators mean for odd values, and nothing of stages, customers or time.
+"""
+
+import re
+from collections.abc import Callable
+from math import isfinite
+from typing import Any, Final
+
+from tracker.journey.definition import Condition, Rule
+from tracker.touch import Touch
+
+Test = Callable[[Any], bool]
+Predicate = Callable[[Touch], bool]
+
+# A number that a producer sends as text is at most this long; anything longer is no number.
+MAX_NUMBER_LENGTH: Final = 32
+# Matching costs at most (length of the text) ** (number of open repeats) steps: both are bounded.
+MAX_MATCHED_LENGTH: Final = 512
+MAX_PATTERN_LENGTH: Final = 200
+MAX_OPEN_REPEATS: Final = 2
+
+_NUMBER: Final = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*\Z", re.ASCII)
+
+
+def lookup(touch: Touch, path: tuple[str, ...]) -> Any:
+    """The value at `path` of a touch; None where it is missing, so that null and missing are the same."""
+    head = path[0]
+    if head == "properties":
+        value: Any = touch.properties
+    elif head == "context":
+        value = touch.context
+    else:
+        return getattr(touch, head, None) if head in ("channel", "type") and len(path) == 1 else None
+    for name in path[1:]:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(name)
+    return value
+
+
+def getter(path: tuple[str, ...]) -> Callable[[Touch], Any]:
+    """A function that is `lookup` for one path, straight for the usual two-part paths."""
+    if len(path) == 2 and path[0] in ("properties", "context"):
+        name = path[1]
+        if path[0] == "properties":
+            return lambda touch: touch.properties.get(name)
+        return lambda touch: touch.context.get(name)
+    return lambda touch: lookup(touch, path)
+
+
+def number(value: Any) -> float | int | None:
+    """The number that a value is or, sent as text, reads as; booleans are no numbers."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if isinstance(value, str) and len(value) <= MAX_NUMBER_LENGTH and _NUMBER.match(value):
+        read = float(value)
+        return read if isfinite(read) else None
+    return None
+
+
+def _equals(wanted: Any) -> Test:
+    if isinstance(wanted, bool):
+        return lambda value: value is wanted
+    if isinstance(wanted, (int, float)):
+        return lambda value: value is not None and number(value) == wanted
+    if isinstance(wanted, str):
+        return lambda value: isinstance(value, str) and value == wanted
+    if wanted is None:
+        return lambda value: value is None
+    return lambda value: type(value) is type(wanted) and bool(value == wanted)
+
+
+def _one_of(wanted: Any) -> Test:
+    tests = tuple(_equals(one) for one in (wanted if isinstance(wanted, (list, tuple)) else (wanted,)))
+    return lambda value: any(test(value) for test in tests)
+
+
+def _not(test: Test) -> Test:
+    return lambda value: not test(value)
+
+
+def _compare(number_test: Callable[[Any, Any], bool]) -> Callable[[Any], Test]:
+    def compiled(wanted: Any) -> Test:
+        if isinstance(wanted, str):
+            # Text compares with text, character by character: right for ISO dates and versions of one width.
+            return lambda value: isinstance(value, str) and number_test(value, wanted)
+        limit = number(wanted)
+        if limit is None:
+            return lambda _: False
+
+        def test(value: Any) -> bool:
+            found = number(value)
+            return found is not None and number_test(found, limit)
+
+        return test
+
+    return compiled
+
+
+def _exists(wanted: Any) -> Test:
+    if wanted is False:
+        return lambda value: value is None
+    return lambda value: value is not None
+
+
+def _contains(wanted: Any) -> Test:
+    equals = _equals(wanted)
+
+    def test(value: Any) -> bool:
+        if isinstance(value, str):
+            return isinstance(wanted, str) and wanted in value
+        return isinstance(value, (list, tuple)) and any(equals(one) for one in value)
+
+    return test
+
+
+def _matches(wanted: Any) -> Test:
+    problem = pattern_problem(wanted)
+    if problem is not None:
+        raise ValueError(problem)
+    search = re.compile(wanted).search
+    return lambda value: isinstance(value, str) and len(value) <= MAX_MATCHED_LENGTH and search(value) is not None
+
+
+def _open_repeats(parsed: Any, inside: bool) -> int:
+    """How many repeats have no small upper bound; raises ValueError for what cannot be bounded."""
+    found = 0
+    for operation, argument in parsed:
+        name = str(operation)
+        if name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
+            _low, high, inner = argument
+            if int(high) > 1:
+                if inside:
+                    raise ValueError("a repeat inside a repeat can take for ever")
+                found += 1
+            found += _open_repeats(inner, inside=inside or int(high) > 1)
+        elif name == "SUBPATTERN":
+            found += _open_repeats(argument[3], inside)
+        elif name == "BRANCH":
+            if inside:
+                raise ValueError("alternatives inside a repeat can take for ever")
+            found += max(_open_repeats(one, inside) for one in argument[1])
+        elif name in ("GROUPREF", "GROUPREF_EXISTS", "ASSERT", "ASSERT_NOT", "ATOMIC_GROUP"):
+            raise ValueError("back references and look-arounds are not supported")
+    return found
+
+
+def pattern_problem(pattern: Any) -> str | None:
+    """Why a pattern is not accepted by `matches`, for a person; None when it is fine."""
+    if not isinstance(pattern, str):
+        return "a pattern must be text"
+    if len(pattern) > MAX_PATTERN_LENGTH:
+        return f"a pattern is at most {MAX_PATTERN_LENGTH} characters long"
+    try:
+        re.compile(pattern)
+        repeats = _open_repeats(re._parser.parse(pattern), inside=False)  # type: ignore[attr-defined]  # noqa: SLF001 - no public parser
+    except (re.error, ValueError, OverflowError, RecursionError) as error:
+        return f"{error}"
+    if repeats > MAX_OPEN_REPEATS:
+        return f"a pattern has at most {MAX_OPEN_REPEATS} repeats (*, +, {{m,n}})"
+    return None
+
+
+# Every operator a definition may use, and what it compiles to. A test never raises, whatever the value.
+OPERATORS: Final[dict[str, Callable[[Any], Test]]] = {
+    "eq": _equals,
+    "ne": lambda wanted: _not(_equals(wanted)),
+    "in": _one_of,
+    "not_in": lambda wanted: _not(_one_of(wanted)),
+    "gt": _compare(lambda found, limit: found > limit),
+    "gte": _compare(lambda found, limit: found >= limit),
+    "lt": _compare(lambda found, limit: found < limit),
+    "lte": _compare(lambda found, limit: found <= limit),
+    "exists": _exists,
+    "contains": _contains,
+    "matches": _matches,
+}
+
+
+def compile_condition(condition: Condition) -> Predicate:
+    """The function that says whether a touch meets one condition."""
+    get = getter(condition.path)
+    test = OPERATORS[condition.operator](condition.value)
+    return lambda touch: test(get(touch))
+
+
+def compile_where(rule: Rule) -> Predicate | None:
+    """The function for all conditions of a rule (channel and type apart); None where it has none."""
+    tests = tuple(compile_condition(condition) for condition in rule.where)
+    if not tests:
+        return None
+    if len(tests) == 1:
+        return tests[0]
+    return lambda touch: all(test(touch) for test in tests)

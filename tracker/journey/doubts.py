@@ -1,0 +1,153 @@
+"""Rules that cannot do what was meant: those that never match, that match too much, or whose words look mistyped.
+
+It knows rules and the channels that are listened to; what rules mean to each other is tracker/journey/rule_logic.py's.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from tracker.journey.definition import Rule
+from tracker.journey.fields import MAX_RULES
+from tracker.journey.reader import Block, Reader, rule_of
+from tracker.journey.rule_logic import disjoint, never, within
+from tracker.problem import nearest
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A rule, and where it stands."""
+
+    rule: Rule
+    block: Block
+
+    @property
+    def line(self) -> int:
+        """Where the rule begins."""
+        return self.block.node.line
+
+
+def doubt(reader: Reader, journey: Block, channels: Sequence[str]) -> None:
+    """Notes the rules of a journey that never match, and warns of those that look wrong."""
+    stages: list[tuple[str, Block, list[Placed]]] = [
+        (stage.get("name", "?"), stage, _placed(stage.get("touchpoints", ()))) for stage in journey.get("stages", ())
+    ]
+    exits = _placed(journey.get("exits", ()))
+    funnel: Block | None = journey.get("funnel")
+    exclusions = _placed(funnel.get("exclude", ())) if funnel else []
+    in_stages = [placed for _, _, rules in stages for placed in rules]
+    if (count := len(in_stages) + len(exits) + len(exclusions)) > MAX_RULES:
+        reader.note(journey.place("stages"), f"{count} touchpoint rules",
+                    f"use up to {MAX_RULES}: `in: [one, two]` makes one rule of many")  # fmt: skip
+        return
+    for placed in [*in_stages, *exits, *exclusions]:
+        _contradiction(reader, placed)
+        _channel(reader, placed.block, channels)
+    for name, stage, rules in stages:
+        _unreachable(reader, name, stage, rules, exits)
+        _repeats(reader, rules)
+    for (name, _, rules), (later_name, _, later_rules) in combinations(stages, 2):
+        _overlap(reader, name, rules, later_name, later_rules)
+    _self_exclusion(reader, stages, exclusions)
+    _spelling(reader, [*in_stages, *exits, *exclusions], journey, channels)
+
+
+def _placed(blocks: Iterable[Block]) -> list[Placed]:
+    return [Placed(rule_of(block), block) for block in blocks]
+
+
+def _contradiction(reader: Reader, placed: Placed) -> None:
+    if reason := never(placed.rule):
+        reader.note(placed.block.place("where"), f"this rule can never match: {reason}",
+                    "remove one of the conditions, or make two rules of it")  # fmt: skip
+
+
+def _channel(reader: Reader, block: Block, channels: Sequence[str]) -> None:
+    channel = block.get("channel")
+    if channel is None or channel in channels:
+        return
+    near = nearest(channel, channels)
+    remedy = f"did you mean {near!r}?" if near else f"listened to are: {', '.join(channels)}; add it in the settings"
+    reader.note(block.place("channel"), f"no touchpoints come in on the channel {channel[:60]!r}", remedy, "warning")
+
+
+def _unreachable(reader: Reader, name: str, stage: Block, rules: list[Placed], exits: list[Placed]) -> None:
+    if not rules and ("touchpoints" not in stage.nodes or "touchpoints" in stage.values):
+        reader.note(stage.place("touchpoints"), f"{name!r} can never be reached: it has no touchpoints",
+                    "add touchpoints: [{type: …}]", "warning")  # fmt: skip
+        return
+    ends = [next((end for end in exits if within(each.rule, end.rule)), None) for each in rules]
+    if rules and all(ends):
+        line = next(end.line for end in ends if end)
+        reader.note(stage.place("touchpoints"),
+                    f"whoever reaches {name!r} leaves the journey at once: its touchpoints are exits too (line {line})",
+                    "make the exit or the stage more particular", "warning")  # fmt: skip
+
+
+def _repeats(reader: Reader, rules: list[Placed]) -> None:
+    for number, placed in enumerate(rules):
+        if placed.rule == Rule():
+            reader.note(placed.block.node, "this rule matches every touchpoint", "name a channel or a type", "warning")
+        wider = next((other for other in rules[:number] if within(placed.rule, other.rule)), None)
+        if wider:
+            reader.note(placed.block.node, f"this rule adds nothing: the one on line {wider.line} has it already",
+                        "remove it", "warning")  # fmt: skip
+
+
+def _overlap(reader: Reader, name: str, rules: list[Placed], later_name: str, later_rules: list[Placed]) -> None:
+    """Warns once of two stages that share touchpoints."""
+    for placed in later_rules:
+        for other in rules:
+            if _shared(other.rule, placed.rule):
+                reader.note(placed.block.node, _overlap_message(name, other, later_name, placed),
+                            "fine for a repeated step or a special case of a general rule; "
+                            "else add a condition that tells them apart", "warning")  # fmt: skip
+                return
+
+
+def _shared(one: Rule, other: Rule) -> bool:
+    """Whether an overlap is worth a word: rules that merely cross, type here and channel there, are not."""
+    if disjoint(one, other):
+        return False
+    alike = one.type is not None and one.type == other.type
+    return alike or within(one, other) or within(other, one)
+
+
+def _overlap_message(name: str, other: Placed, later_name: str, placed: Placed) -> str:
+    forth, back = within(placed.rule, other.rule), within(other.rule, placed.rule)
+    if forth and back:
+        return f"the same touchpoints mean {name!r} (line {other.line}) and {later_name!r}"
+    if forth:
+        return f"what means {later_name!r} here always means {name!r} too (line {other.line})"
+    if back:
+        return f"this holds all that means {name!r} (line {other.line})"
+    return f"a touchpoint can mean both {name!r} (line {other.line}) and {later_name!r}"
+
+
+def _self_exclusion(reader: Reader, stages: list[tuple[str, Block, list[Placed]]], exclusions: list[Placed]) -> None:
+    for name, _, rules in stages:
+        for exclusion in exclusions:
+            if rules and all(within(each.rule, exclusion.rule) for each in rules):
+                reader.note(exclusion.block.node, f"this takes everyone out of the funnel who reaches {name!r}",
+                            "make the exclusion more particular", "warning")  # fmt: skip
+
+
+def _spelling(reader: Reader, rules: list[Placed], journey: Block, channels: Sequence[str]) -> None:
+    """Warns of types that differ from another only in capitals, spaces, - or _."""
+    first: dict[str, tuple[str, int]] = {}
+    for block in [*(placed.block for placed in rules), *_given(journey)]:
+        kind = block.get("type")
+        if kind is None:
+            continue
+        plain = kind.casefold().replace("-", " ").replace("_", " ").strip()
+        known, line = first.setdefault(plain, (kind, block.place("type").line))
+        if known != kind:
+            reader.note(block.place("type"), f"{kind!r} is written {known!r} on line {line}",
+                        "types are compared letter by letter: write both the same way", "warning")  # fmt: skip
+    for block in _given(journey):
+        _channel(reader, block, channels)
+
+
+def _given(journey: Block) -> Iterator[Block]:
+    for example in journey.get("examples", ()):
+        yield from example.get("given", ())

@@ -1,0 +1,1 @@
+"""Journey maps: a definition drawn as SVG, HTML or Markdown."""

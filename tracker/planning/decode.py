@@ -1,0 +1,134 @@
+"""Decoding: a record's bytes become a touch to fold, or a flaw that says why not.
+
+Knows the wire and the customer's clock; refuses to know Kafka, journeys and states.
+"""
+
+from datetime import datetime
+from typing import Final, NamedTuple
+
+import msgspec
+
+from schemas.rejection import Reason
+from schemas.touchpoint import MAX_TOUCHPOINT_BYTES, SCHEMA, Touchpoint
+from tracker.identity.kinds import ACCOUNT, KINDS, AliasTooLong, Kinds
+from tracker.touch import Touch
+
+MINUTE_MS: Final = 60_000
+FUTURE_MS: Final = 5 * MINUTE_MS
+# Before 1980 lies the common mistake of seconds for milliseconds; after 9999 that of microseconds.
+EARLIEST_MS: Final = 315_532_800_000
+LATEST_MS: Final = 253_402_300_799_999
+
+
+class Flaw(NamedTuple):
+    """Why bytes are no touchpoint."""
+
+    reason: Reason
+    detail: str
+
+
+class _Version(msgspec.Struct):
+    schema: str = SCHEMA
+
+
+_decode: Final = msgspec.json.Decoder(Touchpoint).decode
+_version: Final = msgspec.json.Decoder(_Version)
+
+
+def decode(value: bytes | None, received_at_ms: int | None, kinds: Kinds = KINDS) -> Touch | Flaw:
+    """The touchpoint in `value`, its time corrected; `received_at_ms` stands in for a missing `received_at`."""
+    if value is None:
+        return Flaw("not_json", "the record has no value")
+    if len(value) > MAX_TOUCHPOINT_BYTES:
+        return Flaw("too_large", f"{len(value)} bytes; at most {MAX_TOUCHPOINT_BYTES}")
+    try:
+        wire = _decode(value)
+    except msgspec.ValidationError as error:
+        return _explain(value, str(error))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return Flaw("not_json", str(error))
+    if wire.schema != SCHEMA and _major(wire.schema) != SCHEMA:
+        return Flaw("unknown_schema", f"schema {wire.schema!r}; this version reads {SCHEMA}")
+    try:
+        customer = kinds.strongest(wire.ids)
+        links = kinds.others(wire.ids, customer) if len(wire.ids) > 1 and customer is not None else ()
+        account = kinds.account(wire.ids) if ACCOUNT in wire.ids else None
+    except AliasTooLong as error:
+        return Flaw("id_too_long", str(error))
+    if customer is None:
+        return Flaw("no_id", f"`ids` holds none of {', '.join(kinds.order)} with a value that is an id")
+    occurred_at = wire.occurred_at
+    device_ms = occurred_at if occurred_at.__class__ is int else _milliseconds(occurred_at)
+    at_ms = device_ms
+    if (
+        wire.sent_at is not None
+        or wire.received_at is not None
+        or not EARLIEST_MS <= device_ms <= LATEST_MS
+        or (received_at_ms is not None and device_ms > received_at_ms + FUTURE_MS)
+    ):
+        moment = _moment(wire, device_ms, received_at_ms)
+        if isinstance(moment, Flaw):
+            return moment
+        at_ms = moment
+    properties, context = wire.properties or {}, wire.context or {}
+    return Touch(
+        customer, at_ms, wire.type, wire.channel, wire.event_id, properties, context, device_ms, links, account
+    )
+
+
+def _moment(wire: Touchpoint, device_ms: int, received_at_ms: int | None) -> int | Flaw:
+    """When it happened, by the corrected clock."""
+    at_ms = device_ms
+    if not EARLIEST_MS <= device_ms <= LATEST_MS:
+        return Flaw("impossible_time", f"occurred_at is {device_ms} ms since 1970; are the units milliseconds?")
+    if wire.received_at is not None:
+        received_at_ms = _milliseconds(wire.received_at)
+        if not EARLIEST_MS <= received_at_ms <= LATEST_MS:
+            return Flaw("impossible_time", f"received_at is {received_at_ms} ms since 1970")
+    # A producer may set the broker's timestamp to anything; an impossible one says nothing, and is not the fault of
+    # the touchpoint.
+    if received_at_ms is not None and EARLIEST_MS <= received_at_ms <= LATEST_MS:
+        if wire.sent_at is not None:
+            at_ms = correct(device_ms, _milliseconds(wire.sent_at), received_at_ms)
+            if at_ms < EARLIEST_MS:
+                return Flaw("impossible_time", f"by sent_at and received_at it happened at {at_ms} ms since 1970")
+        if at_ms > received_at_ms + FUTURE_MS:
+            at_ms = received_at_ms
+    return at_ms
+
+
+def correct(device_ms: int, sent_ms: int, received_ms: int) -> int:
+    """The device's time with its clock's error taken out, to the whole minute.
+
+    `received - sent` is clock error plus network delay. Rounding it to minutes removes the delay, so that two
+    touchpoints of one device keep the order of its own clock; a clock that is right within half a minute is
+    left alone. See docs/decisions/0001-clock-correction.md.
+    """
+    error_ms = (received_ms - sent_ms + MINUTE_MS // 2) // MINUTE_MS * MINUTE_MS
+    return device_ms + error_ms
+
+
+def _milliseconds(moment: datetime | int) -> int:
+    return moment if isinstance(moment, int) else round(moment.timestamp() * 1000)
+
+
+def _major(schema: str) -> str:
+    """`touchpoint/1` of `touchpoint/1.4`: a minor version only adds fields, which are kept."""
+    return schema.partition(".")[0]
+
+
+def _explain(value: bytes, error: str) -> Flaw:
+    """The reason in our closed set for what the decoder found."""
+    try:
+        schema = _version.decode(value).schema
+    except msgspec.ValidationError:
+        schema = SCHEMA
+    if _major(schema) != SCHEMA:
+        return Flaw("unknown_schema", f"schema {schema!r}; this version reads {SCHEMA}")
+    if "`occurred_at`" in error and "missing" in error:
+        return Flaw("no_time", error)
+    if "$.occurred_at" in error:
+        return Flaw("impossible_time", error)
+    if "`ids`" in error and "missing" in error:
+        return Flaw("no_id", error)
+    return Flaw("not_a_touchpoint", error)

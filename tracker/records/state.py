@@ -1,0 +1,170 @@
+"""The state of a customer: every journey and instance in one record, as versioned msgpack.
+
+It knows how a record is laid out and read; it decides nothing.
+Times within a progress are milliseconds after its `zero_ms`, its first touchpoint: five bytes instead of nine.
+"""
+
+from typing import Final
+
+import msgspec
+
+# No structure here ever holds itself, so none needs the garbage collector (gc=False), which would look at each.
+VERSION: Final = 1
+
+# Codes of segment values in states and logs: 0 no value, 1 a value that is not declared, then the declared ones.
+OTHER: Final = 1
+FIRST_VALUE: Final = 2
+
+
+class Progress(msgspec.Struct, array_like=True, gc=False):
+    """How far one journey (or one instance of a keyed one) has come: the fold's value."""
+
+    zero_ms: int
+    last: int = 0
+    """The last touchpoint."""
+    stage: int = -1
+    """The current stage; -1 before the journey begins."""
+    since: int = 0
+    """When the current stage was entered."""
+    furthest: int = -1
+    first: list[int | None] = []
+    """By stage: when it was first reached."""
+    visits: list[int] = []
+    """By stage: how often it was entered."""
+    spent: list[int] = []
+    """By stage: milliseconds in stays that have ended."""
+    gaps: list[int] = []
+    """By stage: drop-offs that ended in a recovery; empty where there was none."""
+    dropped: int | None = None
+    """The last drop-off that ended in a recovery."""
+    recovered: int | None = None
+    """The last recovery."""
+    is_dropped: bool = False
+    """The clock has passed the deadline, and nothing has come since."""
+    exited: int | None = None
+    """When the customer left the journey, and has not come back."""
+    depth: int = 0
+    """How many steps deep the funnel was ever met."""
+    chains: list[int | None] = []
+    """What can still be continued; its form belongs to the funnel's mode."""
+    segments: list[int] = []
+    """By segment: the code of its value."""
+
+
+class Instance(msgspec.Struct, array_like=True, gc=False):
+    """One run of a journey for one customer."""
+
+    key: str | None
+    progress: Progress
+    log: bytes = b""
+    """Recent touchpoints, sorted."""
+    base: bytes | None = None
+    """The progress of all that is older than the log."""
+    base_until_ms: int = 0
+    """Older touchpoints than this go on top of the base although the horizon would let them in."""
+    former_ids: bytes = b""
+    """Ids of the latest touchpoints that are older than the log."""
+    corrections: int = 0
+    feedback: tuple[int, ...] = ()
+    """The latest answer of each kind; its form belongs to `tracker/figures/feedback.py`."""
+
+
+class Journey(msgspec.Struct, array_like=True, gc=False):
+    """One journey of one customer."""
+
+    name: str
+    version: int
+    layout: int
+    """A fingerprint of what the bits and lists of the instances mean."""
+    instances: list[Instance]
+
+
+class Record(msgspec.Struct, array_like=True, gc=False):
+    """All that is known of one customer."""
+
+    version: int
+    journeys: list[Journey]
+    other_ids: bytes = b""
+    """Ids of the latest touchpoints that bear on no journey."""
+    look_ms: int | None = None
+    """The moment of the customer's timer (`tracker/records/timer.py`); others that stand fire in vain."""
+    standing: bytes = b""
+    """Which accounts it belongs to, and whom it counts as an account; `tracker/identity/membership.py` has the form."""
+    ties: bytes = b""
+    """The aliases that it was seen with; their form belongs to `tracker/identity/ties.py`. The last field: what has no
+    ties ends in the two bytes of an empty string."""
+
+
+class UnreadableStateError(Exception):
+    """A stored record was written by a newer version, or is damaged."""
+
+
+class _Head(msgspec.Struct, array_like=True, gc=False):
+    version: int
+
+
+class _Tail(msgspec.Struct, array_like=True, gc=False):
+    """A record whose journeys are passed over: a third of the time that it takes to read them."""
+
+    version: int
+    journeys: msgspec.Raw
+    other_ids: bytes = b""
+    look_ms: int | None = None
+    standing: bytes = b""
+    ties: bytes = b""
+
+
+_encoder: Final = msgspec.msgpack.Encoder()
+_record: Final = msgspec.msgpack.Decoder(Record)
+_progress: Final = msgspec.msgpack.Decoder(Progress)
+_head: Final = msgspec.msgpack.Decoder(_Head)
+_tail: Final = msgspec.msgpack.Decoder(_Tail)
+
+encode = _encoder.encode
+
+
+def decode(data: bytes) -> Record:
+    """The record in `data`; raises UnreadableStateError.
+
+    Fields that a later program adds at the end of a structure have defaults, so older records decode; a change of
+    meaning gets a version of its own and a branch here.
+    """
+    try:
+        record = _record.decode(data)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise UnreadableStateError(_reason(data, str(error))) from error
+    if record.version != VERSION:
+        raise UnreadableStateError(_reason(data, "unknown version"))
+    return record
+
+
+def ties_of(data: bytes) -> bytes:
+    """The ties alone of the record in `data`; raises UnreadableStateError."""
+    return _tail_of(data).ties
+
+
+def standing_of(data: bytes) -> bytes:
+    """The standing alone of the record in `data`; raises UnreadableStateError."""
+    return _tail_of(data).standing
+
+
+def _tail_of(data: bytes) -> _Tail:
+    try:
+        return _tail.decode(data)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise UnreadableStateError(_reason(data, str(error))) from error
+
+
+def decode_progress(data: bytes) -> Progress:
+    """The progress kept as a base."""
+    return _progress.decode(data)
+
+
+def _reason(data: bytes, error: str) -> str:
+    try:
+        version = _head.decode(data).version
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return f"a stored state is damaged: {error}"
+    if version != VERSION:
+        return f"a stored state has version {version}; this program reads {VERSION}"
+    return f"a stored state is damaged: {error}"

@@ -1,0 +1,1 @@
+"""Replay: recorded touchpoints put through the engine at once, reported, compared and explained."""

@@ -1,0 +1,167 @@
+"""All touchpoints of a replay in columns: a few dozen bytes each, whatever their properties were.
+
+It knows which parts of a touchpoint the definitions look at, and keeps those alone.
+`tracker/identity/who.py` says who is who.
+"""
+
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
+import msgspec
+
+from tracker.identity.kinds import KINDS, Kinds
+from tracker.identity.who import Who
+from tracker.journey.definition import Definition, Rule
+from tracker.replay.line import is_nameless
+from tracker.touch import Touch
+
+Path = tuple[str, ...]
+Event = tuple[int, str, int]
+"""When, its id, and its kind: the number of all touchpoints that look the same to the definitions."""
+_encode = msgspec.json.Encoder().encode
+
+
+def paths(definitions: Iterable[Definition]) -> set[Path]:
+    """Every place in a touchpoint that the definitions look at."""
+    found: set[Path] = set()
+    for definition in definitions:
+        found |= {condition.path for rule in _rules(definition) for condition in rule.where}
+        found |= {segment.path for segment in definition.segments}
+        found |= {definition.key} if definition.key else set()
+        found |= {definition.accounts.path} if definition.accounts and definition.accounts.path else set()
+    return found
+
+
+def _rules(definition: Definition) -> Iterator[Rule]:
+    for stage in definition.stages:
+        yield from stage.touchpoints
+    yield from definition.exits
+    for exclusion in definition.funnel.exclude:
+        yield exclusion.rule
+
+
+class Columns:
+    """Touchpoints under many names, added in any order, taken out customer by customer."""
+
+    def __init__(self, definitions: Iterable[Definition], also: Iterable[Path] = (), kinds: Kinds = KINDS) -> None:
+        """`also`: further places to keep, for a breakdown or an account."""
+        definitions = list(definitions)
+        wanted = paths(definitions) | set(also)
+        self._has_accounts = any(definition.accounts for definition in definitions)
+        self._properties = sorted({path[1] for path in wanted if path[0] == "properties" and len(path) > 1})
+        self._context = sorted({path[1] for path in wanted if path[0] == "context" and len(path) > 1})
+        self._at_ms = array("q")
+        self._names: dict[str, int] = {}
+        self._name_of = array("I")
+        self._who = Who(kinds)
+        self._customers: dict[str, str] = {}
+        """By name, the customer, where that is another."""
+        self._customer_of: Sequence[int] = self._name_of
+        self._resolved = 0
+        """How many touchpoints there were when it was last found out who is who."""
+        self._kinds: dict[Any, int] = {}
+        self._kind_of = array("I")
+        self._looks: list[tuple[str, str, dict[str, Any], dict[str, Any], str | None]] = []
+        self._ids = bytearray()
+        self._id_ends = array("Q")
+        self.oldest_ms: int | None = None
+        self.newest_ms: int | None = None
+
+    def __len__(self) -> int:
+        return len(self._at_ms)
+
+    def add(self, touch: Touch) -> None:
+        """Keeps a touchpoint."""
+        self._at_ms.append(touch.at_ms)
+        self._name_of.append(self._names.setdefault(touch.customer, len(self._names)))
+        self._kind_of.append(self._kind(touch))
+        self._ids += touch.event_id.encode("utf-8", "surrogatepass")
+        self._id_ends.append(len(self._ids))
+        for other in touch.links:
+            self._who.see(touch.customer, other, touch.at_ms, touch.event_id)
+        if self.newest_ms is None or touch.at_ms > self.newest_ms:
+            self.newest_ms = touch.at_ms
+        if self.oldest_ms is None or touch.at_ms < self.oldest_ms:
+            self.oldest_ms = touch.at_ms
+
+    def _kind(self, touch: Touch) -> int:
+        """The number of all touchpoints that look like this one to the definitions."""
+        name: Any = (touch.type, touch.channel)
+        properties: dict[str, Any] = {}
+        context: dict[str, Any] = {}
+        if self._properties or self._context:
+            properties = {name: touch.properties[name] for name in self._properties if name in touch.properties}
+            context = {name: touch.context[name] for name in self._context if name in touch.context}
+            name = (touch.type, touch.channel, _encode((properties, context)))
+        account = touch.account if self._has_accounts else None
+        if account is not None:
+            name = (*name, account)
+        number = self._kinds.get(name)
+        if number is None:
+            number = self._kinds[name] = len(self._looks)
+            self._looks.append((touch.type, touch.channel, properties, context, account))
+        return number
+
+    def customers(self) -> Iterator[tuple[str, list[Event]]]:
+        """Each customer with all their events under any name, in order of time."""
+        self._resolve()
+        names = list(self._names)
+        by_customer = sorted(range(len(self)), key=self._customer_of.__getitem__)
+        for number, places in groupby(by_customer, key=self._customer_of.__getitem__):
+            yield names[number], _named(sorted(self._event(place) for place in places))
+
+    def customer(self, name: str) -> str:
+        """The customer whom a name belongs to."""
+        self._resolve()
+        return self._customers.get(name, name)
+
+    def of(self, customer: str) -> list[Event] | None:
+        """One customer's events under any name, in order of time; None where there are none."""
+        self._resolve()
+        number = self._names.get(customer)
+        places = [place for place, one in enumerate(self._customer_of) if one == number]
+        return _named(sorted(self._event(place) for place in places)) if places else None
+
+    def _resolve(self) -> None:
+        """Find out who is who, where anything was added since that was done last."""
+        if self._resolved == len(self):
+            return
+        self._resolved = len(self)
+        self._customers, self._customer_of = self._who.customers(), self._name_of
+        if not self._customers:
+            return
+        names = self._names
+        numbers = array("I", range(len(names)))
+        for name, customer in self._customers.items():
+            if name in names:
+                numbers[names[name]] = names.setdefault(customer, len(names))
+        self._customer_of = array("I", map(numbers.__getitem__, self._name_of))
+
+    def look(self, kind: int) -> Touch:
+        """A touchpoint of this kind, with what the definitions look at; its customer, id and time are none."""
+        name, channel, properties, context, account = self._looks[kind]
+        return Touch("", 0, name, channel, "", properties, context, account=account)
+
+    def touch(self, customer: str, event: Event) -> Touch:
+        """The touchpoint that an event was, as far as the definitions look at it."""
+        touch = self.look(event[2])
+        touch.customer, touch.at_ms, touch.event_id, touch.device_at_ms = customer, event[0], event[1], event[0]
+        return touch
+
+    def _event(self, place: int) -> Event:
+        begin = self._id_ends[place - 1] if place else 0
+        event_id = self._ids[begin : self._id_ends[place]].decode("utf-8", "surrogatepass")
+        return self._at_ms[place], event_id, self._kind_of[place]
+
+
+def _named(events: list[Event]) -> list[Event]:
+    """Tells apart the lines that had no id and say the same: each is an event of its own."""
+    seen: dict[str, int] = {}
+    for place, (at_ms, event_id, kind) in enumerate(events):
+        if is_nameless(event_id):
+            number = seen[event_id] = seen.get(event_id, 0) + 1
+            if number > 1:
+                events[place] = (at_ms, f"{event_id}#{number}", kind)
+    return events

@@ -1,0 +1,359 @@
+"""An account: why a customer is where they are, touchpoint by touchpoint, and what would move them on.
+
+It folds one customer slowly and writes down what each step changed. It knows no file and no store; the form that a
+moment is written in comes from the caller.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from schemas.transition import Transition
+from tracker.duration import show as lasting
+from tracker.engine.customer import Journeys
+from tracker.engine.intake import Runner
+from tracker.engine.matcher import rule_names
+from tracker.engine.summary import Summary, summarise
+from tracker.journey.definition import Condition, Definition, Rule
+from tracker.records.log import NO_RULE, Entry
+from tracker.records.state import Instance, Progress, decode, decode_progress
+from tracker.replay.columns import Columns, Event
+from tracker.replay.line import is_nameless
+from tracker.replay.replay import Folder, unique
+from tracker.touch import Touch
+
+ShowTime = Callable[[int | None], str | None]
+
+SIGNS: Final = {
+    "eq": "=",
+    "ne": "≠",
+    "in": "one of",
+    "not_in": "none of",
+    "gt": ">",
+    "gte": "≥",
+    "lt": "<",
+    "lte": "≤",
+    "contains": "contains",
+    "matches": "matches",
+}
+
+
+@dataclass(slots=True)
+class Line:
+    """One touchpoint, and what came of it."""
+
+    at_ms: int
+    what: str
+    """Channel and type, or the id where they are not kept."""
+    event_id: str | None
+    rule: str | None
+    """The first rule that it met."""
+    effects: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Story:
+    """One instance of the journey."""
+
+    summary: Summary
+    lines: list[Line]
+    next: list[str]
+    """What would move the customer on, and what will happen if nothing comes."""
+    folded_away: int | None = None
+    """Touchpoints before this moment are known only by what they came to."""
+
+
+@dataclass(slots=True)
+class Account:
+    """All there is to say of one customer in one journey."""
+
+    customer: str
+    journey: str
+    version: int
+    now_ms: int
+    stories: list[Story]
+    others: list[Line]
+    """Touchpoints that bear on no instance, and duplicates."""
+
+    def as_json(self, show_time: ShowTime) -> dict[str, Any]:
+        """The account as plain data."""
+        return {
+            "customer": self.customer,
+            "journey": self.journey,
+            "version": self.version,
+            "now": show_time(self.now_ms),
+            "instances": [
+                {
+                    "key": story.summary.key,
+                    "current": story.summary.current,
+                    "furthest": story.summary.furthest,
+                    "status": story.summary.status,
+                    "funnel_depth": story.summary.funnel_depth,
+                    "skipped": list(story.summary.skipped),
+                    "touchpoints": [_line_as_json(line, show_time) for line in story.lines],
+                    "next": story.next,
+                }
+                for story in self.stories
+            ],
+            "others": [_line_as_json(line, show_time) for line in self.others],
+        }
+
+    def as_text(self, show_time: ShowTime) -> str:
+        """The account for a person."""
+        parts = [f"{self.customer} in {self.journey} (version {self.version}), at {show_time(self.now_ms)}"]
+        if not self.stories:
+            parts.append("No touchpoint bears on this journey: the customer is not in it.")
+        for story in self.stories:
+            parts += _story_as_text(story, show_time)
+        if self.others:
+            parts.append("\nWithout effect")
+            parts += [text for line in self.others for text in _line_as_text(line, show_time)]
+        return "\n".join(parts)
+
+
+def _line_as_json(line: Line, show_time: ShowTime) -> dict[str, Any]:
+    return {
+        "at": show_time(line.at_ms),
+        "what": line.what,
+        "event_id": line.event_id,
+        "rule": line.rule,
+        "effects": line.effects,
+    }
+
+
+def _story_as_text(story: Story, show_time: ShowTime) -> list[str]:
+    summary = story.summary
+    name = f"\n{summary.key}: " if summary.key is not None else "\n"
+    facts = [
+        f"{name}{summary.status} in {summary.current}",
+        f"furthest {summary.furthest}",
+        f"{summary.funnel_depth} deep in the funnel",
+        *([f"skipped {', '.join(summary.skipped)}"] if summary.skipped else []),
+    ]
+    parts = ["; ".join(facts), ""]
+    if story.folded_away is not None:
+        parts.append(f"  Touchpoints before {show_time(story.folded_away)} are folded together.")
+    for line in story.lines:
+        parts += _line_as_text(line, show_time)
+    parts.append("\nWhat next")
+    parts += [f"  {text}" for text in story.next]
+    return parts
+
+
+def _line_as_text(line: Line, show_time: ShowTime) -> list[str]:
+    named = f"  [{line.event_id}]" if line.event_id else ""
+    parts = [f"  {show_time(line.at_ms)}  {line.what}{named}"]
+    if line.rule:
+        parts.append(f"      met    {line.rule}")
+    return parts + [f"      {'did  ' if not place else '     '}  {text}" for place, text in enumerate(line.effects)]
+
+
+def describe(rule: Rule) -> str:
+    """A rule in words: `web Product Added where properties.price ≥ 10`."""
+    what = " ".join(part for part in (rule.channel, rule.type) if part) or "any touchpoint"
+    where = " and ".join(_condition(condition) for condition in rule.where)
+    return f"{what} where {where}" if where else what
+
+
+def _condition(condition: Condition) -> str:
+    path = ".".join(condition.path)
+    if condition.operator == "exists":
+        return f"{path} is {'there' if condition.value else 'missing'}"
+    value = condition.value
+    shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return f"{path} {SIGNS[condition.operator]} {shown}"
+
+
+class _Narrator:
+    """Folds entries one by one and says what each did."""
+
+    def __init__(self, runner: Runner, customer: str) -> None:
+        self.runner = runner
+        self.customer = customer
+        definition = runner.definition
+        self.names = [stage.name for stage in definition.stages]
+        self._rules = rule_names(definition)
+        stages = [rule for stage in definition.stages for rule in stage.touchpoints]
+        self._texts = [*stages, *definition.exits, *(exclusion.rule for exclusion in definition.funnel.exclude)]
+
+    def rule(self, number: int) -> str | None:
+        """The rule of that number, with where it stands."""
+        if number == NO_RULE or number >= len(self._rules):
+            return None
+        owner, place = self._rules[number]
+        return f"{owner}, rule {place + 1}: {describe(self._texts[number])}"
+
+    def tell(self, progress: Progress, entry: Entry, key: str | None) -> list[str]:
+        """Takes an entry into the progress; what it changed, in sentences."""
+        before, depth = self.runner.teller.before(progress), progress.depth
+        self.runner.engine.step(progress, entry.at_ms, entry.bits, entry.segments)
+        touch = Touch(self.customer, entry.at_ms, "", "", "", {}, {})
+        told = self.runner.teller.step(self.customer, key, before, progress, touch, entry.rule)
+        effects = [_sentence(one) for one in told]
+        if not effects and entry.bits & ((1 << len(self.names)) - 1):
+            effects.append(f"stayed in {self.names[progress.stage]}")
+        if progress.depth > depth:
+            effects.append(f"came {progress.depth} deep in the funnel ({self.names[progress.depth - 1]})")
+        return effects or ["changed nothing, but shows that the customer has not gone quiet"]
+
+
+SENTENCES: Final = {
+    "entered": "entered the journey at {stage}",
+    "advanced": "moved on from {origin} to {stage}",
+    "returned": "returned from {origin} to {stage}",
+    "dropped": "had dropped off in {stage}, {ago}",
+    "recovered": "came back after dropping off in {stage}",
+    "completed": "reached a goal",
+    "exited": "left the journey from {stage}",
+    "corrected": "corrected what had been reported",
+}
+
+
+def _sentence(told: Transition) -> str:
+    text = SENTENCES[told.kind].format(stage=told.stage, origin=told.origin, ago="having gone quiet for too long")
+    return f"{text}, skipping {', '.join(told.skipped)}" if told.skipped else text
+
+
+def _next(runner: Runner, summary: Summary, now_ms: int) -> list[str]:
+    """What would move the customer on, and what the clock will do."""
+    definition = runner.definition
+    names = [stage.name for stage in definition.stages]
+    told = []
+    for stage in definition.stages[names.index(summary.current) + 1 :]:
+        rules = " or ".join(describe(rule) for rule in stage.touchpoints) or "nothing can"
+        told.append(f"To {stage.name}{' (optional)' if stage.optional else ''}: {rules}.")
+        if not stage.optional:
+            break
+    else:
+        told.append("This is the last stage.")
+    step = next((name for name in names[summary.funnel_depth :]), None)
+    if definition.funnel.mode != "any" and step and step != _first_after(names, summary.current):
+        told.append(f"The funnel's next step is {step}.")
+    limit = definition.stages[names.index(summary.current)].drops_after_ms
+    if summary.status == "dropped":
+        told.append("The customer has dropped off; any touchpoint is a recovery.")
+    elif summary.due_ms is not None and limit is not None:
+        left = max(summary.due_ms - 1 - now_ms, 0)
+        told.append(
+            f"Without a touchpoint the customer drops off in {lasting(left // 1000 * 1000)} ({lasting(limit)})."
+        )
+    elif summary.status == "exited":
+        told.append("The customer has left; the next touchpoint of a stage begins again.")
+    return told
+
+
+def _first_after(names: Sequence[str], current: str) -> str | None:
+    place = names.index(current) + 1
+    return names[place] if place < len(names) else None
+
+
+def account(definition: Definition, columns: Columns, customer: str, events: Sequence[Event], now_ms: int) -> Account:
+    """The account of one customer of a replay. Events are in order of time."""
+    folder = Folder(definition, columns)
+    narrator = _Narrator(folder.runner, customer)
+    once = unique(events)
+    others = [_other(columns, customer, event, "a duplicate: it counts once") for event in _repeated(events)]
+    groups: dict[str | None, list[tuple[Entry, Line]]] = {}
+    for event in once:
+        entry, key = folder.entry(event), folder.key(event)
+        if entry is None or (definition.key is not None and not key):
+            why = "it meets no rule of this journey" if entry is None else f"it has no {'.'.join(definition.key or ())}"
+            others.append(_other(columns, customer, event, why))
+        else:
+            line = _line(columns, customer, event)
+            line.rule = narrator.rule(entry.rule)
+            groups.setdefault(key, []).append((entry, line))
+    stories = [_story(narrator, key, pairs, now_ms) for key, pairs in groups.items()]
+    for story, pairs in zip(stories, groups.values(), strict=True):
+        if story is None:
+            others += [line for _, line in pairs]
+    return Account(
+        customer,
+        definition.journey,
+        definition.version,
+        now_ms,
+        [story for story in stories if story is not None],
+        sorted(others, key=lambda line: line.at_ms),
+    )
+
+
+def _story(narrator: _Narrator, key: str | None, pairs: Iterable[tuple[Entry, Line]], now_ms: int) -> Story | None:
+    """None where the journey never begins."""
+    ordered = sorted(pairs, key=lambda pair: pair[0])
+    instance = narrator.runner.engine.open(key, ordered[0][0])
+    lines = []
+    for entry, line in ordered:
+        line.effects = narrator.tell(instance.progress, entry, key)
+        lines.append(line)
+    if instance.progress.stage < 0:
+        return None
+    return _finished(narrator, instance, lines, now_ms)
+
+
+def _finished(narrator: _Narrator, instance: Instance, lines: list[Line], now_ms: int) -> Story:
+    runner = narrator.runner
+    runner.engine.look(instance.progress, now_ms)
+    summary = summarise(runner, instance)
+    return Story(summary, lines, _next(runner, summary, now_ms))
+
+
+def _repeated(events: Sequence[Event]) -> list[Event]:
+    seen: set[str] = set()
+    repeated = []
+    for event in events:
+        if event[1] in seen:
+            repeated.append(event)
+        seen.add(event[1])
+    return repeated
+
+
+def _line(columns: Columns, customer: str, event: Event) -> Line:
+    touch = columns.touch(customer, event)
+    event_id = None if is_nameless(touch.event_id) else touch.event_id
+    return Line(touch.at_ms, f"{touch.channel} {touch.type}", event_id, None)
+
+
+def _other(columns: Columns, customer: str, event: Event, why: str) -> Line:
+    line = _line(columns, customer, event)
+    line.effects = [why]
+    return line
+
+
+def account_of_record(journeys: Journeys, customer: str, record: bytes, now_ms: int) -> list[Account]:
+    """The accounts of a stored record, one for each journey; touchpoints older than the log are folded together."""
+    runners = {runner.definition.journey: runner for runner in journeys.runners}
+    accounts = []
+    for journey in decode(record).journeys:
+        runner = runners.get(journey.name)
+        if runner is None:
+            continue
+        narrator = _Narrator(runner, customer)
+        stories = [_stored(narrator, instance, now_ms) for instance in journey.instances]
+        told = [story for story in stories if story is not None]
+        accounts.append(Account(customer, journey.name, journey.version, now_ms, told, []))
+    return accounts
+
+
+def _stored(narrator: _Narrator, instance: Instance, now_ms: int) -> Story | None:
+    if instance.progress.stage < 0:
+        return None
+    runner = narrator.runner
+    entries = runner.engine.layout.unpack(instance.log)
+    base = decode_progress(instance.base) if instance.base else None
+    progress = base or runner.engine.open(instance.key, entries[0]).progress
+    lines = []
+    for entry in entries:
+        line = Line(entry.at_ms, f"touchpoint {_short(entry.id)}", None, narrator.rule(entry.rule))
+        line.effects = narrator.tell(progress, entry, instance.key)
+        lines.append(line)
+    story = _finished(narrator, instance, lines, now_ms)
+    story.folded_away = entries[0].at_ms if base is not None and entries else None
+    return story
+
+
+def _short(short: bytes) -> str:
+    """An id as far as it is kept: whole, by its beginning, or as the hexadecimal digits of a UUID's."""
+    for kept, more in ((short.rstrip(b"\0"), ""), (short[: len(short) // 2], "…")):
+        if kept.isascii() and kept.decode("ascii").isprintable():
+            return kept.decode("ascii") + more
+    return short.hex() + "…"

@@ -1,0 +1,128 @@
+"""A definition's own examples, tried on the engine: what was expected, and what came of it.
+
+It knows an example's touchpoints and the engine's answer; how a failure is shown is the command's.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from schemas.routed import Member
+from tracker.engine.customer import Journeys
+from tracker.engine.summary import Summary, summaries
+from tracker.identity.accounts import with_accounts
+from tracker.identity.linking import Kin, Linking
+from tracker.journey.conditions import lookup
+from tracker.journey.definition import Definition, Example, Given
+from tracker.touch import Touch
+
+BEGIN_MS: Final = 1_767_571_200_000
+"""Monday, 5 January 2026, midnight UTC: examples count from here, so they come out the same for ever."""
+CUSTOMER: Final = "example"
+ACCOUNT: Final = "account_id:example"
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """One expectation that did not hold."""
+
+    key: str
+    expected: Any
+    found: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one example; it holds when nothing was missed."""
+
+    number: int
+    """From 1, as it stands in the file."""
+    line: int
+    misses: tuple[Miss, ...]
+
+
+def rehearse(definition: Definition) -> list[Outcome]:
+    """The outcome of each of the definition's examples, in their order."""
+    journeys = Journeys(with_accounts([definition]), None)
+    return [
+        Outcome(number, example.line or 1, _misses(example, outcome(journeys, example)))
+        for number, example in enumerate(definition.examples, start=1)
+    ]
+
+
+def outcome(journeys: Journeys, example: Example) -> Summary | None:
+    """What came of the example's touchpoints; None where no journey began.
+
+    Where the journey has a key, the instance that the newest touchpoint with a key belongs to.
+    """
+    touches = [_touch(given, number) for number, given in enumerate(example.given)]
+    newest = sorted(touches, key=lambda touch: touch.at_ms)
+    now_ms = max(newest[-1].at_ms, BEGIN_MS + (example.at_ms or 0))
+    if any(given.person is not None for given in example.given):
+        return _account(journeys, touches, now_ms)
+    found = summaries(journeys, journeys.fold(CUSTOMER, None, touches, now_ms).after)
+    key = journeys.definitions[0].key
+    if key is None:
+        return found[0] if found else None
+    by_key = {each.key: each for each in found}
+    wanted = [str(value) for touch in newest if (value := lookup(touch, key)) is not None]
+    return next((by_key[each] for each in reversed(wanted) if each in by_key), None)
+
+
+def _account(journeys: Journeys, touches: Sequence[Touch], now_ms: int) -> Summary | None:
+    """What came of the account whose people's touchpoints these are."""
+    linking, news = Linking(journeys), list[Member]()
+    for person in dict.fromkeys(touch.customer for touch in touches):
+        theirs = [touch for touch in touches if touch.customer == person]
+        letters = linking.relate(person, None, theirs, Kin(), now_ms).letters
+        news += [letter for letter in letters if isinstance(letter, Member)]
+    after = linking.relate(ACCOUNT, None, (), Kin(letters=[*news]), now_ms).change.after
+    return next(iter(summaries(journeys, after)), None)
+
+
+def _misses(example: Example, found: Summary | None) -> tuple[Miss, ...]:
+    got = {key: FINDERS[key](found) if found else NOTHING[key] for key in example.expect}
+    return tuple(
+        Miss(key, _plain(expected), got[key])
+        for key, expected in example.expect.items()
+        if _comparable(expected) != _comparable(got[key])
+    )
+
+
+def _touch(given: Given, number: int) -> Touch:
+    return Touch(
+        customer=given.person or CUSTOMER,
+        at_ms=BEGIN_MS + given.at_ms,
+        type=given.type,
+        channel=given.channel or "web",
+        event_id=f"example-{number:04d}",
+        properties=given.properties,
+        context=given.context,
+        account=ACCOUNT,
+    )
+
+
+FINDERS: Final[dict[str, Callable[[Summary], Any]]] = {
+    "current": lambda summary: summary.current,
+    "furthest": lambda summary: summary.furthest,
+    "reached": lambda summary: list(summary.reached),
+    "skipped": lambda summary: list(summary.skipped),
+    "funnel_depth": lambda summary: summary.funnel_depth,
+    "status": lambda summary: summary.status,
+}
+NOTHING: Final[dict[str, Any]] = {
+    "current": None,
+    "furthest": None,
+    "reached": [],
+    "skipped": [],
+    "funnel_depth": 0,
+    "status": None,
+}
+
+
+def _comparable(value: Any) -> Any:
+    return sorted(value) if isinstance(value, list | tuple) else value
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value

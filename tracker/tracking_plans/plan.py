@@ -1,0 +1,149 @@
+"""Tracking plans: which types each source sends with which properties, and what of a touchpoint is not as planned.
+
+A file of plans is read with all its problems at once. It knows nothing of what becomes of a violation, and of files
+that change while they are read.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal, NamedTuple, get_args
+
+from jsonschema_rs import Draft202012Validator, RegexOptions, ValidationError
+
+from tracker.problem import Problem, choose
+from tracker.tracking_plans.compatibility import narrowings
+from tracker.yaml_tree import Mapping as Group
+from tracker.yaml_tree import Node, YamlError, grow, kind, plain
+
+Kind = Literal["unplanned_type", "unplanned_property", "missing", "wrong_type", "wrong_value"]
+"""A closed set: each value is a label of `tracker_collector_plan_violations_total`."""
+KINDS: Final[tuple[str, ...]] = get_args(Kind)
+# Words of JSON Schema; what any other word forbids is a wrong value.
+KIND_OF: Final[Mapping[str, Kind]] = {
+    "required": "missing",
+    "dependentRequired": "missing",
+    "type": "wrong_type",
+    "additionalProperties": "unplanned_property",
+    "unevaluatedProperties": "unplanned_property",
+    "falseSchema": "unplanned_property",
+}
+MARK: Final = "plan_violations"
+"""Where a touchpoint that passes all the same says in its `context` what is not as planned."""
+MOST_TOLD: Final = 10
+SOURCE_KEYS: Final = ("violations", "other_types", "types")
+CHOICES: Final = {"violations": ("mark", "reject"), "other_types": ("allow", "violate")}
+
+
+class Violation(NamedTuple):
+    """One thing that is not as planned; its sentence names places and never values."""
+
+    kind: Kind
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePlan:
+    """What one source has planned."""
+
+    rejects: bool
+    """Whether a touchpoint with violations is kept out; else it passes with a mark."""
+    closed: bool
+    """Whether a type that is not in the plan is a violation."""
+    schemas: Mapping[str, Any]
+    """By type: the JSON Schema of its properties."""
+    validators: Mapping[str, Draft202012Validator]
+
+    def violations(self, type_: str, properties: Mapping[str, Any]) -> list[Violation]:
+        """What is not as planned, the first few."""
+        validator = self.validators.get(type_)
+        if validator is None:
+            return [Violation("unplanned_type", "this type is not in the plan")] if self.closed else []
+        if validator.is_valid(properties):
+            return []
+        found = zip(range(MOST_TOLD), validator.iter_errors(properties), strict=False)
+        return [_violation(error) for _, error in found]
+
+
+def _violation(error: ValidationError) -> Violation:
+    place = ".".join(("properties", *map(str, error.instance_path)))
+    return Violation(KIND_OF.get(error.kind.name, "wrong_value"), f"{place}: {error.message[:200]}")
+
+
+def compiled(schema: Any) -> Draft202012Validator:
+    """A validator that fetches nothing, tells no values, and whose patterns no text makes slow. Raises ValueError."""
+    return Draft202012Validator(schema, offline=True, mask="the value", pattern_options=RegexOptions())
+
+
+def read(text: str) -> tuple[dict[str, SourcePlan], list[Problem]]:
+    """The plan of each source, and what is wrong with the file; with problems the plans are not to be used."""
+    try:
+        root, problems = grow(text)
+    except YamlError as error:
+        return {}, [*error.problems, error.problem]
+    found = {name: _source(node, problems) for name, node in _sources(root, problems)}
+    return found, sorted(problems)
+
+
+def _sources(root: Node | None, problems: list[Problem]) -> Iterator[tuple[str, Node]]:
+    if not isinstance(root, Group) or "sources" not in root.entries:
+        problems.append(Problem(1, 1, "this is no file of tracking plans", "begin with `sources:`"))
+        return
+    for key, (at, _) in root.entries.items():
+        if key != "sources":
+            message = f"{key[:80]!r} is not known here"
+            problems.append(Problem(at.line, at.column, message, "`sources:` is all there is"))
+    yield from _group(root.entries["sources"][1], "source: its plan", problems)
+
+
+def _group(node: Node, what: str, problems: list[Problem]) -> Iterator[tuple[str, Node]]:
+    if isinstance(node, Group):
+        for key, (_, value) in node.entries.items():
+            yield key, value
+    else:
+        problems.append(Problem(node.line, node.column, f"{kind(node)} instead of a group", f"write `{what}`"))
+
+
+def _source(node: Node, problems: list[Problem]) -> SourcePlan:
+    said: dict[str, Any] = {}
+    schemas: dict[str, Any] = {}
+    validators: dict[str, Draft202012Validator] = {}
+    for key, value in _group(node, "types: {...}", problems):
+        if key == "types":
+            for type_, schema in _group(value, "type: JSON Schema of its properties", problems):
+                schemas[type_] = plain(schema)
+                _compile(type_, schema, schemas[type_], validators, problems)
+        elif key in CHOICES:
+            said[key] = plain(value)
+            if said[key] not in CHOICES[key]:
+                remedy = choose(str(said[key]), CHOICES[key])
+                problems.append(Problem(value.line, value.column, f"{key} cannot be {kind(value)}", remedy))
+        else:
+            message = f"{key[:80]!r} is not known here"
+            problems.append(Problem(value.line, value.column, message, choose(key, SOURCE_KEYS)))
+    rejects, closed = said.get("violations") == "reject", said.get("other_types") == "violate"
+    return SourcePlan(rejects, closed, schemas, validators)
+
+
+def _compile(
+    type_: str, node: Node, schema: Any, validators: dict[str, Draft202012Validator], problems: list[Problem]
+) -> None:
+    try:
+        validators[type_] = compiled(schema)
+    except ValueError as error:
+        why = error.message if isinstance(error, ValidationError) else str(error)
+        message = f"the type {type_[:80]!r} has no valid JSON Schema: {why[:200]}"
+        problems.append(Problem(node.line, node.column, message, "see JSON Schema 2020-12; references stay inside"))
+
+
+def narrowed(before: SourcePlan, now: SourcePlan) -> Iterator[tuple[str, str]]:
+    """What was as planned and is not any more: type, and where in its properties.
+
+    A type that an open plan did not mention may be given a schema: nobody was promised that it has none.
+    """
+    for type_, schema in before.schemas.items():
+        if type_ in now.schemas:
+            yield from ((type_, str(each)) for each in narrowings(schema, now.schemas[type_]))
+        elif now.closed:
+            yield type_, "is no longer in the plan"
+    if now.closed and not before.closed:
+        yield "*", "other types are no longer allowed"
