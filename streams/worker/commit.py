@@ -20,7 +20,7 @@ import structlog
 from streams.clients.outbox import Parcel, pack, unpack
 from streams.clients.publisher import Publisher, Unpublished
 from streams.errors import ConfigurationError
-from streams.stores.store import Due, Store, Tenure, Unavailable
+from streams.stores.store import Due, Lease, Store, Unavailable
 from streams.worker.cache import Cache
 from streams.worker.meters import Meters
 from streams.worker.step_clock import StepClock
@@ -61,36 +61,36 @@ class Commit:
         self._after_step = after_step
         self._epochs: dict[int, int] = {}
 
-    async def take(self, partition: int, floor_epoch: int) -> Tenure:
+    async def take(self, partition: int, floor_epoch: int) -> Lease:
         """The partition in our hands, once the messages that its last owner left in the outbox are out.
 
         Raises ConfigurationError where erased names would not be recognised.
         """
         self._cache.drop(partition)
-        tenure = await self._insist("redis", lambda: self._store.take(partition, floor_epoch))
-        if not self._planner.erasure.is_own(tenure.suppressed):
+        lease = await self._insist("redis", lambda: self._store.take(partition, floor_epoch))
+        if not self._planner.erasure.is_own(lease.suppressed):
             raise ConfigurationError(
                 "TRACKER_ID_SALT is not the one under which customers were erased: they would come back.",
                 "Set it to what it was then.",
             )
-        self._epochs[partition] = tenure.epoch
-        for blob in tenure.outbox:
-            await self._publish(tenure, unpack(blob))
-        tenure.outbox.clear()
-        return tenure
+        self._epochs[partition] = lease.epoch
+        for blob in lease.outbox:
+            await self._publish(lease, unpack(blob))
+        lease.outbox.clear()
+        return lease
 
-    async def miss(self, tenure: Tenure, topic: str, first: int, end: int) -> None:
+    async def miss(self, lease: Lease, topic: str, first: int, end: int) -> None:
         """Remember, loudly, offsets that were never applied and that Kafka no longer has."""
         self._meters.missing(topic, end - first)
         log.error(
             "kafka no longer holds touchpoints that were never applied; going on from what there is",
-            topic=topic, partition=tenure.partition, missing=end - first, first=first, end=end,
+            topic=topic, partition=lease.partition, missing=end - first, first=first, end=end,
         )  # fmt: skip
-        await self._insist("redis", lambda: self._store.miss(tenure.partition, topic, first, end))
+        await self._insist("redis", lambda: self._store.miss(lease.partition, topic, first, end))
 
     async def batch(
         self,
-        tenure: Tenure,
+        lease: Lease,
         batches: Sequence[Batch],
         now_ms: int,
         wall_ms: int,
@@ -103,7 +103,7 @@ class Commit:
         """
         clock = self._meters.clock()
         self._after_step(1)
-        work = self._planner.reading(tenure.partition, batches, wall_ms, tenure.offsets, tenure.suppressed)
+        work = self._planner.reading(lease.partition, batches, wall_ms, lease.offsets, lease.suppressed)
         reading = await _in_slices(work, is_wanted)
         clock.step(3)
         self._after_step(3)
@@ -114,22 +114,22 @@ class Commit:
         clock.step(5)
         self._after_step(5)
         offsets = {batch.topic: batch.next_offset for batch in batches} | reading.marks
-        await self._write(tenure, offsets, plan, clock)
+        await self._write(lease, offsets, plan, clock)
         self._meters.applied(batches, plan)
         return plan
 
-    async def verify(self, tenure: Tenure) -> None:
+    async def verify(self, lease: Lease) -> None:
         """Notice a store that has lost writes, or a partition that has moved, also while there is nothing to write."""
-        await self._insist("redis", lambda: self._store.verify(tenure))
+        await self._insist("redis", lambda: self._store.verify(lease))
 
-    async def sweep(self, tenure: Tenure, now_ms: int) -> int:
+    async def sweep(self, lease: Lease, now_ms: int) -> int:
         """Look at the customers whose timer is due; returns how many there were."""
-        due = await self._insist("redis", lambda: self._store.due(tenure.partition, now_ms, SWEEP_CUSTOMERS))
+        due = await self._insist("redis", lambda: self._store.due(lease.partition, now_ms, SWEEP_CUSTOMERS))
         if due.customers:
             clock = self._meters.clock()
-            states = await self._states(tenure.partition, due.customers)
-            plan = self._planner.sweep(tenure.partition, states, now_ms)
-            await self._write(tenure, {TIMERS: tenure.offsets.get(TIMERS, 0) + 1}, plan, clock, due)
+            states = await self._states(lease.partition, due.customers)
+            plan = self._planner.sweep(lease.partition, states, now_ms)
+            await self._write(lease, {TIMERS: lease.offsets.get(TIMERS, 0) + 1}, plan, clock, due)
             self._meters.swept(len(due.customers), plan)
         return len(due.customers)
 
@@ -144,27 +144,27 @@ class Commit:
         return states
 
     async def _write(
-        self, tenure: Tenure, offsets: Mapping[str, int], plan: Plan, clock: StepClock, fired: Due | None = None
+        self, lease: Lease, offsets: Mapping[str, int], plan: Plan, clock: StepClock, fired: Due | None = None
     ) -> None:
         """Steps 6 and 7."""
-        parcel = Parcel(tenure.partition, tenure.epoch, tenure.sequence + 1, plan.messages)
+        parcel = Parcel(lease.partition, lease.epoch, lease.sequence + 1, plan.messages)
         blob, sequence = pack(parcel), parcel.last_sequence
-        await self._insist("redis", lambda: self._store.apply(tenure, offsets, plan, blob, sequence, fired))
-        if self._epochs.get(tenure.partition) == tenure.epoch:
+        await self._insist("redis", lambda: self._store.apply(lease, offsets, plan, blob, sequence, fired))
+        if self._epochs.get(lease.partition) == lease.epoch:
             # Else the partition was taken anew meanwhile, and its cache may hold newer states already.
-            self._cache.put(tenure.partition, plan.states)
-            self._cache.forget(tenure.partition, plan.removed)
+            self._cache.put(lease.partition, plan.states)
+            self._cache.forget(lease.partition, plan.removed)
         clock.step(6)
         self._after_step(6)
         if blob:
-            await self._publish(tenure, parcel)
+            await self._publish(lease, parcel)
         clock.step(7)
         self._after_step(7)
 
-    async def _publish(self, tenure: Tenure, parcel: Parcel) -> None:
+    async def _publish(self, lease: Lease, parcel: Parcel) -> None:
         """Step 7."""
         await self._insist("kafka", lambda: self._publisher.publish(parcel))
-        await self._insist("redis", lambda: self._store.trim(tenure, parcel.last_sequence))
+        await self._insist("redis", lambda: self._store.trim(lease, parcel.last_sequence))
 
     async def _insist(self, server: str, call: Callable[[], Awaitable[T]]) -> T:
         """The answer of a server, however long it takes: an outage pauses the partition and loses nothing.

@@ -63,7 +63,7 @@ class Ownership:
     @property
     def ready(self) -> bool:
         """Whether the group knows us and every partition assigned has been taken in the store."""
-        return self.is_member and all(lane.tenure is not None for lane in self.lanes.values())
+        return self.is_member and all(lane.lease is not None for lane in self.lanes.values())
 
 
 def check_home(assigned: Iterable[TP], topics: frozenset[str]) -> set[int]:

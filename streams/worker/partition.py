@@ -8,7 +8,7 @@ from typing import Final, Protocol
 import structlog
 from aiokafka.errors import KafkaError
 
-from streams.stores.store import Fenced, Lost, Tenure
+from streams.stores.store import Fenced, Lease, Lost
 from streams.worker.commit import FIRST_PAUSE_S, LONGEST_PAUSE_S, Commit, Unwanted
 from streams.worker.meters import Meters
 from streams.worker.queue import WaitingRoom
@@ -61,7 +61,7 @@ class Lane:
         wall_s: Callable[[], float] = time,
     ) -> None:
         self.partition = partition
-        self.tenure: Tenure | None = None
+        self.lease: Lease | None = None
         self._topics = topics
         self._reader = reader
         self._commit = commit
@@ -97,12 +97,12 @@ class Lane:
     @property
     def is_at_rest(self) -> bool:
         """Whether the partition is taken, nothing waits and nothing is in progress."""
-        return self.tenure is not None and self._waiting.empty and self._idle.is_set()
+        return self.lease is not None and self._waiting.empty and self._idle.is_set()
 
     @property
     def caught_up(self) -> bool:
         """Whether the partition has been read to its end in every topic."""
-        return self.tenure is not None and self._clock.caught_up
+        return self.lease is not None and self._clock.caught_up
 
     async def close(self) -> None:
         """Finish the batch in progress, if it is being written and does not take too long, and apply no other."""
@@ -128,17 +128,17 @@ class Lane:
 
     async def _take(self) -> None:
         floor_epoch = int(self._wall_s() * 1000)
-        tenure = await self._commit.take(self.partition, floor_epoch)
+        lease = await self._commit.take(self.partition, floor_epoch)
         bounds = await self._bounds(self._topics)
-        start = {topic: await self._start(topic, tenure, bound) for topic, bound in bounds.items()}
+        start = {topic: await self._start(topic, lease, bound) for topic, bound in bounds.items()}
         self._expected = dict(start)
         self._clock = PartitionClock(self._topics)
         for topic, bound in bounds.items():
             if start[topic] >= bound.end:
                 self._clock.saw(topic, 0, caught_up=True)
-        self.tenure = tenure
-        await self._reader.start_at(self.partition, tenure.epoch, start)
-        log.info("partition taken", partition=self.partition, epoch=tenure.epoch, offsets=start)
+        self.lease = lease
+        await self._reader.start_at(self.partition, lease.epoch, start)
+        log.info("partition taken", partition=self.partition, epoch=lease.epoch, offsets=start)
 
     async def _bounds(self, topics: Iterable[str]) -> dict[str, Bounds]:
         pause_s = FIRST_PAUSE_S
@@ -150,9 +150,9 @@ class Lane:
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
-    async def _start(self, topic: str, tenure: Tenure, bound: Bounds) -> int:
+    async def _start(self, topic: str, lease: Lease, bound: Bounds) -> int:
         """Where to read on: at the store's offset, or as near to it as Kafka still has."""
-        applied = tenure.offsets.get(topic)
+        applied = lease.offsets.get(topic)
         if applied is not None and bound.first <= applied <= bound.end:
             return applied
         if applied is not None and applied > bound.end:
@@ -161,7 +161,7 @@ class Lane:
                 topic=topic, partition=self.partition, applied=applied, end=bound.end,
             )  # fmt: skip
         elif bound.first > (applied or 0):
-            await self._commit.miss(tenure, topic, applied or 0, bound.first)
+            await self._commit.miss(lease, topic, applied or 0, bound.first)
         return bound.first
 
     async def _next(self) -> None:
@@ -195,9 +195,9 @@ class Lane:
             self._idle.set()
 
     async def _apply(self) -> None:
-        tenure = self.tenure
-        assert tenure is not None
-        taken = self._waiting.take(tenure.epoch)
+        lease = self.lease
+        assert lease is not None
+        taken = self._waiting.take(lease.epoch)
         self._meters.stale(taken.stale)
         if self._closing or not taken.batches:
             return
@@ -206,15 +206,15 @@ class Lane:
             self._clock.saw(batch.topic, batch.newest_ms, caught_up=caught_up)
         batches = [batch for batch, _ in taken.batches]
         for batch in batches:
-            await self._check_gap(tenure, batch)
+            await self._check_gap(lease, batch)
         now_ms = self._clock.now(wall_ms)
-        await self._commit.batch(tenure, batches, now_ms, wall_ms, lambda: not self._closing)
+        await self._commit.batch(lease, batches, now_ms, wall_ms, lambda: not self._closing)
         for topic, end_offset in taken.ends.items():
-            self._meters.lag(self.partition, topic, end_offset - tenure.offsets[topic])
+            self._meters.lag(self.partition, topic, end_offset - lease.offsets[topic])
         for acknowledge in taken.acknowledge:
             acknowledge()
 
-    async def _check_gap(self, tenure: Tenure, batch: Batch) -> None:
+    async def _check_gap(self, lease: Lease, batch: Batch) -> None:
         """Notice that Kafka deleted records before a worker that is slow came to them."""
         expected, first = self._expected[batch.topic], batch.records[0].offset
         self._expected[batch.topic] = batch.next_offset
@@ -223,18 +223,18 @@ class Lane:
             return
         bound = (await self._bounds([batch.topic]))[batch.topic]
         if bound.first > expected:
-            await self._commit.miss(tenure, batch.topic, expected, min(first, bound.first))
+            await self._commit.miss(lease, batch.topic, expected, min(first, bound.first))
 
     async def _sweep(self) -> None:
         """Look at those whose timer is due; batches that wait get a turn in between."""
-        assert self.tenure is not None
-        await self._commit.verify(self.tenure)
+        assert self.lease is not None
+        await self._commit.verify(self.lease)
         for topic in self._clock.behind:
             # A transaction's mark is an offset that no batch ever brings.
-            if self._reader.is_at_end(topic, self.partition, self.tenure.offsets.get(topic, 0)):
+            if self._reader.is_at_end(topic, self.partition, self.lease.offsets.get(topic, 0)):
                 self._clock.saw(topic, 0, caught_up=True)
         self._sweep_at_s = self._loop.time() + SWEEP_EVERY_S
-        while await self._commit.sweep(self.tenure, self._clock.now(int(self._wall_s() * 1000))):
+        while await self._commit.sweep(self.lease, self._clock.now(int(self._wall_s() * 1000))):
             if self._closing or not self._waiting.empty:
                 self._sweep_at_s = 0.0
                 return

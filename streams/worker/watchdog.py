@@ -69,7 +69,7 @@ class Watchdog:
         waiting = 0
         for partition, lane in list(self._lanes.items()):
             bounds = await self._reader.bounds(self._topics, partition)
-            offsets = lane.tenure.offsets if lane.tenure else {}
+            offsets = lane.lease.offsets if lane.lease else {}
             for topic, bound in bounds.items():
                 applied = offsets.get(topic, 0)
                 records = max(0, bound.end - max(applied, bound.first))

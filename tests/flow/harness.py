@@ -221,7 +221,7 @@ class Worker:
                 await self.settle()
 
     def _unread(self) -> list[TP]:
-        taken = [tp for tp in self._at if (lane := self.ownership.lanes.get(tp.partition)) and lane.tenure]
+        taken = [tp for tp in self._at if (lane := self.ownership.lanes.get(tp.partition)) and lane.lease]
         return [tp for tp in taken if self.world.records(tp, self._at[tp], 1)]
 
     def _rests(self) -> bool:

@@ -11,7 +11,7 @@ from streams.clients.outbox import Parcel, pack, unpack
 from streams.clients.publisher import MemoryPublisher, Unpublished
 from streams.errors import ConfigurationError
 from streams.stores.memory import MemoryStore
-from streams.stores.store import Fenced, Lost, Tenure, Unavailable
+from streams.stores.store import Fenced, Lease, Lost, Unavailable
 from streams.worker.cache import Cache
 from streams.worker.commit import TIMERS, Commit
 from streams.worker.meters import Meters
@@ -41,7 +41,7 @@ class Flaky(MemoryStore):
         if when < 0:
             raise Unavailable("down")
         # Whoever gets no answer does not know what has become of the call.
-        told = [copy.deepcopy(part) if when and isinstance(part, Tenure) else part for part in args]
+        told = [copy.deepcopy(part) if when and isinstance(part, Lease) else part for part in args]
         answer = await call(*told)
         if when > 0:
             raise Unavailable("the answer is lost")
@@ -81,11 +81,11 @@ class Owner:
         self.commit = Commit(planner, store, self.publisher, self.cache, self.meters, reached)
 
     async def take(self):
-        self.tenure = await self.commit.take(0, START_MS)
-        return self.tenure
+        self.lease = await self.commit.take(0, START_MS)
+        return self.lease
 
     async def batch(self, *names: str, topic: str = WEB, at: int = 0):
-        return await self.commit.batch(self.tenure, [of(*names, topic=topic, at=at)], NOW_MS, NOW_MS)
+        return await self.commit.batch(self.lease, [of(*names, topic=topic, at=at)], NOW_MS, NOW_MS)
 
     def count(self, name: str, **labels: str) -> float:
         return self.meters.registry.get_sample_value(name, labels) or 0.0
@@ -203,7 +203,7 @@ def test_step_6_a_lost_answer_is_asked_for_again_and_counts_once(failures: list[
         store.failures["apply"] = failures
         await owner.batch("ann", "bob")
         assert same(store, await plain())
-        assert (owner.tenure.offsets, owner.tenure.writes) == ({WEB: 2}, 1)
+        assert (owner.lease.offsets, owner.lease.writes) == ({WEB: 2}, 1)
 
     run(scenario())
 
@@ -223,9 +223,9 @@ def test_step_6_a_crash_leaves_an_outbox_that_the_next_owner_sends_first() -> No
         [blob] = first.store.held(0).outbox
         assert numbers(first) == []
         heir = Owner(first.store)
-        tenure = await heir.take()
+        lease = await heir.take()
         assert heir.publisher.parcels == [unpack(blob)], "as they were packed, with the epoch of their own time"
-        assert (tenure.offsets, tenure.outbox, heir.store.held(0).outbox) == ({WEB: 2}, [], [])
+        assert (lease.offsets, lease.outbox, heir.store.held(0).outbox) == ({WEB: 2}, [], [])
         assert same(heir.store, await plain())
         await heir.batch("cyd", at=2)
         assert [sequence for _, _, sequence, _ in numbers(heir)] == [1, 2, 3]
@@ -375,7 +375,7 @@ def test_taking_drops_the_cache() -> None:
 
 
 def test_a_write_that_ends_after_the_partition_was_taken_anew_is_not_cached() -> None:
-    """The answer to an old tenure's write may come late; by then newer states may be in the cache."""
+    """The answer to an old lease's write may come late; by then newer states may be in the cache."""
 
     async def scenario() -> None:
         owner = Owner(MemoryStore())
@@ -420,8 +420,8 @@ def test_a_sweep_is_written_like_a_batch() -> None:
         owner = Owner(MemoryStore())
         await owner.take()
         await owner.batch("ann", "bob")
-        assert await owner.commit.sweep(owner.tenure, NOW_MS) == 0
-        assert await owner.commit.sweep(owner.tenure, START_MS + 3 * DAY_MS) == 2
+        assert await owner.commit.sweep(owner.lease, NOW_MS) == 0
+        assert await owner.commit.sweep(owner.lease, START_MS + 3 * DAY_MS) == 2
         held = owner.store.held(0)
         assert (held.offsets[TIMERS], held.timers, held.days) == (1, {}, {})
         assert held.aggregates["retail|dropoffs|seen"] == 2
@@ -429,7 +429,7 @@ def test_a_sweep_is_written_like_a_batch() -> None:
         heir = Owner(owner.store)
         await heir.take()
         with pytest.raises(Fenced):
-            await owner.commit._write(owner.tenure, {TIMERS: 2}, (await heir.batch("cyd", at=2)), owner.meters.clock())
+            await owner.commit._write(owner.lease, {TIMERS: 2}, (await heir.batch("cyd", at=2)), owner.meters.clock())
 
     run(scenario())
 
@@ -443,7 +443,7 @@ def test_a_sweep_whose_answer_is_lost_counts_once(failures: list[int]) -> None:
         await owner.take()
         await owner.batch("ann")
         store.failures["apply"] = failures
-        await owner.commit.sweep(owner.tenure, START_MS + 3 * DAY_MS)
+        await owner.commit.sweep(owner.lease, START_MS + 3 * DAY_MS)
         assert store.held(0).aggregates["retail|dropoffs|seen"] == 1
 
     run(scenario())

@@ -72,9 +72,9 @@ def test_a_new_assignment_takes_everything_anew() -> None:
         world = World(partitions=3)
         worker = Worker(world)
         await worker.own(0, 1)
-        before = {number: lane.tenure.epoch for number, lane in worker.ownership.lanes.items()}
+        before = {number: lane.lease.epoch for number, lane in worker.ownership.lanes.items()}
         await worker.own(1, 2)
-        after = {number: lane.tenure.epoch for number, lane in worker.ownership.lanes.items()}
+        after = {number: lane.lease.epoch for number, lane in worker.ownership.lanes.items()}
         assert set(after) == {1, 2}
         assert after[1] > before[1]
         assert worker.ended == []

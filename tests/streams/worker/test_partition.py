@@ -40,8 +40,8 @@ class OneLane(Worker):
 
     def delivery(self, *names: str, topic: str = WEB, at: int = 0, epoch: int | None = None) -> Delivery:
         records = [Record(at + place, touchpoint(name)) for place, name in enumerate(names)]
-        tenure_epoch = self.lane.tenure.epoch if epoch is None else epoch
-        return Delivery(Batch(topic, 0, records), tenure_epoch, at + len(names))
+        lease_epoch = self.lane.lease.epoch if epoch is None else epoch
+        return Delivery(Batch(topic, 0, records), lease_epoch, at + len(names))
 
     def put(self, delivery: Delivery) -> None:
         self.lane.put(delivery, lambda: self.acknowledged.append(delivery))
@@ -130,7 +130,7 @@ def test_topics_are_applied_in_step() -> None:
         worker.gate.clear()
         worker.put(worker.delivery("zed", topic=SUPPORT))
         await asyncio.sleep(0.1)
-        epoch = worker.lane.tenure.epoch
+        epoch = worker.lane.lease.epoch
         web = [Record(at, touchpoint(f"w{at}"), timestamp=1000 * at) for at in range(10)]
         shop = [Record(at, touchpoint(f"s{at}"), timestamp=3000 * at) for at in range(10)]
         worker.put(Delivery(Batch(WEB, 0, web), epoch, 50))
@@ -440,7 +440,7 @@ def test_it_is_caught_up_when_every_topic_is() -> None:
     async def scenario() -> None:
         worker = await taken()
         assert worker.lane.caught_up
-        worker.put(Delivery(worker.delivery("ann").batch, worker.lane.tenure.epoch, 50))
+        worker.put(Delivery(worker.delivery("ann").batch, worker.lane.lease.epoch, 50))
         await asyncio.sleep(0.5)
         assert not worker.lane.caught_up
         worker.put(worker.delivery("ann", at=49))

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 
 from aiokafka.errors import KafkaConnectionError
 
-from streams.stores.store import Tenure
+from streams.stores.store import Lease
 from streams.worker.meters import Meters
 from streams.worker.transport import Bounds
 from streams.worker.watchdog import LOOKS, Watchdog
@@ -30,8 +30,8 @@ def watch(reader: Reader, applied: int | None, idle_s: float = 100.0) -> tuple[W
     """A watchdog of one partition that has applied so far, and nothing for so long; it may be idle for 60 s."""
     meters, stalls = Meters(), []
     meters.last_applied_s -= idle_s
-    tenure = None if applied is None else Tenure(0, 1, {WEB: applied}, 0, [], 0)
-    return Watchdog({0: SimpleNamespace(tenure=tenure)}, (WEB,), reader, meters, 60.0, stalls.append), meters, stalls
+    lease = None if applied is None else Lease(0, 1, {WEB: applied}, 0, [], 0)
+    return Watchdog({0: SimpleNamespace(lease=lease)}, (WEB,), reader, meters, 60.0, stalls.append), meters, stalls
 
 
 def test_work_that_waits_while_nothing_is_done_is_a_stall() -> None:
