@@ -8,7 +8,7 @@
 5. fold: a plan of new states, aggregate changes, timers, outgoing messages;
 6. one atomic write, fenced by the partition's epoch;
 7. publish the outbox and await the broker; trim it;
-8. acknowledge (the lane does, when this returns).
+8. acknowledge (the partition worker does, when this returns).
 """
 
 import asyncio
@@ -169,7 +169,7 @@ class Commit:
     async def _insist(self, server: str, call: Callable[[], Awaitable[T]]) -> T:
         """The answer of a server, however long it takes: an outage pauses the partition and loses nothing.
 
-        Every call here is one that may be repeated. The lane's end, not a time-out, is what gives up.
+        Every call here is one that may be repeated. Closing the partition, not a time-out, is what gives up.
         """
         pause_s = FIRST_PAUSE_S
         while True:

@@ -1,4 +1,4 @@
-"""A lane: one partition in this process' hands, one batch at a time, whichever topic it comes from."""
+"""A partition worker: one assigned partition, one write at a time, whichever topics a batch comes from."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
@@ -24,7 +24,7 @@ GRACE_S: Final = 4.0
 
 
 class Reader(Protocol):
-    """What a lane needs of the consumer."""
+    """What a partition worker needs of the consumer."""
 
     async def start_at(self, partition: int, epoch: int, offsets: dict[str, int]) -> None:
         """Read a partition of some topics from these offsets on."""
@@ -42,7 +42,7 @@ class Reader(Protocol):
         """Read on."""
 
 
-class Lane:
+class PartitionWorker:
     """Takes its partition, then applies what is put into it until it is closed.
 
     `fenced` is called when another process has taken the partition without our having been told, `failed` with
@@ -82,7 +82,7 @@ class Lane:
         """By topic, the offset after the last batch that was taken up."""
         self._sweep_at_s = 0.0
         self._loop = asyncio.get_running_loop()
-        self._task = self._loop.create_task(self._run(), name=f"lane-{partition}")
+        self._task = self._loop.create_task(self._run(), name=f"partition-{partition}")
 
     def put(self, delivery: Delivery, acknowledge: Callable[[], object]) -> None:
         """Step 1: the next batch waits for its turn."""
@@ -111,7 +111,7 @@ class Lane:
             async with asyncio.timeout(GRACE_S):
                 await self._idle.wait()
         except TimeoutError:
-            log.warning("lane closed over a batch in progress", partition=self.partition)
+            log.warning("partition closed over a batch in progress", partition=self.partition)
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         self._waiting.clear()

@@ -1,4 +1,4 @@
-"""The waiting room of a lane: batches of the partition's topics, called in together in the order of their time.
+"""The aligned queue of a partition: batches of its topics, taken together in the order of their time.
 
 A partition's topics are read at different speeds. Applied as they come, a backlog of one would run hours ahead of
 another, customers would seem to go quiet and to return, and almost every touchpoint would be a late one. So what is

@@ -24,7 +24,7 @@ FETCH_S: Final = 0.02
 """How long a fetch may find nothing before the partitions that were released meanwhile are asked too."""
 FULL_S: Final = 0.01
 IN_PROGRESS: Final = 120_000
-"""Records that the lanes of this process may have in progress together: what bounds its memory, at 3 to 5 KB each."""
+"""Records that a process may have in progress over all its partitions: this bounds its memory, at 3 to 5 KB each."""
 LEAST_RECORDS: Final = 1_000
 MOST_BATCHES: Final = 3
 """Full batches that may wait in this process before nothing more is read: what bounds its memory."""
@@ -32,7 +32,7 @@ MOST_BATCHES: Final = 3
 
 @dataclass(slots=True)
 class Delivery:
-    """A batch on its way from the fetcher to its lane."""
+    """A batch on its way from the fetcher to its partition worker."""
 
     batch: Batch
     epoch: int | None
@@ -189,8 +189,8 @@ class Consumer(driver.Consumer):
                 yield tp, self._to_message(tp, part)
 
     def _most_records(self) -> int:
-        """Of one batch: each lane's share of what may be in progress."""
-        share = IN_PROGRESS // max(1, len(self.app.ownership.lanes))
+        """Of one batch: each partition's share of what may be in progress."""
+        share = IN_PROGRESS // max(1, len(self.app.ownership.partitions))
         return min(self.app.batch_records, max(LEAST_RECORDS, share))
 
     def _to_message(self, tp: TP, delivery: Delivery) -> ConsumerMessage:
@@ -214,7 +214,7 @@ class Consumer(driver.Consumer):
         """Nothing to remember: the offsets between batches need no acknowledgement."""
 
     def on_buffer_full(self, tp: TP) -> None:
-        """Nothing: what waits in the lanes bounds what is read (`hold`, and `getmany` above)."""
+        """Nothing: what waits in the partitions' queues bounds what is read (`hold`, and `getmany` above)."""
 
     def on_buffer_drop(self, tp: TP) -> None:
         """Nothing, as above."""

@@ -11,7 +11,7 @@ from typing import Final
 from aiokafka.errors import KafkaError
 
 from streams.worker.meters import Meters
-from streams.worker.partition import Lane, Reader
+from streams.worker.partition import PartitionWorker, Reader
 
 LOOKS: Final = 4
 """Looks within the time after which a worker counts as stalled."""
@@ -22,14 +22,14 @@ class Watchdog:
 
     def __init__(
         self,
-        lanes: Mapping[int, Lane],
+        partitions: Mapping[int, PartitionWorker],
         topics: tuple[str, ...],
         reader: Reader,
         meters: Meters,
         stall_after_s: float,
         stalled: Callable[[str], None],
     ) -> None:
-        self._lanes = lanes
+        self._partitions = partitions
         self._topics = topics
         self._reader = reader
         self._meters = meters
@@ -67,9 +67,9 @@ class Watchdog:
 
     async def _count(self) -> int:
         waiting = 0
-        for partition, lane in list(self._lanes.items()):
+        for partition, worker in list(self._partitions.items()):
             bounds = await self._reader.bounds(self._topics, partition)
-            offsets = lane.lease.offsets if lane.lease else {}
+            offsets = worker.lease.offsets if worker.lease else {}
             for topic, bound in bounds.items():
                 applied = offsets.get(topic, 0)
                 records = max(0, bound.end - max(applied, bound.first))

@@ -1,4 +1,4 @@
-"""A worker process: one function wires settings, store, publisher, lanes and agents; another runs them."""
+"""A worker process: one function wires settings, store, publisher, partitions and agents; another runs them."""
 
 import asyncio
 import contextlib
@@ -26,7 +26,7 @@ from streams.worker.cache import Cache
 from streams.worker.commit import Commit
 from streams.worker.meters import Meters
 from streams.worker.ownership import Ownership
-from streams.worker.partition import Lane
+from streams.worker.partition import PartitionWorker
 from streams.worker.watchdog import Watchdog
 from tracker.engine.customer import Journeys
 from tracker.planning.plan import Planner
@@ -68,8 +68,8 @@ def wire(settings: Settings, end: Callable[[ExitCode, str], None], after_step: C
     meters.begin(one.journey for one in journeys.definitions)
     commit = Commit(planner, store, publisher, Cache(settings.cache_bytes), meters, after_step)
 
-    def open_lane(partition: int) -> Lane:
-        return Lane(partition, topics, app.consumer, commit, meters, fenced, failed)
+    def open_worker(partition: int) -> PartitionWorker:
+        return PartitionWorker(partition, topics, app.consumer, commit, meters, fenced, failed)
 
     def fenced(reason: str) -> None:
         end(ExitCode.FENCED, reason)
@@ -80,7 +80,7 @@ def wire(settings: Settings, end: Callable[[ExitCode, str], None], after_step: C
     def stalled(reason: str) -> None:
         end(ExitCode.STALLED, reason)
 
-    ownership = app.ownership = Ownership(topics, open_lane, meters.owned)
+    ownership = app.ownership = Ownership(topics, open_worker, meters.owned)
     add_agents(app, topics)
 
     @app.on_partitions_revoked.connect
@@ -92,7 +92,7 @@ def wire(settings: Settings, end: Callable[[ExitCode, str], None], after_step: C
         ownership.is_member = True
 
     reader = _Reader(app)
-    watchdog = Watchdog(ownership.lanes, topics, reader, meters, settings.stall_after_s, stalled)
+    watchdog = Watchdog(ownership.partitions, topics, reader, meters, settings.stall_after_s, stalled)
 
     def live() -> dict[str, object] | None:
         return {"waiting records": watchdog.waiting} if watchdog.is_stalled else None
@@ -156,7 +156,7 @@ async def run(
         _leave(code)
     _ = loop.call_later(STOP_WITHIN_S, _leave, code)
     watching.cancel()
-    await worker.ownership.revoke({TP("", partition) for partition in worker.ownership.lanes})
+    await worker.ownership.revoke({TP("", partition) for partition in worker.ownership.partitions})
     with contextlib.suppress(Exception):
         await worker.app.stop()
     await worker.pages.stop()

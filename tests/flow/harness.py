@@ -1,6 +1,6 @@
 """The whole application in memory: Kafka as lists, the store and the publisher in memory, a clock turned by hand.
 
-Everything between Kafka's records and Redis' keys is the product's own: ownership, lanes, commit, planner, journeys.
+All between Kafka's records and Redis' keys is the product's own: ownership, partitions, commit, planner, journeys.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from streams.worker.cache import Cache
 from streams.worker.commit import Commit
 from streams.worker.meters import Meters
 from streams.worker.ownership import Ownership
-from streams.worker.partition import Lane
+from streams.worker.partition import PartitionWorker
 from streams.worker.transport import Bounds, Delivery
 from tests.touchpoints import START_MS, Record
 from tracker.engine.customer import Journeys
@@ -176,8 +176,8 @@ class Worker:
         self._at: dict[TP, int] = {}
         self._epochs: dict[int, int] = {}
 
-    def _open(self, partition: int) -> Lane:
-        return Lane(
+    def _open(self, partition: int) -> PartitionWorker:
+        return PartitionWorker(
             partition, INPUTS, self, self.commit, self.meters, self.ended.append, self.ended.append,
             lambda: self.world.now_ms / 1000,
         )  # fmt: skip
@@ -209,7 +209,7 @@ class Worker:
         await self.settle()
 
     async def settle(self) -> None:
-        """Read until nothing is left and every lane has come to rest and looked at its timers."""
+        """Read until nothing is left and every partition has come to rest and looked at its timers."""
         while not self.ended and (self._unread() or not self._rests()):
             for tp in self._unread():
                 if tp not in self.held:
@@ -221,12 +221,12 @@ class Worker:
                 await self.settle()
 
     def _unread(self) -> list[TP]:
-        taken = [tp for tp in self._at if (lane := self.ownership.lanes.get(tp.partition)) and lane.lease]
+        taken = [tp for tp in self._at if (one := self.ownership.partitions.get(tp.partition)) and one.lease]
         return [tp for tp in taken if self.world.records(tp, self._at[tp], 1)]
 
     def _rests(self) -> bool:
-        lanes = self.ownership.lanes.values()
-        return all(lane.is_at_rest for lane in lanes)
+        taken = self.ownership.partitions.values()
+        return all(one.is_at_rest for one in taken)
 
     def _fetch(self, tp: TP) -> None:
         records = self.world.records(tp, self._at[tp], self._batch)
@@ -238,11 +238,11 @@ class Worker:
 
     async def stop(self) -> None:
         """Let go, as on SIGTERM."""
-        await self.ownership.revoke(TP("", number) for number in list(self.ownership.lanes))
+        await self.ownership.revoke(TP("", number) for number in list(self.ownership.partitions))
 
     async def crash(self) -> None:
         """Gone without a word; whatever its tasks were about to do never happens."""
-        tasks = [lane._task for lane in self.ownership.lanes.values()]
+        tasks = [one._task for one in self.ownership.partitions.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

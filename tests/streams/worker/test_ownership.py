@@ -33,16 +33,16 @@ def test_half_a_home_stops_the_worker(missing: str) -> None:
     assert "tracker topics" in caught.value.remedy
 
 
-def test_half_a_home_opens_no_lane() -> None:
+def test_half_a_home_opens_no_partition() -> None:
     """The check comes before anything is taken or let go."""
 
     async def scenario() -> None:
         worker = Worker(World(partitions=2))
         await worker.own(0)
-        lane = worker.ownership.lanes[0]
+        one = worker.ownership.partitions[0]
         with pytest.raises(Mismatch):
             worker.ownership.assign(everything(0, 1) - {TP(WEB, 1)})
-        assert worker.ownership.lanes == {0: lane}
+        assert worker.ownership.partitions == {0: one}
         await worker.stop()
 
     run(scenario())
@@ -72,9 +72,9 @@ def test_a_new_assignment_takes_everything_anew() -> None:
         world = World(partitions=3)
         worker = Worker(world)
         await worker.own(0, 1)
-        before = {number: lane.lease.epoch for number, lane in worker.ownership.lanes.items()}
+        before = {number: one.lease.epoch for number, one in worker.ownership.partitions.items()}
         await worker.own(1, 2)
-        after = {number: lane.lease.epoch for number, lane in worker.ownership.lanes.items()}
+        after = {number: one.lease.epoch for number, one in worker.ownership.partitions.items()}
         assert set(after) == {1, 2}
         assert after[1] > before[1]
         assert worker.ended == []
@@ -113,7 +113,7 @@ def test_a_batch_of_nobodys_partition_is_let_go() -> None:
         await worker.own(0)
         worker.ownership.put(Delivery(Batch(WEB, 1, [Record(0, b"")]), 1, 1), lambda: pytest.fail("acknowledged"))
         await worker.stop()
-        assert worker.ownership.lanes == {}
+        assert worker.ownership.partitions == {}
 
     run(scenario())
 
