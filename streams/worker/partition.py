@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 from streams.stores.store import Fenced, Lease, Lost
 from streams.worker.commit import FIRST_PAUSE_S, LONGEST_PAUSE_S, Commit, Unwanted
 from streams.worker.meters import Meters
-from streams.worker.queue import WaitingRoom
+from streams.worker.queue import AlignedQueue
 from streams.worker.transport import Bounds, Delivery
 from tracker.planning.partition_clock import PartitionClock
 from tracker.planning.plan import Batch
@@ -70,7 +70,7 @@ class PartitionWorker:
         self._failed = failed
         self._wall_s = wall_s
         self._clock = PartitionClock(topics)
-        self._waiting = WaitingRoom(
+        self._waiting = AlignedQueue(
             topics,
             hold=lambda topic: reader.hold(topic, partition),
             release=lambda topic: reader.release(topic, partition),

@@ -38,7 +38,7 @@ class Taken:
     """Batches read before the partition was taken (anew), and dropped."""
 
 
-class WaitingRoom:
+class AlignedQueue:
     """A queue for each topic of a partition.
 
     `hold` is called with a topic that has `HELD_AT` batches waiting, `release` when it has fewer: that bounds the

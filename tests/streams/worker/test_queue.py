@@ -3,7 +3,7 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.worker.queue import LAGGARD_S, WaitingRoom
+from streams.worker.queue import LAGGARD_S, AlignedQueue
 from streams.worker.transport import Delivery
 from tests.flow.harness import SHOP, WEB
 from tests.touchpoints import Record
@@ -14,7 +14,7 @@ TOPICS = (WEB, SHOP)
 stamps = st.lists(st.integers(0, 20), min_size=1, max_size=5)
 
 
-class Room(WaitingRoom):
+class Room(AlignedQueue):
     """A waiting room that notes which topics are held."""
 
     def __init__(self) -> None:
