@@ -126,7 +126,7 @@ def differences(rig: Rig, touches: Sequence[Touch]) -> tuple[list[str], int, int
             if (figures := counted(journeys, record)) != expected.pop(name, {}):
                 wrong.append(f"{name} adds {figures}")
         if left := rig.client.llen(places.outbox):
-            wrong.append(f"partition {partition}: {left} parcels are left in the outbox")
+            wrong.append(f"partition {partition}: {left} batches are left in the outbox")
     return wrong + [f"{name} is missing" for name in expected], customers, records
 
 

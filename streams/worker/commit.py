@@ -17,7 +17,7 @@ from typing import Final, TypeVar
 
 import structlog
 
-from streams.clients.outbox import Parcel, pack, unpack
+from streams.clients.outbox import OutboxBatch, pack, unpack
 from streams.clients.publisher import Publisher, Unpublished
 from streams.errors import ConfigurationError
 from streams.stores.store import Due, Lease, Store, Unavailable
@@ -147,8 +147,8 @@ class Commit:
         self, lease: Lease, offsets: Mapping[str, int], plan: Plan, clock: StepClock, fired: Due | None = None
     ) -> None:
         """Steps 6 and 7."""
-        parcel = Parcel(lease.partition, lease.epoch, lease.sequence + 1, plan.messages)
-        blob, sequence = pack(parcel), parcel.last_sequence
+        batch = OutboxBatch(lease.partition, lease.epoch, lease.sequence + 1, plan.messages)
+        blob, sequence = pack(batch), batch.last_sequence
         await self._insist("redis", lambda: self._store.apply(lease, offsets, plan, blob, sequence, fired))
         if self._epochs.get(lease.partition) == lease.epoch:
             # Else the partition was taken anew meanwhile, and its cache may hold newer states already.
@@ -157,14 +157,14 @@ class Commit:
         clock.step(6)
         self._after_step(6)
         if blob:
-            await self._publish(lease, parcel)
+            await self._publish(lease, batch)
         clock.step(7)
         self._after_step(7)
 
-    async def _publish(self, lease: Lease, parcel: Parcel) -> None:
+    async def _publish(self, lease: Lease, batch: OutboxBatch) -> None:
         """Step 7."""
-        await self._insist("kafka", lambda: self._publisher.publish(parcel))
-        await self._insist("redis", lambda: self._store.trim(lease, parcel.last_sequence))
+        await self._insist("kafka", lambda: self._publisher.publish(batch))
+        await self._insist("redis", lambda: self._store.trim(lease, batch.last_sequence))
 
     async def _insist(self, server: str, call: Callable[[], Awaitable[T]]) -> T:
         """The answer of a server, however long it takes: an outage pauses the partition and loses nothing.

@@ -14,7 +14,7 @@ from faust.types import TP
 from schemas.rejection import Rejection
 from schemas.topics import REJECTED, ROUTED, TRANSITIONS, touchpoint_topic
 from schemas.transition import Transition
-from streams.clients.outbox import Parcel
+from streams.clients.outbox import OutboxBatch
 from streams.clients.publisher import MemoryPublisher
 from streams.stores.memory import MemoryStore
 from streams.worker.cache import Cache
@@ -65,7 +65,7 @@ class World:
         self.journeys = Journeys(with_accounts([definition(journey)]))
         self.store = MemoryStore()
         self.now_ms = START_MS
-        self.parcels: list[Parcel] = []
+        self.batches: list[OutboxBatch] = []
         self.logs: dict[TP, list[Record]] = defaultdict(list)
         self.firsts: dict[TP, int] = defaultdict(int)
 
@@ -89,11 +89,11 @@ class World:
         offset = self.firsts[tp] + len(self.logs[tp])
         self.logs[tp].append(Record(offset, value, str(to).encode(), stamp, headers))
 
-    def delivered(self, parcel: Parcel) -> None:
-        """A parcel has come to the broker: its messages are in their topics."""
-        self.parcels.append(parcel)
-        mark = ((PARTITION, b"%d" % parcel.partition), (EPOCH, b"%d" % parcel.epoch))
-        for sequence, message in enumerate(parcel.messages, parcel.first_sequence):
+    def delivered(self, batch: OutboxBatch) -> None:
+        """A batch has come to the broker: its messages are in their topics."""
+        self.batches.append(batch)
+        mark = ((PARTITION, b"%d" % batch.partition), (EPOCH, b"%d" % batch.epoch))
+        for sequence, message in enumerate(batch.messages, batch.first_sequence):
             headers = (*mark, (SEQUENCE, b"%d" % sequence))
             self.produce(message.topic, message.value, to=message.partition, headers=headers)
 
@@ -110,10 +110,10 @@ class World:
     def published(self, topic: str) -> list[bytes]:
         """The messages of a topic, repeats left out, in the order of their numbers."""
         by_number: dict[tuple[int, int, int], bytes] = {}
-        for parcel in self.parcels:
-            for sequence, message in enumerate(parcel.messages, parcel.first_sequence):
+        for batch in self.batches:
+            for sequence, message in enumerate(batch.messages, batch.first_sequence):
                 if message.topic == topic:
-                    same = by_number.setdefault((parcel.partition, parcel.epoch, sequence), message.value)
+                    same = by_number.setdefault((batch.partition, batch.epoch, sequence), message.value)
                     assert same == message.value, "a repeat is identical"
         return list(by_number.values())
 

@@ -128,7 +128,7 @@ def test_reading_all_again_tells_nothing(stream: list[Arrival], one: int, other:
     """From zero into what is there already: no figure moves, no transition is told."""
     world = run(outcome(stream, one, []))
     figures = world.figures()
-    world.parcels.clear()
+    world.batches.clear()
     for held in world.store.partitions.values():
         held.offsets.clear()
     run(run_through(world, crash_at(), batch=other))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from schemas.topics import TRANSITIONS
-from streams.clients.outbox import Parcel, pack, unpack
+from streams.clients.outbox import OutboxBatch, pack, unpack
 from streams.clients.publisher import MemoryPublisher, Unpublished
 from streams.errors import ConfigurationError
 from streams.stores.memory import MemoryStore
@@ -99,10 +99,10 @@ def of(*names: str, topic: str = WEB, at: int = 0) -> Batch:
 def numbers(*owners: Owner) -> list[tuple[int, int, int, bytes]]:
     """Everything published by these, repeats and all, as (partition, epoch, sequence, value)."""
     return [
-        (parcel.partition, parcel.epoch, sequence, message.value)
+        (batch.partition, batch.epoch, sequence, message.value)
         for owner in owners
-        for parcel in owner.publisher.parcels
-        for sequence, message in enumerate(parcel.messages, parcel.first_sequence)
+        for batch in owner.publisher.batches
+        for sequence, message in enumerate(batch.messages, batch.first_sequence)
     ]
 
 
@@ -131,7 +131,7 @@ def test_the_steps_follow_one_another() -> None:
         assert owner.steps == list(STEPS)
         assert store.calls == ["take", "read", "apply", "trim"]
         assert store.held(0).outbox == []
-        assert [message.topic for message in owner.publisher.parcels[0].messages] == [TRANSITIONS]
+        assert [message.topic for message in owner.publisher.batches[0].messages] == [TRANSITIONS]
 
     run(scenario())
 
@@ -224,7 +224,7 @@ def test_step_6_a_crash_leaves_an_outbox_that_the_next_owner_sends_first() -> No
         assert numbers(first) == []
         heir = Owner(first.store)
         lease = await heir.take()
-        assert heir.publisher.parcels == [unpack(blob)], "as they were packed, with the epoch of their own time"
+        assert heir.publisher.batches == [unpack(blob)], "as they were packed, with the epoch of their own time"
         assert (lease.offsets, lease.outbox, heir.store.held(0).outbox) == ({WEB: 2}, [], [])
         assert same(heir.store, await plain())
         await heir.batch("cyd", at=2)
@@ -292,8 +292,8 @@ def test_step_7_a_crash_between_publishing_and_trimming_repeats_identically() ->
     """The broker may have had the messages: the next owner sends them again under the same numbers."""
 
     class Dying(MemoryPublisher):
-        async def publish(self, parcel):
-            await super().publish(parcel)
+        async def publish(self, batch):
+            await super().publish(batch)
             raise Crash
 
     async def scenario() -> None:
@@ -347,7 +347,7 @@ def test_taking_waits_for_both_servers() -> None:
     async def scenario() -> None:
         first = Owner(MemoryStore())
         await first.take()
-        blob = pack(Parcel(0, 7, 1, [Message("t", 0, None, b"")]))
+        blob = pack(OutboxBatch(0, 7, 1, [Message("t", 0, None, b"")]))
         store = Flaky()
         store.held(0).outbox.append(blob)
         store.held(0).sequence = 1
@@ -355,7 +355,7 @@ def test_taking_waits_for_both_servers() -> None:
         store.failures["take"] = [-1, 1]
         heir.publisher.fail_next = 2
         await heir.take()
-        assert (store.held(0).outbox, heir.publisher.parcels) == ([], [unpack(blob)])
+        assert (store.held(0).outbox, heir.publisher.batches) == ([], [unpack(blob)])
 
     run(scenario())
 
@@ -455,11 +455,11 @@ def test_the_memory_publisher_fails_when_told_to() -> None:
     async def scenario() -> None:
         publisher = MemoryPublisher()
         publisher.fail_next = 1
-        parcel = Parcel(0, 1, 1, [Message("t", 0, None, b"")])
+        batch = OutboxBatch(0, 1, 1, [Message("t", 0, None, b"")])
         with pytest.raises(Unpublished):
-            await publisher.publish(parcel)
-        await publisher.publish(parcel)
-        assert publisher.parcels == [parcel]
+            await publisher.publish(batch)
+        await publisher.publish(batch)
+        assert publisher.batches == [batch]
 
     run(scenario())
 
