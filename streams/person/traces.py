@@ -47,13 +47,13 @@ def _in_touchpoint(value: bytes, kinds: Kinds) -> set[str]:
 
 def _in_routed(value: bytes, kinds: Kinds) -> set[str]:
     try:
-        letter = _routed(value)
+        message = _routed(value)
     except msgspec.MsgspecError:
         return set()
     named = {
-        str(getattr(letter, field)) for field in ("name", "peer", "alias", "by", "member") if hasattr(letter, field)
+        str(getattr(message, field)) for field in ("name", "peer", "alias", "by", "member") if hasattr(message, field)
     }
-    return named | (_in_touchpoint(letter.value, kinds) if isinstance(letter, Stray) else set())
+    return named | (_in_touchpoint(message.value, kinds) if isinstance(message, Stray) else set())
 
 
 def _in_rejection(value: bytes, kinds: Kinds) -> set[str]:

@@ -58,7 +58,7 @@ def _derived(people: Definition, name: str) -> Definition:
 class Gathered:
     """What came of a batch's news of people."""
 
-    letters: list[Enrolled] = field(default_factory=list)
+    messages: list[Enrolled] = field(default_factory=list)
     transitions: list[Transition] = field(default_factory=list)
     refused: int = 0
     """People beyond the most that count."""
@@ -74,10 +74,10 @@ class Accounts:
     def gather(self, name: str, record: Record, standing: Standing, news: Sequence[Member], now_ms: int) -> Gathered:
         """Take in what is told of an account's people; the record is changed in place."""
         gathered, latest = Gathered(), dict[str, str]()
-        for letter in news:
-            if letter.journey in self._runners:
-                _note(standing, letter, gathered)
-                latest[letter.journey] = letter.member
+        for message in news:
+            if message.journey in self._runners:
+                _note(standing, message, gathered)
+                latest[message.journey] = message.member
         for people, member in latest.items():
             runner, members = self._runners[people], standing.members.get(people, {})
             told = self._refold(name, runner, record, list(members.values()), now_ms)
@@ -110,17 +110,17 @@ class Accounts:
         return _tell(name, runner, view(was.progress), runner.teller.before(was.progress), instance, now_ms)
 
 
-def _note(standing: Standing, letter: Member, gathered: Gathered) -> None:
+def _note(standing: Standing, message: Member, gathered: Gathered) -> None:
     """One person's news on the roll; of too many people the earliest count."""
-    members = standing.members.setdefault(letter.journey, {})
-    if letter.trace is None:
-        members.pop(letter.member, None)
+    members = standing.members.setdefault(message.journey, {})
+    if message.trace is None:
+        members.pop(message.member, None)
         if not members:
-            del standing.members[letter.journey]
+            del standing.members[message.journey]
         return
-    if letter.member not in members:
-        gathered.letters.append(Enrolled(letter.member, letter.name, letter.journey))
-    members[letter.member] = Seat(letter.since_ms, letter.trace)
+    if message.member not in members:
+        gathered.messages.append(Enrolled(message.member, message.name, message.journey))
+    members[message.member] = Seat(message.since_ms, message.trace)
     if len(members) > MAX_MEMBERS:
         del members[max(members, key=lambda one: (members[one].since_ms, one))]
         gathered.refused += 1

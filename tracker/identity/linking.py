@@ -41,7 +41,7 @@ class Kin(msgspec.Struct, gc=False):
     """Of a name that may belong to another: its own touchpoints as they came, in the order of the touches."""
     under: list[tuple[str, Touch]] = []
     """Touchpoints that count for it, and the alias under which each came."""
-    letters: list[Tie | Ruling | History | Release | Adopted | Forget | Member | Enrolled] = []
+    messages: list[Tie | Ruling | History | Release | Adopted | Forget | Member | Enrolled] = []
 
 
 @dataclass(slots=True)
@@ -49,7 +49,7 @@ class Relation:
     """What came of it."""
 
     change: Change
-    letters: list[Routed]
+    messages: list[Routed]
     counts: Counter[str]
 
 
@@ -66,7 +66,7 @@ class Linking:
     @staticmethod
     def concerns(kin: Kin, before: bytes | None) -> bool:
         """Whether a batch changes anything between names; else a name's own touchpoints are all there is."""
-        if kin.letters or kin.under:
+        if kin.messages or kin.under:
             return True
         if before is None or not may_have_ties(before):
             return bool(kin.links)
@@ -97,7 +97,7 @@ class Linking:
         if one.is_divided or one.is_gathered:
             self._add_difference(change, before, one.before_fold)
         change.transitions[:0] = one.transitions
-        return Relation(change, one.letters, one.counts)
+        return Relation(change, one.messages, one.counts)
 
     def _add_difference(self, change: Change, before: bytes | None, after: bytes) -> None:
         """What dividing and joining did to the figures, besides the fold."""
@@ -114,7 +114,7 @@ class _One:
         self.name, self.record, self.kin, self.now_ms = name, record, kin, now_ms
         self.ties = read(record.ties)
         self.was = self.belongs = root(name, self.ties)
-        self.letters: list[Routed] = []
+        self.messages: list[Routed] = []
         self.transitions: list[Transition] = []
         self.counts: Counter[str] = Counter()
         self.is_divided = False
@@ -142,23 +142,23 @@ class _One:
         for peer in sorted(fresh):
             edge = ties.edges[peer]
             if not edge.is_cut:
-                self.letters.append(Tie(peer, self.name, edge.at_ms, edge.event_id, offer))
+                self.messages.append(Tie(peer, self.name, edge.at_ms, edge.event_id, offer))
         self.belongs = root(self.name, ties)
 
     def _listen(self, fresh: set[str]) -> None:
         """Take in what peers and persons say of the name."""
         edges = self.ties.edges
-        for letter in self.kin.letters:
-            if isinstance(letter, Tie):
-                _hear(self.ties, letter, fresh)
+        for message in self.kin.messages:
+            if isinstance(message, Tie):
+                _hear(self.ties, message, fresh)
                 if self._kinds.is_unique(self.name):
                     # Nobody's offer concerns it, and so it is not told when one changes.
-                    edges[letter.peer].offer = None
-            elif isinstance(letter, Ruling):
-                _obey(self.ties, letter, fresh)
-            elif isinstance(letter, Forget):
-                edges.pop(letter.peer, None)
-                fresh.discard(letter.peer)
+                    edges[message.peer].offer = None
+            elif isinstance(message, Ruling):
+                _obey(self.ties, message, fresh)
+            elif isinstance(message, Forget):
+                edges.pop(message.peer, None)
+                fresh.discard(message.peer)
 
     def _refuse_excess(self, fresh: set[str]) -> None:
         """Forget the youngest peers of too many; those that were told otherwise before are told so."""
@@ -166,7 +166,7 @@ class _One:
             known = self.ties.edges.pop(peer)
             self.counts["aliases_refused"] += 1
             if peer not in fresh:
-                self.letters.append(Tie(peer, self.name, known.at_ms, known.event_id))
+                self.messages.append(Tie(peer, self.name, known.at_ms, known.event_id))
             fresh.discard(peer)
 
     def tell(self) -> None:
@@ -190,47 +190,47 @@ class _One:
         if self.belongs == self.was:
             return
         if self.was != self.name:
-            self.letters.append(Release(self.was, self.name))
+            self.messages.append(Release(self.was, self.name))
             return
         others = {short for ids in self.ties.adopted.values() for short in short_ids(ids)}
         part = self._parts.leave(self.record, others)
         part.standing = membership.give(self.standing, self.name)
         if part.journeys or part.standing:
-            self.letters.append(History(self.belongs, self.name, encode(part)))
+            self.messages.append(History(self.belongs, self.name, encode(part)))
             self.is_divided = True
 
     def take_in(self) -> None:
         """Join histories that have come home, or send them on."""
-        for letter in self.kin.letters:
-            if not isinstance(letter, History):
+        for message in self.kin.messages:
+            if not isinstance(message, History):
                 continue
-            if letter.alias == self.name and self.belongs != self.name:
-                self.letters.append(History(self.belongs, self.name, letter.record))
+            if message.alias == self.name and self.belongs != self.name:
+                self.messages.append(History(self.belongs, self.name, message.record))
                 continue
-            part = decode(letter.record)
+            part = decode(message.record)
             new = self._parts.bring(self.record, part)
-            membership.adopt(self.standing, letter.alias, part.standing)
+            membership.adopt(self.standing, message.alias, part.standing)
             self.is_divided = True
-            if letter.alias != self.name:
-                self._tag(letter.alias, new)
+            if message.alias != self.name:
+                self._tag(message.alias, new)
 
     def give_back(self) -> None:
         """Send back the history of aliases that belong to another, and ask for one that is held elsewhere.
 
         What is held of an erased alias goes nowhere.
         """
-        for letter in self.kin.letters:
-            if isinstance(letter, Release) and self._holds(letter.alias):
-                ids = short_ids(self.ties.adopted.pop(letter.alias, b""))
+        for message in self.kin.messages:
+            if isinstance(message, Release) and self._holds(message.alias):
+                ids = short_ids(self.ties.adopted.pop(message.alias, b""))
                 part = self._parts.take(self.record, ids)
-                part.standing = membership.give(self.standing, letter.alias)
-                self.letters.append(History(letter.alias, letter.alias, encode(part)))
+                part.standing = membership.give(self.standing, message.alias)
+                self.messages.append(History(message.alias, message.alias, encode(part)))
                 self.is_divided = True
-            elif isinstance(letter, Adopted) and letter.by != self.belongs:
-                self.letters.append(Release(letter.by, self.name))
-            elif isinstance(letter, Forget) and self._holds(letter.peer):
-                self._parts.take(self.record, short_ids(self.ties.adopted.pop(letter.peer, b"")))
-                membership.give(self.standing, letter.peer)
+            elif isinstance(message, Adopted) and message.by != self.belongs:
+                self.messages.append(Release(message.by, self.name))
+            elif isinstance(message, Forget) and self._holds(message.peer):
+                self._parts.take(self.record, short_ids(self.ties.adopted.pop(message.peer, b"")))
+                membership.give(self.standing, message.peer)
                 self.is_divided = True
 
     def _holds(self, alias: str) -> bool:
@@ -262,12 +262,12 @@ class _One:
 
     def gather(self) -> None:
         """As an account, take in the news of its people."""
-        news = [letter for letter in self.kin.letters if isinstance(letter, Member)]
+        news = [message for message in self.kin.messages if isinstance(message, Member)]
         if not news:
             return
         self.is_gathered = True
         gathered = self._accounts.gather(self.name, self.record, self.standing, news, self.now_ms)
-        self.letters += gathered.letters
+        self.messages += gathered.messages
         self.transitions += gathered.transitions
         self.counts["members_refused"] += gathered.refused
 
@@ -275,7 +275,7 @@ class _One:
         """Fold what counts for the name; its own touchpoints go on where it belongs to another."""
         folded = list(touches) if self.belongs == self.name else []
         if self.belongs != self.name:
-            self.letters += [Stray(value, at_ms, self.belongs, self.name) for value, at_ms in self.kin.originals]
+            self.messages += [Stray(value, at_ms, self.belongs, self.name) for value, at_ms in self.kin.originals]
             self.counts["forwarded"] += len(self.kin.originals)
         self._membership.mark(self.standing, self.name, folded)
         folded += [touch for _, touch in self.kin.under]
@@ -293,14 +293,14 @@ class _One:
     def tell_accounts(self, change: Change) -> None:
         """Tell accounts how far the name has come after the fold; aliases that brought it there are confirmed."""
         new = self.standing.marks.keys() - self._marked - self.ties.adopted.keys() - {self.name}
-        self.letters += [Adopted(alias, self.name) for alias in sorted(new)]
-        asked = [letter for letter in self.kin.letters if isinstance(letter, Enrolled)]
+        self.messages += [Adopted(alias, self.name) for alias in sorted(new)]
+        asked = [message for message in self.kin.messages if isinstance(message, Enrolled)]
         if not (self.standing.marks or self.standing.told or asked):
             return
         record = decode(change.after)
-        self.letters += self._membership.tell(self.name, record, self.standing)
-        for letter in asked:
-            self.letters += self._membership.answer(self.name, self.standing, letter)
+        self.messages += self._membership.tell(self.name, record, self.standing)
+        for message in asked:
+            self.messages += self._membership.answer(self.name, self.standing, message)
         record.standing = membership.write(self.standing)
         change.after = encode(record)
 
@@ -326,7 +326,7 @@ class _One:
         if not new:
             return
         if alias not in adopted:
-            self.letters.append(Adopted(alias, self.name))
+            self.messages.append(Adopted(alias, self.name))
         adopted[alias] = adopted.get(alias, b"") + b"".join(sorted(new))
 
 
@@ -340,30 +340,30 @@ def _see(ties: Ties, peer: str, at_ms: int, event_id: str, fresh: set[str]) -> N
         fresh.add(peer)
 
 
-def _hear(ties: Ties, letter: Tie, fresh: set[str]) -> None:
+def _hear(ties: Ties, message: Tie, fresh: set[str]) -> None:
     """What a peer tells. Who hears of the peer for the first time, or knows an older tie, answers."""
-    edge = ties.edges.get(letter.peer)
+    edge = ties.edges.get(message.peer)
     if edge is None:
-        edge = ties.edges[letter.peer] = Edge(letter.at_ms, letter.event_id)
-        fresh.add(letter.peer)
-    elif (letter.at_ms, letter.event_id) < (edge.at_ms, edge.event_id):
-        edge.at_ms, edge.event_id = letter.at_ms, letter.event_id
-    elif (letter.at_ms, letter.event_id) != (edge.at_ms, edge.event_id):
-        fresh.add(letter.peer)
-    edge.offer = letter.offer
+        edge = ties.edges[message.peer] = Edge(message.at_ms, message.event_id)
+        fresh.add(message.peer)
+    elif (message.at_ms, message.event_id) < (edge.at_ms, edge.event_id):
+        edge.at_ms, edge.event_id = message.at_ms, message.event_id
+    elif (message.at_ms, message.event_id) != (edge.at_ms, edge.event_id):
+        fresh.add(message.peer)
+    edge.offer = message.offer
 
 
-def _obey(ties: Ties, letter: Ruling, fresh: set[str]) -> None:
+def _obey(ties: Ties, message: Ruling, fresh: set[str]) -> None:
     """What a person said; at one moment the cut holds."""
-    edge = ties.edges.get(letter.peer)
+    edge = ties.edges.get(message.peer)
     if edge is None:
-        edge = ties.edges[letter.peer] = Edge()
-    if (letter.at_ms, not letter.linked) > (edge.ruled_ms, edge.is_cut):
-        edge.ruled_ms, edge.is_cut = letter.at_ms, not letter.linked
+        edge = ties.edges[message.peer] = Edge()
+    if (message.at_ms, not message.linked) > (edge.ruled_ms, edge.is_cut):
+        edge.ruled_ms, edge.is_cut = message.at_ms, not message.linked
         if edge.is_cut:
             # Nothing is told across a cut, so this would grow old; a ruling that takes the cut back has it told anew.
             edge.offer = None
-        fresh.add(letter.peer)
+        fresh.add(message.peer)
 
 
 def _moved(name: str, was: str, belongs: str, ties: Ties, now_ms: int) -> Transition:

@@ -132,42 +132,42 @@ class Membership:
 
     def tell(self, name: str, record: Record, standing: Standing) -> list[Member]:
         """What accounts must hear of a customer after a fold, noted as told."""
-        letters: list[Member] = []
+        messages: list[Member] = []
         for runner in self._runners:
             journey = runner.definition.journey
             told = standing.told.pop(journey, None)
             trace = _trace(runner, record, told)
             now = _accounts(standing, runner.definition.accounts) if trace is not None else {}
             before = told.since_ms if told is not None else {}
-            letters += [Member(account, name, journey) for account in sorted(before.keys() - now.keys())]
+            messages += [Member(account, name, journey) for account in sorted(before.keys() - now.keys())]
             if trace is None or not now:
                 continue
             standing.told[journey] = Told(now, trace)
             is_same = told is not None and told.trace == trace
-            letters += [
+            messages += [
                 Member(account, name, journey, since_ms, trace)
                 for account, since_ms in sorted(now.items())
                 if not is_same or before.get(account) != since_ms
             ]
-        return letters
+        return messages
 
     def follow(self, name: str, change: Change, touches: Sequence[Touch]) -> list[Member]:
         """What accounts must hear of a customer after a fold of its own touches; the change is completed."""
         record = decode(change.after)
         standing = read(record.standing)
         self.mark(standing, name, touches)
-        letters = self.tell(name, record, standing)
+        messages = self.tell(name, record, standing)
         record.standing = write(standing)
         change.after = encode(record)
-        return letters
+        return messages
 
     @staticmethod
-    def answer(name: str, standing: Standing, letter: Enrolled) -> list[Member]:
+    def answer(name: str, standing: Standing, message: Enrolled) -> list[Member]:
         """What an account hears that counts a customer: nothing where that is right."""
-        told = standing.told.get(letter.journey)
-        if told is not None and letter.account in told.since_ms:
+        told = standing.told.get(message.journey)
+        if told is not None and message.account in told.since_ms:
             return []
-        return [Member(letter.account, name, letter.journey)]
+        return [Member(message.account, name, message.journey)]
 
 
 def farewell(name: str, record: Record) -> list[Member]:

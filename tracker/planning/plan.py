@@ -200,37 +200,37 @@ class Planner:
                     continue
                 reading.marks[source] = number
             try:
-                letter = _decode_routed(record.value or b"")
+                message = _decode_routed(record.value or b"")
             except msgspec.MsgspecError:
-                letter = Stray(record.value or b"", record.timestamp)
-            if isinstance(letter, Stray):
-                self._read_stray(reading, batch, record, letter, now_ms)
-            elif home(letter.name, self.partitions) != reading.partition:
-                self._send_home(reading, letter.name, letter)
-            elif isinstance(letter, Erase):
-                reading.erased.add(letter.name)
+                message = Stray(record.value or b"", record.timestamp)
+            if isinstance(message, Stray):
+                self._read_stray(reading, batch, record, message, now_ms)
+            elif home(message.name, self.partitions) != reading.partition:
+                self._send_home(reading, message.name, message)
+            elif isinstance(message, Erase):
+                reading.erased.add(message.name)
             else:
-                reading.kin.setdefault(letter.name, Kin()).letters.append(letter)
+                reading.kin.setdefault(message.name, Kin()).messages.append(message)
         reading.counts["read"] += len(records)
 
-    def _read_stray(self, reading: Reading, batch: Batch, record: Record, letter: Stray, now_ms: int) -> None:
-        touch = decode(letter.value, letter.received_at_ms, self.kinds)
+    def _read_stray(self, reading: Reading, batch: Batch, record: Record, message: Stray, now_ms: int) -> None:
+        touch = decode(message.value, message.received_at_ms, self.kinds)
         if isinstance(touch, Flaw):
             _set_aside(reading, touch, batch, record, now_ms)
             return
-        name = letter.name or touch.customer
+        name = message.name or touch.customer
         if home(name, self.partitions) != reading.partition:
-            self._send_home(reading, name, letter)
-        elif letter.name is not None:
-            reading.kin.setdefault(name, Kin()).under.append((letter.alias or touch.customer, touch))
+            self._send_home(reading, name, message)
+        elif message.name is not None:
+            reading.kin.setdefault(name, Kin()).under.append((message.alias or touch.customer, touch))
         else:
             reading.touches.setdefault(name, []).append(touch)
             if touch.links or ":" in name:
-                self._note_kin(reading, touch, letter.value, letter.received_at_ms)
+                self._note_kin(reading, touch, message.value, message.received_at_ms)
 
-    def _send_home(self, reading: Reading, name: str, letter: Routed) -> None:
+    def _send_home(self, reading: Reading, name: str, message: Routed) -> None:
         reading.counts["routed"] += 1
-        reading.messages.append(_routed(name, letter, self.partitions))
+        reading.messages.append(_routed(name, message, self.partitions))
 
     def _keep_out(self, reading: Reading, suppressed: Collection[bytes]) -> None:
         """Drop what came for names that are erased; whoever speaks of them is asked to forget them."""
@@ -239,8 +239,8 @@ class Planner:
         for name in dict.fromkeys(gone):
             kin = reading.kin.pop(name, Kin())
             reading.counts["suppressed"] += len(reading.touches.pop(name, ())) + len(kin.under)
-            letters = self.erasure.answers(name, kin.letters)
-            reading.messages += [_routed(letter.name, letter, self.partitions) for letter in letters]
+            messages = self.erasure.answers(name, kin.messages)
+            reading.messages += [_routed(message.name, message, self.partitions) for message in messages]
 
     def plan(self, reading: Reading, states: Mapping[str, bytes | None], now_ms: int) -> Plan:
         """`planning` without pauses."""
@@ -283,15 +283,15 @@ class Planner:
             before = states[name]
             change = self.journeys.fold(name, before, touches, now_ms, tally)
             if membership.concerns(touches, before):
-                letters = membership.follow(name, change, touches)
-                plan.messages += [_routed(letter.name, letter, self.partitions) for letter in letters]
+                messages = membership.follow(name, change, touches)
+                plan.messages += [_routed(message.name, message, self.partitions) for message in messages]
             _enter(plan, partition, name, before, change)
 
     def _relate(self, plan: Plan, reading: Reading, name: str, before: bytes | None, now_ms: int) -> None:
         relation = self._linking.relate(name, before, reading.touches.get(name, []), reading.kin[name], now_ms)
         _enter(plan, reading.partition, name, before, relation.change)
         plan.counts.update(relation.counts)
-        plan.messages += [_routed(letter.name or name, letter, self.partitions) for letter in relation.letters]
+        plan.messages += [_routed(message.name or name, message, self.partitions) for message in relation.messages]
 
     def _erase(self, plan: Plan, partition: int, name: str, before: bytes | None, now_ms: int) -> None:
         plan.suppressed += self.erasure.entries(name)
@@ -301,7 +301,7 @@ class Planner:
         plan.removed.append(name)
         plan.counts["erased"] += 1
         _enter(plan, partition, name, before, farewell.change)
-        plan.messages += [_routed(letter.name, letter, self.partitions) for letter in farewell.letters]
+        plan.messages += [_routed(message.name, message, self.partitions) for message in farewell.messages]
 
     def sweep(self, partition: int, states: Mapping[str, bytes | None], now_ms: int) -> Plan:
         """The same for customers whose timer has fired: no touch, only the clock has moved."""
@@ -334,8 +334,8 @@ def _enter(plan: Plan, partition: int, customer: str, before: bytes | None, chan
     counts["late"] += change.late
 
 
-def _routed(name: str, letter: Routed, partitions: int) -> Message:
-    return Message(ROUTED, home(name, partitions), name.encode(), encode_routed(letter))
+def _routed(name: str, message: Routed, partitions: int) -> Message:
+    return Message(ROUTED, home(name, partitions), name.encode(), encode_routed(message))
 
 
 def _set_aside(reading: Reading, flaw: Flaw, batch: Batch, record: Record, now_ms: int) -> None:

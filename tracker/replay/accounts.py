@@ -45,9 +45,9 @@ class AccountFolder:
         engine, definition = self._people.engine, self._people.definition
         instance = Instance(None, progress, engine.layout.pack_all(entries))
         record = Record(VERSION, [Journey(definition.journey, definition.version, engine.layout_id, [instance])])
-        for letter in self._membership.tell(person, record, standing):
-            if letter.trace is not None:
-                self._seats.setdefault(letter.name, {})[person] = Seat(letter.since_ms, letter.trace)
+        for message in self._membership.tell(person, record, standing):
+            if message.trace is not None:
+                self._seats.setdefault(message.name, {})[person] = Seat(message.since_ms, message.trace)
 
     def accounts(self, now_ms: int) -> Iterator[Account]:
         """Each account that has begun, at a moment."""

@@ -74,9 +74,9 @@ def _account(journeys: Journeys, touches: Sequence[Touch], now_ms: int) -> Summa
     linking, news = Linking(journeys), list[Member]()
     for person in dict.fromkeys(touch.customer for touch in touches):
         theirs = [touch for touch in touches if touch.customer == person]
-        letters = linking.relate(person, None, theirs, Kin(), now_ms).letters
-        news += [letter for letter in letters if isinstance(letter, Member)]
-    after = linking.relate(ACCOUNT, None, (), Kin(letters=[*news]), now_ms).change.after
+        messages = linking.relate(person, None, theirs, Kin(), now_ms).messages
+        news += [message for message in messages if isinstance(message, Member)]
+    after = linking.relate(ACCOUNT, None, (), Kin(messages=[*news]), now_ms).change.after
     return next(iter(summaries(journeys, after)), None)
 
 

@@ -126,8 +126,8 @@ def test_what_happens_is_told_with_whose_news_it_was() -> None:
     """In order it is told as of a customer; what changes the past is a correction."""
     accounts, record, standing = Accounts(Journeys([of()])), Record(VERSION, []), Standing()
 
-    def told(*letters: Member) -> list[tuple[str, str | None, str | None]]:
-        gathered = accounts.gather(NAME, record, standing, letters, hour(99))
+    def told(*messages: Member) -> list[tuple[str, str | None, str | None]]:
+        gathered = accounts.gather(NAME, record, standing, messages, hour(99))
         return [(one.kind, one.stage, one.why.member) for one in gathered.transitions]
 
     assert told(news("p1", trace(a=5))) == [("entered", "a", "p1")]
@@ -151,6 +151,6 @@ def test_too_many_people_leave_the_earliest() -> None:
 def test_who_is_new_is_asked_once() -> None:
     """A person's home hears that it is counted, and may object."""
     accounts, record, standing = Accounts(Journeys([of()])), Record(VERSION, []), Standing()
-    letters = [news("p1", trace(a=0)), news("p1", trace(a=0, b=1)), news("p2", trace(a=0))]
-    gathered = accounts.gather(NAME, record, standing, letters, hour(9))
-    assert gathered.letters == [Enrolled("p1", NAME, "j"), Enrolled("p2", NAME, "j")]
+    messages = [news("p1", trace(a=0)), news("p1", trace(a=0, b=1)), news("p2", trace(a=0))]
+    gathered = accounts.gather(NAME, record, standing, messages, hour(9))
+    assert gathered.messages == [Enrolled("p1", NAME, "j"), Enrolled("p2", NAME, "j")]

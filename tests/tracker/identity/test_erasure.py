@@ -28,7 +28,7 @@ def applied(planner: Planner, states: dict[str, bytes], *batches: tuple[str, byt
     return plan
 
 
-def letters(plan: Plan) -> list[Routed]:
+def messages(plan: Plan) -> list[Routed]:
     return [msgspec.msgpack.decode(one.value, type=Routed) for one in plan.messages if one.topic == ROUTED]
 
 
@@ -49,7 +49,7 @@ def test_what_is_erased_counts_no_more_and_stays_out() -> None:
     plan = applied(planner, states, (ROUTED, encode_routed(Erase("c1", NOW_MS))), suppressed=suppressed)
     assert (plan.removed, states) == (["c1"], {})
     assert plan.aggregates == {field: -count for field, count in first.aggregates.items()}
-    assert letters(plan) == [Forget(ANN, "c1")]
+    assert messages(plan) == [Forget(ANN, "c1")]
     told = [msgspec.json.decode(one.value) for one in plan.messages if one.topic != ROUTED]
     assert [(one["kind"], one["customer"], one["alias"]) for one in told] == [("erased", "c1", "c1")]
     again = applied(planner, states, (WEB, SEEN), suppressed=suppressed)
@@ -76,5 +76,5 @@ def test_who_speaks_of_an_erased_name_is_asked_to_forget_it() -> None:
     ]
     said.append(Stray(SEEN, 1, "c1", ANN))
     plan = applied(planner, states, *((ROUTED, encode_routed(one)) for one in said), suppressed=suppressed)
-    assert letters(plan) == [Forget(ANN, "c1"), Forget("anonymous_id:a2", "c1"), Forget("c9", "c1")]
+    assert messages(plan) == [Forget(ANN, "c1"), Forget("anonymous_id:a2", "c1"), Forget("c9", "c1")]
     assert plan.counts["suppressed"] == 1

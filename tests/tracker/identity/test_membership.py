@@ -37,7 +37,7 @@ LINKING = linking()
 
 
 def members(relation: Relation) -> list[Member]:
-    return [letter for letter in relation.letters if isinstance(letter, Member)]
+    return [message for message in relation.messages if isinstance(message, Member)]
 
 
 def test_an_account_hears_what_its_people_did() -> None:
@@ -95,10 +95,10 @@ def test_an_alias_takes_its_accounts_along() -> None:
     """What came under it says so; without it the person belongs to the account no more."""
     held = batch(None, seen("b", 2, UMBRA), under=[(ANN, seen("a"))]).change.after
     assert sorted(read(decode(held).standing).told["j"].since_ms) == [ACME, UMBRA]
-    left = batch(held, letters=[Release("c1", ANN)])
+    left = batch(held, messages=[Release("c1", ANN)])
     assert [(one.name, one.trace is None) for one in members(left)] == [(ACME, True), (UMBRA, False)]
-    [history] = [letter for letter in left.letters if isinstance(letter, History)]
-    home = batch(None, name=ANN, letters=[history])
+    [history] = [message for message in left.messages if isinstance(message, History)]
+    home = batch(None, name=ANN, messages=[history])
     assert [(one.name, one.member) for one in members(home)] == [(ACME, ANN)]
 
 
@@ -106,19 +106,19 @@ def test_an_alias_that_bears_on_no_journey_takes_its_accounts_along_too() -> Non
     """Its home is asked whether it is right to hold them, and they go back."""
     by = Linking(Journeys(with_accounts([journey("a", accounts=Rule("firms"))])))
     held = batch(None, touch("a"), by=by, under=[(ANN, seen("nothing"))])
-    assert Adopted(ANN, "c1") in held.letters
+    assert Adopted(ANN, "c1") in held.messages
     assert [one.name for one in members(held)] == [ACME]
-    left = batch(held.change.after, by=by, letters=[Release("c1", ANN)])
+    left = batch(held.change.after, by=by, messages=[Release("c1", ANN)])
     assert [one.trace for one in members(left)] == [None]
-    [history] = [letter for letter in left.letters if isinstance(letter, History)]
+    [history] = [message for message in left.messages if isinstance(message, History)]
     assert read(decode(history.record).standing).marks == {ANN: {ACME: Mark(START_MS)}}
 
 
 def test_an_account_that_counts_a_stranger_is_told() -> None:
     """What is right is not answered."""
     known = batch(None, seen("a")).change.after
-    assert members(batch(known, letters=[Enrolled("c1", ACME, "j")])) == []
-    assert members(batch(known, letters=[Enrolled("c1", UMBRA, "j")])) == [Member(UMBRA, "c1", "j")]
+    assert members(batch(known, messages=[Enrolled("c1", ACME, "j")])) == []
+    assert members(batch(known, messages=[Enrolled("c1", UMBRA, "j")])) == [Member(UMBRA, "c1", "j")]
 
 
 def test_a_standing_is_read_as_it_was_written() -> None:
