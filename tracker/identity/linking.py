@@ -32,8 +32,8 @@ Original = tuple[bytes, int | None]
 PRUNE_FROM: Final = 64 * ID_BYTES
 
 
-class Kin(msgspec.Struct, gc=False):
-    """What a batch says of a name besides its own touchpoints."""
+class Incoming(msgspec.Struct, gc=False):
+    """What a batch brings for one name besides its own touchpoints."""
 
     links: list[tuple[str, int, str]] = []
     """Weaker names that it was seen with, when (ms), and in which touchpoint."""
@@ -64,24 +64,26 @@ class Linking:
         self.accounts = Accounts(journeys)
 
     @staticmethod
-    def concerns(kin: Kin, before: bytes | None) -> bool:
+    def concerns(incoming: Incoming, before: bytes | None) -> bool:
         """Whether a batch changes anything between names; else a name's own touchpoints are all there is."""
-        if kin.messages or kin.under:
+        if incoming.messages or incoming.under:
             return True
         if before is None or not may_have_ties(before):
-            return bool(kin.links)
+            return bool(incoming.links)
         ties = read(ties_of(before))
         if ties.told is not None:
             return True
-        for peer, at_ms, event_id in kin.links:
+        for peer, at_ms, event_id in incoming.links:
             edge = ties.edges.get(peer)
             if edge is None or at_ms < edge.at_ms or (at_ms == edge.at_ms and event_id < edge.event_id):
                 return True
         return False
 
-    def relate(self, name: str, before: bytes | None, touches: Sequence[Touch], kin: Kin, now_ms: int) -> Relation:
+    def relate(
+        self, name: str, before: bytes | None, touches: Sequence[Touch], incoming: Incoming, now_ms: int
+    ) -> Relation:
         """The name after a batch; `touches` are its own."""
-        one = _One(self, name, decode(before) if before is not None else Record(VERSION, []), kin, now_ms)
+        one = _One(self, name, decode(before) if before is not None else Record(VERSION, []), incoming, now_ms)
         one.notice()
         one.tell()
         before_parts = self.parts.views(one.record)
@@ -110,8 +112,8 @@ class Linking:
 class _One:
     """One name while a batch is brought to it."""
 
-    def __init__(self, linking: Linking, name: str, record: Record, kin: Kin, now_ms: int) -> None:
-        self.name, self.record, self.kin, self.now_ms = name, record, kin, now_ms
+    def __init__(self, linking: Linking, name: str, record: Record, incoming: Incoming, now_ms: int) -> None:
+        self.name, self.record, self.incoming, self.now_ms = name, record, incoming, now_ms
         self.ties = read(record.ties)
         self.was = self.belongs = root(name, self.ties)
         self.messages: list[Routed] = []
@@ -130,7 +132,7 @@ class _One:
     def notice(self) -> None:
         """Take in what was seen and told, decide anew whom the name belongs to, and tell the peers who must know."""
         ties, fresh = self.ties, set[str]()
-        for peer, at_ms, event_id in self.kin.links:
+        for peer, at_ms, event_id in self.incoming.links:
             if self._kinds.links(peer):
                 _see(ties, peer, at_ms, event_id, fresh)
         self._listen(fresh)
@@ -148,7 +150,7 @@ class _One:
     def _listen(self, fresh: set[str]) -> None:
         """Take in what peers and persons say of the name."""
         edges = self.ties.edges
-        for message in self.kin.messages:
+        for message in self.incoming.messages:
             if isinstance(message, Tie):
                 _hear(self.ties, message, fresh)
                 if self._kinds.is_unique(self.name):
@@ -201,7 +203,7 @@ class _One:
 
     def take_in(self) -> None:
         """Join histories that have come home, or send them on."""
-        for message in self.kin.messages:
+        for message in self.incoming.messages:
             if not isinstance(message, History):
                 continue
             if message.alias == self.name and self.belongs != self.name:
@@ -219,7 +221,7 @@ class _One:
 
         What is held of an erased alias goes nowhere.
         """
-        for message in self.kin.messages:
+        for message in self.incoming.messages:
             if isinstance(message, Release) and self._holds(message.alias):
                 ids = short_ids(self.ties.adopted.pop(message.alias, b""))
                 part = self._parts.take(self.record, ids)
@@ -242,7 +244,7 @@ class _One:
         How long they were on their way between homes says nothing of how late they are.
         """
         in_time: list[tuple[str, Touch]] = []
-        for alias, touch in self.kin.under:
+        for alias, touch in self.incoming.under:
             part = Record(VERSION, [])
             if self._parts.is_beyond(self.record, touch.at_ms):
                 part = decode(self._journeys.fold(self.name, None, [touch], self.now_ms).after)
@@ -254,7 +256,7 @@ class _One:
             self.is_divided = True
             self.counts["applied" if new else "duplicate"] += 1
             self._tag(alias, new)
-        self.kin.under = in_time
+        self.incoming.under = in_time
 
     def correct(self, before: Views) -> None:
         """Tell what had been reported and holds no more."""
@@ -262,7 +264,7 @@ class _One:
 
     def gather(self) -> None:
         """As an account, take in the news of its people."""
-        news = [message for message in self.kin.messages if isinstance(message, Member)]
+        news = [message for message in self.incoming.messages if isinstance(message, Member)]
         if not news:
             return
         self.is_gathered = True
@@ -275,18 +277,18 @@ class _One:
         """Fold what counts for the name; its own touchpoints go on where it belongs to another."""
         folded = list(touches) if self.belongs == self.name else []
         if self.belongs != self.name:
-            self.messages += [Stray(value, at_ms, self.belongs, self.name) for value, at_ms in self.kin.originals]
-            self.counts["forwarded"] += len(self.kin.originals)
+            self.messages += [Stray(value, at_ms, self.belongs, self.name) for value, at_ms in self.incoming.originals]
+            self.counts["forwarded"] += len(self.incoming.originals)
         self._membership.mark(self.standing, self.name, folded)
-        folded += [touch for _, touch in self.kin.under]
-        for alias, touch in self.kin.under:
+        folded += [touch for _, touch in self.incoming.under]
+        for alias, touch in self.incoming.under:
             self._membership.mark(self.standing, alias, [touch])
-        held = self._parts.ids(self.record) if self.kin.under else set()
+        held = self._parts.ids(self.record) if self.incoming.under else set()
         self.record.ties = write(self.ties)
         self.record.standing = membership.write(self.standing)
         self.before_fold = encode(self.record)
         change = self._journeys.fold(self.name, self.before_fold, folded, self.now_ms)
-        if self.kin.under:
+        if self.incoming.under:
             self._remember(change, held)
         return change
 
@@ -294,7 +296,7 @@ class _One:
         """Tell accounts how far the name has come after the fold; aliases that brought it there are confirmed."""
         new = self.standing.marks.keys() - self._marked - self.ties.adopted.keys() - {self.name}
         self.messages += [Adopted(alias, self.name) for alias in sorted(new)]
-        asked = [message for message in self.kin.messages if isinstance(message, Enrolled)]
+        asked = [message for message in self.incoming.messages if isinstance(message, Enrolled)]
         if not (self.standing.marks or self.standing.told or asked):
             return
         record = decode(change.after)
@@ -308,7 +310,7 @@ class _One:
         """Note under which alias the touchpoints came that are in the log now."""
         record = decode(change.after)
         there = self._parts.ids(record)
-        for alias, touch in self.kin.under:
+        for alias, touch in self.incoming.under:
             short = short_id(touch.event_id)
             if short in there and short not in held:
                 self._tag(alias, {short})

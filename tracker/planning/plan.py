@@ -19,7 +19,7 @@ from tracker.figures.tally import Tally, written
 from tracker.home import home
 from tracker.identity.erasure import Erasure
 from tracker.identity.kinds import KINDS, Kinds
-from tracker.identity.linking import Kin, Linking
+from tracker.identity.linking import Incoming, Linking
 from tracker.planning.decode import Flaw, decode
 from tracker.planning.message import Message
 from tracker.planning.repeats import mark_of
@@ -73,7 +73,7 @@ class Reading:
     partition: int
     touches: dict[str, list[Touch]] = field(default_factory=dict)
     """By name at home here, in the order of arrival."""
-    kin: dict[str, Kin] = field(default_factory=dict)
+    incoming: dict[str, Incoming] = field(default_factory=dict)
     """By name at home here: what is said of it besides its own touchpoints."""
     erased: set[str] = field(default_factory=set)
     """Names at home here whose records go."""
@@ -84,7 +84,7 @@ class Reading:
 
     def names(self) -> list[str]:
         """Whose states are needed."""
-        return [*self.touches, *(name for name in self.kin if name not in self.touches), *self.erased]
+        return [*self.touches, *(name for name in self.incoming if name not in self.touches), *self.erased]
 
 
 @dataclass(slots=True)
@@ -174,19 +174,19 @@ class Planner:
                 seen = touches[name] = []
             seen.append(touch)
             if touch.links or ":" in name:
-                self._note_kin(reading, touch, value, received_ms)
+                self._note_incoming(reading, touch, value, received_ms)
         reading.counts["read"] += len(records)
 
-    def _note_kin(self, reading: Reading, touch: Touch, value: bytes | None, received_ms: int | None) -> None:
+    def _note_incoming(self, reading: Reading, touch: Touch, value: bytes | None, received_ms: int | None) -> None:
         """Keep what linking needs of a touchpoint: who it was seen with, and its bytes where it may move on."""
         name = touch.customer
-        kin = reading.kin.get(name)
-        if kin is None:
-            kin = reading.kin[name] = Kin()
+        incoming = reading.incoming.get(name)
+        if incoming is None:
+            incoming = reading.incoming[name] = Incoming()
         for other in touch.links:
-            kin.links.append((other, touch.at_ms, touch.event_id))
+            incoming.links.append((other, touch.at_ms, touch.event_id))
         if not self.kinds.is_unique(name):
-            kin.originals.append((value or b"", received_ms))
+            incoming.originals.append((value or b"", received_ms))
 
     def _read_routed(
         self, reading: Reading, batch: Batch, records: Sequence[Record], now_ms: int, marks: Mapping[str, int]
@@ -210,7 +210,7 @@ class Planner:
             elif isinstance(message, Erase):
                 reading.erased.add(message.name)
             else:
-                reading.kin.setdefault(message.name, Kin()).messages.append(message)
+                reading.incoming.setdefault(message.name, Incoming()).messages.append(message)
         reading.counts["read"] += len(records)
 
     def _read_stray(self, reading: Reading, batch: Batch, record: Record, message: Stray, now_ms: int) -> None:
@@ -222,11 +222,11 @@ class Planner:
         if home(name, self.partitions) != reading.partition:
             self._send_home(reading, name, message)
         elif message.name is not None:
-            reading.kin.setdefault(name, Kin()).under.append((message.alias or touch.customer, touch))
+            reading.incoming.setdefault(name, Incoming()).under.append((message.alias or touch.customer, touch))
         else:
             reading.touches.setdefault(name, []).append(touch)
             if touch.links or ":" in name:
-                self._note_kin(reading, touch, message.value, message.received_at_ms)
+                self._note_incoming(reading, touch, message.value, message.received_at_ms)
 
     def _send_home(self, reading: Reading, name: str, message: Routed) -> None:
         reading.counts["routed"] += 1
@@ -237,9 +237,9 @@ class Planner:
         digest = self.erasure.digest
         gone = [name for name in reading.names() if name in reading.erased or digest(name) in suppressed]
         for name in dict.fromkeys(gone):
-            kin = reading.kin.pop(name, Kin())
-            reading.counts["suppressed"] += len(reading.touches.pop(name, ())) + len(kin.under)
-            messages = self.erasure.answers(name, kin.messages)
+            incoming = reading.incoming.pop(name, Incoming())
+            reading.counts["suppressed"] += len(reading.touches.pop(name, ())) + len(incoming.under)
+            messages = self.erasure.answers(name, incoming.messages)
             reading.messages += [_routed(message.name, message, self.partitions) for message in messages]
 
     def plan(self, reading: Reading, states: Mapping[str, bytes | None], now_ms: int) -> Plan:
@@ -251,7 +251,11 @@ class Planner:
     ) -> Generator[None, None, Plan]:
         """Step 5, in slices: touches folded into the states of their customers, and names related to each other."""
         plan = Plan({}, {}, {}, reading.messages, reading.counts)
-        related = {name: kin for name, kin in reading.kin.items() if self._linking.concerns(kin, states[name])}
+        related = {
+            name: incoming
+            for name, incoming in reading.incoming.items()
+            if self._linking.concerns(incoming, states[name])
+        }
         tally: Tally = {}
         alone = [each for each in reading.touches.items() if each[0] not in related]
         for people in slices(alone):
@@ -288,7 +292,7 @@ class Planner:
             _enter(plan, partition, name, before, change)
 
     def _relate(self, plan: Plan, reading: Reading, name: str, before: bytes | None, now_ms: int) -> None:
-        relation = self._linking.relate(name, before, reading.touches.get(name, []), reading.kin[name], now_ms)
+        relation = self._linking.relate(name, before, reading.touches.get(name, []), reading.incoming[name], now_ms)
         _enter(plan, reading.partition, name, before, relation.change)
         plan.counts.update(relation.counts)
         plan.messages += [_routed(message.name or name, message, self.partitions) for message in relation.messages]

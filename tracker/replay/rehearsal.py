@@ -11,7 +11,7 @@ from schemas.routed import Member
 from tracker.engine.customer import Journeys
 from tracker.engine.summary import Summary, summaries
 from tracker.identity.accounts import with_accounts
-from tracker.identity.linking import Kin, Linking
+from tracker.identity.linking import Incoming, Linking
 from tracker.journey.conditions import lookup
 from tracker.journey.definition import Definition, Example, Given
 from tracker.touch import Touch
@@ -74,9 +74,9 @@ def _account(journeys: Journeys, touches: Sequence[Touch], now_ms: int) -> Summa
     linking, news = Linking(journeys), list[Member]()
     for person in dict.fromkeys(touch.customer for touch in touches):
         theirs = [touch for touch in touches if touch.customer == person]
-        messages = linking.relate(person, None, theirs, Kin(), now_ms).messages
+        messages = linking.relate(person, None, theirs, Incoming(), now_ms).messages
         news += [message for message in messages if isinstance(message, Member)]
-    after = linking.relate(ACCOUNT, None, (), Kin(messages=[*news]), now_ms).change.after
+    after = linking.relate(ACCOUNT, None, (), Incoming(messages=[*news]), now_ms).change.after
     return next(iter(summaries(journeys, after)), None)
 
 

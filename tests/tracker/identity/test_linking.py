@@ -5,7 +5,7 @@ import msgspec
 from schemas.routed import Adopted, History, Offer, Release, Ruling, Stray, Tie
 from tests.tracker.making import journey, touch
 from tracker.engine.customer import Journeys
-from tracker.identity.linking import Kin, Linking, Relation
+from tracker.identity.linking import Incoming, Linking, Relation
 from tracker.identity.ties import Ties, read, root
 from tracker.records.state import VERSION, Record, decode, encode
 
@@ -15,9 +15,9 @@ ANN, NOW_MS = "anonymous_id:ann", 1_770_000_000_000
 CLAIM = Tie(ANN, "c1", 1_000, "e1", Offer(("c1",)))
 
 
-def relate(name: str, before: bytes | None = None, touches: tuple = (), **kin: list) -> Relation:
+def relate(name: str, before: bytes | None = None, touches: tuple = (), **incoming: list) -> Relation:
     """One batch for a name."""
-    return LINKING.relate(name, before, list(touches), Kin(**kin), NOW_MS)
+    return LINKING.relate(name, before, list(touches), Incoming(**incoming), NOW_MS)
 
 
 def ties(relation: Relation) -> Ties:
@@ -33,7 +33,7 @@ def test_a_customer_tells_an_alias_once() -> None:
     first = relate("c1", links=[(ANN, 2_000, "e2"), (ANN, 3_000, "e3")])
     assert first.messages == [Tie(ANN, "c1", 2_000, "e2", Offer(("c1",)))]
     known = first.change.after
-    assert not LINKING.concerns(Kin(links=[(ANN, 2_500, "e9")]), known)
+    assert not LINKING.concerns(Incoming(links=[(ANN, 2_500, "e9")]), known)
     assert relate("c1", known, links=[(ANN, 1_000, "e1")]).messages == [CLAIM]
 
 

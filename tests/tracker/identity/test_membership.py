@@ -6,7 +6,7 @@ from schemas.routed import Adopted, Enrolled, History, Member, Release, Trace
 from tests.tracker.making import DAY_MS, HOUR_MS, START_MS, journey, stage, touch
 from tracker.engine.customer import Journeys
 from tracker.identity.accounts import with_accounts
-from tracker.identity.linking import Kin, Linking, Relation
+from tracker.identity.linking import Incoming, Linking, Relation
 from tracker.identity.membership import MAX_ACCOUNTS, Mark, Standing, may_stand, merge, read, write
 from tracker.journey.definition import Accounts as Rule
 from tracker.records.state import VERSION, Record, decode, encode
@@ -29,8 +29,10 @@ def seen(kind: str, hours: float = 0, account: str | None = ACME, **more: Any) -
     return made
 
 
-def batch(before: bytes | None, *touches: Touch, name: str = "c1", by: Linking | None = None, **kin: Any) -> Relation:
-    return (by or LINKING).relate(name, before, list(touches), Kin(**kin), NOW_MS)
+def batch(
+    before: bytes | None, *touches: Touch, name: str = "c1", by: Linking | None = None, **incoming: Any
+) -> Relation:
+    return (by or LINKING).relate(name, before, list(touches), Incoming(**incoming), NOW_MS)
 
 
 LINKING = linking()
