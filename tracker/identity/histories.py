@@ -1,4 +1,4 @@
-"""Parts: the touchpoints of a record as a set that can be divided and joined, with everything that follows from them.
+"""Histories: the touchpoints of a record as a set that divides and joins, with everything that follows from them.
 
 What an alias brings to a customer and takes away again is a part of the log, folded anew on both sides; both sides
 are then what they would have been. Where a record was so long that old touchpoints live on in its base alone, the base
@@ -30,7 +30,7 @@ def short_ids(ids: bytes) -> set[bytes]:
     return {ids[at : at + ID_BYTES] for at in range(0, len(ids), ID_BYTES)}
 
 
-class Parts:
+class Histories:
     """Divides and joins the records of some journeys. Records are changed in place."""
 
     def __init__(self, journeys: Journeys) -> None:
@@ -69,18 +69,18 @@ class Parts:
             if runner is not None:
                 yield from ((runner, instance) for instance in journey.instances)
 
-    def take(self, record: Record, ids: AbstractSet[bytes]) -> Record:
+    def extract(self, record: Record, ids: AbstractSet[bytes]) -> Record:
         """These touchpoints, taken out of the record; what it has of the time before its log stays."""
         return self._divide(record, ids, own=False)
 
-    def leave(self, record: Record, ids: AbstractSet[bytes]) -> Record:
+    def extract_own(self, record: Record, ids: AbstractSet[bytes]) -> Record:
         """All but these touchpoints, taken out of the record, with what it has of the time before its log."""
         return self._divide(record, ids, own=True)
 
-    def bring(self, record: Record, part: Record) -> set[bytes]:
-        """Join `part` to the record; returns the ids of what is new in it."""
+    def merge(self, record: Record, history: Record) -> set[bytes]:
+        """Merge `history` into the record; returns the ids of what is new in it."""
         new: set[bytes] = set()
-        for journey in part.journeys:
+        for journey in history.journeys:
             runner = self._runners.get(journey.name)
             if runner is None:
                 # A journey that is no longer declared has no figures, and nothing looks at it.
@@ -93,16 +93,16 @@ class Parts:
             else:
                 self._journeys.modernise(runner, target)
             for instance in journey.instances:
-                new |= _bring(runner.engine, target, instance)
+                new |= _merge(runner.engine, target, instance)
         return new
 
     def _divide(self, record: Record, ids: AbstractSet[bytes], *, own: bool) -> Record:
-        part = Record(VERSION, [])
+        history = Record(VERSION, [])
         stays: list[Journey] = []
         for journey in record.journeys:
             runner = self._runners.get(journey.name)
             if runner is None:
-                (part.journeys if own else stays).append(journey)
+                (history.journeys if own else stays).append(journey)
                 continue
             self._journeys.modernise(runner, journey)
             goes = Journey(journey.name, journey.version, journey.layout, [])
@@ -113,11 +113,11 @@ class Parts:
                 rest += [other] if other else []
             journey.instances = rest
             if goes.instances:
-                part.journeys.append(goes)
+                history.journeys.append(goes)
             if rest:
                 stays.append(journey)
         record.journeys = stays
-        return part
+        return history
 
 
 def _divide(
@@ -156,25 +156,25 @@ def _part(engine: Engine, instance: Instance, entries: list[Entry], *, with_base
     return made
 
 
-def _bring(engine: Engine, target: Journey, part: Instance) -> set[bytes]:
+def _merge(engine: Engine, target: Journey, history: Instance) -> set[bytes]:
     """Join one instance to a journey."""
     layout = engine.layout
-    instance = next((one for one in target.instances if one.key == part.key), None)
-    theirs = {entry.id: entry for entry in layout.unpack(part.log)}
+    instance = next((one for one in target.instances if one.key == history.key), None)
+    theirs = {entry.id: entry for entry in layout.unpack(history.log)}
     if instance is None:
         if len(target.instances) < MAX_INSTANCES:
-            target.instances.append(part)
+            target.instances.append(history)
         return set(theirs)
     mine = {entry.id: entry for entry in layout.unpack(instance.log)}
     known = short_ids(instance.former_ids)
     # Of two versions of a touchpoint the earlier one counts.
     union = mine | {short: min(entry, mine.get(short, entry)) for short, entry in theirs.items() if short not in known}
-    if part.base is not None:
-        union = {entry.id: entry for entry in _landmarks(engine, part.base)} | union
-    instance.former_ids = (part.former_ids + instance.former_ids)[-MAX_IDS:]
-    instance.feedback = join(instance.feedback, part.feedback)
-    # The same part may come twice, so this is no sum.
-    instance.corrections = max(instance.corrections, part.corrections)
+    if history.base is not None:
+        union = {entry.id: entry for entry in _landmarks(engine, history.base)} | union
+    instance.former_ids = (history.former_ids + instance.former_ids)[-MAX_IDS:]
+    instance.feedback = join(instance.feedback, history.feedback)
+    # The same history may come twice, so this is no sum.
+    instance.corrections = max(instance.corrections, history.corrections)
     entries = sorted(union.values())
     instance.log = layout.pack_all(entries)
     _refold(engine, instance, entries, instance)

@@ -18,7 +18,7 @@ from schemas.transition import Kind, Transition, Why
 from tracker.engine.customer import Change, Journeys
 from tracker.identity import membership
 from tracker.identity.accounts import Accounts
-from tracker.identity.histories import Parts, Views, short_ids
+from tracker.identity.histories import Histories, Views, short_ids
 from tracker.identity.kinds import KINDS, Kinds
 from tracker.identity.ties import NEVER_MS, Edge, Ties, choose, conflicts, excess, may_have_ties, read, root, write
 from tracker.records.log import ID_BYTES, short_id
@@ -58,7 +58,7 @@ class Linking:
 
     def __init__(self, journeys: Journeys, kinds: Kinds = KINDS) -> None:
         self.journeys = journeys
-        self.parts = Parts(journeys)
+        self.histories = Histories(journeys)
         self.kinds = kinds
         self.membership = membership.Membership(journeys)
         self.accounts = Accounts(journeys)
@@ -86,13 +86,13 @@ class Linking:
         one = _One(self, name, decode(before) if before is not None else Record(VERSION, []), incoming, now_ms)
         one.notice()
         one.tell()
-        before_parts = self.parts.views(one.record)
+        reported_before = self.histories.views(one.record)
         one.leave()
         one.take_in()
         one.give_back()
         one.join_late()
         if one.is_divided:
-            one.correct(before_parts)
+            one.correct(reported_before)
         one.gather()
         change = one.fold(touches)
         one.tell_accounts(change)
@@ -126,7 +126,7 @@ class _One:
         self.standing = membership.read(record.standing)
         self._marked = set(self.standing.marks)
         self.before_fold = b""
-        self._journeys, self._parts, self._kinds = linking.journeys, linking.parts, linking.kinds
+        self._journeys, self._histories, self._kinds = linking.journeys, linking.histories, linking.kinds
         self._membership, self._accounts = linking.membership, linking.accounts
 
     def notice(self) -> None:
@@ -195,10 +195,10 @@ class _One:
             self.messages.append(Release(self.was, self.name))
             return
         others = {short for ids in self.ties.adopted.values() for short in short_ids(ids)}
-        part = self._parts.leave(self.record, others)
-        part.standing = membership.give(self.standing, self.name)
-        if part.journeys or part.standing:
-            self.messages.append(History(self.belongs, self.name, encode(part)))
+        history = self._histories.extract_own(self.record, others)
+        history.standing = membership.give(self.standing, self.name)
+        if history.journeys or history.standing:
+            self.messages.append(History(self.belongs, self.name, encode(history)))
             self.is_divided = True
 
     def take_in(self) -> None:
@@ -209,9 +209,9 @@ class _One:
             if message.alias == self.name and self.belongs != self.name:
                 self.messages.append(History(self.belongs, self.name, message.record))
                 continue
-            part = decode(message.record)
-            new = self._parts.bring(self.record, part)
-            membership.adopt(self.standing, message.alias, part.standing)
+            history = decode(message.record)
+            new = self._histories.merge(self.record, history)
+            membership.adopt(self.standing, message.alias, history.standing)
             self.is_divided = True
             if message.alias != self.name:
                 self._tag(message.alias, new)
@@ -224,14 +224,14 @@ class _One:
         for message in self.incoming.messages:
             if isinstance(message, Release) and self._holds(message.alias):
                 ids = short_ids(self.ties.adopted.pop(message.alias, b""))
-                part = self._parts.take(self.record, ids)
-                part.standing = membership.give(self.standing, message.alias)
-                self.messages.append(History(message.alias, message.alias, encode(part)))
+                history = self._histories.extract(self.record, ids)
+                history.standing = membership.give(self.standing, message.alias)
+                self.messages.append(History(message.alias, message.alias, encode(history)))
                 self.is_divided = True
             elif isinstance(message, Adopted) and message.by != self.belongs:
                 self.messages.append(Release(message.by, self.name))
             elif isinstance(message, Forget) and self._holds(message.peer):
-                self._parts.take(self.record, short_ids(self.ties.adopted.pop(message.peer, b"")))
+                self._histories.extract(self.record, short_ids(self.ties.adopted.pop(message.peer, b"")))
                 membership.give(self.standing, message.peer)
                 self.is_divided = True
 
@@ -245,14 +245,14 @@ class _One:
         """
         in_time: list[tuple[str, Touch]] = []
         for alias, touch in self.incoming.under:
-            part = Record(VERSION, [])
-            if self._parts.is_beyond(self.record, touch.at_ms):
-                part = decode(self._journeys.fold(self.name, None, [touch], self.now_ms).after)
-            if not part.journeys:
+            history = Record(VERSION, [])
+            if self._histories.is_beyond(self.record, touch.at_ms):
+                history = decode(self._journeys.fold(self.name, None, [touch], self.now_ms).after)
+            if not history.journeys:
                 in_time.append((alias, touch))
                 continue
             self._membership.mark(self.standing, alias, [touch])
-            new = self._parts.bring(self.record, part)
+            new = self._histories.merge(self.record, history)
             self.is_divided = True
             self.counts["applied" if new else "duplicate"] += 1
             self._tag(alias, new)
@@ -260,7 +260,7 @@ class _One:
 
     def correct(self, before: Views) -> None:
         """Tell what had been reported and holds no more."""
-        self.transitions += self._parts.corrections(self.name, self.record, before, self.now_ms)
+        self.transitions += self._histories.corrections(self.name, self.record, before, self.now_ms)
 
     def gather(self) -> None:
         """As an account, take in the news of its people."""
@@ -283,7 +283,7 @@ class _One:
         folded += [touch for _, touch in self.incoming.under]
         for alias, touch in self.incoming.under:
             self._membership.mark(self.standing, alias, [touch])
-        held = self._parts.ids(self.record) if self.incoming.under else set()
+        held = self._histories.ids(self.record) if self.incoming.under else set()
         self.record.ties = write(self.ties)
         self.record.standing = membership.write(self.standing)
         self.before_fold = encode(self.record)
@@ -309,7 +309,7 @@ class _One:
     def _remember(self, change: Change, held: set[bytes]) -> None:
         """Note under which alias the touchpoints came that are in the log now."""
         record = decode(change.after)
-        there = self._parts.ids(record)
+        there = self._histories.ids(record)
         for alias, touch in self.incoming.under:
             short = short_id(touch.event_id)
             if short in there and short not in held:

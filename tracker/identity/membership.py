@@ -89,9 +89,9 @@ def role_of(accounts: Accounts) -> str | None:
     return f"{'.'.join(accounts.path)}={accounts.role}" if accounts.path else None
 
 
-def adopt(standing: Standing, alias: str, part: bytes) -> None:
+def adopt(standing: Standing, alias: str, history: bytes) -> None:
     """Take in what an alias brings along."""
-    for account, mark in read(part).marks.get(alias, {}).items():
+    for account, mark in read(history).marks.get(alias, {}).items():
         _mark(standing, alias, account, mark)
 
 
