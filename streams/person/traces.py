@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from schemas.rejection import Rejection
-from schemas.routed import Routed, Stray
+from schemas.routed import Routed, RoutedTouchpoint
 from schemas.topics import ACTIONS, REJECTED, ROUTED, TRANSITIONS
 from streams.events.kafka import pages
 from streams.person.show import moment
@@ -53,7 +53,7 @@ def _in_routed(value: bytes, kinds: Kinds) -> set[str]:
     named = {
         str(getattr(message, field)) for field in ("name", "peer", "alias", "by", "member") if hasattr(message, field)
     }
-    return named | (_in_touchpoint(message.value, kinds) if isinstance(message, Stray) else set())
+    return named | (_in_touchpoint(message.value, kinds) if isinstance(message, RoutedTouchpoint) else set())
 
 
 def _in_rejection(value: bytes, kinds: Kinds) -> set[str]:

@@ -13,7 +13,19 @@ from typing import Final
 
 import msgspec
 
-from schemas.routed import Adopted, Enrolled, Forget, History, Member, Offer, Release, Routed, Ruling, Stray, Tie
+from schemas.routed import (
+    Adopted,
+    Enrolled,
+    Forget,
+    History,
+    Member,
+    Offer,
+    Release,
+    Routed,
+    RoutedTouchpoint,
+    Ruling,
+    Tie,
+)
 from schemas.transition import Kind, Transition, Why
 from tracker.engine.customer import Change, Journeys
 from tracker.identity import membership
@@ -277,7 +289,9 @@ class _One:
         """Fold what counts for the name; its own touchpoints go on where it belongs to another."""
         folded = list(touches) if self.belongs == self.name else []
         if self.belongs != self.name:
-            self.messages += [Stray(value, at_ms, self.belongs, self.name) for value, at_ms in self.incoming.originals]
+            self.messages += [
+                RoutedTouchpoint(value, at_ms, self.belongs, self.name) for value, at_ms in self.incoming.originals
+            ]
             self.counts["forwarded"] += len(self.incoming.originals)
         self._membership.mark(self.standing, self.name, folded)
         folded += [touch for _, touch in self.incoming.under]

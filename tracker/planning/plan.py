@@ -12,7 +12,7 @@ from typing import Final, Protocol
 import msgspec
 
 from schemas.rejection import Place, Rejection
-from schemas.routed import Erase, Routed, Stray
+from schemas.routed import Erase, Routed, RoutedTouchpoint
 from schemas.topics import REJECTED, ROUTED, TRANSITIONS
 from tracker.engine.customer import Change, Journeys
 from tracker.figures.tally import Tally, written
@@ -169,7 +169,7 @@ class Planner:
             seen = touches.get(name)
             if seen is None:
                 if home(name, partitions) != partition:
-                    self._send_home(reading, name, Stray(value or b"", received_ms))
+                    self._send_home(reading, name, RoutedTouchpoint(value or b"", received_ms))
                     continue
                 seen = touches[name] = []
             seen.append(touch)
@@ -202,9 +202,9 @@ class Planner:
             try:
                 message = _decode_routed(record.value or b"")
             except msgspec.MsgspecError:
-                message = Stray(record.value or b"", record.timestamp)
-            if isinstance(message, Stray):
-                self._read_stray(reading, batch, record, message, now_ms)
+                message = RoutedTouchpoint(record.value or b"", record.timestamp)
+            if isinstance(message, RoutedTouchpoint):
+                self._read_routed_touchpoint(reading, batch, record, message, now_ms)
             elif home(message.name, self.partitions) != reading.partition:
                 self._send_home(reading, message.name, message)
             elif isinstance(message, Erase):
@@ -213,7 +213,9 @@ class Planner:
                 reading.incoming.setdefault(message.name, Incoming()).messages.append(message)
         reading.counts["read"] += len(records)
 
-    def _read_stray(self, reading: Reading, batch: Batch, record: Record, message: Stray, now_ms: int) -> None:
+    def _read_routed_touchpoint(
+        self, reading: Reading, batch: Batch, record: Record, message: RoutedTouchpoint, now_ms: int
+    ) -> None:
         touch = decode(message.value, message.received_at_ms, self.kinds)
         if isinstance(touch, Flaw):
             _set_aside(reading, touch, batch, record, now_ms)

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from schemas.rejection import Place, Rejection
-from schemas.routed import Adopted, Erase, History, Stray, Tie
+from schemas.routed import Adopted, Erase, History, RoutedTouchpoint, Tie
 from schemas.topics import REJECTED, ROUTED, TRANSITIONS
 from schemas.transition import Transition
 from streams.person.traces import traces
@@ -49,8 +49,8 @@ def rejection(value: bytes, key: bytes = b"") -> bytes:
 
 
 LETTERS = (
-    Stray(HERS),
-    Stray(HIS, 1, "c1", "x"),
+    RoutedTouchpoint(HERS),
+    RoutedTouchpoint(HIS, 1, "c1", "x"),
     Tie("c9", ANN, 1, "e"),
     History("c9", ANN, b""),
     Erase(ANN, 1),
@@ -65,7 +65,7 @@ HERS_BY_TOPIC = {
 }
 HIS_BY_TOPIC = {
     WEB: [HIS],
-    ROUTED: [encode_routed(Stray(HIS)), encode_routed(Tie("c9", "c8", 1, "e"))],
+    ROUTED: [encode_routed(RoutedTouchpoint(HIS)), encode_routed(Tie("c9", "c8", 1, "e"))],
     TRANSITIONS: [transition(customer="c9")],
     REJECTED: [rejection(HIS), rejection(b"nonsense", b"c9")],
 }

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from schemas.routed import Adopted, Erase, Forget, Routed, Ruling, Stray, Tie
+from schemas.routed import Adopted, Erase, Forget, Routed, RoutedTouchpoint, Ruling, Tie
 from schemas.topics import ROUTED
 from tests.flow.harness import WEB, definition
 from tests.touchpoints import START_MS, Record, touchpoint
@@ -74,7 +74,7 @@ def test_who_speaks_of_an_erased_name_is_asked_to_forget_it() -> None:
         Ruling("c1", "anonymous_id:a2", 1, linked=True),
         Adopted("c1", "c9"),
     ]
-    said.append(Stray(SEEN, 1, "c1", ANN))
+    said.append(RoutedTouchpoint(SEEN, 1, "c1", ANN))
     plan = applied(planner, states, *((ROUTED, encode_routed(one)) for one in said), suppressed=suppressed)
     assert messages(plan) == [Forget(ANN, "c1"), Forget("anonymous_id:a2", "c1"), Forget("c9", "c1")]
     assert plan.counts["suppressed"] == 1

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from schemas.routed import Adopted, History, Offer, Release, Ruling, Stray, Tie
+from schemas.routed import Adopted, History, Offer, Release, RoutedTouchpoint, Ruling, Tie
 from tests.tracker.making import journey, touch
 from tracker.engine.customer import Journeys
 from tracker.identity.linking import Incoming, Linking, Relation
@@ -56,9 +56,12 @@ def test_touchpoints_of_an_alias_go_on_as_they_came() -> None:
     """The customer's home decodes the original bytes."""
     known = relate(ANN, messages=[CLAIM]).change.after
     relation = relate(ANN, known, (touch("a"),), originals=[(b"bytes", 77)])
-    assert relation.messages == [Stray(b"bytes", 77, "c1", ANN)]
+    assert relation.messages == [RoutedTouchpoint(b"bytes", 77, "c1", ANN)]
     assert decode(relation.change.after).journeys == []
-    assert msgspec.msgpack.decode(msgspec.msgpack.encode(relation.messages[0]), type=Stray) == relation.messages[0]
+    assert (
+        msgspec.msgpack.decode(msgspec.msgpack.encode(relation.messages[0]), type=RoutedTouchpoint)
+        == relation.messages[0]
+    )
 
 
 def test_a_customer_remembers_under_which_alias_a_touchpoint_came() -> None:

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.routed import Stray
+from schemas.routed import RoutedTouchpoint
 from schemas.topics import REJECTED, ROUTED, TRANSITIONS
 from schemas.touchpoint import Touchpoint
 from tests.flow.harness import WEB, World, definition
@@ -59,14 +59,14 @@ def test_a_stranger_is_sent_home_with_the_original_bytes(planner: Planner) -> No
     reading = planner.read(0, [batch(value)], NOW_MS)
     [message] = reading.messages
     assert (message.topic, message.partition, message.key) == (ROUTED, 1, STRANGER.encode())
-    assert msgspec.msgpack.decode(message.value, type=Stray) == Stray(value, START_MS)
+    assert msgspec.msgpack.decode(message.value, type=RoutedTouchpoint) == RoutedTouchpoint(value, START_MS)
     assert not reading.touches
     assert reading.counts["routed"] == 1
 
 
 def test_a_routed_touchpoint_is_unpacked(planner: Planner) -> None:
     """What comes by `journey.routed` is folded like any other."""
-    packed = msgspec.msgpack.encode(Stray(touchpoint(HERE), START_MS))
+    packed = msgspec.msgpack.encode(RoutedTouchpoint(touchpoint(HERE), START_MS))
     reading = planner.read(0, [batch(packed, topic=ROUTED)], NOW_MS)
     assert len(reading.touches[HERE]) == 1
 
