@@ -117,7 +117,7 @@ def _logs(member: Member, journeys: Journeys) -> Iterator[tuple[Runner, Instance
 
 def _name(client: Any, member: Member, journeys: Journeys, prefix: str) -> dict[str, Any]:
     record = opened(member.stored)
-    standing = membership.read(record.standing)
+    account_links = membership.read(record.account_links)
     came = {short: alias for alias, ids in member.ties.adopted.items() for short in short_ids(ids)}
     told = describe_stored(member.stored, journeys)
     return {
@@ -138,10 +138,10 @@ def _name(client: Any, member: Member, journeys: Journeys, prefix: str) -> dict[
         "ties": _ties(member.ties),
         "accounts": [
             {"account": account, "came_under": alias, "since": moment(mark.since_ms), "roles": mark.roles}
-            for alias, accounts in standing.marks.items()
+            for alias, accounts in account_links.marks.items()
             for account, mark in accounts.items()
         ],
-        "people_of_this_account": sorted({person for people in standing.members.values() for person in people}),
+        "people_of_this_account": sorted({person for people in account_links.members.values() for person in people}),
     }
 
 

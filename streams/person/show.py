@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Any, Final
 
 from streams.errors import ExitCode, TrackerError
-from streams.person.accounts import standing
+from streams.person.accounts import account_links
 from streams.person.moments import shown
 from streams.stores.keys import PREFIX, keys
 from tracker.engine.customer import Journeys
@@ -129,7 +129,7 @@ def describe(stored: Stored, journeys: Journeys) -> dict[str, Any]:
             }
             for journey in record.journeys
         ],
-        **standing(record),
+        **account_links(record),
     }
 
 

@@ -19,7 +19,7 @@ from tracker.engine.engine import Engine
 from tracker.engine.fold import FIRST, LAST, attributions, begin
 from tracker.engine.intake import Runner
 from tracker.engine.shifts import Before, View, view
-from tracker.identity.membership import Seat, Span, Standing, merge, shortest_ms
+from tracker.identity.membership import AccountLinks, AccountMember, ActiveSpan, merge, shortest_ms
 from tracker.journey.definition import Definition, Funnel, Segment
 from tracker.journey.fields import MAX_MEMBERS
 from tracker.records.log import NO_RULE
@@ -71,15 +71,17 @@ class Accounts:
         self._journeys = journeys
         self._runners = {one.definition.of_people: one for one in journeys.runners if one.is_derived}
 
-    def gather(self, name: str, record: Record, standing: Standing, news: Sequence[Member], now_ms: int) -> Gathered:
+    def gather(
+        self, name: str, record: Record, account_links: AccountLinks, news: Sequence[Member], now_ms: int
+    ) -> Gathered:
         """Take in what is told of an account's people; the record is changed in place."""
         gathered, latest = Gathered(), dict[str, str]()
         for message in news:
             if message.journey in self._runners:
-                _note(standing, message, gathered)
+                _note(account_links, message, gathered)
                 latest[message.journey] = message.member
         for people, member in latest.items():
-            runner, members = self._runners[people], standing.members.get(people, {})
+            runner, members = self._runners[people], account_links.members.get(people, {})
             told = self._refold(name, runner, record, list(members.values()), now_ms)
             gathered.transitions += [
                 msgspec.structs.replace(one, why=Why(member=member)) if one.kind != "dropped" else one for one in told
@@ -87,7 +89,7 @@ class Accounts:
         return gathered
 
     def _refold(
-        self, name: str, runner: Runner, record: Record, members: Sequence[Seat], now_ms: int
+        self, name: str, runner: Runner, record: Record, members: Sequence[AccountMember], now_ms: int
     ) -> list[Transition]:
         """The account's journey by what is known of its people, and what that changed."""
         journey = next((one for one in record.journeys if one.name == runner.definition.journey), None)
@@ -110,17 +112,17 @@ class Accounts:
         return _tell(name, runner, view(was.progress), runner.teller.before(was.progress), instance, now_ms)
 
 
-def _note(standing: Standing, message: Member, gathered: Gathered) -> None:
+def _note(account_links: AccountLinks, message: Member, gathered: Gathered) -> None:
     """One person's news on the roll; of too many people the earliest count."""
-    members = standing.members.setdefault(message.journey, {})
+    members = account_links.members.setdefault(message.journey, {})
     if message.trace is None:
         members.pop(message.member, None)
         if not members:
-            del standing.members[message.journey]
+            del account_links.members[message.journey]
         return
     if message.member not in members:
         gathered.messages.append(Enrolled(message.member, message.name, message.journey))
-    members[message.member] = Seat(message.since_ms, message.trace)
+    members[message.member] = AccountMember(message.since_ms, message.trace)
     if len(members) > MAX_MEMBERS:
         del members[max(members, key=lambda one: (members[one].since_ms, one))]
         gathered.refused += 1
@@ -147,7 +149,7 @@ def fold(engine: Engine, people: Sequence[Trace]) -> Progress | None:
     return progress
 
 
-def _span_of(spans: Sequence[Span], starts: Sequence[int], at_ms: int) -> Span:
+def _span_of(spans: Sequence[ActiveSpan], starts: Sequence[int], at_ms: int) -> ActiveSpan:
     """The span that holds a moment, or the moment itself."""
     place = bisect_right(starts, at_ms) - 1
     return spans[place] if place >= 0 and at_ms <= spans[place][1] else (at_ms, at_ms)

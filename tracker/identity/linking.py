@@ -135,8 +135,8 @@ class _One:
         """Whether touchpoints came or went otherwise than by the fold."""
         self.is_gathered = False
         """Whether the name is an account and has heard of its people."""
-        self.standing = membership.read(record.standing)
-        self._marked = set(self.standing.marks)
+        self.account_links = membership.read(record.account_links)
+        self._marked = set(self.account_links.marks)
         self.before_fold = b""
         self._journeys, self._histories, self._kinds = linking.journeys, linking.histories, linking.kinds
         self._membership, self._accounts = linking.membership, linking.accounts
@@ -208,8 +208,8 @@ class _One:
             return
         others = {short for ids in self.ties.adopted.values() for short in short_ids(ids)}
         history = self._histories.extract_own(self.record, others)
-        history.standing = membership.give(self.standing, self.name)
-        if history.journeys or history.standing:
+        history.account_links = membership.give(self.account_links, self.name)
+        if history.journeys or history.account_links:
             self.messages.append(History(self.belongs, self.name, encode(history)))
             self.is_divided = True
 
@@ -223,7 +223,7 @@ class _One:
                 continue
             history = decode(message.record)
             new = self._histories.merge(self.record, history)
-            membership.adopt(self.standing, message.alias, history.standing)
+            membership.adopt(self.account_links, message.alias, history.account_links)
             self.is_divided = True
             if message.alias != self.name:
                 self._tag(message.alias, new)
@@ -237,18 +237,18 @@ class _One:
             if isinstance(message, Release) and self._holds(message.alias):
                 ids = short_ids(self.ties.adopted.pop(message.alias, b""))
                 history = self._histories.extract(self.record, ids)
-                history.standing = membership.give(self.standing, message.alias)
+                history.account_links = membership.give(self.account_links, message.alias)
                 self.messages.append(History(message.alias, message.alias, encode(history)))
                 self.is_divided = True
             elif isinstance(message, Adopted) and message.by != self.belongs:
                 self.messages.append(Release(message.by, self.name))
             elif isinstance(message, Forget) and self._holds(message.peer):
                 self._histories.extract(self.record, short_ids(self.ties.adopted.pop(message.peer, b"")))
-                membership.give(self.standing, message.peer)
+                membership.give(self.account_links, message.peer)
                 self.is_divided = True
 
     def _holds(self, alias: str) -> bool:
-        return alias in self.ties.adopted or (alias in self.standing.marks and alias != self.name)
+        return alias in self.ties.adopted or (alias in self.account_links.marks and alias != self.name)
 
     def join_late(self) -> None:
         """Join touchpoints of aliases that lie beyond the lateness horizon as the alias' history would be.
@@ -263,7 +263,7 @@ class _One:
             if not history.journeys:
                 in_time.append((alias, touch))
                 continue
-            self._membership.mark(self.standing, alias, [touch])
+            self._membership.mark(self.account_links, alias, [touch])
             new = self._histories.merge(self.record, history)
             self.is_divided = True
             self.counts["applied" if new else "duplicate"] += 1
@@ -280,7 +280,7 @@ class _One:
         if not news:
             return
         self.is_gathered = True
-        gathered = self._accounts.gather(self.name, self.record, self.standing, news, self.now_ms)
+        gathered = self._accounts.gather(self.name, self.record, self.account_links, news, self.now_ms)
         self.messages += gathered.messages
         self.transitions += gathered.transitions
         self.counts["members_refused"] += gathered.refused
@@ -293,13 +293,13 @@ class _One:
                 RoutedTouchpoint(value, at_ms, self.belongs, self.name) for value, at_ms in self.incoming.originals
             ]
             self.counts["forwarded"] += len(self.incoming.originals)
-        self._membership.mark(self.standing, self.name, folded)
+        self._membership.mark(self.account_links, self.name, folded)
         folded += [touch for _, touch in self.incoming.under]
         for alias, touch in self.incoming.under:
-            self._membership.mark(self.standing, alias, [touch])
+            self._membership.mark(self.account_links, alias, [touch])
         held = self._histories.ids(self.record) if self.incoming.under else set()
         self.record.ties = write(self.ties)
-        self.record.standing = membership.write(self.standing)
+        self.record.account_links = membership.write(self.account_links)
         self.before_fold = encode(self.record)
         change = self._journeys.fold(self.name, self.before_fold, folded, self.now_ms)
         if self.incoming.under:
@@ -308,16 +308,16 @@ class _One:
 
     def tell_accounts(self, change: Change) -> None:
         """Tell accounts how far the name has come after the fold; aliases that brought it there are confirmed."""
-        new = self.standing.marks.keys() - self._marked - self.ties.adopted.keys() - {self.name}
+        new = self.account_links.marks.keys() - self._marked - self.ties.adopted.keys() - {self.name}
         self.messages += [Adopted(alias, self.name) for alias in sorted(new)]
         asked = [message for message in self.incoming.messages if isinstance(message, Enrolled)]
-        if not (self.standing.marks or self.standing.told or asked):
+        if not (self.account_links.marks or self.account_links.reported or asked):
             return
         record = decode(change.after)
-        self.messages += self._membership.tell(self.name, record, self.standing)
+        self.messages += self._membership.tell(self.name, record, self.account_links)
         for message in asked:
-            self.messages += self._membership.answer(self.name, self.standing, message)
-        record.standing = membership.write(self.standing)
+            self.messages += self._membership.answer(self.name, self.account_links, message)
+        record.account_links = membership.write(self.account_links)
         change.after = encode(record)
 
     def _remember(self, change: Change, held: set[bytes]) -> None:

@@ -10,7 +10,7 @@ from tracker.engine.chain import Link, chain_of
 from tracker.engine.customer import Journeys
 from tracker.engine.summary import Summary, summarise
 from tracker.identity.accounts import fold, landmarks, with_accounts
-from tracker.identity.membership import Membership, Seat, Standing
+from tracker.identity.membership import AccountLinks, AccountMember, Membership
 from tracker.journey.definition import Definition
 from tracker.journey.fields import MAX_MEMBERS
 from tracker.records.log import NO_RULE, Entry
@@ -34,27 +34,27 @@ class AccountFolder:
         self._people, self._runner = journeys.runners
         self.definition: Final = self._runner.definition
         self._membership = Membership(journeys)
-        self._seats: dict[str, dict[str, Seat]] = {}
+        self._members: dict[str, dict[str, AccountMember]] = {}
 
     def see(self, person: str, touches: Sequence[Touch], entries: Sequence[Entry], progress: Progress) -> None:
         """Take in one person: all touches, and the sorted entries that the progress was folded of."""
-        standing = Standing()
-        self._membership.mark(standing, person, touches)
-        if not standing.marks:
+        account_links = AccountLinks()
+        self._membership.mark(account_links, person, touches)
+        if not account_links.marks:
             return
         engine, definition = self._people.engine, self._people.definition
         instance = Instance(None, progress, engine.layout.pack_all(entries))
         record = Record(VERSION, [Journey(definition.journey, definition.version, engine.layout_id, [instance])])
-        for message in self._membership.tell(person, record, standing):
+        for message in self._membership.tell(person, record, account_links):
             if message.trace is not None:
-                self._seats.setdefault(message.name, {})[person] = Seat(message.since_ms, message.trace)
+                self._members.setdefault(message.name, {})[person] = AccountMember(message.since_ms, message.trace)
 
     def accounts(self, now_ms: int) -> Iterator[Account]:
         """Each account that has begun, at a moment."""
         engine = self._runner.engine
-        for name, seats in self._seats.items():
-            earliest = sorted((seat.since_ms, person) for person, seat in seats.items())[:MAX_MEMBERS]
-            traces = [seats[person].trace for _, person in earliest]
+        for name, members in self._members.items():
+            earliest = sorted((member.since_ms, person) for person, member in members.items())[:MAX_MEMBERS]
+            traces = [members[person].trace for _, person in earliest]
             progress = fold(engine, traces)
             if progress is None or progress.stage < 0:
                 continue

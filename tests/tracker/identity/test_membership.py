@@ -7,7 +7,7 @@ from tests.tracker.making import DAY_MS, HOUR_MS, START_MS, journey, stage, touc
 from tracker.engine.customer import Journeys
 from tracker.identity.accounts import with_accounts
 from tracker.identity.linking import Incoming, Linking, Relation
-from tracker.identity.membership import MAX_ACCOUNTS, Mark, Standing, may_stand, merge, read, write
+from tracker.identity.membership import MAX_ACCOUNTS, AccountLinks, AliasMark, may_have_accounts, merge, read, write
 from tracker.journey.definition import Accounts as Rule
 from tracker.records.state import VERSION, Record, decode, encode
 from tracker.touch import Touch
@@ -57,7 +57,7 @@ def test_who_has_to_do_with_no_account_pays_nothing() -> None:
     """Neither the touch nor the record speaks of one."""
     plain = LINKING.journeys.fold("c1", None, [touch("a")], NOW_MS).after
     assert not LINKING.membership.concerns([touch("b")], plain)
-    assert not may_stand(plain)
+    assert not may_have_accounts(plain)
     assert LINKING.membership.concerns([seen("b")], plain)
     assert LINKING.membership.concerns([touch("b", 1)], batch(plain, seen("b")).change.after)
     assert not Linking(Journeys([journey("a")])).membership.concerns([seen("a")], None)
@@ -96,7 +96,7 @@ def test_the_earliest_accounts_stay() -> None:
 def test_an_alias_takes_its_accounts_along() -> None:
     """What came under it says so; without it the person belongs to the account no more."""
     held = batch(None, seen("b", 2, UMBRA), under=[(ANN, seen("a"))]).change.after
-    assert sorted(read(decode(held).standing).told["j"].since_ms) == [ACME, UMBRA]
+    assert sorted(read(decode(held).account_links).reported["j"].since_ms) == [ACME, UMBRA]
     left = batch(held, messages=[Release("c1", ANN)])
     assert [(one.name, one.trace is None) for one in members(left)] == [(ACME, True), (UMBRA, False)]
     [history] = [message for message in left.messages if isinstance(message, History)]
@@ -113,7 +113,7 @@ def test_an_alias_that_bears_on_no_journey_takes_its_accounts_along_too() -> Non
     left = batch(held.change.after, by=by, messages=[Release("c1", ANN)])
     assert [one.trace for one in members(left)] == [None]
     [history] = [message for message in left.messages if isinstance(message, History)]
-    assert read(decode(history.record).standing).marks == {ANN: {ACME: Mark(START_MS)}}
+    assert read(decode(history.record).account_links).marks == {ANN: {ACME: AliasMark(START_MS)}}
 
 
 def test_an_account_that_counts_a_stranger_is_told() -> None:
@@ -125,11 +125,11 @@ def test_an_account_that_counts_a_stranger_is_told() -> None:
 
 def test_a_standing_is_read_as_it_was_written() -> None:
     """Nothing is written where there is nothing, and the record's end tells."""
-    standing = Standing({"c1": {ACME: Mark(5, ["context.role=buyer"])}})
-    assert read(write(standing)) == standing
-    assert write(Standing()) == b""
-    assert may_stand(encode(Record(VERSION, [], standing=write(standing))))
-    assert not may_stand(encode(Record(VERSION, [])))
+    account_links = AccountLinks({"c1": {ACME: AliasMark(5, ["context.role=buyer"])}})
+    assert read(write(account_links)) == account_links
+    assert write(AccountLinks()) == b""
+    assert may_have_accounts(encode(Record(VERSION, [], account_links=write(account_links))))
+    assert not may_have_accounts(encode(Record(VERSION, [])))
 
 
 def test_spans_meet_over_gaps_that_are_short_enough() -> None:
