@@ -103,7 +103,7 @@ def _watch(running: RealPipeline) -> Watching:
     if reason := prometheus.missing():
         return Watching(exporter, canary, missing=reason)
     pages = {"exporter": [exporter], "canary": [canary], "worker": workers.pages}
-    watcher, manager = prometheus.start(workers.household, pages)
+    watcher, manager = prometheus.start(workers.group, pages)
     return Watching(exporter, canary, watcher.url, manager.url)
 
 
