@@ -19,7 +19,7 @@ from streams.settings.definitions import load_journeys
 from streams.settings.settings import read
 from streams.stores.layout import require
 from tracker.engine.customer import Journeys
-from tracker.replay.explain import account_of_record
+from tracker.replay.explain import explain_record
 
 
 def explain(
@@ -43,7 +43,7 @@ def explain(
         client = redis_client(settings)
         require(client, settings.partitions)
         stored, alias = follow(client, customer, settings.partitions, settings.kinds)
-    told = account_of_record(journeys, stored.customer, stored.record, int(time() * 1000))
+    told = explain_record(journeys, stored.customer, stored.record, int(time() * 1000))
     if as_json:
         accounts = [account.as_json(show_time) for account in told]
         whose = ({"alias": alias} if alias else {}) | {"customer": stored.customer, "partition": stored.partition}

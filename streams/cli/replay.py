@@ -18,7 +18,7 @@ from streams.events.replay import Gathered, gather, moment, show_time, watched
 from streams.settings.settings import kinds
 from tracker.journey.definition import Definition
 from tracker.journey.file import load
-from tracker.replay.explain import account
+from tracker.replay.explain import explain
 from tracker.replay.replay import Breakdown, BreakdownError, Figures, Replay, Report, breakdown, customer_as_json
 
 BAR: Final = 24
@@ -108,7 +108,7 @@ def tell(running: Replay, gathered: Gathered, name: str, *, as_json: bool) -> in
             "Customers are named as in the events; other ids than customer_id with their kind: anonymous_id:a-17.",
             ExitCode.NOT_FOUND,
         )
-    told = account(running.definition, gathered.columns, customer, events, running.now_ms)
+    told = explain(running.definition, gathered.columns, customer, events, running.now_ms)
     print(json.dumps(told.as_json(show_time), ensure_ascii=False, indent=2) if as_json else told.as_text(show_time))
     say_what_was_read(gathered)
     return ExitCode.OK

@@ -64,7 +64,7 @@ class Story:
 
 
 @dataclass(slots=True)
-class Account:
+class Explanation:
     """All there is to say of one customer in one journey."""
 
     customer: str
@@ -247,8 +247,10 @@ def _first_after(names: Sequence[str], current: str) -> str | None:
     return names[place] if place < len(names) else None
 
 
-def account(definition: Definition, columns: Columns, customer: str, events: Sequence[Event], now_ms: int) -> Account:
-    """The account of one customer of a replay. Events are in order of time."""
+def explain(
+    definition: Definition, columns: Columns, customer: str, events: Sequence[Event], now_ms: int
+) -> Explanation:
+    """The explanation of one customer of a replay. Events are in order of time."""
     folder = Folder(definition, columns)
     narrator = _Narrator(folder.runner, customer)
     once = unique(events)
@@ -267,7 +269,7 @@ def account(definition: Definition, columns: Columns, customer: str, events: Seq
     for story, pairs in zip(stories, groups.values(), strict=True):
         if story is None:
             others += [line for _, line in pairs]
-    return Account(
+    return Explanation(
         customer,
         definition.journey,
         definition.version,
@@ -319,10 +321,10 @@ def _other(columns: Columns, customer: str, event: Event, why: str) -> Line:
     return line
 
 
-def account_of_record(journeys: Journeys, customer: str, record: bytes, now_ms: int) -> list[Account]:
-    """The accounts of a stored record, one for each journey; touchpoints older than the log are folded together."""
+def explain_record(journeys: Journeys, customer: str, record: bytes, now_ms: int) -> list[Explanation]:
+    """The explanations of a stored record, one for each journey; touchpoints older than the log are folded together."""
     runners = {runner.definition.journey: runner for runner in journeys.runners}
-    accounts = []
+    explanations = []
     for journey in decode(record).journeys:
         runner = runners.get(journey.name)
         if runner is None:
@@ -330,8 +332,8 @@ def account_of_record(journeys: Journeys, customer: str, record: bytes, now_ms: 
         narrator = _Narrator(runner, customer)
         stories = [_stored(narrator, instance, now_ms) for instance in journey.instances]
         told = [story for story in stories if story is not None]
-        accounts.append(Account(customer, journey.name, journey.version, now_ms, told, []))
-    return accounts
+        explanations.append(Explanation(customer, journey.name, journey.version, now_ms, told, []))
+    return explanations
 
 
 def _stored(narrator: _Narrator, instance: Instance, now_ms: int) -> Story | None:
