@@ -19,7 +19,7 @@ from schemas.topics import ROUTED, touchpoint_topic
 from tracker.engine.customer import Journeys
 from tracker.home import home
 from tracker.identity.kinds import KINDS, Kinds
-from tracker.planning.plan import Batch, Planner
+from tracker.planning.plan import PartitionBatch, Planner
 
 PARTITIONS = 4
 BATCH = 1000
@@ -59,7 +59,7 @@ class Cluster:
         """One batch; what it sends on waits in `routed`."""
         states = self.states[partition]
         begin = time.process_time()
-        reading = self.planner.read(partition, [Batch(topic, partition, records)], NOW_MS)
+        reading = self.planner.read(partition, [PartitionBatch(topic, partition, records)], NOW_MS)
         plan = self.planner.plan(reading, {name: states.get(name) for name in reading.names()}, NOW_MS)
         self.spent_s.append(time.process_time() - begin)
         states.update(plan.states)

@@ -24,7 +24,7 @@ from streams.stores.store import Due, Lease, Store, Unavailable
 from streams.worker.cache import Cache
 from streams.worker.meters import Meters
 from streams.worker.step_clock import StepClock
-from tracker.planning.plan import Batch, Plan, Planner
+from tracker.planning.plan import PartitionBatch, Plan, Planner
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -91,7 +91,7 @@ class Commit:
     async def batch(
         self,
         lease: Lease,
-        batches: Sequence[Batch],
+        batches: Sequence[PartitionBatch],
         now_ms: int,
         wall_ms: int,
         is_wanted: Callable[[], bool] = lambda: True,

@@ -14,7 +14,7 @@ from schemas.rejection import Reason
 from schemas.transition import Kind
 from streams.process.series import BUCKETS, PIPELINE
 from streams.worker.step_clock import StepClock
-from tracker.planning.plan import TOLD, Batch, Plan
+from tracker.planning.plan import TOLD, PartitionBatch, Plan
 
 log = structlog.get_logger()
 
@@ -70,7 +70,7 @@ class Meters:
             for kind in set(get_args(Kind)) - OF_NO_JOURNEY:
                 self._series["tracker_transitions_total"].labels(journey, kind)
 
-    def applied(self, batches: Sequence[Batch], plan: Plan) -> None:
+    def applied(self, batches: Sequence[PartitionBatch], plan: Plan) -> None:
         """Batches have gone through all steps."""
         now_s = time()
         self.last_applied_s = monotonic()

@@ -14,7 +14,7 @@ from streams.worker.meters import Meters
 from streams.worker.queue import AlignedQueue
 from streams.worker.transport import Bounds, Delivery
 from tracker.planning.partition_clock import PartitionClock
-from tracker.planning.plan import Batch
+from tracker.planning.plan import PartitionBatch
 
 log = structlog.get_logger()
 
@@ -214,7 +214,7 @@ class PartitionWorker:
         for acknowledge in taken.acknowledge:
             acknowledge()
 
-    async def _check_gap(self, lease: Lease, batch: Batch) -> None:
+    async def _check_gap(self, lease: Lease, batch: PartitionBatch) -> None:
         """Notice that Kafka deleted records before a worker that is slow came to them."""
         expected, first = self._expected[batch.topic], batch.records[0].offset
         self._expected[batch.topic] = batch.next_offset

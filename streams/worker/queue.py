@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from streams.worker.transport import Delivery
-from tracker.planning.plan import Batch
+from tracker.planning.plan import PartitionBatch
 
 LAGGARD_S: Final = 0.25
 """How long a batch waits for a topic that has more to read but nothing here: a fetch takes far less."""
@@ -28,7 +28,7 @@ Acknowledge = Callable[[], object]
 class Taken:
     """What is applied next."""
 
-    batches: list[tuple[Batch, bool]] = field(default_factory=list)
+    batches: list[tuple[PartitionBatch, bool]] = field(default_factory=list)
     """At most one a topic, and whether the topic holds nothing behind it."""
     acknowledge: list[Acknowledge] = field(default_factory=list)
     """For those that were taken to their end."""
@@ -115,9 +115,9 @@ class AlignedQueue:
         else:
             later = (place for place, record in enumerate(batch.records) if record.timestamp > until_ms)
             count = next(later)
-            rest = Batch(batch.topic, batch.partition, batch.records[count:])
+            rest = PartitionBatch(batch.topic, batch.partition, batch.records[count:])
             queue.appendleft((Delivery(rest, delivery.epoch, delivery.end_offset), acknowledge))
             if not count:
                 return
-            taken.batches.append((Batch(batch.topic, batch.partition, batch.records[:count]), False))
+            taken.batches.append((PartitionBatch(batch.topic, batch.partition, batch.records[:count]), False))
         taken.ends[batch.topic] = delivery.end_offset or batch.next_offset

@@ -16,7 +16,7 @@ from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
-from tracker.planning.plan import Batch
+from tracker.planning.plan import PartitionBatch
 from tracker.planning.slices import slices
 
 FETCH_MAX_WAIT_MS: Final = 200
@@ -34,7 +34,7 @@ MOST_BATCHES: Final = 3
 class Delivery:
     """A batch on its way from the fetcher to its partition worker."""
 
-    batch: Batch
+    batch: PartitionBatch
     epoch: int | None
     """The epoch under which the partition was read; None: before it was taken."""
     end_offset: int | None
@@ -52,7 +52,7 @@ class Delivery:
             yield self
             return
         for records in slices(self.batch.records, -(-len(self.batch.records) // count)):
-            yield Delivery(Batch(self.batch.topic, self.batch.partition, records), self.epoch, self.end_offset)
+            yield Delivery(PartitionBatch(self.batch.topic, self.batch.partition, records), self.epoch, self.end_offset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         for tp, records in found.items():
             if records:
                 self._fetched[tp.topic, tp.partition] = records[-1].offset + 1
-                batch = Batch(tp.topic, tp.partition, records)
+                batch = PartitionBatch(tp.topic, tp.partition, records)
                 deliveries[tp] = Delivery(batch, self.epochs.get(tp.partition), consumer.highwater(tp))
         return deliveries
 

@@ -29,7 +29,7 @@ from tracker.home import home
 from tracker.identity.accounts import with_accounts
 from tracker.journey.definition import Definition
 from tracker.journey.file import read
-from tracker.planning.plan import Batch, Planner
+from tracker.planning.plan import PartitionBatch, Planner
 from tracker.planning.repeats import EPOCH, PARTITION, SEQUENCE
 
 WEB, SHOP, SUPPORT = (touchpoint_topic(channel) for channel in ("web", "shop", "support"))
@@ -231,7 +231,7 @@ class Worker:
     def _fetch(self, tp: TP) -> None:
         records = self.world.records(tp, self._at[tp], self._batch)
         end = self.world.firsts[tp] + len(self.world.logs[tp])
-        batch = Batch(tp.topic, tp.partition, records)
+        batch = PartitionBatch(tp.topic, tp.partition, records)
         self._at[tp] = batch.next_offset
         done = (tp.topic, tp.partition, batch.next_offset)
         self.ownership.put(Delivery(batch, self._epochs[tp.partition], end), lambda: self.acknowledged.append(done))

@@ -37,7 +37,7 @@ TOLD: Final = "told:"
 """Before the kind and the journey of a transition, in a plan's counts."""
 
 
-class Record(Protocol):
+class KafkaRecord(Protocol):
     """What a batch needs of a Kafka record; aiokafka's own records fit."""
 
     offset: int
@@ -48,12 +48,12 @@ class Record(Protocol):
 
 
 @dataclass(slots=True)
-class Batch:
+class PartitionBatch:
     """Records of one topic-partition in the order of their offsets; never empty."""
 
     topic: str
     partition: int
-    records: Sequence[Record]
+    records: Sequence[KafkaRecord]
     newest_ms: int = field(init=False)
     """The newest broker timestamp, milliseconds since 1970."""
 
@@ -122,7 +122,7 @@ class Planner:
     def read(
         self,
         partition: int,
-        batches: Sequence[Batch],
+        batches: Sequence[PartitionBatch],
         now_ms: int,
         marks: Mapping[str, int] | None = None,
         suppressed: Collection[bytes] = (),
@@ -133,7 +133,7 @@ class Planner:
     def reading(
         self,
         partition: int,
-        batches: Sequence[Batch],
+        batches: Sequence[PartitionBatch],
         now_ms: int,
         marks: Mapping[str, int] | None = None,
         suppressed: Collection[bytes] = (),
@@ -156,7 +156,7 @@ class Planner:
             self._keep_out(reading, suppressed)
         return reading
 
-    def _read(self, reading: Reading, batch: Batch, records: Sequence[Record], now_ms: int) -> None:
+    def _read(self, reading: Reading, batch: PartitionBatch, records: Sequence[KafkaRecord], now_ms: int) -> None:
         touches, kinds = reading.touches, self.kinds
         partition, partitions = reading.partition, self.partitions
         for record in records:
@@ -189,7 +189,12 @@ class Planner:
             incoming.originals.append((value or b"", received_ms))
 
     def _read_routed(
-        self, reading: Reading, batch: Batch, records: Sequence[Record], now_ms: int, marks: Mapping[str, int]
+        self,
+        reading: Reading,
+        batch: PartitionBatch,
+        records: Sequence[KafkaRecord],
+        now_ms: int,
+        marks: Mapping[str, int],
     ) -> None:
         for record in records:
             mark = mark_of(record.headers)
@@ -214,7 +219,7 @@ class Planner:
         reading.counts["read"] += len(records)
 
     def _read_routed_touchpoint(
-        self, reading: Reading, batch: Batch, record: Record, message: RoutedTouchpoint, now_ms: int
+        self, reading: Reading, batch: PartitionBatch, record: KafkaRecord, message: RoutedTouchpoint, now_ms: int
     ) -> None:
         touch = decode(message.value, message.received_at_ms, self.kinds)
         if isinstance(touch, Flaw):
@@ -344,13 +349,13 @@ def _routed(name: str, message: Routed, partitions: int) -> Message:
     return Message(ROUTED, home(name, partitions), name.encode(), encode_routed(message))
 
 
-def _set_aside(reading: Reading, flaw: Flaw, batch: Batch, record: Record, now_ms: int) -> None:
+def _set_aside(reading: Reading, flaw: Flaw, batch: PartitionBatch, record: KafkaRecord, now_ms: int) -> None:
     reading.counts["rejected"] += 1
     reading.counts[f"rejected:{flaw.reason}"] += 1
     reading.messages.append(_reject(flaw, batch, record, now_ms))
 
 
-def _reject(flaw: Flaw, batch: Batch, record: Record, now_ms: int) -> Message:
+def _reject(flaw: Flaw, batch: PartitionBatch, record: KafkaRecord, now_ms: int) -> Message:
     value, detail = record.value, flaw.detail
     if value is not None and len(value) > MAX_REJECTED_BYTES:
         value, detail = value[:MAX_REJECTED_BYTES], f"{detail}; the first {MAX_REJECTED_BYTES} bytes are kept here"

@@ -20,7 +20,7 @@ from tests.touchpoints import DAY_MS, START_MS, Record, touchpoint
 from tests.virtual_time import run
 from tracker.engine.customer import Journeys
 from tracker.planning.message import Message
-from tracker.planning.plan import Batch, Planner
+from tracker.planning.plan import PartitionBatch, Planner
 
 NOW_MS = START_MS + 1_000
 STEPS = (1, 3, 4, 5, 6, 7)
@@ -91,9 +91,9 @@ class Owner:
         return self.meters.registry.get_sample_value(name, labels) or 0.0
 
 
-def of(*names: str, topic: str = WEB, at: int = 0) -> Batch:
+def of(*names: str, topic: str = WEB, at: int = 0) -> PartitionBatch:
     """One first visit each, from an offset on."""
-    return Batch(topic, 0, [Record(at + place, touchpoint(name)) for place, name in enumerate(names)])
+    return PartitionBatch(topic, 0, [Record(at + place, touchpoint(name)) for place, name in enumerate(names)])
 
 
 def numbers(*owners: Owner) -> list[tuple[int, int, int, bytes]]:

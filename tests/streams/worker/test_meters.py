@@ -12,7 +12,7 @@ from streams.worker.meters import LATENCY, Latency, Meters
 from tests.flow.harness import WEB
 from tests.touchpoints import Record
 from tracker.planning.message import Message
-from tracker.planning.plan import Batch, Plan
+from tracker.planning.plan import PartitionBatch, Plan
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_a_batch_is_counted_by_what_became_of_its_records(meters: Meters) -> Non
     """Read, applied, duplicate, late, routed, rejected by reason, published by topic."""
     counts = {"read": 10, "applied": 5, "duplicate": 2, "late": 1, "routed": 1, "rejected": 2,
               "rejected:no_id": 1, "rejected:not_json": 1}  # fmt: skip
-    meters.applied([Batch(WEB, 0, [Record(0, b"")] * 10)], plan(**counts))
+    meters.applied([PartitionBatch(WEB, 0, [Record(0, b"")] * 10)], plan(**counts))
     assert value(meters, "tracker_touchpoints_read_total", topic=WEB) == 10
     for what, count in (("applied", 5), ("duplicate", 2), ("late", 1), ("routed", 1), ("suppressed", 0)):
         assert value(meters, f"tracker_touchpoints_{what}_total") == count
@@ -72,7 +72,7 @@ def test_a_batch_is_counted_by_what_became_of_its_records(meters: Meters) -> Non
 def test_who_is_who_is_counted(meters: Meters) -> None:
     """Conflicts, limits, what aliases send on, and what is kept out."""
     counts = {"conflicts": 1, "aliases_refused": 2, "forwarded": 3, "suppressed": 4, "erased": 5, "members_refused": 6}
-    meters.applied([Batch(WEB, 0, [Record(0, b"")])], plan(**counts))
+    meters.applied([PartitionBatch(WEB, 0, [Record(0, b"")])], plan(**counts))
     names = [
         "tracker_identity_conflicts_total", "tracker_aliases_refused_total", "tracker_touchpoints_forwarded_total",
         "tracker_touchpoints_suppressed_total", "tracker_names_erased_total", "tracker_members_refused_total",

@@ -9,7 +9,7 @@ from streams.worker.transport import Delivery
 from tests.flow.harness import INPUTS, WEB, Worker, World
 from tests.touchpoints import Record, residents, touchpoint
 from tests.virtual_time import run
-from tracker.planning.plan import Batch
+from tracker.planning.plan import PartitionBatch
 
 
 def everything(*partitions: int) -> set[TP]:
@@ -111,7 +111,9 @@ def test_a_batch_of_nobodys_partition_is_let_go() -> None:
     async def scenario() -> None:
         worker = Worker(World(partitions=2))
         await worker.own(0)
-        worker.ownership.put(Delivery(Batch(WEB, 1, [Record(0, b"")]), 1, 1), lambda: pytest.fail("acknowledged"))
+        worker.ownership.put(
+            Delivery(PartitionBatch(WEB, 1, [Record(0, b"")]), 1, 1), lambda: pytest.fail("acknowledged")
+        )
         await worker.stop()
         assert worker.ownership.partitions == {}
 

@@ -14,7 +14,7 @@ from streams.worker.transport import Delivery
 from tests.flow.harness import INPUTS, SHOP, SUPPORT, WEB, Worker, World
 from tests.touchpoints import START_MS, Record, residents, touchpoint
 from tests.virtual_time import run
-from tracker.planning.plan import Batch
+from tracker.planning.plan import PartitionBatch
 
 
 class OnePartition(Worker):
@@ -41,7 +41,7 @@ class OnePartition(Worker):
     def delivery(self, *names: str, topic: str = WEB, at: int = 0, epoch: int | None = None) -> Delivery:
         records = [Record(at + place, touchpoint(name)) for place, name in enumerate(names)]
         lease_epoch = self.partition.lease.epoch if epoch is None else epoch
-        return Delivery(Batch(topic, 0, records), lease_epoch, at + len(names))
+        return Delivery(PartitionBatch(topic, 0, records), lease_epoch, at + len(names))
 
     def put(self, delivery: Delivery) -> None:
         self.partition.put(delivery, lambda: self.acknowledged.append(delivery))
@@ -133,8 +133,8 @@ def test_topics_are_applied_in_step() -> None:
         epoch = worker.partition.lease.epoch
         web = [Record(at, touchpoint(f"w{at}"), timestamp=1000 * at) for at in range(10)]
         shop = [Record(at, touchpoint(f"s{at}"), timestamp=3000 * at) for at in range(10)]
-        worker.put(Delivery(Batch(WEB, 0, web), epoch, 50))
-        worker.put(Delivery(Batch(SHOP, 0, shop), epoch, 50))
+        worker.put(Delivery(PartitionBatch(WEB, 0, web), epoch, 50))
+        worker.put(Delivery(PartitionBatch(SHOP, 0, shop), epoch, 50))
         worker.gate.set()
         await until(lambda: worker.world.store.held(0).offsets.get(SHOP))
         assert worker.world.store.held(0).offsets == {SUPPORT: 1, WEB: 10, SHOP: 4}

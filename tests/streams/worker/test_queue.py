@@ -8,7 +8,7 @@ from streams.worker.transport import Delivery
 from tests.flow.harness import SHOP, WEB
 from tests.touchpoints import Record
 from tests.virtual_time import run
-from tracker.planning.plan import Batch
+from tracker.planning.plan import PartitionBatch
 
 TOPICS = (WEB, SHOP)
 stamps = st.lists(st.integers(0, 20), min_size=1, max_size=5)
@@ -28,7 +28,9 @@ class Room(AlignedQueue):
         records = [Record(first + place, b"", timestamp=time) for place, time in enumerate(times)]
         self.next[topic] = first + len(times)
         end = self.next[topic] + (0 if last else 1)
-        self.put(Delivery(Batch(topic, 0, records), epoch, end), lambda: self.acknowledged.append((topic, end)))
+        self.put(
+            Delivery(PartitionBatch(topic, 0, records), epoch, end), lambda: self.acknowledged.append((topic, end))
+        )
 
     acknowledged: list[tuple[str, int]] = []  # noqa: RUF012  # of no interest but to one test
 

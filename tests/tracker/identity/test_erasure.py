@@ -8,7 +8,7 @@ from tests.flow.harness import WEB, definition
 from tests.touchpoints import START_MS, Record, touchpoint
 from tracker.engine.customer import Journeys
 from tracker.identity.erasure import Erasure
-from tracker.planning.plan import Batch, Plan, Planner, encode_routed
+from tracker.planning.plan import PartitionBatch, Plan, Planner, encode_routed
 
 NOW_MS = START_MS + 1_000
 JOURNEYS = Journeys([definition()])
@@ -18,7 +18,7 @@ ANN = "anonymous_id:a1"
 
 def applied(planner: Planner, states: dict[str, bytes], *batches: tuple[str, bytes], suppressed: set[bytes]) -> Plan:
     """The plan of records (topic, value) in one go."""
-    made = [Batch(topic, 0, [Record(place, value)]) for place, (topic, value) in enumerate(batches)]
+    made = [PartitionBatch(topic, 0, [Record(place, value)]) for place, (topic, value) in enumerate(batches)]
     reading = planner.read(0, made, NOW_MS, suppressed=suppressed)
     plan = planner.plan(reading, {name: states.get(name) for name in reading.names()}, NOW_MS)
     states |= plan.states

@@ -9,7 +9,7 @@ from schemas.touchpoint import Touchpoint
 from tests.flow.harness import WEB, World, definition
 from tests.touchpoints import DAY_MS, START_MS, Record, residents, touchpoint
 from tracker.engine.customer import Journeys
-from tracker.planning.plan import Batch, Planner
+from tracker.planning.plan import PartitionBatch, Planner
 
 NOW_MS = START_MS + 1_000
 HERE, STRANGER = residents(0, 2, 1)[0], residents(1, 2, 1)[0]
@@ -20,13 +20,13 @@ def planner() -> Planner:
     return Planner(Journeys([definition()]), partitions=2)
 
 
-def batch(*values: bytes | None, topic: str = WEB) -> Batch:
-    return Batch(topic, 0, [Record(10 + place, value, b"key") for place, value in enumerate(values)])
+def batch(*values: bytes | None, topic: str = WEB) -> PartitionBatch:
+    return PartitionBatch(topic, 0, [Record(10 + place, value, b"key") for place, value in enumerate(values)])
 
 
 def test_a_batch_knows_where_it_ends() -> None:
     """The next offset is one after the last record, whatever gaps lie between; the newest stamp may be any record's."""
-    gaps = Batch(WEB, 0, [Record(3, b"", timestamp=9), Record(70, b"", timestamp=5)])
+    gaps = PartitionBatch(WEB, 0, [Record(3, b"", timestamp=9), Record(70, b"", timestamp=5)])
     assert (gaps.next_offset, gaps.newest_ms) == (71, 9)
 
 
@@ -156,7 +156,7 @@ def test_no_message_stops_a_partition(wires, stamp, now_ms) -> None:
     values = [msgspec.json.encode(wire) for wire in wires]
     records = [Record(place, value, timestamp=stamp) for place, value in enumerate(values)]
     planner = Planner(world.journeys, 1)
-    reading = planner.read(0, [Batch(WEB, 0, records)], now_ms)
+    reading = planner.read(0, [PartitionBatch(WEB, 0, records)], now_ms)
     plan = planner.plan(reading, dict.fromkeys(reading.touches), now_ms)
     assert plan.counts["applied"] + plan.counts["duplicate"] + plan.counts["rejected"] == len(wires)
     planner.sweep(0, plan.states, now_ms + DAY_MS)
