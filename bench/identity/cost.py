@@ -16,7 +16,7 @@ import msgspec
 
 from bench.engine.run import DAY_MS, EACH, START_MS, definition, wire
 from schemas.topics import ROUTED, touchpoint_topic
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.home import home
 from tracker.identity.kinds import KINDS, Kinds
 from tracker.planning.plan import PartitionBatch, Planner
@@ -124,7 +124,7 @@ def batches(ids: Ids, customers: int) -> list[list[tuple[int, Sequence[Record]]]
 
 def seconds(stream: list[list[tuple[int, Sequence[Record]]]], kinds: Kinds) -> list[float]:
     """CPU seconds of each batch after everybody's first touchpoint."""
-    cluster = Cluster(Planner(Journeys([definition()]), PARTITIONS, kinds))
+    cluster = Cluster(Planner(CustomerFold([definition()]), PARTITIONS, kinds))
     for place, waiting in enumerate(stream):
         for partition, batch in waiting:
             cluster.apply(WEB, partition, batch)

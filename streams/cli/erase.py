@@ -28,7 +28,7 @@ from streams.settings.definitions import load_journeys
 from streams.settings.settings import Settings, read
 from streams.stores.keys import keys
 from streams.stores.layout import require
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.home import home
 from tracker.identity.erasure import Digests
 
@@ -53,7 +53,7 @@ def erase(
       tracker erase anonymous_id:a-17 --yes --receipt a-17.json
     """
     settings = read(os.environ)
-    journeys = Journeys(load_journeys(settings), settings.lateness_horizon_ms)
+    journeys = CustomerFold(load_journeys(settings), settings.lateness_horizon_ms)
     digests = Digests(_salt(settings))
     if receipt is not None and (receipt.exists() or not receipt.parent.is_dir()):
         raise UsageError(

@@ -18,7 +18,7 @@ from streams.person.show import follow, printable
 from streams.settings.definitions import load_journeys
 from streams.settings.settings import read
 from streams.stores.layout import require
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.replay.explain import explain_record
 
 
@@ -38,7 +38,7 @@ def explain(
       tracker explain anonymous_id:a-17 --json
     """
     settings = read(os.environ)
-    journeys = Journeys(load_journeys(settings), settings.lateness_horizon_ms)
+    journeys = CustomerFold(load_journeys(settings), settings.lateness_horizon_ms)
     with door(settings):
         client = redis_client(settings)
         require(client, settings.partitions)

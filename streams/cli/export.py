@@ -23,7 +23,7 @@ from streams.person.traces import traces
 from streams.settings.definitions import load_journeys
 from streams.settings.settings import Settings, read
 from streams.stores.layout import require
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 
 
 def export(
@@ -44,7 +44,7 @@ def export(
     """
     settings = read(os.environ)
     now_ms = int(time() * 1000)
-    journeys = Journeys(load_journeys(settings), settings.lateness_horizon_ms)
+    journeys = CustomerFold(load_journeys(settings), settings.lateness_horizon_ms)
     with door(settings):
         client = redis_client(settings)
         require(client, settings.partitions)

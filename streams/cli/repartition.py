@@ -18,7 +18,7 @@ from streams.repartition.repartition import Foresight, Order, Outcome, Repartiti
 from streams.settings.definitions import load_journeys
 from streams.settings.settings import Settings, read
 from streams.stores.keys import keys
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 
 # A page of states and a switch are quick; a server that is busy writing its log is given time.
 PATIENCE_S = 30.0
@@ -46,7 +46,7 @@ def repartition(
     """
     settings = read(os.environ)
     patient = replace(settings, redis_timeout_s=max(settings.redis_timeout_s, PATIENCE_S))
-    journeys = Journeys(load_journeys(settings), settings.lateness_horizon_ms)
+    journeys = CustomerFold(load_journeys(settings), settings.lateness_horizon_ms)
     with door(settings), kafka_admin(settings) as admin:
         redis_client(settings).ping()
         client = redis_client(patient)

@@ -19,7 +19,7 @@ from streams.person.show import describe, follow, printable
 from streams.settings.definitions import load_journeys
 from streams.settings.settings import read
 from streams.stores.layout import require
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 
 MOST_PEOPLE: Final = 20
 COLOURS: Final = {"waiting": "cyan", "dropped": "red", "completed": "green", "exited": "yellow"}
@@ -40,7 +40,7 @@ def show(
       tracker show anonymous_id:a-17 --json
     """
     settings = read(os.environ)
-    journeys = Journeys(load_journeys(settings), settings.lateness_horizon_ms)
+    journeys = CustomerFold(load_journeys(settings), settings.lateness_horizon_ms)
     with door(settings):
         client = redis_client(settings)
         require(client, settings.partitions)

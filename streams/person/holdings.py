@@ -16,8 +16,8 @@ from streams.person.show import describe as describe_stored
 from streams.person.show import moment, opened
 from streams.settings.settings import Settings
 from streams.stores.keys import PREFIX, day_list, keys
-from tracker.engine.customer import Journeys
-from tracker.engine.intake import Runner
+from tracker.engine.customer import CustomerFold
+from tracker.engine.instances import InstanceFold
 from tracker.figures.feedback import latest
 from tracker.identity import membership
 from tracker.identity.histories import short_ids
@@ -76,7 +76,7 @@ def places(settings: Settings, now_ms: int) -> list[Place]:
     return kafka + [Place(*each) for each in OUTSIDE]
 
 
-def export(client: Any, identity: Identity, journeys: Journeys, prefix: str = PREFIX) -> dict[str, Any]:
+def export(client: Any, identity: Identity, journeys: CustomerFold, prefix: str = PREFIX) -> dict[str, Any]:
     """Every record of an identity as plain data. Raises TrackerError."""
     return {
         "asked": identity.asked,
@@ -85,12 +85,12 @@ def export(client: Any, identity: Identity, journeys: Journeys, prefix: str = PR
     }
 
 
-def counts(client: Any, member: Member, journeys: Journeys, prefix: str = PREFIX) -> dict[str, int]:
+def counts(client: Any, member: Member, journeys: CustomerFold, prefix: str = PREFIX) -> dict[str, int]:
     """How much is held under one name."""
     held = list(_logs(member, journeys))
     return {
-        "journeys": len({runner.definition.journey for runner, _ in held}),
-        "touchpoints": sum(runner.engine.layout.count(one.log) for runner, one in held),
+        "journeys": len({instance_fold.definition.journey for instance_fold, _ in held}),
+        "touchpoints": sum(instance_fold.engine.layout.count(one.log) for instance_fold, one in held),
         "links": len(member.ties.edges),
         "timers": len(timers(client, member, prefix)),
         "bytes": len(member.stored.record),
@@ -108,14 +108,14 @@ def timers(client: Any, member: Member, prefix: str = PREFIX) -> list[int]:
     ]
 
 
-def _logs(member: Member, journeys: Journeys) -> Iterator[tuple[Runner, Instance]]:
-    runners = {runner.definition.journey: runner for runner in journeys.runners}
+def _logs(member: Member, journeys: CustomerFold) -> Iterator[tuple[InstanceFold, Instance]]:
+    instance_folds = {instance_fold.definition.journey: instance_fold for instance_fold in journeys.instance_folds}
     for journey in opened(member.stored).journeys:
-        if journey.name in runners:
-            yield from ((runners[journey.name], instance) for instance in journey.instances)
+        if journey.name in instance_folds:
+            yield from ((instance_folds[journey.name], instance) for instance in journey.instances)
 
 
-def _name(client: Any, member: Member, journeys: Journeys, prefix: str) -> dict[str, Any]:
+def _name(client: Any, member: Member, journeys: CustomerFold, prefix: str) -> dict[str, Any]:
     record = opened(member.stored)
     account_links = membership.read(record.account_links)
     came = {short: alias for alias, ids in member.ties.adopted.items() for short in short_ids(ids)}
@@ -127,11 +127,13 @@ def _name(client: Any, member: Member, journeys: Journeys, prefix: str) -> dict[
         "looked_at_again": [moment(at_ms) for at_ms in timers(client, member, prefix)],
         "journeys": told["journeys"],
         "touchpoints": [
-            each for runner, instance in _logs(member, journeys) for each in _touchpoints(runner, instance, came)
+            each
+            for instance_fold, instance in _logs(member, journeys)
+            for each in _touchpoints(instance_fold, instance, came)
         ],
         "answers": [
-            {"journey": runner.definition.journey, "question": kind, "score": score}
-            for runner, instance in _logs(member, journeys)
+            {"journey": instance_fold.definition.journey, "question": kind, "score": score}
+            for instance_fold, instance in _logs(member, journeys)
             for kind, score in latest(instance.feedback)
         ],
         "other_event_ids": sorted(map(readable_id, short_ids(record.other_ids))),
@@ -145,13 +147,15 @@ def _name(client: Any, member: Member, journeys: Journeys, prefix: str) -> dict[
     }
 
 
-def _touchpoints(runner: Runner, instance: Instance, came: Mapping[bytes, str]) -> Iterator[dict[str, Any]]:
+def _touchpoints(
+    instance_fold: InstanceFold, instance: Instance, came: Mapping[bytes, str]
+) -> Iterator[dict[str, Any]]:
     """The touchpoints that are kept one by one, and the ids of older ones."""
-    names = [stage.name for stage in runner.definition.stages]
-    whose = {"journey": runner.definition.journey, "instance": instance.key}
+    names = [stage.name for stage in instance_fold.definition.stages]
+    whose = {"journey": instance_fold.definition.journey, "instance": instance.key}
     for former in sorted(map(readable_id, short_ids(instance.former_ids))):
         yield {**whose, "at": None, "event_id": former, "stages": [], "came_under": None}
-    for entry in runner.engine.layout.unpack(instance.log):
+    for entry in instance_fold.engine.layout.unpack(instance.log):
         stages = [name for place, name in enumerate(names) if entry.bits >> place & 1]
         yield {
             **whose,

@@ -29,7 +29,7 @@ from streams.repartition import kafka
 from streams.repartition.store import Held, Moving, Tally
 from streams.stores.keys import PREFIX, keys
 from streams.stores.layout import layout_key, plan_key
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 
 # Redis writes its log to the disk every second by default: what was told to be done must outlive its crash.
 SETTLE_S: Final = 2.0
@@ -92,7 +92,7 @@ class Repartition:
         order: Order,
         client: Any,
         admin: Any,
-        journeys: Journeys,
+        journeys: CustomerFold,
         *,
         advance: Callable[[int], None] = lambda _customers: None,
         after: Callable[[str], None] = lambda _step: None,

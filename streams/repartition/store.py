@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from streams.stores.keys import PREFIX, day_list, keys
 from streams.stores.layout import layout_key
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.home import home
 
 AT_ONCE: Final = 1000
@@ -109,7 +109,7 @@ class Moving:
             aggregates.update(self._figures(names.aggregates))
         return Tally(customers, timers, _folded(digest), _without_zeros(aggregates), self._copy_suppressed())
 
-    def verify(self, journeys: Journeys) -> tuple[Tally, list[int]]:
+    def verify(self, journeys: CustomerFold) -> tuple[Tally, list[int]]:
         """What the copies add up to, read again; their figures are counted anew from the states and put beside them.
 
         Also the number of customers by partition. Raises `Astray` for one that is not at home.

@@ -28,7 +28,7 @@ from streams.worker.meters import Meters
 from streams.worker.ownership import Ownership
 from streams.worker.partition import PartitionWorker
 from streams.worker.watchdog import Watchdog
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.planning.plan import Planner
 
 log = structlog.get_logger()
@@ -63,7 +63,7 @@ def wire(settings: Settings, end: Callable[[ExitCode, str], None], after_step: C
     app = build_app(settings)
     store = RedisStore(async_redis_client(settings))
     publisher = KafkaPublisher(kafka_arguments(settings))
-    journeys = Journeys(load_journeys(settings), settings.lateness_horizon_ms)
+    journeys = CustomerFold(load_journeys(settings), settings.lateness_horizon_ms)
     planner = Planner(journeys, settings.partitions, settings.kinds, settings.id_salt)
     meters.begin(one.journey for one in journeys.definitions)
     commit = Commit(planner, store, publisher, Cache(settings.cache_bytes), meters, after_step)

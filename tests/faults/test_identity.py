@@ -16,7 +16,7 @@ from streams.torture.rig import Rig
 from tests.faults.profile import LONG, seconds
 from tests.people import by_customer, counted
 from tests.servers import wait_until
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.planning.decode import decode
 from tracker.touch import Touch
 
@@ -40,7 +40,7 @@ class Kept(Truth):
         if not event.poison and isinstance(touch, Touch):
             self.touches[touch.event_id] = touch
 
-    def figures(self, journeys: Journeys, now_ms: int) -> dict[str, Mapping[str, int]]:
+    def figures(self, journeys: CustomerFold, now_ms: int) -> dict[str, Mapping[str, int]]:
         """What each customer must add to the figures."""
         theirs = by_customer(self.touches.values())
         return {name: counted(journeys, journeys.fold(name, None, each, now_ms).after) for name, each in theirs.items()}
@@ -58,7 +58,7 @@ def end(made: Rig, *, outbox_whole: bool = True) -> None:
     made.settle(2, 180)
     verdict = made.judge(outbox_whole=outbox_whole)
     assert verdict.holds, (verdict.lost, verdict.wrong[:5])
-    journeys = Journeys([made.definition], made.settings.lateness_horizon_ms)
+    journeys = CustomerFold([made.definition], made.settings.lateness_horizon_ms)
     expected = made.truth.figures(journeys, int(time.time() * 1000))
     found = {}
     for partition in range(made.settings.partitions):

@@ -24,7 +24,7 @@ from streams.worker.ownership import Ownership
 from streams.worker.partition import PartitionWorker
 from streams.worker.transport import Bounds, Delivery
 from tests.touchpoints import START_MS, Record
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.home import home
 from tracker.identity.accounts import with_accounts
 from tracker.journey.definition import Definition
@@ -62,7 +62,7 @@ class World:
 
     def __init__(self, partitions: int = 2, journey: str = JOURNEY) -> None:
         self.partitions = partitions
-        self.journeys = Journeys(with_accounts([definition(journey)]))
+        self.journeys = CustomerFold(with_accounts([definition(journey)]))
         self.store = MemoryStore()
         self.now_ms = START_MS
         self.batches: list[OutboxBatch] = []

@@ -31,7 +31,7 @@ def simulated(knobs: Knobs, seed: int) -> tuple[World, Truth]:
 
 def standings(world: World) -> dict[str, Standing]:
     """Where everybody is whose journey has begun."""
-    stages = [stage.name for stage in world.journeys.runners[0].definition.stages]
+    stages = [stage.name for stage in world.journeys.instance_folds[0].definition.stages]
     found = {}
     for name, record in world.states().items():
         for journey in decode(record).journeys:

@@ -29,7 +29,7 @@ from streams.simulator.truth import Truth
 from streams.stores.audit import audit_store
 from tests.prometheus import Prometheus, program
 from tests.servers import wait_until
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.journey.definition import Definition
 
 pytestmark = pytest.mark.integration
@@ -192,7 +192,7 @@ def test_truth_redis_metrics_and_prometheus_agree(tmp_path) -> None:
             pytest.fail("\n".join(differences()[:20]))
         assert served_total(scraped(page)) == len(diary.first), "no canary, no stranger"
         with redis_client(running.settings) as client:
-            found = audit_store(client, Journeys([journey], running.settings.lateness_horizon_ms), 4)
+            found = audit_store(client, CustomerFold([journey], running.settings.lateness_horizon_ms), 4)
             assert all(each.sound for each in found)
 
 

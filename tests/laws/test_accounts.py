@@ -13,7 +13,7 @@ from tests.flow.harness import SHOP, SUPPORT, WEB, World, crash_at, run_through
 from tests.people import Seen, people
 from tests.touchpoints import DAY_MS, HOUR_MS, START_MS, touchpoint
 from tests.virtual_time import run
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.figures.contribution import parse
 from tracker.identity.kinds import strongest
 from tracker.journey.definition import Definition, Rule
@@ -91,7 +91,7 @@ def world_of(
     return world
 
 
-def counted(world: Journeys, record: bytes) -> dict[str, int]:
+def counted(world: CustomerFold, record: bytes) -> dict[str, int]:
     """What a record adds to the figures of accounts, without what arrival order alone decides."""
     total = world.contribution(record).items()
     return {one: count for one, count in total if one.startswith("deal_accounts|") and "|corrections" not in one}
@@ -114,7 +114,7 @@ def expected(
     for one in touches:
         persons.setdefault(who.get(one.customer, one.customer), []).append(one)
     rule = world.journeys.definitions[0].accounts
-    reference = Journeys([plain(world.journeys.definitions[1])], horizon_ms=None)
+    reference = CustomerFold([plain(world.journeys.definitions[1])], horizon_ms=None)
     totals = {}
     for account in {one.account for one in touches} - {None}:
         members = [

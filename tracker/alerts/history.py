@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import accumulate
 from typing import Final
 
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.figures.contribution import DAY_MS, Field, day_of, parse
 from tracker.journey.definition import Definition
 from tracker.touch import Touch
@@ -44,7 +44,7 @@ class History:
 
     def __init__(self, definition: Definition, first_ms: int, last_ms: int, step_ms: int) -> None:
         # Segments would only multiply what is counted: alerts look at the whole.
-        self._journeys = Journeys([replace(definition, segments=())])
+        self._journeys = CustomerFold([replace(definition, segments=())])
         self.step_ms: Final = step_ms
         self.start_ms: Final = first_ms // step_ms * step_ms
         self.steps: Final = self.step_of(last_ms) + 1

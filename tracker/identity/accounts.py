@@ -14,11 +14,11 @@ import msgspec
 
 from schemas.routed import Enrolled, Member, Trace
 from schemas.transition import Transition, Why
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.engine.engine import Engine
 from tracker.engine.fold import FIRST, LAST, attributions, begin
-from tracker.engine.intake import Runner
-from tracker.engine.shifts import Before, View, view
+from tracker.engine.instances import InstanceFold
+from tracker.engine.transitions import Before, ProgressView, view
 from tracker.identity.membership import AccountLinks, AccountMember, ActiveSpan, merge, shortest_ms
 from tracker.journey.definition import Definition, Funnel, Segment
 from tracker.journey.fields import MAX_MEMBERS
@@ -67,9 +67,9 @@ class Gathered:
 class Accounts:
     """Keeps the journeys of accounts."""
 
-    def __init__(self, journeys: Journeys) -> None:
+    def __init__(self, journeys: CustomerFold) -> None:
         self._journeys = journeys
-        self._runners = {one.definition.of_people: one for one in journeys.runners if one.is_derived}
+        self._instance_folds = {one.definition.of_people: one for one in journeys.instance_folds if one.is_derived}
 
     def gather(
         self, name: str, record: Record, account_links: AccountLinks, news: Sequence[Member], now_ms: int
@@ -77,28 +77,30 @@ class Accounts:
         """Take in what is told of an account's people; the record is changed in place."""
         gathered, latest = Gathered(), dict[str, str]()
         for message in news:
-            if message.journey in self._runners:
+            if message.journey in self._instance_folds:
                 _note(account_links, message, gathered)
                 latest[message.journey] = message.member
         for people, member in latest.items():
-            runner, members = self._runners[people], account_links.members.get(people, {})
-            told = self._refold(name, runner, record, list(members.values()), now_ms)
+            instance_fold, members = self._instance_folds[people], account_links.members.get(people, {})
+            told = self._refold(name, instance_fold, record, list(members.values()), now_ms)
             gathered.transitions += [
                 msgspec.structs.replace(one, why=Why(member=member)) if one.kind != "dropped" else one for one in told
             ]
         return gathered
 
     def _refold(
-        self, name: str, runner: Runner, record: Record, members: Sequence[AccountMember], now_ms: int
+        self, name: str, instance_fold: InstanceFold, record: Record, members: Sequence[AccountMember], now_ms: int
     ) -> list[Transition]:
         """The account's journey by what is known of its people, and what that changed."""
-        journey = next((one for one in record.journeys if one.name == runner.definition.journey), None)
+        journey = next((one for one in record.journeys if one.name == instance_fold.definition.journey), None)
         if journey is None:
-            journey = Journey(runner.definition.journey, runner.definition.version, runner.engine.layout_id, [])
+            journey = Journey(
+                instance_fold.definition.journey, instance_fold.definition.version, instance_fold.engine.layout_id, []
+            )
             record.journeys.append(journey)
-        self._journeys.modernise(runner, journey)
+        self._journeys.modernise(instance_fold, journey)
         was = journey.instances[0] if journey.instances else None
-        progress = fold(runner.engine, [one.trace for one in members])
+        progress = fold(instance_fold.engine, [one.trace for one in members])
         if progress is None:
             record.journeys.remove(journey)
             return []
@@ -106,10 +108,12 @@ class Accounts:
         instance = Instance(None, progress, base=encode(progress), corrections=was.corrections if was else 0)
         journey.instances = [instance]
         if was is None:
-            return _tell(name, runner, None, _NOT_BEGUN, instance, now_ms)
-        deadline_ms = runner.engine.deadline_ms(was.progress) if was.progress.is_dropped else None
-        progress.is_dropped = deadline_ms is not None and runner.engine.deadline_ms(progress) == deadline_ms
-        return _tell(name, runner, view(was.progress), runner.teller.before(was.progress), instance, now_ms)
+            return _tell(name, instance_fold, None, _NOT_BEGUN, instance, now_ms)
+        deadline_ms = instance_fold.engine.deadline_ms(was.progress) if was.progress.is_dropped else None
+        progress.is_dropped = deadline_ms is not None and instance_fold.engine.deadline_ms(progress) == deadline_ms
+        return _tell(
+            name, instance_fold, view(was.progress), instance_fold.teller.before(was.progress), instance, now_ms
+        )
 
 
 def _note(account_links: AccountLinks, message: Member, gathered: Gathered) -> None:
@@ -187,7 +191,7 @@ def _rank(one: Trace, stage: str | None, segment: Segment) -> tuple[int, str]:
 
 
 def _tell(
-    name: str, runner: Runner, was: View | None, before: Before, instance: Instance, now_ms: int
+    name: str, instance_fold: InstanceFold, was: ProgressView | None, before: Before, instance: Instance, now_ms: int
 ) -> list[Transition]:
     """What happened, where it came after all that was known; else that what was told holds no more."""
     progress = instance.progress
@@ -197,14 +201,14 @@ def _tell(
     if was is None or _follows(was, now):
         at_ms = progress.zero_ms + (progress.since if progress.stage != before.stage else progress.last)
         touch = Touch(name, at_ms, "", "", "", {}, {})
-        told = runner.teller.step(name, None, before, progress, touch, NO_RULE)
+        told = instance_fold.teller.step(name, None, before, progress, touch, NO_RULE)
     else:
-        told = [runner.teller.regrouped(name, None, was, progress, now_ms)]
+        told = [instance_fold.teller.regrouped(name, None, was, progress, now_ms)]
     instance.corrections += sum(one.kind == "corrected" for one in told)
     return told
 
 
-def _follows(was: View, now: View) -> bool:
+def _follows(was: ProgressView, now: ProgressView) -> bool:
     """Whether nothing that was told before is otherwise now."""
     kept = all(then in (None, at) for then, at in zip(was.firsts, now.firsts, strict=True))
     came = [at for then, at in zip(was.firsts, now.firsts, strict=True) if then is None and at is not None]

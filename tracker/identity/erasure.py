@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from schemas.routed import Adopted, Enrolled, Forget, Member, Routed, Ruling, Tie
 from schemas.transition import Transition
-from tracker.engine.customer import Change, Journeys
+from tracker.engine.customer import Change, CustomerFold
 from tracker.identity import membership
 from tracker.identity.ties import read, root
 from tracker.records.state import decode
@@ -52,7 +52,7 @@ class Farewell(NamedTuple):
 class Erasure(Digests):
     """Erases names, for some journeys."""
 
-    def __init__(self, journeys: Journeys, salt: str | None) -> None:
+    def __init__(self, journeys: CustomerFold, salt: str | None) -> None:
         super().__init__(salt)
         self._journeys = journeys
 

@@ -12,16 +12,16 @@ from hashlib import blake2b
 from typing import Final
 
 from schemas.transition import Transition
-from tracker.engine.customer import MAX_INSTANCES, Journeys
+from tracker.engine.customer import MAX_INSTANCES, CustomerFold
 from tracker.engine.engine import MAX_IDS, Engine
 from tracker.engine.fold import begin
-from tracker.engine.intake import Runner
-from tracker.engine.shifts import View, view
+from tracker.engine.instances import InstanceFold
+from tracker.engine.transitions import ProgressView, view
 from tracker.figures.feedback import join
 from tracker.records.log import ID_BYTES, NO_RULE, Entry
 from tracker.records.state import VERSION, Instance, Journey, Record, decode_progress
 
-Views = Mapping[tuple[str, str | None], View]
+Views = Mapping[tuple[str, str | None], ProgressView]
 """What has been reported, by journey and instance."""
 
 
@@ -33,41 +33,50 @@ def short_ids(ids: bytes) -> set[bytes]:
 class Histories:
     """Divides and joins the records of some journeys. Records are changed in place."""
 
-    def __init__(self, journeys: Journeys) -> None:
+    def __init__(self, journeys: CustomerFold) -> None:
         self._journeys = journeys
-        self._runners: Final[Mapping[str, Runner]] = {one.definition.journey: one for one in journeys.runners}
+        self._instance_folds: Final[Mapping[str, InstanceFold]] = {
+            one.definition.journey: one for one in journeys.instance_folds
+        }
 
     def ids(self, record: Record) -> set[bytes]:
         """The short ids of all touchpoints that the record still has one by one."""
-        return {entry.id for runner, one in self._instances(record) for entry in runner.engine.layout.unpack(one.log)}
+        return {
+            entry.id
+            for instance_fold, one in self._instances(record)
+            for entry in instance_fold.engine.layout.unpack(one.log)
+        }
 
     def is_beyond(self, record: Record, at_ms: int) -> bool:
         """Whether the fold would take a touchpoint for too late although the record still has its whole past."""
         return any(
-            at_ms < runner.engine.layout.newest_ms(one.log) - runner.engine.horizon_ms
-            for runner, one in self._instances(record)
-            if one.base is None and runner.engine.horizon_ms is not None
+            at_ms < instance_fold.engine.layout.newest_ms(one.log) - instance_fold.engine.horizon_ms
+            for instance_fold, one in self._instances(record)
+            if one.base is None and instance_fold.engine.horizon_ms is not None
         )
 
     def views(self, record: Record) -> Views:
         """What has been reported of a record."""
-        return {(runner.definition.journey, one.key): view(one.progress) for runner, one in self._instances(record)}
+        return {
+            (instance_fold.definition.journey, one.key): view(one.progress)
+            for instance_fold, one in self._instances(record)
+        }
 
     def corrections(self, customer: str, record: Record, before: Views, now_ms: int) -> list[Transition]:
         """Tell, and count, what had been reported otherwise."""
         told = []
-        for runner, instance in self._instances(record):
-            was = before.get((runner.definition.journey, instance.key))
+        for instance_fold, instance in self._instances(record):
+            was = before.get((instance_fold.definition.journey, instance.key))
             if was is not None and was != view(instance.progress):
                 instance.corrections += 1
-                told.append(runner.teller.regrouped(customer, instance.key, was, instance.progress, now_ms))
+                told.append(instance_fold.teller.regrouped(customer, instance.key, was, instance.progress, now_ms))
         return told
 
-    def _instances(self, record: Record) -> Iterator[tuple[Runner, Instance]]:
+    def _instances(self, record: Record) -> Iterator[tuple[InstanceFold, Instance]]:
         for journey in record.journeys:
-            runner = self._runners.get(journey.name)
-            if runner is not None:
-                yield from ((runner, instance) for instance in journey.instances)
+            instance_fold = self._instance_folds.get(journey.name)
+            if instance_fold is not None:
+                yield from ((instance_fold, instance) for instance in journey.instances)
 
     def extract(self, record: Record, ids: AbstractSet[bytes]) -> Record:
         """These touchpoints, taken out of the record; what it has of the time before its log stays."""
@@ -81,34 +90,34 @@ class Histories:
         """Merge `history` into the record; returns the ids of what is new in it."""
         new: set[bytes] = set()
         for journey in history.journeys:
-            runner = self._runners.get(journey.name)
-            if runner is None:
+            instance_fold = self._instance_folds.get(journey.name)
+            if instance_fold is None:
                 # A journey that is no longer declared has no figures, and nothing looks at it.
                 continue
-            self._journeys.modernise(runner, journey)
+            self._journeys.modernise(instance_fold, journey)
             target = next((one for one in record.journeys if one.name == journey.name), None)
             if target is None:
                 target = Journey(journey.name, journey.version, journey.layout, [])
                 record.journeys.append(target)
             else:
-                self._journeys.modernise(runner, target)
+                self._journeys.modernise(instance_fold, target)
             for instance in journey.instances:
-                new |= _merge(runner.engine, target, instance)
+                new |= _merge(instance_fold.engine, target, instance)
         return new
 
     def _divide(self, record: Record, ids: AbstractSet[bytes], *, own: bool) -> Record:
         history = Record(VERSION, [])
         stays: list[Journey] = []
         for journey in record.journeys:
-            runner = self._runners.get(journey.name)
-            if runner is None:
+            instance_fold = self._instance_folds.get(journey.name)
+            if instance_fold is None:
                 (history.journeys if own else stays).append(journey)
                 continue
-            self._journeys.modernise(runner, journey)
+            self._journeys.modernise(instance_fold, journey)
             goes = Journey(journey.name, journey.version, journey.layout, [])
             rest: list[Instance] = []
             for instance in journey.instances:
-                one, other = _divide(runner.engine, instance, ids, own=own)
+                one, other = _divide(instance_fold.engine, instance, ids, own=own)
                 goes.instances += [one] if one else []
                 rest += [other] if other else []
             journey.instances = rest

@@ -27,7 +27,7 @@ from schemas.routed import (
     Tie,
 )
 from schemas.transition import Kind, Transition, Why
-from tracker.engine.customer import Change, Journeys
+from tracker.engine.customer import Change, CustomerFold
 from tracker.identity import membership
 from tracker.identity.accounts import Accounts
 from tracker.identity.histories import Histories, Views, short_ids
@@ -68,7 +68,7 @@ class Relation:
 class Linking:
     """Relates names to each other, for some journeys and kinds of alias."""
 
-    def __init__(self, journeys: Journeys, kinds: Kinds = KINDS) -> None:
+    def __init__(self, journeys: CustomerFold, kinds: Kinds = KINDS) -> None:
         self.journeys = journeys
         self.histories = Histories(journeys)
         self.kinds = kinds

@@ -11,9 +11,9 @@ from typing import Final
 import msgspec
 
 from schemas.routed import Enrolled, Member, Trace
-from tracker.engine.customer import Change, Journeys
+from tracker.engine.customer import Change, CustomerFold
 from tracker.engine.engine import Engine
-from tracker.engine.intake import Runner
+from tracker.engine.instances import InstanceFold
 from tracker.engine.matcher import as_text
 from tracker.figures.contribution import unescape
 from tracker.journey.conditions import lookup
@@ -104,20 +104,24 @@ def give(account_links: AccountLinks, alias: str) -> bytes:
 class Membership:
     """Keeps what accounts must know of people, for the journeys that have accounts."""
 
-    def __init__(self, journeys: Journeys) -> None:
-        self._runners = [runner for runner in journeys.runners if runner.definition.accounts and not runner.is_derived]
+    def __init__(self, journeys: CustomerFold) -> None:
+        self._instance_folds = [
+            instance_fold
+            for instance_fold in journeys.instance_folds
+            if instance_fold.definition.accounts and not instance_fold.is_derived
+        ]
         self._roles = {
             role: (accounts.path, accounts.role)
-            for runner in self._runners
-            if (accounts := runner.definition.accounts) and accounts.path and (role := role_of(accounts))
+            for instance_fold in self._instance_folds
+            if (accounts := instance_fold.definition.accounts) and accounts.path and (role := role_of(accounts))
         }
 
     def __bool__(self) -> bool:
-        return bool(self._runners)
+        return bool(self._instance_folds)
 
     def concerns(self, touches: Sequence[Touch], before: bytes | None) -> bool:
         """Whether accounts have to do with a customer."""
-        if not self._runners:
+        if not self._instance_folds:
             return False
         if any(touch.account is not None for touch in touches):
             return True
@@ -126,18 +130,18 @@ class Membership:
     def mark(self, account_links: AccountLinks, alias: str, touches: Iterable[Touch]) -> None:
         """Remember with which accounts an alias came."""
         for touch in touches:
-            if touch.account is not None and self._runners:
+            if touch.account is not None and self._instance_folds:
                 roles = [role for role, (path, value) in self._roles.items() if as_text(lookup(touch, path)) == value]
                 _mark(account_links, alias, touch.account, AliasMark(touch.at_ms, roles))
 
     def tell(self, name: str, record: Record, account_links: AccountLinks) -> list[Member]:
         """What accounts must hear of a customer after a fold, noted as reported."""
         messages: list[Member] = []
-        for runner in self._runners:
-            journey = runner.definition.journey
+        for instance_fold in self._instance_folds:
+            journey = instance_fold.definition.journey
             reported = account_links.reported.pop(journey, None)
-            trace = _trace(runner, record, reported)
-            now = _accounts(account_links, runner.definition.accounts) if trace is not None else {}
+            trace = _trace(instance_fold, record, reported)
+            now = _accounts(account_links, instance_fold.definition.accounts) if trace is not None else {}
             before = reported.since_ms if reported is not None else {}
             messages += [Member(account, name, journey) for account in sorted(before.keys() - now.keys())]
             if trace is None or not now:
@@ -202,22 +206,22 @@ def _accounts(account_links: AccountLinks, accounts: Accounts | None) -> dict[st
     return {account: since[account] for account in first if account in fitting}
 
 
-def _trace(runner: Runner, record: Record, reported: Reported | None) -> Trace | None:
+def _trace(instance_fold: InstanceFold, record: Record, reported: Reported | None) -> Trace | None:
     """How far a record has come in a journey; None where it has not begun."""
-    name = runner.definition.journey
+    name = instance_fold.definition.journey
     journey = next((one for one in record.journeys if one.name == name), None)
     if journey is None or not journey.instances:
         return None
     instance = journey.instances[0]
-    progress, stages = instance.progress, runner.definition.stages
+    progress, stages = instance.progress, instance_fold.definition.stages
     reached = {
         stage.name: progress.zero_ms + at for stage, at in zip(stages, progress.first, strict=True) if at is not None
     }
-    segments = {unescape(one): unescape(value) for one, value in runner.contributor.segment_values(progress)}
+    segments = {unescape(one): unescape(value) for one, value in instance_fold.contributor.segment_values(progress)}
     return Trace(
         reached,
         None if progress.exited is None else progress.zero_ms + progress.exited,
-        _spans(runner.engine, instance, reached, reported),
+        _spans(instance_fold.engine, instance, reached, reported),
         {
             one: value
             for (one, value), code in zip(segments.items(), progress.segments, strict=True)

@@ -14,7 +14,7 @@ import msgspec
 from schemas.rejection import Place, Rejection
 from schemas.routed import Erase, Routed, RoutedTouchpoint
 from schemas.topics import REJECTED, ROUTED, TRANSITIONS
-from tracker.engine.customer import Change, Journeys
+from tracker.engine.customer import Change, CustomerFold
 from tracker.figures.tally import Tally, written
 from tracker.home import home
 from tracker.identity.erasure import Erasure
@@ -111,7 +111,7 @@ _decode_routed = msgspec.msgpack.Decoder(Routed).decode
 class Planner:
     """Decides what a batch changes, for an installation's journeys, kinds of alias and number of partitions."""
 
-    def __init__(self, journeys: Journeys, partitions: int, kinds: Kinds = KINDS, salt: str | None = None) -> None:
+    def __init__(self, journeys: CustomerFold, partitions: int, kinds: Kinds = KINDS, salt: str | None = None) -> None:
         """`salt`: of the digests that keep erased names out."""
         self.journeys = journeys
         self.partitions = partitions

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from tracker.engine.chain import Link, chain_of
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.engine.summary import Summary, summarise
 from tracker.identity.accounts import fold, landmarks, with_accounts
 from tracker.identity.membership import AccountLinks, AccountMember, Membership
@@ -30,9 +30,9 @@ class AccountFolder:
     """Gathers the people of accounts, then folds the accounts."""
 
     def __init__(self, people: Definition) -> None:
-        journeys = Journeys(with_accounts([people]), horizon_ms=None)
-        self._people, self._runner = journeys.runners
-        self.definition: Final = self._runner.definition
+        journeys = CustomerFold(with_accounts([people]), horizon_ms=None)
+        self._people, self._instance_fold = journeys.instance_folds
+        self.definition: Final = self._instance_fold.definition
         self._membership = Membership(journeys)
         self._members: dict[str, dict[str, AccountMember]] = {}
 
@@ -51,7 +51,7 @@ class AccountFolder:
 
     def accounts(self, now_ms: int) -> Iterator[Account]:
         """Each account that has begun, at a moment."""
-        engine = self._runner.engine
+        engine = self._instance_fold.engine
         for name, members in self._members.items():
             earliest = sorted((member.since_ms, person) for person, member in members.items())[:MAX_MEMBERS]
             traces = [members[person].trace for _, person in earliest]
@@ -65,4 +65,4 @@ class AccountFolder:
                 if bits & engine.steps.mask
             ]
             chain = chain_of(engine.steps, entries, progress.depth)
-            yield Account(name, summarise(self._runner, Instance(None, progress)), chain)
+            yield Account(name, summarise(self._instance_fold, Instance(None, progress)), chain)

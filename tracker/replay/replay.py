@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from statistics import fmean, median
 from typing import Any, Final, NamedTuple
 
-from tracker.engine.canary import CANARY
+from tracker.engine.canaries import CANARY
 from tracker.engine.chain import Link, chain_of, seconds_to_reach
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.engine.matcher import as_text
 from tracker.engine.summary import Summary, summarise
 from tracker.journey.conditions import getter
@@ -95,7 +95,7 @@ class Folder:
     ) -> None:
         """`accounts`: hears of every customer."""
         self.definition: Final = definition
-        self.runner: Final = Journeys([definition], horizon_ms=None).runners[0]
+        self.instance_fold: Final = CustomerFold([definition], horizon_ms=None).instance_folds[0]
         self._columns = columns
         self._by = by
         self._accounts = accounts
@@ -111,7 +111,7 @@ class Folder:
         told = []
         for key, entries in self._grouped(events).items():
             entries.sort()
-            progress = self.runner.engine.fold(entry for entry, _ in entries)
+            progress = self.instance_fold.engine.fold(entry for entry, _ in entries)
             if progress is None:
                 continue
             if self._accounts is not None:
@@ -119,8 +119,8 @@ class Folder:
                 self._accounts.see(customer, touches, [entry for entry, _ in entries], progress)
             if progress.stage < 0:
                 continue
-            self.runner.engine.look(progress, now_ms)
-            summary = summarise(self.runner, Instance(key, progress))
+            self.instance_fold.engine.look(progress, now_ms)
+            summary = summarise(self.instance_fold, Instance(key, progress))
             chain = self._chain(entries, progress.depth)
             told.append(Told(customer, summary, chain, self._value_of(summary, entries)))
         return told
@@ -153,13 +153,13 @@ class Folder:
             touch = self._columns.look(number)
             key = as_text(self._key(touch)) if self._key else None
             value = as_text(self._value(touch)) if self._value else None
-            kind = self._kinds[number] = _Kind(self.runner.engine.entry(touch), key, value)
+            kind = self._kinds[number] = _Kind(self.instance_fold.engine.entry(touch), key, value)
         return kind
 
     def _chain(self, entries: Sequence[tuple[Entry, str | None]], depth: int) -> list[Link]:
         if depth < 2 and self.definition.funnel.mode != "any":
             return []
-        steps = self.runner.engine.steps
+        steps = self.instance_fold.engine.steps
         # An exit ends no chain; what else meets no step matters to a strict chain alone.
         bearing = ~0 if steps.mode == "strict" else steps.mask | steps.break_mask
         return chain_of(steps, [entry for entry, _ in entries if entry.bits & bearing or bearing == ~0], depth)

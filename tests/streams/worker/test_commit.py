@@ -18,7 +18,7 @@ from streams.worker.meters import Meters
 from tests.flow.harness import SHOP, WEB, Crash, definition
 from tests.touchpoints import DAY_MS, START_MS, Record, touchpoint
 from tests.virtual_time import run
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.planning.message import Message
 from tracker.planning.plan import PartitionBatch, Planner
 
@@ -77,7 +77,7 @@ class Owner:
             self.steps.append(step)
             after_step(step)
 
-        planner = Planner(Journeys([definition()]), partitions=1)
+        planner = Planner(CustomerFold([definition()]), partitions=1)
         self.commit = Commit(planner, store, self.publisher, self.cache, self.meters, reached)
 
     async def take(self):

@@ -2,7 +2,7 @@ from random import Random
 
 from tests.tracker.making import DAY_MS, HOUR_MS, START_MS, journey, stage, touch
 from tracker.alerts.history import MAX_CHANNELS, History
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.figures.contribution import day_of, parse
 
 STEP_MS = HOUR_MS // 4
@@ -20,7 +20,7 @@ def test_each_step_shows_what_the_live_engine_would() -> None:
     """At every step the figures are the contribution of the state that a worker would have stored by then."""
     chance = Random(1)
     touches = sorted((touch(chance.choice("abcx"), chance.uniform(0, 60)) for _ in range(40)), key=lambda t: t.at_ms)
-    made, journeys = history(*touches), Journeys([SHOP])
+    made, journeys = history(*touches), CustomerFold([SHOP])
     for step in range(made.steps):
         now_ms = made.at_ms(step)
         seen = [each for each in touches if each.at_ms <= now_ms]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.tracker.making import DAY_MS, HOUR_MS, START_MS, journey, stage, touch, touches
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.figures.contribution import Field, day_of, parse
 from tracker.journey.definition import Buckets, Definition, Rule, Segment, Survey
 
@@ -13,7 +13,7 @@ DAY = "2025-10-09"
 
 
 def vector(definition: Definition, text: str, at_h: float = 0) -> dict[str, int]:
-    return Journeys([definition]).fold("c", None, touches(text), START_MS + round(at_h * HOUR_MS)).aggregates
+    return CustomerFold([definition]).fold("c", None, touches(text), START_MS + round(at_h * HOUR_MS)).aggregates
 
 
 def test_other_buckets_are_another_shape_and_figures_and_answers_move_over():
@@ -21,8 +21,8 @@ def test_other_buckets_are_another_shape_and_figures_and_answers_move_over():
     survey = (Survey("nps", Rule(type="s")),)
     old = journey("a", "b", feedback=survey)
     new = journey("a", "b", feedback=survey, buckets=Buckets((HOUR_MS,), (HOUR_MS,)))
-    before = Journeys([old]).fold("c", None, [*touches("a0 b2"), touch("s", 3, properties={"score": 9})], START_MS)
-    journeys = Journeys([new], former=[old])
+    before = CustomerFold([old]).fold("c", None, [*touches("a0 b2"), touch("s", 3, properties={"score": 9})], START_MS)
+    journeys = CustomerFold([new], former=[old])
     change = journeys.fold("c", before.after, [], START_MS)
     assert change.aggregates == {
         "j|stay|a|21600": -1, "j|stay|a|inf": 1, "j|convert|b|21600": -1, "j|convert|b|inf": 1,
@@ -56,7 +56,7 @@ def test_a_stage_is_reached_within_days_of_the_beginning(after_h, days):
 
 def test_an_earlier_beginning_of_the_same_day_lengthens_every_conversion():
     """A late touchpoint moves the stages that came after it to what it took since then."""
-    journeys = Journeys([journey("a", "b")])
+    journeys = CustomerFold([journey("a", "b")])
     first = journeys.fold("c", None, touches("b5"), START_MS)
     assert "j|convert|b|21600" not in first.aggregates
     change = journeys.fold("c", first.after, [touch("a", 3)], START_MS)
@@ -85,7 +85,7 @@ def test_drop_offs_recoveries_completions_and_exits_are_counted():
 def test_a_segment_breaks_figures_down_and_a_changed_value_moves_them():
     """Each figure has a field of its own by value; what is not declared counts as `other`."""
     definition = journey("a", segments=(Segment("s", ("context", "s"), ("x",), "last"),))
-    journeys = Journeys([definition])
+    journeys = CustomerFold([definition])
     first = journeys.fold("c", None, [touch("a", context={"s": "?"})], START_MS)
     assert first.aggregates["j|current|a|active|s=other"] == 1
     second = journeys.fold("c", first.after, [touch("a", 1, context={"s": "x"})], START_MS)
@@ -96,7 +96,7 @@ def test_a_segment_breaks_figures_down_and_a_changed_value_moves_them():
 
 def test_an_earlier_beginning_moves_the_customer_to_another_cohort():
     """A late touchpoint of the day before: every figure by day moves, the others stay."""
-    journeys = Journeys([journey("a")])
+    journeys = CustomerFold([journey("a")])
     first = journeys.fold("c", None, [touch("a")], START_MS)
     change = journeys.fold("c", first.after, [touch("a", -24)], START_MS)
     assert change.aggregates == {

@@ -6,12 +6,12 @@ from schemas.routed import Adopted, Erase, Forget, Routed, RoutedTouchpoint, Rul
 from schemas.topics import ROUTED
 from tests.flow.harness import WEB, definition
 from tests.touchpoints import START_MS, Record, touchpoint
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.identity.erasure import Erasure
 from tracker.planning.plan import PartitionBatch, Plan, Planner, encode_routed
 
 NOW_MS = START_MS + 1_000
-JOURNEYS = Journeys([definition()])
+JOURNEYS = CustomerFold([definition()])
 SEEN = touchpoint("", ids={"customer_id": "c1", "anonymous_id": "a1"})
 ANN = "anonymous_id:a1"
 

@@ -4,22 +4,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tracker.making import DAY_MS, journey, stage, touch, touches
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.identity.histories import Histories
 from tracker.records.log import short_id
 from tracker.records.state import VERSION, Record, decode, encode
 
-WAY = Journeys([journey(stage("a", drops_after_ms=DAY_MS), "b", "c")])
-ORDERS = Journeys([journey("a", "b", key=("properties", "order"))])
+WAY = CustomerFold([journey(stage("a", drops_after_ms=DAY_MS), "b", "c")])
+ORDERS = CustomerFold([journey("a", "b", key=("properties", "order"))])
 LATER_MS = 1_770_000_000_000
 
 
-def folded(journeys: Journeys, given: list, now_ms: int = LATER_MS) -> Record:
+def folded(journeys: CustomerFold, given: list, now_ms: int = LATER_MS) -> Record:
     """The record of these touches."""
     return decode(journeys.fold("c", None, given, now_ms).after)
 
 
-def counted(journeys: Journeys, record: Record) -> dict[str, int]:
+def counted(journeys: CustomerFold, record: Record) -> dict[str, int]:
     """What a record adds to the figures once the clock has looked at it."""
     after = journeys.fold("c", encode(record), (), LATER_MS).after
     return {field: count for field, count in journeys.contribution(after).items() if "corrections" not in field}
@@ -82,7 +82,7 @@ def test_leaving_takes_the_past_along() -> None:
 
 def test_a_journey_that_is_no_longer_declared_stays_untouched() -> None:
     """Nothing can be said of its log."""
-    record = folded(Journeys([journey("x")]), [touch("x")])
+    record = folded(CustomerFold([journey("x")]), [touch("x")])
     record.journeys[0].name = "former"
     assert Histories(WAY).extract(record, {short_id("x0")}) == Record(VERSION, [])
     assert record.journeys[0].name == "former"

@@ -4,12 +4,12 @@ import msgspec
 
 from schemas.routed import Adopted, History, Offer, Release, RoutedTouchpoint, Ruling, Tie
 from tests.tracker.making import journey, touch
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.identity.linking import Incoming, Linking, Relation
 from tracker.identity.ties import Ties, read, root
 from tracker.records.state import VERSION, Record, decode, encode
 
-JOURNEYS = Journeys([journey("a", "b", "c")])
+JOURNEYS = CustomerFold([journey("a", "b", "c")])
 LINKING = Linking(JOURNEYS)
 ANN, NOW_MS = "anonymous_id:ann", 1_770_000_000_000
 CLAIM = Tie(ANN, "c1", 1_000, "e1", Offer(("c1",)))

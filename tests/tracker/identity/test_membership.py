@@ -4,7 +4,7 @@ from typing import Any
 
 from schemas.routed import Adopted, Enrolled, History, Member, Release, Trace
 from tests.tracker.making import DAY_MS, HOUR_MS, START_MS, journey, stage, touch
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.identity.accounts import with_accounts
 from tracker.identity.linking import Incoming, Linking, Relation
 from tracker.identity.membership import MAX_ACCOUNTS, AccountLinks, AliasMark, may_have_accounts, merge, read, write
@@ -19,7 +19,7 @@ NOW_MS = START_MS + 400 * DAY_MS
 def linking(**rule: Any) -> Linking:
     """One that knows accounts by this rule."""
     people = journey(stage("a", drops_after_ms=DAY_MS), "b", accounts=Rule("firms", **rule))
-    return Linking(Journeys(with_accounts([people])))
+    return Linking(CustomerFold(with_accounts([people])))
 
 
 def seen(kind: str, hours: float = 0, account: str | None = ACME, **more: Any) -> Touch:
@@ -60,7 +60,7 @@ def test_who_has_to_do_with_no_account_pays_nothing() -> None:
     assert not may_have_accounts(plain)
     assert LINKING.membership.concerns([seen("b")], plain)
     assert LINKING.membership.concerns([touch("b", 1)], batch(plain, seen("b")).change.after)
-    assert not Linking(Journeys([journey("a")])).membership.concerns([seen("a")], None)
+    assert not Linking(CustomerFold([journey("a")])).membership.concerns([seen("a")], None)
 
 
 def test_gaps_are_told_and_outlive_the_log() -> None:
@@ -106,7 +106,7 @@ def test_an_alias_takes_its_accounts_along() -> None:
 
 def test_an_alias_that_bears_on_no_journey_takes_its_accounts_along_too() -> None:
     """Its home is asked whether it is right to hold them, and they go back."""
-    by = Linking(Journeys(with_accounts([journey("a", accounts=Rule("firms"))])))
+    by = Linking(CustomerFold(with_accounts([journey("a", accounts=Rule("firms"))])))
     held = batch(None, touch("a"), by=by, under=[(ANN, seen("nothing"))])
     assert Adopted(ANN, "c1") in held.messages
     assert [one.name for one in members(held)] == [ACME]

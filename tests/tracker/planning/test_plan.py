@@ -8,7 +8,7 @@ from schemas.topics import REJECTED, ROUTED, TRANSITIONS
 from schemas.touchpoint import Touchpoint
 from tests.flow.harness import WEB, World, definition
 from tests.touchpoints import DAY_MS, START_MS, Record, residents, touchpoint
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.planning.plan import PartitionBatch, Planner
 
 NOW_MS = START_MS + 1_000
@@ -17,7 +17,7 @@ HERE, STRANGER = residents(0, 2, 1)[0], residents(1, 2, 1)[0]
 
 @pytest.fixture
 def planner() -> Planner:
-    return Planner(Journeys([definition()]), partitions=2)
+    return Planner(CustomerFold([definition()]), partitions=2)
 
 
 def batch(*values: bytes | None, topic: str = WEB) -> PartitionBatch:

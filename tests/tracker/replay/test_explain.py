@@ -3,7 +3,7 @@
 import pytest
 
 from tests.strategies import BASE_MS, UNIT_MS
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.journey.definition import Condition, Definition, Exclusion, Funnel, Rule, Stage
 from tracker.replay.explain import describe, explain, explain_record
 from tracker.replay.replay import columns_of
@@ -92,7 +92,7 @@ def test_nobody_in_the_journey():
 
 def test_a_stored_customer():
     """A stored record tells its log; what is older than the horizon is folded together."""
-    journeys = Journeys([DEFINITION], horizon_ms=10 * UNIT_MS)
+    journeys = CustomerFold([DEFINITION], horizon_ms=10 * UNIT_MS)
     record = None
     old = [touch("add", 0, f"old{number}") for number in range(200)]
     for one in [*old, touch("add", 30), touch("page", 31), touch("add", 32)]:

@@ -2,7 +2,7 @@
 
 from tests.tracker.making import HOUR_MS, START_MS, journey, stage, touch
 from tracker.engine.fold import begin
-from tracker.engine.shifts import Teller, view
+from tracker.engine.transitions import TransitionTeller, view
 from tracker.records.log import NO_RULE
 
 DEFINITION = journey("a", stage("b", "b", "order"), stage("c", optional=True), stage("d", goal=True))
@@ -26,7 +26,7 @@ def test_equal_histories_look_equal_whatever_their_zero():
 
 def test_a_move_tells_direction_reason_and_what_was_skipped():
     """Optional stages are not skipped, nor are those that were reached before."""
-    teller, after = Teller(DEFINITION), progress(first=[0, None, None, HOUR_MS])
+    teller, after = TransitionTeller(DEFINITION), progress(first=[0, None, None, HOUR_MS])
     told = teller.move("c", None, 0, 3, after, touch("d", 1, "e1"), 4)
     assert (told.kind, told.origin, told.stage, told.skipped) == ("advanced", "a", "d", ("b",))
     assert (told.at_ms, told.why.event_id) == (START_MS + HOUR_MS, "e1")
@@ -35,13 +35,13 @@ def test_a_move_tells_direction_reason_and_what_was_skipped():
 
 def test_a_reason_names_the_rule_by_its_place_in_the_stage():
     """A touchpoint that met no rule names none."""
-    teller = Teller(DEFINITION)
+    teller = TransitionTeller(DEFINITION)
     assert [teller.why(touch("b"), rule).rule for rule in (0, 1, 2, NO_RULE, NO_RULE - 1)] == [0, 0, 1, None, None]
 
 
 def test_one_step_may_tell_several_things():
     """A recovery comes after its drop-off, the move after that, the goal after the move."""
-    teller = Teller(DEFINITION)
+    teller = TransitionTeller(DEFINITION)
     was = teller.before(progress(stage=0, first=[0, None, None, None]))
     now = progress(stage=3, first=[0, None, None, 9], dropped=5, recovered=9)
     told = teller.step("c", None, was, now, touch("d", 1), 4)
@@ -51,7 +51,7 @@ def test_one_step_may_tell_several_things():
 
 def test_a_goal_is_completed_once():
     """Whoever has reached one before does not complete again."""
-    teller = Teller(DEFINITION)
+    teller = TransitionTeller(DEFINITION)
     assert not teller.has_completed(progress())
     was = teller.before(progress(stage=0, first=[0, None, None, 5]))
     assert [
@@ -61,5 +61,5 @@ def test_a_goal_is_completed_once():
 
 def test_the_clock_has_no_touchpoint_as_its_reason():
     """A drop-off that the clock made says when, and nothing else."""
-    told = Teller(DEFINITION).dropped("c", "o1", progress(stage=1), START_MS)
+    told = TransitionTeller(DEFINITION).dropped("c", "o1", progress(stage=1), START_MS)
     assert (told.kind, told.origin, told.stage, told.instance, told.why.event_id) == ("dropped", "b", "b", "o1", None)

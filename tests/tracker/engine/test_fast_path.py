@@ -5,7 +5,7 @@ import random
 import pytest
 
 from tests.tracker.making import DAY_MS, START_MS, journey, stage, touch, touches
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.journey.definition import Definition, Exclusion, Funnel, Rule, Segment
 
 SHAPES = {
@@ -21,9 +21,9 @@ SHAPES = {
 
 def changes(definition: Definition, given: list, size: int, *, plainly: bool) -> list:
     """What every batch of so many touches changes, by the plain way where it is open or by the general way alone."""
-    journeys, record, found = Journeys([definition]), None, []
+    journeys, record, found = CustomerFold([definition]), None, []
     if not plainly:
-        journeys.runners[0]._plain = None
+        journeys.instance_folds[0]._fast_path = None
     for begin in range(0, len(given), size):
         found.append(journeys.fold("c", record, given[begin : begin + size], START_MS))
         record = found[-1].after
@@ -45,10 +45,10 @@ def test_both_ways_are_one(shape, size):
 
 def test_most_touchpoints_are_plain():
     """Of a customer who looks around, buys and comes back, only the first touchpoint goes the general way."""
-    journeys, places = Journeys([SHAPES["goals"]]), []
-    runner = journeys.runners[0]
-    plain = runner._plain
-    runner._plain = lambda *words: places.append(plain(*words)) or places[-1]
+    journeys, places = CustomerFold([SHAPES["goals"]]), []
+    instance_fold = journeys.instance_folds[0]
+    plain = instance_fold._fast_path
+    instance_fold._fast_path = lambda *words: places.append(plain(*words)) or places[-1]
     journeys.fold("c", None, touches("a0 a1 b2 c3 b4 d5"), START_MS)
     assert places == [0, 6]
 
@@ -56,12 +56,12 @@ def test_most_touchpoints_are_plain():
 @pytest.mark.parametrize("definition", [journey("a", funnel=Funnel(mode=mode)) for mode in ("strict", "any")])
 def test_some_definitions_have_none(definition):
     """Where a touchpoint must be seen beside all others, all go the general way."""
-    assert Journeys([definition]).runners[0]._plain is None
+    assert CustomerFold([definition]).instance_folds[0]._fast_path is None
 
 
 def test_a_duplicate_is_not_plain():
     """It changes nothing, and is counted."""
-    journeys = Journeys([SHAPES["goals"]])
+    journeys = CustomerFold([SHAPES["goals"]])
     record = journeys.fold("c", None, [touch("a", 0), touch("b", 1, "once")], START_MS).after
     again = journeys.fold("c", record, [touch("b", 2, "once")], START_MS)
     assert (again.applied, again.duplicate, again.transitions, again.aggregates) == (0, 1, [], {})

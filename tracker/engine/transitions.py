@@ -1,4 +1,4 @@
-"""Shifts: what happened to a journey between two views of it, told as transitions.
+"""Transitions: what happened to a journey between two views of it.
 
 It compares what was reported with what holds now; it folds nothing.
 """
@@ -15,7 +15,7 @@ from tracker.touch import Touch
 _CLOCK: Final = Why()
 
 
-class View(NamedTuple):
+class ProgressView(NamedTuple):
     """What has been reported of a progress (times since 1970)."""
 
     stage: int
@@ -29,14 +29,14 @@ class View(NamedTuple):
     segments: tuple[int, ...]
 
 
-def view(progress: Progress) -> View:
+def view(progress: Progress) -> ProgressView:
     """What is to be seen of a progress; equal for equal histories."""
     zero = progress.zero_ms
 
     def since_1970(at: int | None) -> int | None:
         return None if at is None else zero + at
 
-    return View(
+    return ProgressView(
         progress.stage,
         tuple(since_1970(at) for at in progress.first),
         sum(progress.gaps),
@@ -59,7 +59,7 @@ class Before(NamedTuple):
     completed: bool
 
 
-class Teller:
+class TransitionTeller:
     """Tells the transitions of one journey."""
 
     def __init__(self, definition: Definition) -> None:
@@ -101,14 +101,14 @@ class Teller:
         return self._make("dropped", customer, instance, progress.stage, progress.stage, at_ms)
 
     def corrected(
-        self, customer: str, instance: str | None, before: View, progress: Progress, touch: Touch, rule: int
+        self, customer: str, instance: str | None, before: ProgressView, progress: Progress, touch: Touch, rule: int
     ) -> Transition:
         """A late touchpoint changed what had been reported."""
         why = self.why(touch, rule)
         return self._make("corrected", customer, instance, before.stage, progress.stage, touch.at_ms, why)
 
     def regrouped(
-        self, customer: str, instance: str | None, before: View, progress: Progress, now_ms: int
+        self, customer: str, instance: str | None, before: ProgressView, progress: Progress, now_ms: int
     ) -> Transition:
         """Touchpoints of another alias joined the customer's, or left them."""
         return self._make("corrected", customer, instance, before.stage, progress.stage, now_ms)

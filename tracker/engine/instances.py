@@ -1,13 +1,13 @@
-"""The intake: how touches come into one instance of one journey, on the fast path or the late one.
+"""Instances: how touches come into one instance of one journey, on the fast path or the late one.
 
 It knows duplicates, order and lateness, and tells transitions; records and figures are `tracker/engine/customer.py`'s.
 """
 
 from tracker.engine.batch import BEARING, DUPLICATE, LATE, Batch, Item
 from tracker.engine.engine import Engine
+from tracker.engine.fast_path import FastPath, compile_fast_path
 from tracker.engine.matcher import as_text
-from tracker.engine.plain import Plain, compile_plain
-from tracker.engine.shifts import Before, Teller, View, view
+from tracker.engine.transitions import Before, ProgressView, TransitionTeller, view
 from tracker.figures.contribution import NOTHING, Contributor
 from tracker.figures.feedback import Listener
 from tracker.journey.conditions import getter
@@ -19,14 +19,14 @@ from tracker.touch import Touch
 MAX_KEY_LENGTH = 128
 
 
-class Runner:
+class InstanceFold:
     """One journey with everything that is prepared for it."""
 
     def __init__(self, definition: Definition, horizon_ms: int | None) -> None:
         self.definition = definition
         self.engine = Engine(definition, horizon_ms)
         self.contributor = Contributor(definition)
-        self.teller = Teller(definition)
+        self.teller = TransitionTeller(definition)
         self.is_keyed = definition.key is not None
         self.is_derived = definition.of_people is not None
         """What comes into the journey is for `tracker/identity/accounts.py` to say; here only the clock looks at it."""
@@ -34,7 +34,7 @@ class Runner:
         self._listener = Listener(definition.feedback) if definition.feedback else None
         self._goals = frozenset(place for place, stage in enumerate(definition.stages) if stage.goal)
         self._limits = self.engine.limits
-        self._plain = compile_plain(definition, self.engine.steps, self.contributor, self.teller)
+        self._fast_path = compile_fast_path(definition, self.engine.steps, self.contributor, self.teller)
         self._first_goal = min(self._goals, default=len(definition.stages))
 
     def key_of(self, touch: Touch) -> str | None:
@@ -83,8 +83,8 @@ class Runner:
     def _take(self, instance: Instance, items: list[Item], batch: Batch) -> None:
         """Take the touches of one batch into an instance."""
         are_newest = self._are_newest(instance, items)
-        if are_newest and self._plain is not None:
-            self._advance_plainly(instance, items, batch, self._plain)
+        if are_newest and self._fast_path is not None:
+            self._advance_plainly(instance, items, batch, self._fast_path)
             self.engine.append(instance, items)
             return
         before = self.contributor.facts_before(instance)
@@ -162,7 +162,7 @@ class Runner:
             self._advance(instance, newer, batch)
             self.engine.append(instance, newer)
 
-    def _advance_plainly(self, instance: Instance, newer: list[Item], batch: Batch, plain: Plain) -> None:
+    def _advance_plainly(self, instance: Instance, newer: list[Item], batch: Batch, plain: FastPath) -> None:
         """Fast path where most touches are plain; those that are not go the general way, each by itself."""
         place = plain(instance, newer, 0, batch)
         while place < len(newer):
@@ -232,7 +232,7 @@ class Runner:
             self.engine.replace(instance, index, entry)
             self._tell_corrected(instance, before, item, batch)
 
-    def _tell_corrected(self, instance: Instance, before: View, item: Item, batch: Batch) -> None:
+    def _tell_corrected(self, instance: Instance, before: ProgressView, item: Item, batch: Batch) -> None:
         if view(instance.progress) != before:
             entry, place = item
             instance.corrections += 1

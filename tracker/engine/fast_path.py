@@ -1,8 +1,9 @@
-"""The plain touchpoint: the newest of a customer on the way, of one stage, in time, with no news but where they are.
+"""The fast path, for plain touchpoints.
 
-Nearly all touchpoints are so. What they change is known without a look back at what was before: this is the fold of
-`tracker/engine/fold.py`, the funnel of `tracker/engine/funnel.py` and the difference of
-`tracker/figures/contribution.py` for them, in a fifth of the time. The laws hold the two ways to be one.
+A plain touchpoint is the newest of a customer who is on the way; it means one stage, comes in time, and brings no news
+but where the customer is. Nearly all touchpoints are so, and what they change is known without a look back. For them
+this is the fold (`tracker/engine/fold.py`), the funnel (`tracker/engine/funnel.py`) and the difference of the figures
+(`tracker/figures/contribution.py`) in a fifth of the time. The laws hold the two ways to be one.
 """
 
 from collections.abc import Callable
@@ -10,19 +11,19 @@ from collections.abc import Callable
 from tracker.engine.batch import Batch, Item
 from tracker.engine.fold import LAST, attributions
 from tracker.engine.funnel import Steps
-from tracker.engine.shifts import Before, Teller
+from tracker.engine.transitions import Before, TransitionTeller
 from tracker.figures.contribution import Contributor, least
 from tracker.journey.definition import Definition
 from tracker.records.state import Instance
 
-Plain = Callable[[Instance, list[Item], int, Batch], int]
+FastPath = Callable[[Instance, list[Item], int, Batch], int]
 """Take in touchpoints that come after all others, from this place on, up to one that is not plain: its place, the
 number of them where all are."""
 
 
-def compile_plain(  # noqa: C901, PLR0915 - one straight loop
-    definition: Definition, steps: Steps, contributor: Contributor, teller: Teller
-) -> Plain | None:
+def compile_fast_path(  # noqa: C901, PLR0915 - one straight loop
+    definition: Definition, steps: Steps, contributor: Contributor, teller: TransitionTeller
+) -> FastPath | None:
     """The function for plain touchpoints; None where the definition has none."""
     if steps.mode != "sequential" or steps.has_waits or definition.feedback:
         return None
