@@ -23,11 +23,11 @@ from streams.demo.pipeline import RealPipeline, pipeline
 from streams.errors import TrackerError
 from streams.settings.definitions import load_journeys
 from streams.settings.settings import read
-from streams.simulator.knobs import Knobs
-from streams.simulator.plan import Wish, scenario
-from streams.simulator.producer import kafka_target, quiet_clients
+from streams.simulator.options import Knobs
 from streams.simulator.run import Report, Run
+from streams.simulator.targets import kafka_target, quiet_clients
 from streams.simulator.truth import Truth
+from streams.simulator.wish import Wish, scenario
 from tracker import duration
 
 KNOBS = Knobs(skips=0.05, returns=0.1, duplicates=0.05, disorder=0.1, late=0.02, wrong_clocks=0.05, poison=0.001)

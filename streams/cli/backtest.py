@@ -17,7 +17,7 @@ from streams.cli.paint import Paint
 from streams.cli.replay import lasting, named, outcome, say_what_was_read
 from streams.errors import ExitCode, UsageError
 from streams.events.files import Tally
-from streams.events.replay import Gathered, gather, gather_from, moment, show_time, watched
+from streams.events.gathering import Gathered, gather, gather_from, moment, show_time, watched
 from streams.settings.settings import kinds, read
 from tracker.alerts.backtest import Backtest, Firing, Row, as_data
 from tracker.alerts.history import History
@@ -101,7 +101,7 @@ def held(journey: Definition, events: list[str] | None, until_ms: int | None) ->
     """What Kafka still holds of the channels that the settings name."""
     if events:
         raise UsageError("Files and --kafka contradict each other.", "Name files, or say --kafka.")
-    from streams.events.kafka import opened, touches_of
+    from streams.events.from_kafka import opened, touches_of
 
     settings = read(os.environ)
 

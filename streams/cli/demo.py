@@ -19,11 +19,11 @@ from streams.demo.pipeline import RealPipeline, pipeline
 from streams.errors import ExitCode, UsageError
 from streams.servers import prometheus
 from streams.settings.settings import read
-from streams.simulator.knobs import Knobs
-from streams.simulator.plan import Wish, scenario
-from streams.simulator.producer import kafka_target, quiet_clients
+from streams.simulator.options import Knobs
 from streams.simulator.run import Run
+from streams.simulator.targets import kafka_target, quiet_clients
 from streams.simulator.truth import Truth
+from streams.simulator.wish import Wish, scenario
 
 CUSTOMERS = 10_000
 # 21,000 messages in 34 seconds: fast enough to stay, slow enough to watch.

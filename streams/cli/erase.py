@@ -1,7 +1,7 @@
 """`tracker erase`: remove a person, keep them out, and say what remains where.
 
-It asks and waits; the homes of the names erase (`tracker/identity/erasure.py`), and `streams/person/holdings.py` knows
-what there is.
+It asks and waits; the homes of the names erase (`tracker/identity/erasure.py`), and `streams/person/redis_data.py`
+knows what there is.
 """
 
 import json
@@ -20,10 +20,10 @@ from streams.clients.clients import redis_client
 from streams.clients.failures import door
 from streams.errors import ConfigurationError, ExitCode, Mismatch, TrackerError, UsageError
 from streams.person import requests
-from streams.person.holdings import Place, counts, places
 from streams.person.identity import Identity, members, whole
-from streams.person.moments import shown
+from streams.person.redis_data import Place, counts, places
 from streams.person.show import look_up, printable, spellings
+from streams.person.times import shown
 from streams.settings.definitions import load_journeys
 from streams.settings.settings import Settings, read
 from streams.stores.keys import keys

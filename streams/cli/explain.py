@@ -13,7 +13,7 @@ import typer
 from streams.clients.clients import redis_client
 from streams.clients.failures import door
 from streams.errors import ExitCode
-from streams.events.replay import show_time
+from streams.events.gathering import show_time
 from streams.person.show import follow, printable
 from streams.settings.definitions import load_journeys
 from streams.settings.settings import read

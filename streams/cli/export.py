@@ -1,6 +1,6 @@
 """`tracker export`: everything held about a person.
 
-It asks; `streams/person/holdings.py` and `streams/person/traces.py` read.
+It asks; `streams/person/redis_data.py` and `streams/person/kafka_data.py` read.
 """
 
 import json
@@ -14,12 +14,12 @@ from streams.cli.progress import progress
 from streams.clients.clients import redis_client
 from streams.clients.failures import door
 from streams.errors import ExitCode
-from streams.events.kafka import opened
-from streams.person.holdings import export as describe
-from streams.person.holdings import places
+from streams.events.from_kafka import opened
 from streams.person.identity import Identity, whole
-from streams.person.moments import shown
-from streams.person.traces import traces
+from streams.person.kafka_data import traces
+from streams.person.redis_data import export as describe
+from streams.person.redis_data import places
+from streams.person.times import shown
 from streams.settings.definitions import load_journeys
 from streams.settings.settings import Settings, read
 from streams.stores.layout import require

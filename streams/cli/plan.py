@@ -15,13 +15,13 @@ import yaml
 from streams.collector.plans import load
 from streams.errors import ExitCode, TrackerError, UsageError
 from streams.events.files import Tally
-from streams.events.kafka import opened
+from streams.events.from_kafka import opened
 from streams.events.plan_events import Checked, Seen, of_files, of_topics
 from streams.events.plan_events import check as check_events
 from streams.settings.settings import read
 from tracker.problem import choose
 from tracker.tracking_plans.draft import Draft, document
-from tracker.tracking_plans.plan import SourcePlan, narrowed
+from tracker.tracking_plans.tracking_plan import SourcePlan, narrowed
 
 app = typer.Typer(help="Draft and check tracking plans: which types a source sends with which properties.")
 

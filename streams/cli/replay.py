@@ -14,7 +14,7 @@ import typer
 from streams.cli.paint import Paint
 from streams.errors import ExitCode, TrackerError, UsageError
 from streams.events.files import STDIN
-from streams.events.replay import Gathered, gather, moment, show_time, watched
+from streams.events.gathering import Gathered, gather, moment, show_time, watched
 from streams.settings.settings import kinds
 from tracker.journey.definition import Definition
 from tracker.journey.file import load

@@ -16,11 +16,11 @@ from schemas.topics import CHANNELS
 from streams.cli.simulate_output import progress_of, summary
 from streams.errors import ExitCode, TrackerError, UsageError
 from streams.settings.settings import Settings, read
-from streams.simulator.knobs import LIVELY, Knobs, meaning
-from streams.simulator.plan import Wish, scenario
-from streams.simulator.producer import FileTarget, Target, kafka_target, quiet_clients
+from streams.simulator.options import LIVELY, Knobs, meaning
 from streams.simulator.run import Run
+from streams.simulator.targets import FileTarget, Target, kafka_target, quiet_clients
 from streams.simulator.truth import Truth
+from streams.simulator.wish import Wish, scenario
 from tracker import duration
 
 

@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from streams.clients.outbox import OutboxBatch
-from tracker.planning.repeats import EPOCH, PARTITION, SEQUENCE
+from tracker.planning.marks import EPOCH, PARTITION, SEQUENCE
 
 MAX_BATCH_BYTES: Final = 512 * 1024
 ABANDON_S: Final = 1.0

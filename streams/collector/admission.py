@@ -24,7 +24,7 @@ from tracker.home import home
 from tracker.identity.kinds import KINDS, Kinds
 from tracker.planning.decode import Flaw, decode
 from tracker.planning.message import Message
-from tracker.tracking_plans.plan import MARK, Violation
+from tracker.tracking_plans.tracking_plan import MARK, Violation
 
 MAX_EVENT_BYTES: Final = 32_000
 MAX_TYPE_LENGTH: Final = 256

@@ -21,7 +21,7 @@ from streams.collector.body import Budget
 from streams.collector.delivery import Delivery, PlainPublisher
 from streams.collector.door import Door
 from streams.collector.intake import MAX_EVENTS, Intake, Taken
-from streams.collector.meters import Meters
+from streams.collector.metrics import Meters
 from streams.collector.personal import Pseudonyms
 from streams.collector.plans import Plans
 from streams.collector.problems import Refused

@@ -12,7 +12,7 @@ from typing import Any, Final
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from streams.collector.meters import Meters
+from streams.collector.metrics import Meters
 from streams.collector.problems import Refused
 from streams.collector.rate import Limiter
 

@@ -16,7 +16,7 @@ from schemas.topics import REJECTED
 from streams.collector.admission import Admission, Verdict
 from streams.collector.body import Body, Budget
 from streams.collector.delivery import Delivery
-from streams.collector.meters import Meters
+from streams.collector.metrics import Meters
 from streams.collector.problems import Problem, Refused
 from streams.collector.rate import Limiter
 from streams.collector.sources import Known, Sources

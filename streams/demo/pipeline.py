@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from schemas.topics import REJECTED, TOUCHPOINTS
 from streams.clients.clients import kafka_arguments, redis_client
-from streams.clients.topics import create
+from streams.clients.topic_shapes import create
 from streams.errors import ExitCode, TrackerError
 from streams.exporter.figures import Figures, read
 from streams.servers import Servers, ports

@@ -1,6 +1,6 @@
 """The events that a tracking plan is drafted from or checked with: of files, and the newest of Kafka's topics.
 
-It reads and counts; what is made of them is `tracker/tracking_plans/draft.py`'s and `tracker/tracking_plans/plan.py`'s.
+It reads and counts. `tracker/tracking_plans` says what is made of them.
 """
 
 from collections import Counter
@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 from schemas.topics import touchpoint_topic
 from streams.events.files import Tally, touches
-from streams.events.kafka import touches_of
+from streams.events.from_kafka import touches_of
 from tracker.touch import Touch
-from tracker.tracking_plans.plan import SourcePlan
+from tracker.tracking_plans.tracking_plan import SourcePlan
 
 
 class Seen(NamedTuple):

@@ -5,7 +5,7 @@ It reads a record; what it means was decided by `tracker/identity/membership.py`
 
 from typing import Any
 
-from streams.person.moments import shown
+from streams.person.times import shown
 from tracker.identity.membership import AccountLinks, AccountMember, AliasMark, read
 from tracker.records.state import Record
 

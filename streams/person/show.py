@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from streams.errors import ExitCode, TrackerError
 from streams.person.accounts import account_links
-from streams.person.moments import shown
+from streams.person.times import shown
 from streams.stores.keys import PREFIX, keys
 from tracker.engine.customer import CustomerFold
 from tracker.engine.instances import InstanceFold

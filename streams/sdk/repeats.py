@@ -26,7 +26,7 @@ even then keeps what it acted on: a transition happens once for its (customer, j
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple, Protocol, TypeVar
 
-from tracker.planning.repeats import EPOCH, PARTITION, SEQUENCE
+from tracker.planning.marks import EPOCH, PARTITION, SEQUENCE
 
 __all__ = ["Consumed", "Repeats", "Source"]
 

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from streams.simulator.event import NO_STAGE
-from streams.simulator.knobs import Knobs
+from streams.simulator.options import Knobs
 from streams.simulator.steps import Properties, Step
 
 DAY_MS: Final = 86_400_000

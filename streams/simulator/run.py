@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from streams.simulator.pace import paced
-from streams.simulator.producer import Target
 from streams.simulator.stream import Scenario, events
+from streams.simulator.targets import Target
 from streams.simulator.truth import Truth
 
 # How often progress is told: the eye needs no more, and a call a message would cost as much as the message.

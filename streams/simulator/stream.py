@@ -18,7 +18,7 @@ import msgspec
 from schemas.touchpoint import SCHEMA
 from streams.simulator.customer import ADDRESS, ALIASES, DEVICE, FUTURE_MS, Alias, Casting, Customer, Visit
 from streams.simulator.event import Event
-from streams.simulator.knobs import LIVELY, Knobs
+from streams.simulator.options import LIVELY, Knobs
 from streams.simulator.poison import KINDS
 from streams.simulator.steps import PUBLISHED, SEVEN_STAGES, Step, depths, scaled
 

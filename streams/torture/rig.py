@@ -13,7 +13,7 @@ from streams.clients.clients import redis_client
 from streams.servers import KafkaServer, RedisServer
 from streams.settings.definitions import load_journeys
 from streams.settings.settings import Settings, read
-from streams.simulator.knobs import Knobs
+from streams.simulator.options import Knobs
 from streams.simulator.stream import Scenario, events
 from streams.simulator.truth import Truth
 from streams.stores.keys import is_topic, keys

@@ -22,7 +22,7 @@ from streams.clients.publisher import Publisher, Unpublished
 from streams.errors import ConfigurationError
 from streams.stores.store import Due, Lease, Store, Unavailable
 from streams.worker.cache import Cache
-from streams.worker.meters import Meters
+from streams.worker.metrics import Meters
 from streams.worker.step_clock import StepClock
 from tracker.planning.plan import PartitionBatch, Plan, Planner
 

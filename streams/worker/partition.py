@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError
 
 from streams.stores.store import Fenced, Lease, Lost
 from streams.worker.commit import FIRST_PAUSE_S, LONGEST_PAUSE_S, Commit, Unwanted
-from streams.worker.meters import Meters
+from streams.worker.metrics import Meters
 from streams.worker.queue import AlignedQueue
 from streams.worker.transport import Bounds, Delivery
 from tracker.planning.partition_clock import PartitionClock

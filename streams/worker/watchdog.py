@@ -10,7 +10,7 @@ from typing import Final
 
 from aiokafka.errors import KafkaError
 
-from streams.worker.meters import Meters
+from streams.worker.metrics import Meters
 from streams.worker.partition import PartitionWorker, Reader
 
 LOOKS: Final = 4

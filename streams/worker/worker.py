@@ -24,7 +24,7 @@ from streams.stores.store import Store
 from streams.worker.app import TrackerApp, add_agents, build_app
 from streams.worker.cache import Cache
 from streams.worker.commit import Commit
-from streams.worker.meters import Meters
+from streams.worker.metrics import Meters
 from streams.worker.ownership import Ownership
 from streams.worker.partition import PartitionWorker
 from streams.worker.watchdog import Watchdog

@@ -12,7 +12,7 @@ from streams.exporter.exporter import FunnelCollector, Latest
 from streams.exporter.figures import Figures
 from streams.exporter.series import EXPORTED
 from streams.process.series import CANARY, PIPELINE
-from streams.worker.meters import Meters
+from streams.worker.metrics import Meters
 from tests.deploy.promtool import needs
 from tests.stored import SHOP, definition
 from tracker.figures.contribution import parse

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from streams.simulator.event import Event
-from streams.simulator.knobs import Knobs
+from streams.simulator.options import Knobs
 from streams.simulator.truth import Truth
 from streams.stores.keys import keys
 from streams.torture.rig import Rig

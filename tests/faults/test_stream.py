@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from streams.simulator.knobs import CALM, Knobs
+from streams.simulator.options import CALM, Knobs
 from streams.stores.keys import keys
 from streams.torture.rig import Rig
 from tests.faults.profile import seconds

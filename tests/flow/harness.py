@@ -19,7 +19,7 @@ from streams.clients.publisher import MemoryPublisher
 from streams.stores.memory import MemoryStore
 from streams.worker.cache import Cache
 from streams.worker.commit import Commit
-from streams.worker.meters import Meters
+from streams.worker.metrics import Meters
 from streams.worker.ownership import Ownership
 from streams.worker.partition import PartitionWorker
 from streams.worker.transport import Bounds, Delivery
@@ -29,8 +29,8 @@ from tracker.home import home
 from tracker.identity.accounts import with_accounts
 from tracker.journey.definition import Definition
 from tracker.journey.file import read
+from tracker.planning.marks import EPOCH, PARTITION, SEQUENCE
 from tracker.planning.plan import PartitionBatch, Planner
-from tracker.planning.repeats import EPOCH, PARTITION, SEQUENCE
 
 WEB, SHOP, SUPPORT = (touchpoint_topic(channel) for channel in ("web", "shop", "support"))
 INPUTS = (WEB, SHOP, SUPPORT, ROUTED)

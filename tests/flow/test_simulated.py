@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from schemas.topics import touchpoint_topic
-from streams.simulator.knobs import LIVELY, Knobs
+from streams.simulator.options import LIVELY, Knobs
 from streams.simulator.stream import Scenario, events
 from streams.simulator.truth import Standing, Truth
 from tests.flow.harness import World, crash_at, run_through

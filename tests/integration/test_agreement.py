@@ -21,10 +21,10 @@ from streams.demo.pipeline import RealPipeline, pipeline
 from streams.settings.definitions import load_journeys
 from streams.settings.settings import read as read_settings
 from streams.simulator.event import NO_STAGE, Event
-from streams.simulator.knobs import Knobs
-from streams.simulator.producer import kafka_target
+from streams.simulator.options import Knobs
 from streams.simulator.run import Run
 from streams.simulator.stream import Scenario
+from streams.simulator.targets import kafka_target
 from streams.simulator.truth import Truth
 from streams.stores.audit import audit_store
 from tests.prometheus import Prometheus, program

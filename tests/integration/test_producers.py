@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
-from streams.clients.topics import create
+from streams.clients.topic_shapes import create
 from streams.errors import ExitCode, TrackerError
 from streams.sdk.producer import BufferFull, Undelivered, connect
 from streams.settings.settings import read

@@ -11,8 +11,8 @@ from streams.clients.outbox import OutboxBatch
 from streams.clients.publisher import KafkaPublisher, Unpublished
 from streams.servers import Servers, ports
 from tests.servers import Names, PrivateServers, create_topics
+from tracker.planning.marks import EPOCH, PARTITION, SEQUENCE
 from tracker.planning.message import Message
-from tracker.planning.repeats import EPOCH, PARTITION, SEQUENCE
 
 pytestmark = pytest.mark.integration
 

@@ -21,8 +21,8 @@ from tracker.identity.erasure import Erasure
 from tracker.identity.kinds import KINDS, Kinds
 from tracker.identity.linking import Incoming, Linking
 from tracker.planning.decode import Flaw, decode
+from tracker.planning.marks import mark_of
 from tracker.planning.message import Message
-from tracker.planning.repeats import mark_of
 from tracker.planning.slices import finished, slices
 from tracker.touch import Touch
 

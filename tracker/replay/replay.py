@@ -18,7 +18,7 @@ from tracker.journey.conditions import getter
 from tracker.journey.definition import Definition
 from tracker.records.log import Entry, short_id
 from tracker.records.state import Instance
-from tracker.replay.accounts import AccountFolder
+from tracker.replay.account_folder import AccountFolder
 from tracker.replay.columns import Columns, Event, Path
 
 OPEN: Final = frozenset({"waiting", "active"})

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from streams.collector.meters import SERIES
+from streams.collector.metrics import SERIES
 from streams.errors import ConfigurationError
 from streams.settings.settings import read
 from tests.streams.collector.asking import Collector, basic

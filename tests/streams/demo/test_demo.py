@@ -10,10 +10,10 @@ from streams.demo.live_view import PlainView, Snapshot, StageFigures, bar, pictu
 from streams.errors import ExitCode, TrackerError
 from streams.exporter.figures import Figures
 from streams.simulator.event import NO_STAGE, Event
-from streams.simulator.knobs import CALM
-from streams.simulator.producer import Delivery
+from streams.simulator.options import CALM
 from streams.simulator.run import Run
 from streams.simulator.stream import Scenario
+from streams.simulator.targets import Delivery
 from streams.simulator.truth import Truth
 from tracker.figures.contribution import Field
 from tracker.journey.definition import Definition, Rule, Stage

@@ -24,7 +24,7 @@ from streams.events.rejected import (
     size,
     still_wrong,
 )
-from streams.person.moments import moment_ms, shown
+from streams.person.times import moment_ms, shown
 from tests.stored import Redis
 
 NOW_MS = 1_795_000_000_000

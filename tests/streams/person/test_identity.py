@@ -6,8 +6,8 @@ from schemas.routed import Ruling
 from schemas.topics import ROUTED
 from streams.cli import identity as command
 from streams.errors import ExitCode, TrackerError
-from streams.person.holdings import counts, export, timers
 from streams.person.identity import conflicts, describe, whole
+from streams.person.redis_data import counts, export, timers
 from streams.person.show import follow
 from streams.stores.keys import day_list, keys
 from tests.flow.harness import WEB, World, crash_at, run_through

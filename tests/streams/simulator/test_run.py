@@ -1,8 +1,8 @@
 import pytest
 
-from streams.simulator.producer import Delivery, DeliveryFailed
 from streams.simulator.run import Run
 from streams.simulator.stream import Scenario
+from streams.simulator.targets import Delivery, DeliveryFailed
 from streams.simulator.truth import Truth
 
 

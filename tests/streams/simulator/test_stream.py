@@ -4,7 +4,7 @@ from itertools import islice
 
 import pytest
 
-from streams.simulator.knobs import CALM, Knobs
+from streams.simulator.options import CALM, Knobs
 from streams.simulator.stream import Scenario, events
 from streams.simulator.truth import REASONS, Truth
 from tests.people import Seen, people

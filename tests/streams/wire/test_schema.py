@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from schemas.rejection import Place, Rejection
 from schemas.transition import Transition, Why
-from streams.simulator.knobs import Knobs
+from streams.simulator.options import Knobs
 from streams.simulator.poison import KINDS
 from streams.simulator.stream import Scenario, events
 from streams.wire.schema import EXAMPLE, MESSAGES, document

@@ -14,7 +14,7 @@ from streams.stores.memory import MemoryStore
 from streams.stores.store import Fenced, Lease, Lost, Unavailable
 from streams.worker.cache import Cache
 from streams.worker.commit import TIMERS, Commit
-from streams.worker.meters import Meters
+from streams.worker.metrics import Meters
 from tests.flow.harness import SHOP, WEB, Crash, definition
 from tests.touchpoints import DAY_MS, START_MS, Record, touchpoint
 from tests.virtual_time import run

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 from aiokafka.errors import KafkaConnectionError
 
 from streams.stores.store import Lease
-from streams.worker.meters import Meters
+from streams.worker.metrics import Meters
 from streams.worker.transport import Bounds
 from streams.worker.watchdog import LOOKS, Watchdog
 from tests.flow.harness import WEB

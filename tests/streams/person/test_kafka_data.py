@@ -7,8 +7,8 @@ from schemas.rejection import Place, Rejection
 from schemas.routed import Adopted, Erase, History, RoutedTouchpoint, Tie
 from schemas.topics import REJECTED, ROUTED, TRANSITIONS
 from schemas.transition import Transition
-from streams.person.traces import traces
-from tests.streams.events import test_kafka
+from streams.person.kafka_data import traces
+from tests.streams.events import test_from_kafka
 from tests.touchpoints import touchpoint
 from tracker.identity.kinds import KINDS
 from tracker.planning.plan import encode_routed
@@ -19,7 +19,7 @@ HIS = touchpoint("c9")
 ABOUT_NOBODY = [b"", b"\xff", b"null", b"7", b"[]", b"{}"]
 
 
-class Consumer(test_kafka.Consumer):
+class Consumer(test_from_kafka.Consumer):
     """A topic by any name, with keys."""
 
     def __init__(self, values: list[bytes], key: bytes | None) -> None:

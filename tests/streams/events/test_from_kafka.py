@@ -4,9 +4,9 @@ import pytest
 from kafka import TopicPartition
 
 from streams.errors import ExitCode, TrackerError, Unreachable
-from streams.events import kafka
+from streams.events import from_kafka
 from streams.events.files import Tally
-from streams.events.kafka import touches_of
+from streams.events.from_kafka import touches_of
 from tests.touchpoints import START_MS, touchpoint
 
 TOPIC = "touchpoints.web"
@@ -77,6 +77,6 @@ def test_a_topic_that_is_not_there_is_told() -> None:
 
 def test_a_kafka_that_falls_silent_is_not_waited_for(monkeypatch) -> None:
     """Records that are there and do not come end the reading."""
-    monkeypatch.setattr(kafka, "SILENT_AFTER_S", 0.0)
+    monkeypatch.setattr(from_kafka, "SILENT_AFTER_S", 0.0)
     with pytest.raises(Unreachable):
         list(touches_of(Consumer(VALUES, silent=True), TOPIC, Tally()))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracker.tracking_plans.draft import document, drafted
-from tracker.tracking_plans.plan import MOST_TOLD, SourcePlan, compiled, narrowed, read
+from tracker.tracking_plans.tracking_plan import MOST_TOLD, SourcePlan, compiled, narrowed, read
 
 PLAN = """
 sources:

@@ -1,7 +1,7 @@
 import pytest
 
-from streams.simulator.plan import DEFAULT_CUSTOMERS, DEFAULT_SPAN_MS, Wish, scenario
 from streams.simulator.stream import events
+from streams.simulator.wish import DEFAULT_CUSTOMERS, DEFAULT_SPAN_MS, Wish, scenario
 
 NOW_MS = 1_795_341_600_000
 

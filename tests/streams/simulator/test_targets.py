@@ -6,7 +6,7 @@ from kafka.partitioner.default import DefaultPartitioner
 
 from streams.simulator.event import Event
 from streams.simulator.load import partition_of
-from streams.simulator.producer import MOST_UNCONFIRMED, DeliveryFailed, FileTarget, KafkaTarget
+from streams.simulator.targets import MOST_UNCONFIRMED, DeliveryFailed, FileTarget, KafkaTarget
 
 EVENT = Event("shop", b"c-1", b'{"a": 1}')
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from streams.errors import UsageError
-from streams.simulator.knobs import CALM, Knobs, meaning
+from streams.simulator.options import CALM, Knobs, meaning
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.5])

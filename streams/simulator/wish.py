@@ -6,7 +6,7 @@ The present moment comes as an argument.
 from dataclasses import dataclass
 
 from streams.errors import UsageError
-from streams.simulator.knobs import LIVELY, Knobs
+from streams.simulator.options import LIVELY, Knobs
 from streams.simulator.stream import Scenario
 
 # Without a rate nobody can say when a message will be sent: the stream then looks like the hour that has just passed.

@@ -4,7 +4,7 @@ import json
 import pytest
 
 from streams.cli import main
-from streams.clients import topics
+from streams.clients import topic_shapes as topics
 from streams.errors import ExitCode, Mismatch, Unreachable
 from streams.settings import settings
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from schemas.topics import ACTIONS, REJECTED, ROUTED, TRANSITIONS
 from streams.clients.clients import kafka_admin
-from streams.clients.topics import UNLIMITED, find
+from streams.clients.topic_shapes import UNLIMITED, find
 from streams.person.identity import Identity, Member
 from streams.person.show import describe as describe_stored
 from streams.person.show import moment, opened

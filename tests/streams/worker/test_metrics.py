@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Histogram, generate_latest
 
 from schemas.rejection import Reason
 from streams.process.series import BUCKETS, CANARY, PIPELINE
-from streams.worker.meters import LATENCY, Latency, Meters
+from streams.worker.metrics import LATENCY, Latency, Meters
 from tests.flow.harness import WEB
 from tests.touchpoints import Record
 from tracker.planning.message import Message

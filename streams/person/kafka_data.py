@@ -12,7 +12,7 @@ import msgspec
 from schemas.rejection import Rejection
 from schemas.routed import Routed, RoutedTouchpoint
 from schemas.topics import ACTIONS, REJECTED, ROUTED, TRANSITIONS
-from streams.events.kafka import pages
+from streams.events.from_kafka import pages
 from streams.person.show import moment
 from tracker.identity.kinds import Kinds
 from tracker.planning.decode import Flaw, decode
