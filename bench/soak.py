@@ -23,14 +23,16 @@ from streams.demo.pipeline import RealPipeline, pipeline
 from streams.errors import TrackerError
 from streams.settings.definitions import load_journeys
 from streams.settings.settings import read
-from streams.simulator.options import Knobs
+from streams.simulator.deviations import Deviations
 from streams.simulator.run import Report, Run
 from streams.simulator.targets import kafka_target, quiet_clients
 from streams.simulator.truth import Truth
 from streams.simulator.wish import Wish, scenario
 from tracker import duration
 
-KNOBS = Knobs(skips=0.05, returns=0.1, duplicates=0.05, disorder=0.1, late=0.02, wrong_clocks=0.05, poison=0.001)
+DEVIATIONS = Deviations(
+    skips=0.05, returns=0.1, duplicates=0.05, disorder=0.1, late=0.02, wrong_clocks=0.05, poison=0.001
+)
 LOOK_S = 1.0
 TELL_S = 10.0
 SETTLE_S = 60.0
@@ -137,7 +139,9 @@ def main() -> int:
     options = parser.parse_args()
     quiet_clients()
     settings = replace(read(os.environ), journeys=None)
-    wish = Wish(seed=options.seed, rate=options.rate, duration_s=duration.parse(options.duration) / 1000, knobs=KNOBS)
+    wish = Wish(
+        seed=options.seed, rate=options.rate, duration_s=duration.parse(options.duration) / 1000, deviations=DEVIATIONS
+    )
     try:
         with pipeline(settings, os.environ, print) as running:
             plan = scenario(wish, int(time.time() * 1000))

@@ -19,7 +19,7 @@ from streams.demo.pipeline import RealPipeline, pipeline
 from streams.errors import ExitCode, UsageError
 from streams.servers import prometheus
 from streams.settings.settings import read
-from streams.simulator.options import Knobs
+from streams.simulator.deviations import Deviations
 from streams.simulator.run import Run
 from streams.simulator.targets import kafka_target, quiet_clients
 from streams.simulator.truth import Truth
@@ -30,7 +30,7 @@ CUSTOMERS = 10_000
 RATE = 620.0
 # The journeys of the demo happened in the last three days, within what every stage allows.
 SPAN_MS = 3 * 86_400_000
-KNOBS = Knobs(
+DEVIATIONS = Deviations(
     skips=0, returns=0.03, duplicates=0.05, disorder=0.05, late=0.02, wrong_clocks=0.02, anonymous=0.2, quiet=0.03,
     poison=0.001,
 )  # fmt: skip
@@ -88,7 +88,7 @@ def _play(running: RealPipeline, view: View, pace: float | None, seed: int) -> t
     from streams.clients.clients import kafka_arguments
     from streams.settings.definitions import load_journeys
 
-    wish = Wish(seed=seed, customers=CUSTOMERS, rate=pace, span_ms=SPAN_MS, knobs=KNOBS)
+    wish = Wish(seed=seed, customers=CUSTOMERS, rate=pace, span_ms=SPAN_MS, deviations=DEVIATIONS)
     plan = scenario(wish, int(time.time() * 1000))
     (definition,) = load_journeys(running.settings)
     with kafka_target(kafka_arguments(running.settings)) as target:

@@ -223,7 +223,7 @@ def compare(run: Run, definition: Definition, figures: Figures, now_ms: int) -> 
         "here now": (truth.current(), figures.by_stage(journey, "current", stages)),
         "dropped": (truth.dropped(limits, now_ms), figures.in_status(journey, "dropped", stages)),
     }
-    if not run.scenario.knobs.skips:
+    if not run.scenario.deviations.skips:
         # Who skips no stage has met all of them in order, so the funnel's depth is the furthest stage.
         pairs["in order"] = (truth.funnel(), figures.funnel(journey, stages))
     return [

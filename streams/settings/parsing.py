@@ -24,7 +24,7 @@ class Kind:
 
 
 @dataclass(frozen=True, slots=True)
-class Knob:
+class Setting:
     """One setting: its variable, its field, what may be in it and what it does."""
 
     variable: str

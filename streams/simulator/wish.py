@@ -6,7 +6,7 @@ The present moment comes as an argument.
 from dataclasses import dataclass
 
 from streams.errors import UsageError
-from streams.simulator.options import LIVELY, Knobs
+from streams.simulator.deviations import LIVELY, Deviations
 from streams.simulator.stream import Scenario
 
 # Without a rate nobody can say when a message will be sent: the stream then looks like the hour that has just passed.
@@ -29,7 +29,7 @@ class Wish:
     """The time that the touchpoints spread over, ending when the simulation begins."""
     starts_ms: int | None = None
     """When the first touchpoint happens."""
-    knobs: Knobs = LIVELY
+    deviations: Deviations = LIVELY
 
 
 def scenario(wish: Wish, now_ms: int) -> Scenario:
@@ -42,7 +42,12 @@ def scenario(wish: Wish, now_ms: int) -> Scenario:
     if wish.duration_s is not None and wish.rate is not None and customers is None:
         messages = max(round(wish.duration_s * wish.rate), 1)
     draft = Scenario(
-        starts_ms=now_ms, interval_ms=1, seed=wish.seed, customers=customers, messages=messages, knobs=wish.knobs
+        starts_ms=now_ms,
+        interval_ms=1,
+        seed=wish.seed,
+        customers=customers,
+        messages=messages,
+        deviations=wish.deviations,
     )
     live = wish.rate is not None and wish.span_ms is None
     if live:
@@ -60,7 +65,7 @@ def scenario(wish: Wish, now_ms: int) -> Scenario:
         seed=wish.seed,
         customers=customers,
         messages=messages,
-        knobs=wish.knobs,
+        deviations=wish.deviations,
     )
 
 

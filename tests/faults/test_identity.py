@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
+from streams.simulator.deviations import Deviations
 from streams.simulator.event import Event
-from streams.simulator.options import Knobs
 from streams.simulator.truth import Truth
 from streams.stores.keys import keys
 from streams.torture.rig import Rig
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.timeout(9
 Make = Callable[..., Rig]
 STEPS = (1, 3, 4, 5, 6, 7)
 # Everybody comes under other ids first, and every third is seen on somebody else's device.
-LINKS = Knobs(duplicates=0.05, disorder=0.1, late=0.05, wrong_clocks=0.05, anonymous=0.9, poison=0.001, shared=0.3)
+LINKS = Deviations(duplicates=0.05, disorder=0.1, late=0.05, wrong_clocks=0.05, anonymous=0.9, poison=0.001, shared=0.3)
 
 
 class Kept(Truth):
@@ -48,7 +48,7 @@ class Kept(Truth):
 
 def begin(rig: Make, **options: object) -> Rig:
     """A rig whose truth keeps everything."""
-    made = rig(knobs=LINKS, **options)
+    made = rig(deviations=LINKS, **options)
     made.truth = Kept()
     return made
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from schemas.topics import touchpoint_topic
-from streams.simulator.options import LIVELY, Knobs
+from streams.simulator.deviations import LIVELY, Deviations
 from streams.simulator.stream import Scenario, events
 from streams.simulator.truth import Standing, Truth
 from tests.flow.harness import World, crash_at, run_through
@@ -15,13 +15,13 @@ from tests.virtual_time import run
 from tracker.records.state import decode
 
 JOURNEY = Path("examples/journeys/seven-stages.yaml").read_text(encoding="utf-8")
-WILD = Knobs(0.2, 0.2, 0.2, 0.2, 0.1, 0.2, 0.6, 0.2, 0.2, 0.02, 0.3)
+WILD = Deviations(0.2, 0.2, 0.2, 0.2, 0.1, 0.2, 0.6, 0.2, 0.2, 0.02, 0.3)
 
 
-def simulated(knobs: Knobs, seed: int) -> tuple[World, Truth]:
+def simulated(deviations: Deviations, seed: int) -> tuple[World, Truth]:
     """What the tracker holds, and what it must."""
     world, truth = World(4, JOURNEY), Truth()
-    scenario = Scenario(starts_ms=START_MS - DAY_MS, interval_ms=1_000, seed=seed, customers=250, knobs=knobs)
+    scenario = Scenario(starts_ms=START_MS - DAY_MS, interval_ms=1_000, seed=seed, customers=250, deviations=deviations)
     for place, event in enumerate(truth.watch(events(scenario))):
         world.produce(touchpoint_topic(event.channel), event.value, to=event.key.decode(), at_ms=START_MS + place)
     world.turn(60_000)
@@ -42,10 +42,10 @@ def standings(world: World) -> dict[str, Standing]:
 
 
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("knobs", [LIVELY, replace(WILD, skips=0), WILD])
-def test_everybody_is_where_the_simulator_put_them(knobs: Knobs, seed: int) -> None:
+@pytest.mark.parametrize("deviations", [LIVELY, replace(WILD, skips=0), WILD])
+def test_everybody_is_where_the_simulator_put_them(deviations: Deviations, seed: int) -> None:
     """Under one name each, whatever aliases they came under and whenever it was told whose these are."""
-    world, truth = simulated(knobs, seed)
+    world, truth = simulated(deviations, seed)
     assert standings(world) == truth.customers()
     assert world.figures() == world.contributions()
     assert len(world.rejections()) == sum(truth.rejected().values())

@@ -14,7 +14,7 @@ from streams.clients.clients import kafka_arguments
 from streams.demo.pipeline import RealPipeline, pipeline
 from streams.settings.definitions import load_journeys
 from streams.settings.settings import read as read_settings
-from streams.simulator.options import Knobs
+from streams.simulator.deviations import Deviations
 from streams.simulator.run import Run
 from streams.simulator.stream import Scenario
 from streams.simulator.targets import kafka_target
@@ -49,7 +49,7 @@ def simulation(settings, target) -> Run:
         interval_ms=40,
         seed=3,
         customers=CUSTOMERS,
-        knobs=Knobs(poison=0.01, quiet=0.05),
+        deviations=Deviations(poison=0.01, quiet=0.05),
     )
     return Run(scenario, target, Truth(), rate=PER_S)
 

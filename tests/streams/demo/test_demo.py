@@ -9,8 +9,8 @@ from streams.demo.demo import Demo
 from streams.demo.live_view import PlainView, Snapshot, StageFigures, bar, picture, share, sparkline, view_for
 from streams.errors import ExitCode, TrackerError
 from streams.exporter.figures import Figures
+from streams.simulator.deviations import CALM
 from streams.simulator.event import NO_STAGE, Event
-from streams.simulator.options import CALM
 from streams.simulator.run import Run
 from streams.simulator.stream import Scenario
 from streams.simulator.targets import Delivery
@@ -22,8 +22,8 @@ DAY_MS = 86_400_000
 NOW_MS = 1_795_341_600_000
 NAMES = ("awareness", "evaluation", "consideration", "purchase_decision", "post_purchase", "repurchase", "loyalty")
 DEFINITION = Definition("seven", 1, tuple(Stage(name, (Rule(),), drops_after_ms=7 * DAY_MS) for name in NAMES))
-KNOBS = replace(CALM, returns=0.2, duplicates=0.1, disorder=0.2, late=0.1, quiet=0.1, poison=0.02)
-SCENARIO = Scenario(starts_ms=NOW_MS - DAY_MS, interval_ms=1, customers=500, knobs=KNOBS)
+DEVIATIONS = replace(CALM, returns=0.2, duplicates=0.1, disorder=0.2, late=0.1, quiet=0.1, poison=0.02)
+SCENARIO = Scenario(starts_ms=NOW_MS - DAY_MS, interval_ms=1, customers=500, deviations=DEVIATIONS)
 
 
 class Tracker:

@@ -1,6 +1,6 @@
-"""The knobs of a simulation: how the stream deviates from the ideal, as shares between 0 and 1.
+"""The deviations of a simulation: how the stream deviates from the ideal, as shares between 0 and 1.
 
-One table (the fields of `Knobs`): command line, documentation and tests read it.
+One table (the fields of `Deviations`): command line, documentation and tests read it.
 """
 
 from dataclasses import dataclass, field, fields
@@ -9,12 +9,12 @@ from streams.errors import UsageError
 
 
 def _knob(share: float, meaning: str) -> float:
-    """A field of `Knobs`; typed as what the field holds."""
+    """A field of `Deviations`; typed as what the field holds."""
     return field(default=share, metadata={"meaning": meaning})
 
 
 @dataclass(frozen=True, slots=True)
-class Knobs:
+class Deviations:
     """A lively but orderly stream by default."""
 
     skips: float = _knob(0.05, "of the customers who leave out a stage on their way")
@@ -30,22 +30,22 @@ class Knobs:
     shared: float = _knob(0.02, "of the customers who are also seen on a device that is somebody else's")
 
     def __post_init__(self) -> None:
-        for knob in fields(self):
-            share = getattr(self, knob.name)
+        for deviation in fields(self):
+            share = getattr(self, deviation.name)
             if not 0 <= share <= 1:
-                name = knob.name.replace("_", "-")
+                name = deviation.name.replace("_", "-")
                 raise UsageError(f"--{name} is {share}.", "Give a share between 0 and 1, such as 0.05.")
         if self.poison == 1:
             raise UsageError("--poison is 1, so nobody would ever come.", "Give a share below 1, such as 0.05.")
 
 
 def meaning(name: str) -> str:
-    """What a knob's share counts, for help and documentation."""
-    return next(str(knob.metadata["meaning"]) for knob in fields(Knobs) if knob.name == name)
+    """What a deviation's share counts, for help and documentation."""
+    return next(str(deviation.metadata["meaning"]) for deviation in fields(Deviations) if deviation.name == name)
 
 
-LIVELY = Knobs()
+LIVELY = Deviations()
 # Nothing but the journeys themselves: each touchpoint once, in order, at the right time.
-CALM = Knobs(
+CALM = Deviations(
     skips=0, returns=0, duplicates=0, disorder=0, late=0, wrong_clocks=0, anonymous=0, tickets=0, poison=0, shared=0
 )
