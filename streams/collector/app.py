@@ -21,7 +21,7 @@ from streams.collector.body import Budget
 from streams.collector.delivery import Delivery, PlainPublisher
 from streams.collector.door import Door
 from streams.collector.intake import MAX_EVENTS, Intake, Taken
-from streams.collector.metrics import Meters
+from streams.collector.metrics import CollectorMetrics
 from streams.collector.personal import Pseudonyms
 from streams.collector.plans import Plans
 from streams.collector.problems import Refused
@@ -206,7 +206,7 @@ class Wired(NamedTuple):
 
     app: ASGIApp
     delivery: Delivery
-    meters: Meters
+    metrics: CollectorMetrics
 
 
 def wire(settings: Settings, ready: Check, publisher: Publisher | None = None) -> Wired:
@@ -221,14 +221,14 @@ def wire(settings: Settings, ready: Check, publisher: Publisher | None = None) -
     delivery = Delivery(
         publisher, max_messages=settings.collector_queue_events, max_bytes=settings.collector_queue_bytes
     )
-    meters = Meters(delivery)
+    metrics = CollectorMetrics(delivery)
     intake = Intake(
         Sources(settings.collector_keys),
         Admission(
             settings.channels, settings.partitions, Pseudonyms(key), Plans(settings.collector_plans), settings.kinds
         ),
         delivery,
-        meters,
+        metrics,
         Limiter(settings.collector_key_events_per_s, MAX_EVENTS),
         Budget(settings.collector_queue_bytes),
     )
@@ -236,4 +236,4 @@ def wire(settings: Settings, ready: Check, publisher: Publisher | None = None) -
     routes = [Route(each.path, each) for each in collector.routes()]
     router = Router(routes, redirect_slashes=False, default=_nowhere)
     addresses = Limiter(settings.collector_address_requests_per_s)
-    return Wired(Door(router, meters, addresses, settings.collector_origins or ()), delivery, meters)
+    return Wired(Door(router, metrics, addresses, settings.collector_origins or ()), delivery, metrics)

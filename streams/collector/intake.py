@@ -16,7 +16,7 @@ from schemas.topics import REJECTED
 from streams.collector.admission import Admission, Verdict
 from streams.collector.body import Body, Budget
 from streams.collector.delivery import Delivery
-from streams.collector.metrics import Meters
+from streams.collector.metrics import CollectorMetrics
 from streams.collector.problems import Problem, Refused
 from streams.collector.rate import Limiter
 from streams.collector.sources import Known, Sources
@@ -42,12 +42,18 @@ class Intake:
     """Takes events in."""
 
     def __init__(
-        self, sources: Sources, admission: Admission, delivery: Delivery, meters: Meters, keys: Limiter, budget: Budget
+        self,
+        sources: Sources,
+        admission: Admission,
+        delivery: Delivery,
+        metrics: CollectorMetrics,
+        keys: Limiter,
+        budget: Budget,
     ) -> None:
         self.sources = sources
         self._admission = admission
         self._delivery = delivery
-        self._meters = meters
+        self._metrics = metrics
         self._keys = keys
         self._budget = budget
 
@@ -103,14 +109,14 @@ class Intake:
         bad = [problem for problem in problems if problem.reason != "plan"]
         if problems:
             note["refused"] = len(problems)
-            self._meters.refused(source.name, problems)
+            self._metrics.refused(source.name, problems)
             if bad and not keep:
                 raise _bad(bad, "nothing was kept")
         await self._delivery.deliver([verdict.message for verdict in verdicts if verdict.message])
-        self._meters.planned(source.name, verdicts)
+        self._metrics.planned(source.name, verdicts)
         if bad and len(problems) == len(verdicts):
             raise _bad(problems, f"they were put aside in {REJECTED}")
-        self._meters.accepted(source.name, len(verdicts) - len(problems))
+        self._metrics.accepted(source.name, len(verdicts) - len(problems))
         return Taken(len(verdicts) - len(problems), problems, headers)
 
     async def _judged(self, source: Known, events: Sequence[Any], adapt: Adapter, *, keep: bool) -> list[Verdict]:

@@ -39,7 +39,7 @@ REASONS: Final = frozenset(get_args(AnyReason))
 OTHER: Final = "other"
 
 
-class Meters:
+class CollectorMetrics:
     """Counts and times of one collector process."""
 
     def __init__(self, delivery: Delivery) -> None:

@@ -128,7 +128,7 @@ async def run(
         loop.add_signal_handler(number, end)
     if supervised:
         loop.add_reader(0, end)
-    pages = Pages(lambda: None, state.ready, wired.meters.registry, "COLLECTOR_METRICS_PORT")
+    pages = Pages(lambda: None, state.ready, wired.metrics.registry, "COLLECTOR_METRICS_PORT")
     metrics_port = await pages.start(settings.http_host, settings.collector_metrics_port)
     wired.delivery.start()
     looking = loop.create_task(_look(settings, state))

@@ -22,7 +22,7 @@ from streams.clients.publisher import Publisher, Unpublished
 from streams.errors import ConfigurationError
 from streams.stores.store import Due, Lease, Store, Unavailable
 from streams.worker.cache import Cache
-from streams.worker.metrics import Meters
+from streams.worker.metrics import WorkerMetrics
 from streams.worker.step_clock import StepClock
 from tracker.planning.plan import PartitionBatch, Plan, Planner
 
@@ -50,14 +50,14 @@ class Commit:
         store: Store,
         publisher: Publisher,
         cache: Cache,
-        meters: Meters,
+        metrics: WorkerMetrics,
         after_step: Callable[[int], None] = lambda _step: None,
     ) -> None:
         self._planner = planner
         self._store = store
         self._publisher = publisher
         self._cache = cache
-        self._meters = meters
+        self._metrics = metrics
         self._after_step = after_step
         self._epochs: dict[int, int] = {}
 
@@ -81,7 +81,7 @@ class Commit:
 
     async def miss(self, lease: Lease, topic: str, first: int, end: int) -> None:
         """Remember, loudly, offsets that were never applied and that Kafka no longer has."""
-        self._meters.missing(topic, end - first)
+        self._metrics.missing(topic, end - first)
         log.error(
             "kafka no longer holds touchpoints that were never applied; going on from what there is",
             topic=topic, partition=lease.partition, missing=end - first, first=first, end=end,
@@ -101,7 +101,7 @@ class Commit:
         Steps 2, 3 and 5 are done in slices, so that the partitions of a process share its core. Raises `Fenced` or
         `Lost` when step 6 is refused, `Unwanted` when `is_wanted` says no before it; then nothing was written.
         """
-        clock = self._meters.clock()
+        clock = self._metrics.clock()
         self._after_step(1)
         work = self._planner.reading(lease.partition, batches, wall_ms, lease.offsets, lease.suppressed)
         reading = await _in_slices(work, is_wanted)
@@ -115,7 +115,7 @@ class Commit:
         self._after_step(5)
         offsets = {batch.topic: batch.next_offset for batch in batches} | reading.marks
         await self._write(lease, offsets, plan, clock)
-        self._meters.applied(batches, plan)
+        self._metrics.applied(batches, plan)
         return plan
 
     async def verify(self, lease: Lease) -> None:
@@ -126,11 +126,11 @@ class Commit:
         """Look at the customers whose timer is due; returns how many there were."""
         due = await self._insist("redis", lambda: self._store.due(lease.partition, now_ms, SWEEP_CUSTOMERS))
         if due.customers:
-            clock = self._meters.clock()
+            clock = self._metrics.clock()
             states = await self._states(lease.partition, due.customers)
             plan = self._planner.sweep(lease.partition, states, now_ms)
             await self._write(lease, {TIMERS: lease.offsets.get(TIMERS, 0) + 1}, plan, clock, due)
-            self._meters.swept(len(due.customers), plan)
+            self._metrics.swept(len(due.customers), plan)
         return len(due.customers)
 
     async def _states(self, partition: int, customers: list[str]) -> Mapping[str, bytes | None]:
@@ -140,7 +140,7 @@ class Commit:
         if missing:
             found = await self._insist("redis", lambda: self._store.read(partition, missing))
             states.update(zip(missing, found, strict=True))
-        self._meters.cache(len(customers) - len(missing), len(missing))
+        self._metrics.cache(len(customers) - len(missing), len(missing))
         return states
 
     async def _write(
@@ -176,11 +176,11 @@ class Commit:
             try:
                 answer = await call()
             except (Unavailable, Unpublished) as error:
-                self._meters.outage(server, str(error))
+                self._metrics.outage(server, str(error))
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
             else:
-                self._meters.answered(server)
+                self._metrics.answered(server)
                 return answer
 
 

@@ -1,4 +1,4 @@
-"""The meters: what this process counts of its own work, and whether its servers answer."""
+"""The metrics: what this process counts of its own work, and whether its servers answer."""
 
 from bisect import bisect_left
 from collections import Counter as Counts
@@ -40,7 +40,7 @@ BEGIN_AT_ZERO: Final = {
 }
 
 
-class Meters:
+class WorkerMetrics:
     """Counts and times of one process, and the two servers' availability."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError
 
 from streams.stores.store import Fenced, Lease, Lost
 from streams.worker.commit import FIRST_PAUSE_S, LONGEST_PAUSE_S, Commit, Unwanted
-from streams.worker.metrics import Meters
+from streams.worker.metrics import WorkerMetrics
 from streams.worker.queue import AlignedQueue
 from streams.worker.transport import Bounds, Delivery
 from tracker.planning.partition_clock import PartitionClock
@@ -55,7 +55,7 @@ class PartitionWorker:
         topics: tuple[str, ...],
         reader: Reader,
         commit: Commit,
-        meters: Meters,
+        metrics: WorkerMetrics,
         fenced: Callable[[str], None],
         failed: Callable[[BaseException], None],
         wall_s: Callable[[], float] = time,
@@ -65,7 +65,7 @@ class PartitionWorker:
         self._topics = topics
         self._reader = reader
         self._commit = commit
-        self._meters = meters
+        self._metrics = metrics
         self._fenced = fenced
         self._failed = failed
         self._wall_s = wall_s
@@ -146,7 +146,7 @@ class PartitionWorker:
             try:
                 return await self._reader.bounds(topics, self.partition)
             except (KafkaError, OSError, TimeoutError) as error:
-                self._meters.outage("kafka", f"{type(error).__name__}: {error}")
+                self._metrics.outage("kafka", f"{type(error).__name__}: {error}")
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
@@ -183,11 +183,11 @@ class PartitionWorker:
             log.info("batch left to the next owner", partition=self.partition)
         except Lost as error:
             log.warning("store has lost writes; reading again from where it stands", reason=str(error))
-            self._meters.refused("lost")
+            self._metrics.refused("lost")
             await self._take()
         except Fenced as error:
             log.warning("write refused: the partition has moved", reason=str(error))
-            self._meters.refused("fenced")
+            self._metrics.refused("fenced")
             # Whoever is letting go anyway, because Kafka said so first, need not end.
             if not self._closing:
                 self._fenced(str(error))
@@ -198,7 +198,7 @@ class PartitionWorker:
         lease = self.lease
         assert lease is not None
         taken = self._waiting.take(lease.epoch)
-        self._meters.stale(taken.stale)
+        self._metrics.stale(taken.stale)
         if self._closing or not taken.batches:
             return
         wall_ms = int(self._wall_s() * 1000)
@@ -210,7 +210,7 @@ class PartitionWorker:
         now_ms = self._clock.now(wall_ms)
         await self._commit.batch(lease, batches, now_ms, wall_ms, lambda: not self._closing)
         for topic, end_offset in taken.ends.items():
-            self._meters.lag(self.partition, topic, end_offset - lease.offsets[topic])
+            self._metrics.lag(self.partition, topic, end_offset - lease.offsets[topic])
         for acknowledge in taken.acknowledge:
             acknowledge()
 

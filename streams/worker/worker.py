@@ -24,7 +24,7 @@ from streams.stores.store import Store
 from streams.worker.app import TrackerApp, add_agents, build_app
 from streams.worker.cache import Cache
 from streams.worker.commit import Commit
-from streams.worker.metrics import Meters
+from streams.worker.metrics import WorkerMetrics
 from streams.worker.ownership import Ownership
 from streams.worker.partition import PartitionWorker
 from streams.worker.watchdog import Watchdog
@@ -46,7 +46,7 @@ class Worker:
     store: Store
     publisher: Publisher
     ownership: Ownership
-    meters: Meters
+    metrics: WorkerMetrics
     watchdog: Watchdog
     pages: Pages
 
@@ -59,17 +59,17 @@ def input_topics(settings: Settings) -> tuple[str, ...]:
 def wire(settings: Settings, end: Callable[[ExitCode, str], None], after_step: Callable[[int], None]) -> Worker:
     """The worker for the settings. `end` is called with what the process cannot go on with."""
     topics = input_topics(settings)
-    meters = Meters()
+    metrics = WorkerMetrics()
     app = build_app(settings)
     store = RedisStore(async_redis_client(settings))
     publisher = KafkaPublisher(kafka_arguments(settings))
     journeys = CustomerFold(load_journeys(settings), settings.lateness_horizon_ms)
     planner = Planner(journeys, settings.partitions, settings.kinds, settings.id_salt)
-    meters.begin(one.journey for one in journeys.definitions)
-    commit = Commit(planner, store, publisher, Cache(settings.cache_bytes), meters, after_step)
+    metrics.begin(one.journey for one in journeys.definitions)
+    commit = Commit(planner, store, publisher, Cache(settings.cache_bytes), metrics, after_step)
 
     def open_worker(partition: int) -> PartitionWorker:
-        return PartitionWorker(partition, topics, app.consumer, commit, meters, fenced, failed)
+        return PartitionWorker(partition, topics, app.consumer, commit, metrics, fenced, failed)
 
     def fenced(reason: str) -> None:
         end(ExitCode.FENCED, reason)
@@ -80,7 +80,7 @@ def wire(settings: Settings, end: Callable[[ExitCode, str], None], after_step: C
     def stalled(reason: str) -> None:
         end(ExitCode.STALLED, reason)
 
-    ownership = app.ownership = Ownership(topics, open_worker, meters.owned)
+    ownership = app.ownership = Ownership(topics, open_worker, metrics.owned)
     add_agents(app, topics)
 
     @app.on_partitions_revoked.connect
@@ -92,17 +92,17 @@ def wire(settings: Settings, end: Callable[[ExitCode, str], None], after_step: C
         ownership.is_member = True
 
     reader = _Reader(app)
-    watchdog = Watchdog(ownership.partitions, topics, reader, meters, settings.stall_after_s, stalled)
+    watchdog = Watchdog(ownership.partitions, topics, reader, metrics, settings.stall_after_s, stalled)
 
     def live() -> dict[str, object] | None:
         return {"waiting records": watchdog.waiting} if watchdog.is_stalled else None
 
     def ready() -> dict[str, object] | None:
-        if meters.away:
-            return {"waiting for": sorted(meters.away)}
+        if metrics.away:
+            return {"waiting for": sorted(metrics.away)}
         return None if ownership.ready else {"waiting for": ["partitions"]}
 
-    return Worker(settings, app, store, publisher, ownership, meters, watchdog, Pages(live, ready, meters.registry))
+    return Worker(settings, app, store, publisher, ownership, metrics, watchdog, Pages(live, ready, metrics.registry))
 
 
 def _told(error: BaseException, settings: Settings) -> tuple[ExitCode, str]:

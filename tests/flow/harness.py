@@ -19,7 +19,7 @@ from streams.clients.publisher import MemoryPublisher
 from streams.stores.memory import MemoryStore
 from streams.worker.cache import Cache
 from streams.worker.commit import Commit
-from streams.worker.metrics import Meters
+from streams.worker.metrics import WorkerMetrics
 from streams.worker.ownership import Ownership
 from streams.worker.partition import PartitionWorker
 from streams.worker.transport import Bounds, Delivery
@@ -164,13 +164,13 @@ class Worker:
         publisher: Any = None,
     ) -> None:
         self.world = world
-        self.meters = Meters()
+        self.metrics = WorkerMetrics()
         self.publisher = publisher or MemoryPublisher(world.delivered)
         self.ended: list[object] = []
         self.acknowledged: list[tuple[str, int, int]] = []
         self._batch = batch
         self._planner = Planner(world.journeys, world.partitions)
-        self.commit = Commit(self._planner, world.store, self.publisher, Cache(cache_bytes), self.meters, after_step)
+        self.commit = Commit(self._planner, world.store, self.publisher, Cache(cache_bytes), self.metrics, after_step)
         self.ownership = Ownership(INPUTS, self._open)
         self.held: set[TP] = set()
         self._at: dict[TP, int] = {}
@@ -178,7 +178,7 @@ class Worker:
 
     def _open(self, partition: int) -> PartitionWorker:
         return PartitionWorker(
-            partition, INPUTS, self, self.commit, self.meters, self.ended.append, self.ended.append,
+            partition, INPUTS, self, self.commit, self.metrics, self.ended.append, self.ended.append,
             lambda: self.world.now_ms / 1000,
         )  # fmt: skip
 

@@ -214,7 +214,7 @@ def test_answers_have_safe_headers(collector) -> None:
 def test_it_serves_its_table_of_series(collector) -> None:
     """Names, types and labels are those of the table, no more and no fewer."""
     collector.ask("/v1/touchpoints", one())
-    served = {family.name: family.type for family in collector.wired.meters.registry.collect()}
+    served = {family.name: family.type for family in collector.wired.metrics.registry.collect()}
     assert served == {series.name.removesuffix("_total"): series.kind for series in SERIES}
 
 

@@ -14,7 +14,7 @@ from streams.stores.memory import MemoryStore
 from streams.stores.store import Fenced, Lease, Lost, Unavailable
 from streams.worker.cache import Cache
 from streams.worker.commit import TIMERS, Commit
-from streams.worker.metrics import Meters
+from streams.worker.metrics import WorkerMetrics
 from tests.flow.harness import SHOP, WEB, Crash, definition
 from tests.touchpoints import DAY_MS, START_MS, Record, touchpoint
 from tests.virtual_time import run
@@ -70,7 +70,7 @@ class Owner:
         self.store = store
         self.publisher = MemoryPublisher()
         self.cache = Cache(1_000_000)
-        self.meters = Meters()
+        self.metrics = WorkerMetrics()
         self.steps: list[int] = []
 
         def reached(step: int) -> None:
@@ -78,7 +78,7 @@ class Owner:
             after_step(step)
 
         planner = Planner(CustomerFold([definition()]), partitions=1)
-        self.commit = Commit(planner, store, self.publisher, self.cache, self.meters, reached)
+        self.commit = Commit(planner, store, self.publisher, self.cache, self.metrics, reached)
 
     async def take(self):
         self.lease = await self.commit.take(0, START_MS)
@@ -88,7 +88,7 @@ class Owner:
         return await self.commit.batch(self.lease, [of(*names, topic=topic, at=at)], NOW_MS, NOW_MS)
 
     def count(self, name: str, **labels: str) -> float:
-        return self.meters.registry.get_sample_value(name, labels) or 0.0
+        return self.metrics.registry.get_sample_value(name, labels) or 0.0
 
 
 def of(*names: str, topic: str = WEB, at: int = 0) -> PartitionBatch:
@@ -169,10 +169,10 @@ def test_step_4_a_store_that_is_away_is_waited_for() -> None:
         began = asyncio.get_running_loop().time()
         batch = asyncio.ensure_future(owner.batch("ann"))
         await asyncio.sleep(5)
-        assert owner.meters.away == {"redis"}
+        assert owner.metrics.away == {"redis"}
         assert store.held(0).writes == 0
         await batch
-        assert owner.meters.away == set()
+        assert owner.metrics.away == set()
         assert owner.count("tracker_outages_total", server="redis") == 20
         assert asyncio.get_running_loop().time() - began < 45, "pauses are bounded"
 
@@ -279,7 +279,7 @@ def test_step_7_a_broker_that_is_away_is_waited_for() -> None:
         owner.publisher.fail_next = 8
         batch = asyncio.ensure_future(owner.batch("ann", "bob"))
         await asyncio.sleep(1)
-        assert owner.meters.away == {"kafka"}
+        assert owner.metrics.away == {"kafka"}
         assert len(owner.store.held(0).outbox) == 1
         await batch
         assert same(owner.store, await plain())
@@ -429,7 +429,7 @@ def test_a_sweep_is_written_like_a_batch() -> None:
         heir = Owner(owner.store)
         await heir.take()
         with pytest.raises(Fenced):
-            await owner.commit._write(owner.lease, {TIMERS: 2}, (await heir.batch("cyd", at=2)), owner.meters.clock())
+            await owner.commit._write(owner.lease, {TIMERS: 2}, (await heir.batch("cyd", at=2)), owner.metrics.clock())
 
     run(scenario())
 

@@ -47,7 +47,7 @@ class OnePartition(Worker):
         self.partition.put(delivery, lambda: self.acknowledged.append(delivery))
 
     def count(self, name: str, **labels: str) -> float:
-        return self.meters.registry.get_sample_value(name, labels) or 0.0
+        return self.metrics.registry.get_sample_value(name, labels) or 0.0
 
 
 async def taken(**options) -> OnePartition:
@@ -408,7 +408,7 @@ def test_a_broker_that_is_away_is_waited_for_before_reading() -> None:
         await worker.own(0)
         assert len(world.states()) == 3
         assert worker.count("tracker_outages_total", server="kafka") == 4
-        assert worker.meters.away == set()
+        assert worker.metrics.away == set()
         await worker.stop()
 
     run(scenario())
