@@ -24,7 +24,7 @@ from streams.errors import TrackerError
 from streams.settings.definitions import load_journeys
 from streams.settings.settings import read
 from streams.simulator.deviations import Deviations
-from streams.simulator.run import Report, Run
+from streams.simulator.run import Simulation, SimulationReport
 from streams.simulator.targets import kafka_target, quiet_clients
 from streams.simulator.truth import Truth
 from streams.simulator.wish import Wish, scenario
@@ -49,7 +49,7 @@ class Soak:
 
     rate: float
     lags: list[tuple[float, int]] = field(default_factory=list)
-    report: Report | None = None
+    report: SimulationReport | None = None
     different: list[str] = field(default_factory=list)
     caught_up_s: float = 0.0
 
@@ -68,7 +68,7 @@ class Soak:
         return failures
 
 
-def soak(running: RealPipeline, run: Run, rate: float) -> Soak:
+def soak(running: RealPipeline, run: Simulation, rate: float) -> Soak:
     """Simulate, watch, wait, compare."""
     seen = Soak(rate)
     errors: list[Exception] = []
@@ -146,7 +146,7 @@ def main() -> int:
         with pipeline(settings, os.environ, print) as running:
             plan = scenario(wish, int(time.time() * 1000))
             with kafka_target(kafka_arguments(running.settings)) as target:
-                return tell(soak(running, Run(plan, target, Truth(), rate=options.rate), options.rate))
+                return tell(soak(running, Simulation(plan, target, Truth(), rate=options.rate), options.rate))
     except TrackerError as error:
         print(f"error: {error}", file=sys.stderr)
         return int(error.exit_code)

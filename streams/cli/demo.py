@@ -13,14 +13,14 @@ from rich.console import Console
 
 from streams.cli.demo_output import Watching, addresses, verdict
 from streams.clients.failures import door
-from streams.demo.demo import Demo, Outcome
+from streams.demo.demo import Demo, DemoOutcome
 from streams.demo.live_view import View, view_for
 from streams.demo.pipeline import RealPipeline, pipeline
 from streams.errors import ExitCode, UsageError
 from streams.servers import prometheus
 from streams.settings.settings import read
 from streams.simulator.deviations import Deviations
-from streams.simulator.run import Run
+from streams.simulator.run import Simulation
 from streams.simulator.targets import kafka_target, quiet_clients
 from streams.simulator.truth import Truth
 from streams.simulator.wish import Wish, scenario
@@ -84,7 +84,7 @@ def demo(
     return ExitCode.OK if outcome.equal else ExitCode.MISMATCH
 
 
-def _play(running: RealPipeline, view: View, pace: float | None, seed: int) -> tuple[Run, Outcome]:
+def _play(running: RealPipeline, view: View, pace: float | None, seed: int) -> tuple[Simulation, DemoOutcome]:
     from streams.clients.clients import kafka_arguments
     from streams.settings.definitions import load_journeys
 
@@ -92,7 +92,7 @@ def _play(running: RealPipeline, view: View, pace: float | None, seed: int) -> t
     plan = scenario(wish, int(time.time() * 1000))
     (definition,) = load_journeys(running.settings)
     with kafka_target(kafka_arguments(running.settings)) as target:
-        run = Run(plan, target, Truth(), rate=pace)
+        run = Simulation(plan, target, Truth(), rate=pace)
         return run, Demo(run, definition, running, view).play()
 
 

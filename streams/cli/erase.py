@@ -21,7 +21,7 @@ from streams.clients.failures import door
 from streams.errors import ConfigurationError, ExitCode, Mismatch, TrackerError, UsageError
 from streams.person import requests
 from streams.person.identity import Identity, members, whole
-from streams.person.redis_data import Place, counts, places
+from streams.person.redis_data import StoredPlace, counts, places
 from streams.person.show import look_up, printable, spellings
 from streams.person.times import shown
 from streams.settings.definitions import load_journeys
@@ -147,7 +147,7 @@ def _fault(
 def _receipt(
     identity: Identity,
     removed: dict[str, dict[str, int]],
-    remains: list[Place],
+    remains: list[StoredPlace],
     digests: Digests,
     settings: Settings,
     at_ms: int,

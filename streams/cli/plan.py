@@ -14,7 +14,7 @@ import yaml
 
 from streams.collector.plans import load
 from streams.errors import ExitCode, TrackerError, UsageError
-from streams.events.files import Tally
+from streams.events.files import ReadTally
 from streams.events.from_kafka import opened
 from streams.events.plan_events import Checked, Seen, of_files, of_topics
 from streams.events.plan_events import check as check_events
@@ -57,7 +57,7 @@ def infer(
       tracker plan infer web-shop --channel web --channel shop > plans.yaml
       tracker plan infer help-desk tickets.jsonl.gz --closed --reject
     """
-    tally, draft = Tally(), Draft()
+    tally, draft = ReadTally(), Draft()
     with _events(files, channel, type_, newest, tally) as events:
         for seen in events:
             draft.see(seen.type, seen.properties)
@@ -96,7 +96,7 @@ def check(
     """
     plans = load(plan)
     tighter = _tighter(load(before), plans) if before else []
-    done, tally = Checked(), Tally()
+    done, tally = Checked(), ReadTally()
     if files or channel:
         with _events(files, channel, type_, newest, tally) as events:
             done = check_events(_of(plans, source), events)
@@ -110,7 +110,7 @@ def check(
 
 @contextmanager
 def _events(
-    files: list[str] | None, channels: list[str] | None, types: list[str] | None, newest: int, tally: Tally
+    files: list[str] | None, channels: list[str] | None, types: list[str] | None, newest: int, tally: ReadTally
 ) -> Iterator[Iterator[Seen]]:
     if not (files or channels):
         raise UsageError("Name files of events, or channels with --channel.", "Both will do.")
@@ -142,7 +142,7 @@ def _tighter(before: dict[str, SourcePlan], now: dict[str, SourcePlan]) -> list[
 
 
 def _data(
-    plans: dict[str, SourcePlan], done: Checked, tally: Tally, tighter: Sequence[tuple[str, str, str]]
+    plans: dict[str, SourcePlan], done: Checked, tally: ReadTally, tighter: Sequence[tuple[str, str, str]]
 ) -> dict[str, Any]:
     return {
         "ok": not (done.bad or tighter),
@@ -171,7 +171,7 @@ def _show(plans: dict[str, SourcePlan], done: Checked, tighter: Sequence[tuple[s
         print(f"{len(tighter)} things that were as planned are not any more.")
 
 
-def _tell(tally: Tally) -> None:
+def _tell(tally: ReadTally) -> None:
     if tally.rejected:
         first = tally.examples[0]
         print(

@@ -19,7 +19,7 @@ from streams.settings.settings import kinds
 from tracker.journey.definition import Definition
 from tracker.journey.file import load
 from tracker.replay.explain import explain
-from tracker.replay.replay import Breakdown, BreakdownError, Figures, Replay, Report, breakdown, customer_as_json
+from tracker.replay.replay import Breakdown, BreakdownError, Replay, ReplayFigures, Report, breakdown, customer_as_json
 
 BAR: Final = 24
 SHOWN_VALUES: Final = 12
@@ -161,7 +161,7 @@ def draw(report: Report, by: str | None, by_customer: dict[str, Any] | None) -> 
     print(f"\n{paint('dim', f'touchpoints: {counts}')}")
 
 
-def table(figures: Figures, paint: Paint) -> list[str]:
+def table(figures: ReplayFigures, paint: Paint) -> list[str]:
     """The stages as lines: a bar, counts, shares and times."""
     width = max(5, *(len(name) for name in figures.names))
     entered = figures.stages[0].funnel if figures.stages else 0

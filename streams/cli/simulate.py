@@ -17,7 +17,7 @@ from streams.cli.simulate_output import progress_of, summary
 from streams.errors import ExitCode, TrackerError, UsageError
 from streams.settings.settings import Settings, read
 from streams.simulator.deviations import LIVELY, Deviations, meaning
-from streams.simulator.run import Run
+from streams.simulator.run import Simulation
 from streams.simulator.targets import FileTarget, Target, kafka_target, quiet_clients
 from streams.simulator.truth import Truth
 from streams.simulator.wish import Wish, scenario
@@ -94,7 +94,7 @@ def simulate(
     plan = scenario(wish, int(time.time() * 1000))
     settings = read(os.environ)
     with _target(out, settings) as target:
-        run = Run(plan, target, Truth(), rate=rate, duration_s=wish.duration_s)
+        run = Simulation(plan, target, Truth(), rate=rate, duration_s=wish.duration_s)
         with _ending_in_order(run), progress_of(run) as progress:
             report = run.run(progress)
     if truth is not None:
@@ -122,7 +122,7 @@ def _target(out: Path | None, settings: Settings) -> Iterator[Target]:
 
 
 @contextmanager
-def _ending_in_order(run: Run) -> Iterator[None]:
+def _ending_in_order(run: Simulation) -> Iterator[None]:
     """The first Ctrl-C lets the last message be confirmed; the second one is as rude as it ever was."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:

@@ -19,7 +19,7 @@ MAX_MESSAGE_BYTES: Final = 2 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class TopicShape:
     """One topic, as it should be or as it is."""
 
     name: str
@@ -46,10 +46,10 @@ class Difference:
         return f"{self.topic}: {self.what} {self.found}" + (f", {self.wanted} wanted" if self.wanted else "")
 
 
-def wanted(settings: Settings) -> tuple[Shape, ...]:
+def wanted(settings: Settings) -> tuple[TopicShape, ...]:
     """The topics that the settings ask for."""
     return tuple(
-        Shape(
+        TopicShape(
             topic.name,
             settings.partitions,
             settings.replication,
@@ -60,12 +60,12 @@ def wanted(settings: Settings) -> tuple[Shape, ...]:
     )
 
 
-def differences(need: Iterable[Shape], there: Mapping[str, Shape]) -> list[Difference]:
+def differences(need: Iterable[TopicShape], there: Mapping[str, TopicShape]) -> list[Difference]:
     """How what is there differs from what is needed, in the order of need."""
     return [each for shape in need for each in _of_topic(shape, there.get(shape.name))]
 
 
-def _of_topic(need: Shape, there: Shape | None) -> list[Difference]:
+def _of_topic(need: TopicShape, there: TopicShape | None) -> list[Difference]:
     if there is None:
         return [Difference(need.name, "topic", "missing", "", "Run `tracker topics create`.")]
     alter = f"kafka-configs.sh --alter --entity-type topics --entity-name {need.name} --add-config"
@@ -93,7 +93,7 @@ def _days(milliseconds: int) -> str:
     return "unlimited" if milliseconds == UNLIMITED else f"{milliseconds / DAY_MS:g} days"
 
 
-def find(admin: Any, names: Iterable[str]) -> dict[str, Shape]:
+def find(admin: Any, names: Iterable[str]) -> dict[str, TopicShape]:
     """Those of the topics that are there, as they are."""
     from kafka.admin import ConfigResource, ConfigResourceType
 
@@ -105,9 +105,9 @@ def find(admin: Any, names: Iterable[str]) -> dict[str, Shape]:
     return {told["name"]: _shape(told, configs[told["name"]]) for told in admin.describe_topics(present)}
 
 
-def _shape(told: Mapping[str, Any], configs: Mapping[str, Any]) -> Shape:
+def _shape(told: Mapping[str, Any], configs: Mapping[str, Any]) -> TopicShape:
     partitions = told["partitions"]
-    return Shape(
+    return TopicShape(
         told["name"],
         len(partitions),
         min((len(partition["replica_nodes"]) for partition in partitions), default=0),
@@ -139,7 +139,7 @@ def create(settings: Settings) -> list[str]:
     return made
 
 
-def _make(admin: Any, shapes: Mapping[str, Shape]) -> list[str]:
+def _make(admin: Any, shapes: Mapping[str, TopicShape]) -> list[str]:
     from kafka.errors import TopicAlreadyExistsError, for_code
 
     asked = {

@@ -20,7 +20,7 @@ from streams.collector.admission import Admission
 from streams.collector.body import Budget
 from streams.collector.delivery import Delivery, PlainPublisher
 from streams.collector.door import Door
-from streams.collector.intake import MAX_EVENTS, Intake, Taken
+from streams.collector.intake import MAX_EVENTS, Accepted, Intake
 from streams.collector.metrics import CollectorMetrics
 from streams.collector.personal import Pseudonyms
 from streams.collector.plans import Plans
@@ -147,7 +147,7 @@ class Collector:
             else:
                 webhooks.verify(sender, request.headers, raw, self._intake.sources.secret(source) or b"")
             now_ms = int(time() * 1000)
-            message = webhooks.Message(sender, request.headers, document.read(raw))
+            message = webhooks.Notification(sender, request.headers, document.read(raw))
             webhooks.require_recent(sender, message, now_ms)
             wire = webhooks.touchpoint(source.name, sender, message, now_ms)
             if wire is None:
@@ -180,7 +180,7 @@ def content_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def told(taken: Taken, body: dict[str, Any]) -> Response:
+def told(taken: Accepted, body: dict[str, Any]) -> Response:
     """The answer to a request that was taken; what was left out of it is listed."""
     rejected = {"rejected": list(taken.problems)} if taken.problems else {}
     return Response(msgspec.json.encode(body | rejected), 200, taken.headers, "application/json")

@@ -6,9 +6,9 @@ from typing import Any, Final, get_args
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from schemas.rejection import AnyReason
-from streams.collector.admission import Verdict
+from streams.collector.admission import AdmissionVerdict
 from streams.collector.delivery import Delivery
-from streams.collector.problems import Problem
+from streams.collector.problems import HttpProblem
 from streams.process.series import Series
 
 REQUESTS: Final = Series(
@@ -65,12 +65,12 @@ class CollectorMetrics:
         """Kafka has them."""
         self._accepted.labels(source).inc(count)
 
-    def refused(self, source: str, problems: Sequence[Problem]) -> None:
+    def refused(self, source: str, problems: Sequence[HttpProblem]) -> None:
         """They were not let in."""
         for problem in problems:
             self._refused.labels(source, problem.reason if problem.reason in REASONS else OTHER).inc()
 
-    def planned(self, source: str, verdicts: Sequence[Verdict]) -> None:
+    def planned(self, source: str, verdicts: Sequence[AdmissionVerdict]) -> None:
         """Kafka has them: what was not as planned, each touchpoint once for each kind of violation."""
         for verdict in verdicts:
             fate = "rejected" if verdict.problem else "marked"

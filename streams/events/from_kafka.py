@@ -11,7 +11,7 @@ from typing import Any, Final
 from streams.clients.clients import kafka_arguments, probe_kafka
 from streams.clients.failures import door
 from streams.errors import ExitCode, TrackerError, Unreachable
-from streams.events.files import Tally
+from streams.events.files import ReadTally
 from streams.settings.settings import Settings
 from tracker.identity.kinds import KINDS, Kinds
 from tracker.planning.decode import Flaw, decode
@@ -40,7 +40,7 @@ def opened(settings: Settings) -> Iterator[Any]:
 def touches_of(
     consumer: Any,
     topic: str,
-    tally: Tally,
+    tally: ReadTally,
     newest: int | None = None,
     progress: Callable[[int, int], None] = lambda _lines, _bytes: None,
     kinds: Kinds = KINDS,

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 from streams.errors import UsageError
-from streams.events.files import Tally, touches
+from streams.events.files import ReadTally, touches
 from tracker.identity.kinds import KINDS, Kinds
 from tracker.journey.definition import Definition
 from tracker.replay.columns import Columns, Path
@@ -28,7 +28,7 @@ class Gathered:
     """All events of some files."""
 
     columns: Columns
-    tally: Tally
+    tally: ReadTally
     began_s: float
 
     def spent_s(self) -> float:
@@ -52,13 +52,13 @@ def gather(
 
 def gather_from(
     definitions: Sequence[Definition],
-    source: Callable[[Tally, Callable[[int, int], None]], Iterable[Touch]],
+    source: Callable[[ReadTally, Callable[[int, int], None]], Iterable[Touch]],
     *,
     also: Iterable[Path] = (),
     kinds: Kinds = KINDS,
 ) -> Gathered:
     """The events of a source, which counts what goes by and says how far it is."""
-    tally = Tally()
+    tally = ReadTally()
     columns = Columns(definitions, also, kinds)
     began_s = time.perf_counter()
     show = progress_line()

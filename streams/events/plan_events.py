@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from schemas.topics import touchpoint_topic
-from streams.events.files import Tally, touches
+from streams.events.files import ReadTally, touches
 from streams.events.from_kafka import touches_of
 from tracker.touch import Touch
 from tracker.tracking_plans.tracking_plan import SourcePlan
@@ -22,13 +22,13 @@ class Seen(NamedTuple):
     properties: Mapping[str, Any]
 
 
-def of_files(files: Sequence[str], types: Collection[str], tally: Tally) -> Iterator[Seen]:
+def of_files(files: Sequence[str], types: Collection[str], tally: ReadTally) -> Iterator[Seen]:
     """The events of files of touchpoints; those of no other type where some are named. Raises TrackerError."""
     return _seen(touches(files, tally), types)
 
 
 def of_topics(
-    consumer: Any, channels: Sequence[str], types: Collection[str], newest: int, tally: Tally
+    consumer: Any, channels: Sequence[str], types: Collection[str], newest: int, tally: ReadTally
 ) -> Iterator[Seen]:
     """The newest events of each channel's topic, about so many. Raises TrackerError."""
     for channel in channels:

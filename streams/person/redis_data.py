@@ -11,7 +11,7 @@ from typing import Any, Final
 from schemas.topics import ACTIONS, REJECTED, ROUTED, TRANSITIONS
 from streams.clients.clients import kafka_admin
 from streams.clients.topic_shapes import UNLIMITED, find
-from streams.person.identity import Identity, Member
+from streams.person.identity import Identity, IdentityMember
 from streams.person.show import describe as describe_stored
 from streams.person.show import moment, opened
 from streams.settings.settings import Settings
@@ -45,7 +45,7 @@ OUTSIDE: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class StoredPlace:
     """Somewhere outside of the states where data of a person may be."""
 
     where: str
@@ -57,13 +57,13 @@ class Place:
         return {"where": self.where, "what": self.what, "until": self.until}
 
 
-def places(settings: Settings, now_ms: int) -> list[Place]:
+def places(settings: Settings, now_ms: int) -> list[StoredPlace]:
     """Where else data of a person may be, and how long. Raises TrackerError where Kafka does not answer."""
     names = [topic.name for topic in settings.topics()]
     with kafka_admin(settings) as admin:
         shapes = find(admin, names)
     kafka = [
-        Place(
+        StoredPlace(
             f"Kafka topic {name}",
             CONTENT.get(name, "touchpoints as they were sent"),
             "for ever: the topic has no retention"
@@ -73,7 +73,7 @@ def places(settings: Settings, now_ms: int) -> list[Place]:
         for name in names
         if name in shapes
     ]
-    return kafka + [Place(*each) for each in OUTSIDE]
+    return kafka + [StoredPlace(*each) for each in OUTSIDE]
 
 
 def export(client: Any, identity: Identity, journeys: CustomerFold, prefix: str = PREFIX) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def export(client: Any, identity: Identity, journeys: CustomerFold, prefix: str 
     }
 
 
-def counts(client: Any, member: Member, journeys: CustomerFold, prefix: str = PREFIX) -> dict[str, int]:
+def counts(client: Any, member: IdentityMember, journeys: CustomerFold, prefix: str = PREFIX) -> dict[str, int]:
     """How much is held under one name."""
     held = list(_logs(member, journeys))
     return {
@@ -97,7 +97,7 @@ def counts(client: Any, member: Member, journeys: CustomerFold, prefix: str = PR
     }
 
 
-def timers(client: Any, member: Member, prefix: str = PREFIX) -> list[int]:
+def timers(client: Any, member: IdentityMember, prefix: str = PREFIX) -> list[int]:
     """The moments (ms) at which the tracker looks at a name although nothing comes."""
     names = keys(member.stored.partition, prefix)
     exact = client.zscore(names.timers, member.name)
@@ -108,14 +108,14 @@ def timers(client: Any, member: Member, prefix: str = PREFIX) -> list[int]:
     ]
 
 
-def _logs(member: Member, journeys: CustomerFold) -> Iterator[tuple[InstanceFold, Instance]]:
+def _logs(member: IdentityMember, journeys: CustomerFold) -> Iterator[tuple[InstanceFold, Instance]]:
     instance_folds = {instance_fold.definition.journey: instance_fold for instance_fold in journeys.instance_folds}
     for journey in opened(member.stored).journeys:
         if journey.name in instance_folds:
             yield from ((instance_folds[journey.name], instance) for instance in journey.instances)
 
 
-def _name(client: Any, member: Member, journeys: CustomerFold, prefix: str) -> dict[str, Any]:
+def _name(client: Any, member: IdentityMember, journeys: CustomerFold, prefix: str) -> dict[str, Any]:
     record = opened(member.stored)
     account_links = membership.read(record.account_links)
     came = {short: alias for alias, ids in member.ties.adopted.items() for short in short_ids(ids)}

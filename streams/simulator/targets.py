@@ -41,7 +41,7 @@ class DeliveryFailed(TrackerError):  # noqa: N818  # the state of the world, not
 
 
 @dataclass(slots=True)
-class Delivery:
+class Confirmations:
     """How far the messages have come."""
 
     sent: int = 0
@@ -63,17 +63,17 @@ class Delivery:
 class Target(Protocol):
     """Takes events one by one."""
 
-    delivery: Delivery
+    delivery: Confirmations
 
     def send(self, event: Event) -> None:
         """Take an event; it may still be on its way when this returns."""
 
-    def finish(self) -> Delivery:
+    def finish(self) -> Confirmations:
         """Wait until every event is confirmed or has failed."""
 
 
 def quiet_clients() -> None:
-    """From now on kafka-python keeps its log lines to itself: whether messages arrived is told by `Delivery`."""
+    """From now on kafka-python keeps its log lines to itself: whether messages arrived is told by `Confirmations`."""
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
 
@@ -87,7 +87,7 @@ class KafkaTarget:
 
     producer: Any
     """A kafka-python producer, as `kafka_target` makes it."""
-    delivery: Delivery = field(default_factory=Delivery)
+    delivery: Confirmations = field(default_factory=Confirmations)
 
     def __post_init__(self) -> None:
         self._topics: dict[str, str] = {}
@@ -110,7 +110,7 @@ class KafkaTarget:
             return
         future.add_both(self._settled)
 
-    def finish(self) -> Delivery:
+    def finish(self) -> Confirmations:
         """Flush, and report."""
         try:
             self.producer.flush(timeout=DELIVERY_TIMEOUT_S)
@@ -159,7 +159,7 @@ class FileTarget:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.delivery = Delivery()
+        self.delivery = Confirmations()
 
     def __enter__(self) -> Self:
         try:
@@ -176,7 +176,7 @@ class FileTarget:
         self._file.write((event.value or b"").replace(b"\n", b" ") + b"\n")
         self.delivery.sent += 1
 
-    def finish(self) -> Delivery:
+    def finish(self) -> Confirmations:
         """Bring it to the disk."""
         self._file.flush()
         self.delivery.confirmed = self.delivery.sent

@@ -10,7 +10,7 @@ from typing import Any
 
 from schemas.topics import REJECTED, ROUTED, TRANSITIONS
 from streams.settings.settings import Settings
-from streams.simulator.truth import Standing, Truth
+from streams.simulator.truth import TrueStages, Truth
 from streams.stores.keys import keys
 from streams.torture.kafka_view import KafkaView
 from tracker.engine.customer import CustomerFold
@@ -71,7 +71,7 @@ def judge(
 
 
 def _check_customers(
-    verdict: Verdict, definition: Definition, states: Mapping[str, bytes], truth: Mapping[str, Standing]
+    verdict: Verdict, definition: Definition, states: Mapping[str, bytes], truth: Mapping[str, TrueStages]
 ) -> None:
     stages = [stage.name for stage in definition.stages]
     verdict.customers = len(truth)
@@ -86,12 +86,12 @@ def _check_customers(
             verdict.wrong.append(f"{stranger} does not exist in truth")
 
 
-def _standing(record: bytes, stages: Sequence[str]) -> Standing | None:
+def _standing(record: bytes, stages: Sequence[str]) -> TrueStages | None:
     """None where the journey has not begun: a ticket alone is none, nor is an alias whose history has moved on."""
     for journey in decode(record).journeys[:1]:
         progress = journey.instances[0].progress
         if progress.stage >= 0:
-            return Standing(stages[progress.stage], stages[progress.furthest])
+            return TrueStages(stages[progress.stage], stages[progress.furthest])
     return None
 
 

@@ -9,7 +9,7 @@ from faust.types import TP
 
 from streams.errors import Mismatch
 from streams.worker.partition import PartitionWorker
-from streams.worker.transport import Delivery
+from streams.worker.transport import FetchedBatch
 
 log = structlog.get_logger()
 
@@ -49,7 +49,7 @@ class Ownership:
         self._changed(self.partitions)
         await asyncio.gather(*(worker.close() for worker in closing))
 
-    def put(self, delivery: Delivery, acknowledge: Callable[[], object]) -> None:
+    def put(self, delivery: FetchedBatch, acknowledge: Callable[[], object]) -> None:
         """Hand a batch to its partition's worker; a batch without one is of a partition that was revoked."""
         worker = self.partitions.get(delivery.batch.partition)
         if worker is not None:

@@ -12,7 +12,7 @@ from streams.stores.store import Fenced, Lease, Lost
 from streams.worker.commit import FIRST_PAUSE_S, LONGEST_PAUSE_S, Commit, Unwanted
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.queue import AlignedQueue
-from streams.worker.transport import Bounds, Delivery
+from streams.worker.transport import Bounds, FetchedBatch
 from tracker.planning.partition_clock import PartitionClock
 from tracker.planning.plan import PartitionBatch
 
@@ -23,7 +23,7 @@ GRACE_S: Final = 4.0
 """How long a batch in progress may take when the partition is revoked; Kafka waits for us meanwhile."""
 
 
-class Reader(Protocol):
+class PartitionReader(Protocol):
     """What a partition worker needs of the consumer."""
 
     async def start_at(self, partition: int, epoch: int, offsets: dict[str, int]) -> None:
@@ -53,7 +53,7 @@ class PartitionWorker:
         self,
         partition: int,
         topics: tuple[str, ...],
-        reader: Reader,
+        reader: PartitionReader,
         commit: Commit,
         metrics: WorkerMetrics,
         fenced: Callable[[str], None],
@@ -84,7 +84,7 @@ class PartitionWorker:
         self._loop = asyncio.get_running_loop()
         self._task = self._loop.create_task(self._run(), name=f"partition-{partition}")
 
-    def put(self, delivery: Delivery, acknowledge: Callable[[], object]) -> None:
+    def put(self, delivery: FetchedBatch, acknowledge: Callable[[], object]) -> None:
         """Step 1: the next batch waits for its turn."""
         if not self._closing:
             self._waiting.put(delivery, acknowledge)

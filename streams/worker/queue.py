@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Final
 
-from streams.worker.transport import Delivery
+from streams.worker.transport import FetchedBatch
 from tracker.planning.plan import PartitionBatch
 
 LAGGARD_S: Final = 0.25
@@ -25,7 +25,7 @@ Acknowledge = Callable[[], object]
 
 
 @dataclass(slots=True)
-class Taken:
+class TakenBatches:
     """What is applied next."""
 
     batches: list[tuple[PartitionBatch, bool]] = field(default_factory=list)
@@ -46,7 +46,7 @@ class AlignedQueue:
     """
 
     def __init__(self, topics: tuple[str, ...], hold: Callable[[str], None], release: Callable[[str], None]) -> None:
-        self._queues: dict[str, deque[tuple[Delivery, Acknowledge]]] = {topic: deque() for topic in topics}
+        self._queues: dict[str, deque[tuple[FetchedBatch, Acknowledge]]] = {topic: deque() for topic in topics}
         self._hold = hold
         self._release = release
         self._arrived = asyncio.Event()
@@ -61,7 +61,7 @@ class AlignedQueue:
         """How many records wait."""
         return sum(len(delivery.batch.records) for queue in self._queues.values() for delivery, _ in queue)
 
-    def put(self, delivery: Delivery, acknowledge: Acknowledge) -> None:
+    def put(self, delivery: FetchedBatch, acknowledge: Acknowledge) -> None:
         """Let a batch wait."""
         queue = self._queues[delivery.batch.topic]
         queue.append((delivery, acknowledge))
@@ -78,9 +78,9 @@ class AlignedQueue:
         except TimeoutError:
             return
 
-    def take(self, epoch: int) -> Taken:
+    def take(self, epoch: int) -> TakenBatches:
         """What waits, up to the time to which every topic with more to read is here."""
-        taken = Taken()
+        taken = TakenBatches()
         for queue in self._queues.values():
             while queue and queue[0][0].epoch != epoch:
                 queue.popleft()
@@ -105,7 +105,7 @@ class AlignedQueue:
             await self._arrived.wait()
 
     @staticmethod
-    def _call(taken: Taken, queue: deque[tuple[Delivery, Acknowledge]], until_ms: int | None) -> None:
+    def _call(taken: TakenBatches, queue: deque[tuple[FetchedBatch, Acknowledge]], until_ms: int | None) -> None:
         """Take the first batch of a topic, or as much of it as is not after `until_ms`."""
         delivery, acknowledge = queue.popleft()
         batch = delivery.batch
@@ -116,7 +116,7 @@ class AlignedQueue:
             later = (place for place, record in enumerate(batch.records) if record.timestamp > until_ms)
             count = next(later)
             rest = PartitionBatch(batch.topic, batch.partition, batch.records[count:])
-            queue.appendleft((Delivery(rest, delivery.epoch, delivery.end_offset), acknowledge))
+            queue.appendleft((FetchedBatch(rest, delivery.epoch, delivery.end_offset), acknowledge))
             if not count:
                 return
             taken.batches.append((PartitionBatch(batch.topic, batch.partition, batch.records[:count]), False))

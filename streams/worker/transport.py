@@ -31,7 +31,7 @@ MOST_BATCHES: Final = 3
 
 
 @dataclass(slots=True)
-class Delivery:
+class FetchedBatch:
     """A batch on its way from the fetcher to its partition worker."""
 
     batch: PartitionBatch
@@ -45,14 +45,16 @@ class Delivery:
         """Whether nothing lay behind the batch when it was read."""
         return self.end_offset is None or self.batch.next_offset >= self.end_offset
 
-    def parts(self, most: int) -> "Iterator[Delivery]":
+    def parts(self, most: int) -> "Iterator[FetchedBatch]":
         """The same in batches of at most so many records, as few as can be and of one size."""
         count = -(-len(self.batch.records) // most)
         if count <= 1:
             yield self
             return
         for records in slices(self.batch.records, -(-len(self.batch.records) // count)):
-            yield Delivery(PartitionBatch(self.batch.topic, self.batch.partition, records), self.epoch, self.end_offset)
+            yield FetchedBatch(
+                PartitionBatch(self.batch.topic, self.batch.partition, records), self.epoch, self.end_offset
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
             if records:
                 self._fetched[tp.topic, tp.partition] = records[-1].offset + 1
                 batch = PartitionBatch(tp.topic, tp.partition, records)
-                deliveries[tp] = Delivery(batch, self.epochs.get(tp.partition), consumer.highwater(tp))
+                deliveries[tp] = FetchedBatch(batch, self.epochs.get(tp.partition), consumer.highwater(tp))
         return deliveries
 
     async def start_at(self, partition: int, epoch: int, offsets: Mapping[str, int]) -> None:
@@ -193,7 +195,7 @@ class Consumer(driver.Consumer):
         share = IN_PROGRESS // max(1, len(self.app.ownership.partitions))
         return min(self.app.batch_records, max(LEAST_RECORDS, share))
 
-    def _to_message(self, tp: TP, delivery: Delivery) -> ConsumerMessage:
+    def _to_message(self, tp: TP, delivery: FetchedBatch) -> ConsumerMessage:
         last: Any = delivery.batch.records[-1]
         return ConsumerMessage(
             tp.topic, tp.partition, last.offset, last.timestamp / 1000, last.timestamp_type,

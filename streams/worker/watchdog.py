@@ -11,7 +11,7 @@ from typing import Final
 from aiokafka.errors import KafkaError
 
 from streams.worker.metrics import WorkerMetrics
-from streams.worker.partition import PartitionWorker, Reader
+from streams.worker.partition import PartitionReader, PartitionWorker
 
 LOOKS: Final = 4
 """Looks within the time after which a worker counts as stalled."""
@@ -24,7 +24,7 @@ class Watchdog:
         self,
         partitions: Mapping[int, PartitionWorker],
         topics: tuple[str, ...],
-        reader: Reader,
+        reader: PartitionReader,
         metrics: WorkerMetrics,
         stall_after_s: float,
         stalled: Callable[[str], None],

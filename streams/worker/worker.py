@@ -91,7 +91,7 @@ def wire(settings: Settings, end: Callable[[ExitCode, str], None], after_step: C
     async def join(_sender: Any, _assigned: set[TP], **_kwargs: Any) -> None:
         ownership.is_member = True
 
-    reader = _Reader(app)
+    reader = _ConsumerReader(app)
     watchdog = Watchdog(ownership.partitions, topics, reader, metrics, settings.stall_after_s, stalled)
 
     def live() -> dict[str, object] | None:
@@ -115,7 +115,7 @@ def _told(error: BaseException, settings: Settings) -> tuple[ExitCode, str]:
     return told.exit_code, told.message
 
 
-class _Reader:
+class _ConsumerReader:
     """The app's consumer, which Faust makes only when it starts."""
 
     def __init__(self, app: TrackerApp) -> None:

@@ -22,7 +22,7 @@ from streams.worker.commit import Commit
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.ownership import Ownership
 from streams.worker.partition import PartitionWorker
-from streams.worker.transport import Bounds, Delivery
+from streams.worker.transport import Bounds, FetchedBatch
 from tests.touchpoints import START_MS, Record
 from tracker.engine.customer import CustomerFold
 from tracker.home import home
@@ -234,7 +234,7 @@ class Worker:
         batch = PartitionBatch(tp.topic, tp.partition, records)
         self._at[tp] = batch.next_offset
         done = (tp.topic, tp.partition, batch.next_offset)
-        self.ownership.put(Delivery(batch, self._epochs[tp.partition], end), lambda: self.acknowledged.append(done))
+        self.ownership.put(FetchedBatch(batch, self._epochs[tp.partition], end), lambda: self.acknowledged.append(done))
 
     async def stop(self) -> None:
         """Let go, as on SIGTERM."""

@@ -8,7 +8,7 @@ import pytest
 from schemas.topics import touchpoint_topic
 from streams.simulator.deviations import LIVELY, Deviations
 from streams.simulator.stream import Scenario, events
-from streams.simulator.truth import Standing, Truth
+from streams.simulator.truth import TrueStages, Truth
 from tests.flow.harness import World, crash_at, run_through
 from tests.touchpoints import DAY_MS, START_MS
 from tests.virtual_time import run
@@ -29,7 +29,7 @@ def simulated(deviations: Deviations, seed: int) -> tuple[World, Truth]:
     return world, truth
 
 
-def standings(world: World) -> dict[str, Standing]:
+def standings(world: World) -> dict[str, TrueStages]:
     """Where everybody is whose journey has begun."""
     stages = [stage.name for stage in world.journeys.instance_folds[0].definition.stages]
     found = {}
@@ -37,7 +37,7 @@ def standings(world: World) -> dict[str, Standing]:
         for journey in decode(record).journeys:
             progress = journey.instances[0].progress
             if progress.stage >= 0:
-                found[name] = Standing(stages[progress.stage], stages[progress.furthest])
+                found[name] = TrueStages(stages[progress.stage], stages[progress.furthest])
     return found
 
 

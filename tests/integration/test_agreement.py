@@ -22,7 +22,7 @@ from streams.settings.definitions import load_journeys
 from streams.settings.settings import read as read_settings
 from streams.simulator.deviations import Deviations
 from streams.simulator.event import NO_STAGE, Event
-from streams.simulator.run import Run
+from streams.simulator.run import Simulation
 from streams.simulator.stream import Scenario
 from streams.simulator.targets import kafka_target
 from streams.simulator.truth import Truth
@@ -158,7 +158,7 @@ def simulate(running: RealPipeline, diary: Diary) -> None:
         seed=11,
     )
     with kafka_target(kafka_arguments(running.settings)) as target:
-        Run(scenario, target, diary).run()
+        Simulation(scenario, target, diary).run()
 
 
 def test_truth_redis_metrics_and_prometheus_agree(tmp_path) -> None:

@@ -11,7 +11,7 @@ from itertools import accumulate
 from typing import Final
 
 from tracker.engine.customer import CustomerFold
-from tracker.figures.contribution import DAY_MS, Field, day_of, parse
+from tracker.figures.contribution import DAY_MS, FieldName, day_of, parse
 from tracker.journey.definition import Definition
 from tracker.touch import Touch
 
@@ -39,7 +39,7 @@ class StageHistory:
         """Departures and drop-offs: stays about which something was decided."""
 
 
-class History:
+class FigureHistory:
     """The figures of one journey between two moments."""
 
     def __init__(self, definition: Definition, first_ms: int, last_ms: int, step_ms: int) -> None:
@@ -52,7 +52,7 @@ class History:
         self.begun_today = array("i", [0]) * self.steps
         self.records: dict[str, array[int]] = {}
         """By channel, its touchpoints, counted from the beginning on."""
-        self._fields: dict[str, Field] = {}
+        self._fields: dict[str, FieldName] = {}
 
     def at_ms(self, step: int) -> int:
         """The moment of a step."""
@@ -117,7 +117,7 @@ class History:
             elif field.figure in {"visits", "exits", "dropoffs"}:
                 getattr(stage, field.figure)[step] += count
 
-    def _read(self, name: str) -> Field:
+    def _read(self, name: str) -> FieldName:
         field = self._fields[name] = parse(name)
         return field
 

@@ -37,7 +37,7 @@ _WITHIN_MS: Final = tuple(days * DAY_MS for days in WITHIN_DAYS)
 MAX_CELLS: Final = 2000
 
 
-class Field(NamedTuple):
+class FieldName(NamedTuple):
     """A field name, read."""
 
     journey: str
@@ -89,7 +89,7 @@ def unescape(name: str) -> str:
     return name.replace("%7C", "|").replace("%3D", "=").replace("%25", "%") if "%" in name else name
 
 
-def parse(field: str) -> Field:
+def parse(field: str) -> FieldName:
     """A field name in its parts; raises ValueError for a name that is none."""
     journey, _, rest = field.partition("|")
     figure, *parts = rest.split("|")
@@ -100,7 +100,7 @@ def parse(field: str) -> Field:
     if len(parts) > len(names):
         segment, _, value = parts[-1].partition("=")
         values |= {"segment": unescape(segment), "value": unescape(value)}
-    return Field(unescape(journey), figure, **values)
+    return FieldName(unescape(journey), figure, **values)
 
 
 def day_of(at_ms: int) -> str:

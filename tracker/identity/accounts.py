@@ -55,7 +55,7 @@ def _derived(people: Definition, name: str) -> Definition:
 
 
 @dataclass(slots=True)
-class Gathered:
+class GatheredNews:
     """What came of a batch's news of people."""
 
     messages: list[Enrolled] = field(default_factory=list)
@@ -64,7 +64,7 @@ class Gathered:
     """People beyond the most that count."""
 
 
-class Accounts:
+class AccountFold:
     """Keeps the journeys of accounts."""
 
     def __init__(self, journeys: CustomerFold) -> None:
@@ -73,9 +73,9 @@ class Accounts:
 
     def gather(
         self, name: str, record: Record, account_links: AccountLinks, news: Sequence[Member], now_ms: int
-    ) -> Gathered:
+    ) -> GatheredNews:
         """Take in what is told of an account's people; the record is changed in place."""
-        gathered, latest = Gathered(), dict[str, str]()
+        gathered, latest = GatheredNews(), dict[str, str]()
         for message in news:
             if message.journey in self._instance_folds:
                 _note(account_links, message, gathered)
@@ -116,7 +116,7 @@ class Accounts:
         )
 
 
-def _note(account_links: AccountLinks, message: Member, gathered: Gathered) -> None:
+def _note(account_links: AccountLinks, message: Member, gathered: GatheredNews) -> None:
     """One person's news on the roll; of too many people the earliest count."""
     members = account_links.members.setdefault(message.journey, {})
     if message.trace is None:

@@ -29,7 +29,7 @@ from schemas.routed import (
 from schemas.transition import Kind, Transition, Why
 from tracker.engine.customer import Change, CustomerFold
 from tracker.identity import membership
-from tracker.identity.accounts import Accounts
+from tracker.identity.accounts import AccountFold
 from tracker.identity.histories import Histories, Views, short_ids
 from tracker.identity.kinds import KINDS, Kinds
 from tracker.identity.ties import NEVER_MS, Edge, Ties, choose, conflicts, excess, may_have_ties, read, root, write
@@ -73,7 +73,7 @@ class Linking:
         self.histories = Histories(journeys)
         self.kinds = kinds
         self.membership = membership.Membership(journeys)
-        self.accounts = Accounts(journeys)
+        self.accounts = AccountFold(journeys)
 
     @staticmethod
     def concerns(incoming: Incoming, before: bytes | None) -> bool:

@@ -209,7 +209,7 @@ def _rounded(seconds: float) -> float:
     return round(seconds, 3)
 
 
-class Figures:
+class ReplayFigures:
     """The figures of a set of customers, by stage."""
 
     def __init__(self, definition: Definition) -> None:
@@ -245,9 +245,9 @@ class Report:
 
     definition: Definition
     now_ms: int
-    figures: Figures
-    by: dict[str, Figures] | None
-    accounts: Figures | None = None
+    figures: ReplayFigures
+    by: dict[str, ReplayFigures] | None
+    accounts: ReplayFigures | None = None
     """Of the journey of accounts, where the definition asks for one."""
     applied: int = 0
     duplicate: int = 0
@@ -283,14 +283,14 @@ class Replay:
         self._by = by
         self._accounts = AccountFolder(definition) if definition.accounts is not None else None
         self.folder: Final = Folder(definition, columns, by, self._accounts)
-        self.report: Final = Report(definition, self.now_ms, Figures(definition), self._values(by))
+        self.report: Final = Report(definition, self.now_ms, ReplayFigures(definition), self._values(by))
 
-    def _values(self, by: Breakdown | None) -> dict[str, Figures] | None:
+    def _values(self, by: Breakdown | None) -> dict[str, ReplayFigures] | None:
         if by is None:
             return None
         segment = next((one for one in self.definition.segments if one.name == by.segment), None)
         # What is declared is shown, also where nobody has it.
-        return {value: Figures(self.definition) for value in segment.values} if segment else {}
+        return {value: ReplayFigures(self.definition) for value in segment.values} if segment else {}
 
     def customers(self) -> Iterator[list[Told]]:
         """What became of each customer, counted as they are taken."""
@@ -305,7 +305,7 @@ class Replay:
                 self._count(one)
             yield told
         if self._accounts is not None:
-            self.report.accounts = Figures(self.definition)
+            self.report.accounts = ReplayFigures(self.definition)
             for account in self._accounts.accounts(self.now_ms):
                 self.report.accounts.add(Told(*account, None))
 
@@ -322,7 +322,7 @@ class Replay:
             return
         value = told.value if told.value in by or len(by) < MAX_VALUES else OTHER
         if value not in by:
-            by[value] = Figures(self.definition)
+            by[value] = ReplayFigures(self.definition)
         by[value].add(told)
 
 

@@ -8,7 +8,7 @@ from streams.clients import topic_shapes as topics
 from streams.errors import ExitCode, Mismatch, Unreachable
 from streams.settings import settings
 
-NEED = topics.Shape("touchpoints.web", partitions=8, replication=2, retention_ms=30 * topics.DAY_MS)
+NEED = topics.TopicShape("touchpoints.web", partitions=8, replication=2, retention_ms=30 * topics.DAY_MS)
 
 
 def different(**as_it_is) -> list[str]:

@@ -5,7 +5,7 @@ from faust.types import TP
 
 from streams.errors import ExitCode, Mismatch
 from streams.worker.ownership import check_home
-from streams.worker.transport import Delivery
+from streams.worker.transport import FetchedBatch
 from tests.flow.harness import INPUTS, WEB, Worker, World
 from tests.touchpoints import Record, residents, touchpoint
 from tests.virtual_time import run
@@ -112,7 +112,7 @@ def test_a_batch_of_nobodys_partition_is_let_go() -> None:
         worker = Worker(World(partitions=2))
         await worker.own(0)
         worker.ownership.put(
-            Delivery(PartitionBatch(WEB, 1, [Record(0, b"")]), 1, 1), lambda: pytest.fail("acknowledged")
+            FetchedBatch(PartitionBatch(WEB, 1, [Record(0, b"")]), 1, 1), lambda: pytest.fail("acknowledged")
         )
         await worker.stop()
         assert worker.ownership.partitions == {}

@@ -10,7 +10,7 @@ from faust.types import TP
 from streams.stores.memory import Held
 from streams.worker.commit import Commit
 from streams.worker.partition import GRACE_S, SWEEP_EVERY_S, PartitionWorker
-from streams.worker.transport import Delivery
+from streams.worker.transport import FetchedBatch
 from tests.flow.harness import INPUTS, SHOP, SUPPORT, WEB, Worker, World
 from tests.touchpoints import START_MS, Record, residents, touchpoint
 from tests.virtual_time import run
@@ -38,12 +38,12 @@ class OnePartition(Worker):
     def partition(self) -> PartitionWorker:
         return self.ownership.partitions[0]
 
-    def delivery(self, *names: str, topic: str = WEB, at: int = 0, epoch: int | None = None) -> Delivery:
+    def delivery(self, *names: str, topic: str = WEB, at: int = 0, epoch: int | None = None) -> FetchedBatch:
         records = [Record(at + place, touchpoint(name)) for place, name in enumerate(names)]
         lease_epoch = self.partition.lease.epoch if epoch is None else epoch
-        return Delivery(PartitionBatch(topic, 0, records), lease_epoch, at + len(names))
+        return FetchedBatch(PartitionBatch(topic, 0, records), lease_epoch, at + len(names))
 
-    def put(self, delivery: Delivery) -> None:
+    def put(self, delivery: FetchedBatch) -> None:
         self.partition.put(delivery, lambda: self.acknowledged.append(delivery))
 
     def count(self, name: str, **labels: str) -> float:
@@ -133,8 +133,8 @@ def test_topics_are_applied_in_step() -> None:
         epoch = worker.partition.lease.epoch
         web = [Record(at, touchpoint(f"w{at}"), timestamp=1000 * at) for at in range(10)]
         shop = [Record(at, touchpoint(f"s{at}"), timestamp=3000 * at) for at in range(10)]
-        worker.put(Delivery(PartitionBatch(WEB, 0, web), epoch, 50))
-        worker.put(Delivery(PartitionBatch(SHOP, 0, shop), epoch, 50))
+        worker.put(FetchedBatch(PartitionBatch(WEB, 0, web), epoch, 50))
+        worker.put(FetchedBatch(PartitionBatch(SHOP, 0, shop), epoch, 50))
         worker.gate.set()
         await until(lambda: worker.world.store.held(0).offsets.get(SHOP))
         assert worker.world.store.held(0).offsets == {SUPPORT: 1, WEB: 10, SHOP: 4}
@@ -440,7 +440,7 @@ def test_it_is_caught_up_when_every_topic_is() -> None:
     async def scenario() -> None:
         worker = await taken()
         assert worker.partition.caught_up
-        worker.put(Delivery(worker.delivery("ann").batch, worker.partition.lease.epoch, 50))
+        worker.put(FetchedBatch(worker.delivery("ann").batch, worker.partition.lease.epoch, 50))
         await asyncio.sleep(0.5)
         assert not worker.partition.caught_up
         worker.put(worker.delivery("ann", at=49))

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.worker.queue import LAGGARD_S, AlignedQueue
-from streams.worker.transport import Delivery
+from streams.worker.transport import FetchedBatch
 from tests.flow.harness import SHOP, WEB
 from tests.touchpoints import Record
 from tests.virtual_time import run
@@ -29,7 +29,7 @@ class Room(AlignedQueue):
         self.next[topic] = first + len(times)
         end = self.next[topic] + (0 if last else 1)
         self.put(
-            Delivery(PartitionBatch(topic, 0, records), epoch, end), lambda: self.acknowledged.append((topic, end))
+            FetchedBatch(PartitionBatch(topic, 0, records), epoch, end), lambda: self.acknowledged.append((topic, end))
         )
 
     acknowledged: list[tuple[str, int]] = []  # noqa: RUF012  # of no interest but to one test

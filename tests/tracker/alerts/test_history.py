@@ -1,7 +1,7 @@
 from random import Random
 
 from tests.tracker.making import DAY_MS, HOUR_MS, START_MS, journey, stage, touch
-from tracker.alerts.history import MAX_CHANNELS, History
+from tracker.alerts.history import MAX_CHANNELS, FigureHistory
 from tracker.engine.customer import CustomerFold
 from tracker.figures.contribution import day_of, parse
 
@@ -9,8 +9,8 @@ STEP_MS = HOUR_MS // 4
 SHOP = journey(stage("a", drops_after_ms=6 * HOUR_MS), stage("b", drops_after_ms=DAY_MS), stage("c", goal=True))
 
 
-def history(*touches, days=3) -> History:
-    made = History(SHOP, START_MS, START_MS + days * DAY_MS, STEP_MS)
+def history(*touches, days=3) -> FigureHistory:
+    made = FigureHistory(SHOP, START_MS, START_MS + days * DAY_MS, STEP_MS)
     made.fold("c", list(touches))
     made.settle()
     return made
@@ -45,7 +45,7 @@ def test_a_drop_off_is_seen_when_it_is_due() -> None:
 
 def test_what_was_before_is_there_at_the_first_step() -> None:
     """A history may begin in the middle: earlier touchpoints are folded, and nothing is missing."""
-    made = History(SHOP, START_MS + 2 * HOUR_MS, START_MS + 9 * HOUR_MS, STEP_MS)
+    made = FigureHistory(SHOP, START_MS + 2 * HOUR_MS, START_MS + 9 * HOUR_MS, STEP_MS)
     made.fold("c", [touch("a", 1), touch("b", 3)])
     made.settle()
     assert (made.stages["a"].visits[0], made.stages["b"].visits[0], made.stages["b"].visits[-1]) == (1, 0, 1)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.tracker.making import DAY_MS, HOUR_MS, START_MS, journey, stage, touch, touches
 from tracker.engine.customer import CustomerFold
-from tracker.figures.contribution import Field, day_of, parse
+from tracker.figures.contribution import FieldName, day_of, parse
 from tracker.journey.definition import Buckets, Definition, Rule, Segment, Survey
 
 DAY = "2025-10-09"
@@ -121,14 +121,14 @@ def test_every_field_that_is_written_can_be_read():
 @pytest.mark.parametrize(
     ("name", "field"),
     [
-        ("r|current|buy|waiting", Field("r", "current", stage="buy", status="waiting")),
+        ("r|current|buy|waiting", FieldName("r", "current", stage="buy", status="waiting")),
         (
             "r|reached|2026-11-22|buy|7|t=b2b",
-            Field("r", "reached", "2026-11-22", "buy", days="7", segment="t", value="b2b"),
+            FieldName("r", "reached", "2026-11-22", "buy", days="7", segment="t", value="b2b"),
         ),
-        ("r|feedback|nps|9", Field("r", "feedback", kind="nps", score="9")),
-        ("r|stay|buy|inf", Field("r", "stay", stage="buy", bucket="inf")),
-        ("r|corrections", Field("r", "corrections")),
+        ("r|feedback|nps|9", FieldName("r", "feedback", kind="nps", score="9")),
+        ("r|stay|buy|inf", FieldName("r", "stay", stage="buy", bucket="inf")),
+        ("r|corrections", FieldName("r", "corrections")),
     ],
 )
 def test_a_field_is_read_by_its_figure(name, field):

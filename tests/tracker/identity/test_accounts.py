@@ -6,9 +6,9 @@ from schemas.routed import Enrolled, Member, Trace
 from tests.tracker.making import DAY_MS, HOUR_MS, START_MS, journey, stage, touch
 from tracker.engine.customer import CustomerFold
 from tracker.engine.engine import Engine
-from tracker.identity.accounts import Accounts, fold, with_accounts
+from tracker.identity.accounts import AccountFold, fold, with_accounts
 from tracker.identity.membership import AccountLinks
-from tracker.journey.definition import Accounts as Rule
+from tracker.journey.definition import AccountFold as Rule
 from tracker.journey.definition import Definition, Funnel, Segment
 from tracker.journey.fields import MAX_MEMBERS
 from tracker.records.state import VERSION, Progress, Record
@@ -111,7 +111,7 @@ def test_without_people_there_is_no_journey() -> None:
     """The last one who leaves takes it along."""
     definition = of()
     assert fold(Engine(definition), []) is None
-    accounts, record, account_links = Accounts(CustomerFold([definition])), Record(VERSION, []), AccountLinks()
+    accounts, record, account_links = AccountFold(CustomerFold([definition])), Record(VERSION, []), AccountLinks()
     accounts.gather(NAME, record, account_links, [news("p1", trace(a=0))], hour(1))
     assert len(record.journeys) == 1
     accounts.gather(NAME, record, account_links, [news("p1", None)], hour(1))
@@ -124,7 +124,7 @@ def news(person: str, told: Trace | None, since: float = 0) -> Member:
 
 def test_what_happens_is_told_with_whose_news_it_was() -> None:
     """In order it is told as of a customer; what changes the past is a correction."""
-    accounts, record, account_links = Accounts(CustomerFold([of()])), Record(VERSION, []), AccountLinks()
+    accounts, record, account_links = AccountFold(CustomerFold([of()])), Record(VERSION, []), AccountLinks()
 
     def told(*messages: Member) -> list[tuple[str, str | None, str | None]]:
         gathered = accounts.gather(NAME, record, account_links, messages, hour(99))
@@ -139,7 +139,7 @@ def test_what_happens_is_told_with_whose_news_it_was() -> None:
 
 def test_too_many_people_leave_the_earliest() -> None:
     """Of more people than count, those stay who were seen with the account first."""
-    accounts, record, account_links = Accounts(CustomerFold([of()])), Record(VERSION, []), AccountLinks()
+    accounts, record, account_links = AccountFold(CustomerFold([of()])), Record(VERSION, []), AccountLinks()
     many = [news(f"p{number:04}", trace(a=number), number) for number in range(1, MAX_MEMBERS + 2)]
     gathered = accounts.gather(NAME, record, account_links, many, hour(9))
     assert (len(account_links.members["j"]), gathered.refused) == (MAX_MEMBERS, 1)
@@ -150,7 +150,7 @@ def test_too_many_people_leave_the_earliest() -> None:
 
 def test_who_is_new_is_asked_once() -> None:
     """A person's home hears that it is counted, and may object."""
-    accounts, record, account_links = Accounts(CustomerFold([of()])), Record(VERSION, []), AccountLinks()
+    accounts, record, account_links = AccountFold(CustomerFold([of()])), Record(VERSION, []), AccountLinks()
     messages = [news("p1", trace(a=0)), news("p1", trace(a=0, b=1)), news("p2", trace(a=0))]
     gathered = accounts.gather(NAME, record, account_links, messages, hour(9))
     assert gathered.messages == [Enrolled("p1", NAME, "j"), Enrolled("p2", NAME, "j")]
