@@ -65,7 +65,7 @@ def test_each_is_at_home_once(kafka) -> None:
 
 
 SCRIPT = """
-from streams.producer import connect
+from streams.sdk.producer import connect
 producer = connect()
 for number in range(500):
     producer.touch("shop", "Order Completed", customer_id=f"c-{number}")
