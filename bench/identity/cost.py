@@ -19,7 +19,8 @@ from schemas.topics import ROUTED, touchpoint_topic
 from tracker.engine.customer import CustomerFold
 from tracker.home import home
 from tracker.identity.kinds import KINDS, Kinds
-from tracker.planning.plan import PartitionBatch, Planner
+from tracker.planning.plan import PartitionBatch
+from tracker.planning.planner import Planner
 
 PARTITIONS = 4
 BATCH = 1000

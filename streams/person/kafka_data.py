@@ -10,14 +10,14 @@ from typing import Any, Final
 import msgspec
 
 from schemas.rejection import Rejection
-from schemas.routed import Routed, RoutedTouchpoint
+from schemas.routed import RoutedTouchpoint
 from schemas.topics import ACTIONS, REJECTED, ROUTED, TRANSITIONS
 from streams.events.from_kafka import pages
 from streams.person.show import moment
 from tracker.identity.kinds import Kinds
 from tracker.planning.decode import Flaw, decode
+from tracker.planning.message import decode_routed
 
-_routed: Final = msgspec.msgpack.Decoder(Routed).decode
 _rejection: Final = msgspec.json.Decoder(Rejection).decode
 _json: Final = msgspec.json.Decoder().decode
 
@@ -47,7 +47,7 @@ def _in_touchpoint(value: bytes, kinds: Kinds) -> set[str]:
 
 def _in_routed(value: bytes, kinds: Kinds) -> set[str]:
     try:
-        message = _routed(value)
+        message = decode_routed(value)
     except msgspec.MsgspecError:
         return set()
     named = {

@@ -24,7 +24,8 @@ from streams.stores.store import Due, Lease, Store, Unavailable
 from streams.worker.cache import Cache
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.step_clock import StepClock
-from tracker.planning.plan import PartitionBatch, Plan, Planner
+from tracker.planning.plan import PartitionBatch, Plan
+from tracker.planning.planner import Planner
 
 T = TypeVar("T")
 log = structlog.get_logger()

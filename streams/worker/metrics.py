@@ -14,7 +14,8 @@ from schemas.rejection import Reason
 from schemas.transition import Kind
 from streams.process.series import BUCKETS, PIPELINE
 from streams.worker.step_clock import StepClock
-from tracker.planning.plan import TOLD, PartitionBatch, Plan
+from tracker.planning.plan import PartitionBatch, Plan
+from tracker.planning.planner import TOLD
 
 log = structlog.get_logger()
 

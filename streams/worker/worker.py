@@ -29,7 +29,7 @@ from streams.worker.ownership import Ownership
 from streams.worker.partition import PartitionWorker
 from streams.worker.watchdog import Watchdog
 from tracker.engine.customer import CustomerFold
-from tracker.planning.plan import Planner
+from tracker.planning.planner import Planner
 
 log = structlog.get_logger()
 

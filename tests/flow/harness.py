@@ -30,7 +30,8 @@ from tracker.identity.accounts import with_accounts
 from tracker.journey.definition import Definition
 from tracker.journey.file import read
 from tracker.planning.marks import EPOCH, PARTITION, SEQUENCE
-from tracker.planning.plan import PartitionBatch, Planner
+from tracker.planning.plan import PartitionBatch
+from tracker.planning.planner import Planner
 
 WEB, SHOP, SUPPORT = (touchpoint_topic(channel) for channel in ("web", "shop", "support"))
 INPUTS = (WEB, SHOP, SUPPORT, ROUTED)

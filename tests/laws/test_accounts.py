@@ -18,7 +18,7 @@ from tracker.figures.contribution import parse
 from tracker.identity.kinds import strongest
 from tracker.journey.definition import Definition, Rule
 from tracker.planning.decode import decode as decode_touch
-from tracker.planning.plan import encode_routed
+from tracker.planning.message import encode_routed
 from tracker.records.state import Progress, decode
 from tracker.replay.replay import columns_of, replay
 from tracker.touch import Touch

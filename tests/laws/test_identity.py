@@ -14,7 +14,7 @@ from tests.touchpoints import DAY_MS, HOUR_MS, START_MS, touchpoint
 from tests.virtual_time import run
 from tracker.identity.kinds import strongest
 from tracker.planning.decode import decode
-from tracker.planning.plan import encode_routed
+from tracker.planning.message import encode_routed
 from tracker.touch import Touch
 
 PARTITIONS = 4

@@ -15,7 +15,7 @@ from tests.stored import Redis
 from tests.touchpoints import DAY_MS, HOUR_MS, START_MS, touchpoint
 from tests.virtual_time import run
 from tracker.identity.kinds import strongest
-from tracker.planning.plan import encode_routed
+from tracker.planning.message import encode_routed
 
 PARTITIONS = 4
 ANN, EVE, BOB = "anonymous_id:a1", "email_sha256:e1", "anonymous_id:b1"

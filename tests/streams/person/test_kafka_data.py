@@ -11,7 +11,7 @@ from streams.person.kafka_data import traces
 from tests.streams.events import test_from_kafka
 from tests.touchpoints import touchpoint
 from tracker.identity.kinds import KINDS
-from tracker.planning.plan import encode_routed
+from tracker.planning.message import encode_routed
 
 WEB, ANN = "touchpoints.web", "anonymous_id:a1"
 HERS = touchpoint("", ids={"email_sha256": "e9", "anonymous_id": "a1"})

@@ -20,7 +20,8 @@ from tests.touchpoints import DAY_MS, START_MS, Record, touchpoint
 from tests.virtual_time import run
 from tracker.engine.customer import CustomerFold
 from tracker.planning.message import Message
-from tracker.planning.plan import PartitionBatch, Planner
+from tracker.planning.plan import PartitionBatch
+from tracker.planning.planner import Planner
 
 NOW_MS = START_MS + 1_000
 STEPS = (1, 3, 4, 5, 6, 7)

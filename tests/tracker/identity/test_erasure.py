@@ -8,7 +8,9 @@ from tests.flow.harness import WEB, definition
 from tests.touchpoints import START_MS, Record, touchpoint
 from tracker.engine.customer import CustomerFold
 from tracker.identity.erasure import Erasure
-from tracker.planning.plan import PartitionBatch, Plan, Planner, encode_routed
+from tracker.planning.message import encode_routed
+from tracker.planning.plan import PartitionBatch, Plan
+from tracker.planning.planner import Planner
 
 NOW_MS = START_MS + 1_000
 JOURNEYS = CustomerFold([definition()])

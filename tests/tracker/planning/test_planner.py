@@ -9,7 +9,8 @@ from schemas.touchpoint import Touchpoint
 from tests.flow.harness import WEB, World, definition
 from tests.touchpoints import DAY_MS, START_MS, Record, residents, touchpoint
 from tracker.engine.customer import CustomerFold
-from tracker.planning.plan import PartitionBatch, Planner
+from tracker.planning.plan import PartitionBatch
+from tracker.planning.planner import Planner
 
 NOW_MS = START_MS + 1_000
 HERE, STRANGER = residents(0, 2, 1)[0], residents(1, 2, 1)[0]
@@ -48,7 +49,7 @@ def test_slices_change_nothing(planner: Planner, monkeypatch: pytest.MonkeyPatch
     nobody = dict.fromkeys(names)
     assert list(planner.planning(reading, nobody, NOW_MS)) == [None, None]
     sliced = planner.plan(planner.read(0, [batch(*values, b"{")], NOW_MS), nobody, NOW_MS)
-    monkeypatch.setattr("tracker.planning.plan.slices", lambda items, _size=0: [items])
+    monkeypatch.setattr("tracker.planning.planner.slices", lambda items, _size=0: [items])
     assert planner.plan(planner.read(0, [batch(*values, b"{")], NOW_MS), nobody, NOW_MS) == sliced
     assert len(sliced.states) == 1_500
 
