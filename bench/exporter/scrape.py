@@ -23,7 +23,7 @@ from streams.exporter.figures import read
 from streams.servers.process_group import ProcessGroup
 from streams.servers.redis import RedisServer
 from streams.stores.keys import keys
-from tracker.figures.contribution import DAY_MS, WITHIN, bucket_names, day_of
+from tracker.figures.fields import DAY_MS, WITHIN, bucket_names, day_of
 from tracker.journey.definition import BOUNDS_MS, STATUSES, Definition
 from tracker.journey.file import read as read_journey
 

@@ -1,6 +1,6 @@
 """The figures: what Redis' aggregates say, summed over the partitions.
 
-The fields' names belong to `tracker/figures/contribution.py`, the keys' to `streams/stores/keys.py`. A partition is
+The fields' names belong to `tracker/figures/fields.py`, the keys' to `streams/stores/keys.py`. A partition is
 read in one transaction with its offsets, so its figures are those of exactly the touchpoints before these offsets.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from streams.stores.keys import PREFIX, is_topic, keys
 from streams.stores.snapshot import hashes
-from tracker.figures.contribution import FieldName, parse
+from tracker.figures.fields import FieldName, parse
 
 # More than ten wide journeys have in 57 days: a cache that is a little too small forgets each name before it comes
 # again.
@@ -25,7 +25,7 @@ class Figures:
     """All aggregates at one moment (of each partition)."""
 
     counts: dict[FieldName, int]
-    """By field, what `tracker/figures/contribution.py` says it counts, summed over the partitions."""
+    """By field, what `tracker/figures/fields.py` says it counts, summed over the partitions."""
     offsets: dict[tuple[str, int], int]
     """By topic and partition, the next offset to apply."""
 

@@ -33,7 +33,7 @@ from streams.exporter.series import (
     STAY,
     FunnelSeries,
 )
-from tracker.figures.contribution import DAY_MS, WITHIN, FieldName, bucket_names
+from tracker.figures.fields import DAY_MS, WITHIN, FieldName, bucket_names
 from tracker.journey.definition import SCALES, STATUSES, WITHIN_DAYS, Definition
 from tracker.journey.series_count import AGES
 

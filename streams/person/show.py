@@ -14,7 +14,7 @@ from streams.person.times import shown
 from streams.stores.keys import PREFIX, keys
 from tracker.engine.customer import CustomerFold
 from tracker.engine.instances import InstanceFold
-from tracker.figures.contribution import unescape
+from tracker.figures.fields import unescape
 from tracker.home import home
 from tracker.identity.kinds import KINDS, AliasTooLong, Kinds, normalise
 from tracker.identity.ties import read, root

@@ -15,7 +15,7 @@ from streams.process.series import CANARY, PIPELINE
 from streams.worker.metrics import WorkerMetrics
 from tests.deploy.promtool import needs
 from tests.stored import SHOP, definition
-from tracker.figures.contribution import parse
+from tracker.figures.fields import parse
 from tracker.journey.definition import Rule, Survey
 
 TOPICS = ("touchpoints.web", "touchpoints.shop")

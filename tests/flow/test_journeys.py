@@ -9,7 +9,7 @@ from schemas.topics import ROUTED
 from tests.flow.harness import SHOP, SUPPORT, WEB, Worker, World, run_through
 from tests.touchpoints import DAY_MS, HOUR_MS, START_MS, residents, touchpoint
 from tests.virtual_time import run
-from tracker.figures.contribution import WITHIN
+from tracker.figures.fields import WITHIN
 from tracker.records.state import decode
 
 POISON = (b"", None, b"{", b"\xff\xfe", b"[]", b'{"schema": "touchpoint/2"}')

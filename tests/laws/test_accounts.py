@@ -14,7 +14,7 @@ from tests.people import Seen, people
 from tests.touchpoints import DAY_MS, HOUR_MS, START_MS, touchpoint
 from tests.virtual_time import run
 from tracker.engine.customer import CustomerFold
-from tracker.figures.contribution import parse
+from tracker.figures.fields import parse
 from tracker.identity.kinds import strongest
 from tracker.journey.definition import Definition, Rule
 from tracker.planning.decode import decode as decode_touch

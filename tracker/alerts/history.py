@@ -11,7 +11,7 @@ from itertools import accumulate
 from typing import Final
 
 from tracker.engine.customer import CustomerFold
-from tracker.figures.contribution import DAY_MS, FieldName, day_of, parse
+from tracker.figures.fields import DAY_MS, FieldName, day_of, parse
 from tracker.journey.definition import Definition
 from tracker.touch import Touch
 

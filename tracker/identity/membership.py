@@ -15,7 +15,7 @@ from tracker.engine.customer import Change, CustomerFold
 from tracker.engine.engine import Engine
 from tracker.engine.instances import InstanceFold
 from tracker.engine.matcher import as_text
-from tracker.figures.contribution import unescape
+from tracker.figures.fields import unescape
 from tracker.journey.conditions import lookup
 from tracker.journey.definition import Accounts
 from tracker.records.state import Instance, Record, account_links_of, decode, decode_progress, encode

@@ -15,7 +15,7 @@ from streams.simulator.run import Simulation
 from streams.simulator.stream import Scenario
 from streams.simulator.targets import Confirmations
 from streams.simulator.truth import Truth
-from tracker.figures.contribution import FieldName
+from tracker.figures.fields import FieldName
 from tracker.journey.definition import Definition, Rule, Stage
 
 DAY_MS = 86_400_000

@@ -3,7 +3,7 @@ from random import Random
 from tests.tracker.making import DAY_MS, HOUR_MS, START_MS, journey, stage, touch
 from tracker.alerts.history import MAX_CHANNELS, FigureHistory
 from tracker.engine.customer import CustomerFold
-from tracker.figures.contribution import day_of, parse
+from tracker.figures.fields import day_of, parse
 
 STEP_MS = HOUR_MS // 4
 SHOP = journey(stage("a", drops_after_ms=6 * HOUR_MS), stage("b", drops_after_ms=DAY_MS), stage("c", goal=True))
