@@ -19,7 +19,8 @@ from streams.settings.settings import kinds
 from tracker.journey.definition import Definition
 from tracker.journey.file import load
 from tracker.replay.explain import explain
-from tracker.replay.replay import Breakdown, BreakdownError, Replay, ReplayFigures, Report, breakdown, customer_as_json
+from tracker.replay.replay import Breakdown, BreakdownError, Replay, breakdown
+from tracker.replay.report import ReplayFigures, Report, customer_as_json
 
 BAR: Final = 24
 SHOWN_VALUES: Final = 12
@@ -66,9 +67,9 @@ def replay(
     if explain is not None:
         return tell(running, gathered, explain, as_json=as_json)
     by_customer: dict[str, Any] = {}
-    for told in watched(running.customers()):
+    for results in watched(running.customers()):
         if customers:
-            by_customer |= {one.name: customer_as_json(one, show_time) for one in told}
+            by_customer |= {one.name: customer_as_json(one, show_time) for one in results}
     report = running.report
     if as_json:
         document = report.as_json(gathered.tally.rejected)
@@ -108,8 +109,11 @@ def tell(running: Replay, gathered: Gathered, name: str, *, as_json: bool) -> in
             "Customers are named as in the events; other ids than customer_id with their kind: anonymous_id:a-17.",
             ExitCode.NOT_FOUND,
         )
-    told = explain(running.definition, gathered.columns, customer, events, running.now_ms)
-    print(json.dumps(told.as_json(show_time), ensure_ascii=False, indent=2) if as_json else told.as_text(show_time))
+    explanation = explain(running.definition, gathered.columns, customer, events, running.now_ms)
+    if as_json:
+        print(json.dumps(explanation.as_json(show_time), ensure_ascii=False, indent=2))
+    else:
+        print(explanation.as_text(show_time))
     say_what_was_read(gathered)
     return ExitCode.OK
 
