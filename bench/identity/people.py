@@ -26,7 +26,7 @@ from streams.torture.feeder import Feeder
 from streams.torture.rig import Rig
 from tests.people import by_customer, counted
 from tracker.engine.customer import CustomerFold
-from tracker.engine.recount import audit
+from tracker.engine.recount import recount
 from tracker.identity.kinds import KINDS
 from tracker.planning.decode import decode
 from tracker.touch import Touch
@@ -120,7 +120,7 @@ def differences(rig: Rig, touches: Sequence[Touch]) -> tuple[list[str], int, int
         records += len(states)
         wrong += [
             f"partition {partition}: {found.field} is {found.stored}, the states say {found.summed}"
-            for found in audit(journeys, states.values(), aggregates)
+            for found in recount(journeys, states.values(), aggregates)
         ]
         for name, record in states.items():
             if (figures := counted(journeys, record)) != expected.pop(name, {}):

@@ -32,7 +32,7 @@ class IdentityMember:
     @property
     def via(self) -> str | None:
         """The peer by which it belongs to its customer; None for the customer."""
-        return self.ties.told.path[-2] if self.ties.told is not None else None
+        return self.ties.offered.path[-2] if self.ties.offered is not None else None
 
 
 @dataclass(slots=True)

@@ -168,7 +168,7 @@ def _touchpoints(
 
 def _ties(ties: Ties) -> dict[str, Any]:
     return {
-        "belongs_to": list(ties.told.path) if ties.told is not None else None,
+        "belongs_to": list(ties.offered.path) if ties.offered is not None else None,
         "seen_with": [
             {
                 "name": peer,

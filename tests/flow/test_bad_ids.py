@@ -175,4 +175,4 @@ def test_a_chain_of_aliases_has_an_end() -> None:
         see(world, f"f{number}", anonymous_id=f"a{number + 1:03}", email_sha256=f"e{number:03}")
     settled(world)
     ties = [read(decode(record).ties) for record in world.states().values()]
-    assert max(len(one.told.path) for one in ties if one.told) <= MAX_PATH
+    assert max(len(one.offered.path) for one in ties if one.offered) <= MAX_PATH

@@ -51,7 +51,7 @@ def mentioned(world: World) -> set[str]:
     """Every name that stands anywhere in a record, or has a timer."""
     names = set(world.states())
     for ties in ties_of(world).values():
-        names |= {*ties.edges, *ties.adopted, *ties.refused, *(ties.told.path if ties.told else ())}
+        names |= {*ties.edges, *ties.adopted, *ties.refused, *(ties.offered.path if ties.offered else ())}
         for edge in ties.edges.values():
             names |= {*edge.offer.path, *(edge.offer.weight[2:] if edge.offer.weight else ())} if edge.offer else set()
     for held in world.store.partitions.values():

@@ -4,7 +4,7 @@ Aliases are the nodes of a graph, touchpoints that carry two of them its edges. 
 connected to it, where of two ways to different unique names the one counts whose youngest edge is older; without a
 unique name the strongest alias stands for all. So who belongs to whom depends on the set of edges alone, and each
 alias can find it out at its own home from what its peers tell (docs/identity.md).
-It knows no records, partitions or messages on their way.
+It knows no records and no partitions.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from schemas.routed import Offer, Weight
+from schemas.routed import Offer, Ruling, Tie, Weight
 from tracker.identity.kinds import Kinds
 
 # Whoever is more than so many steps away stays alone: chains this long come from shared devices and from machines.
@@ -40,14 +40,47 @@ class Ties(msgspec.Struct, array_like=True, gc=False):
 
     edges: dict[str, Edge] = {}
     """By the peer's name."""
-    told: Offer | None = None
-    """The offer that the peers have; None stands for the name itself alone."""
+    offered: Offer | None = None
+    """The offer that the peers were sent; None stands for the name itself alone."""
     adopted: dict[str, bytes] = {}
     """Of a customer: by alias, the short ids of the touchpoints that came under it."""
     refused: tuple[str, ...] = ()
     """Unique names that were reported as conflicts."""
     end: bool = True
     """Makes the last byte differ from that of a record without ties."""
+
+    def see(self, peer: str, at_ms: int, event_id: str, fresh: set[str]) -> None:
+        """Take in that a touchpoint carried both names; `fresh` gets peers who must be told."""
+        edge = self.edges.get(peer)
+        if edge is None:
+            edge = self.edges[peer] = Edge()
+        if (at_ms, event_id) < (edge.at_ms, edge.event_id) or edge.at_ms == NEVER_MS:
+            edge.at_ms, edge.event_id = at_ms, event_id
+            fresh.add(peer)
+
+    def hear(self, message: Tie, fresh: set[str]) -> None:
+        """Take in what a peer says. Who hears of the peer for the first time, or knows an older tie, answers."""
+        edge = self.edges.get(message.peer)
+        if edge is None:
+            edge = self.edges[message.peer] = Edge(message.at_ms, message.event_id)
+            fresh.add(message.peer)
+        elif (message.at_ms, message.event_id) < (edge.at_ms, edge.event_id):
+            edge.at_ms, edge.event_id = message.at_ms, message.event_id
+        elif (message.at_ms, message.event_id) != (edge.at_ms, edge.event_id):
+            fresh.add(message.peer)
+        edge.offer = message.offer
+
+    def obey(self, message: Ruling, fresh: set[str]) -> None:
+        """Take in a person's ruling; of a link and a cut at one moment the cut holds."""
+        edge = self.edges.get(message.peer)
+        if edge is None:
+            edge = self.edges[message.peer] = Edge()
+        if (message.at_ms, not message.linked) > (edge.ruled_ms, edge.is_cut):
+            edge.ruled_ms, edge.is_cut = message.at_ms, not message.linked
+            if edge.is_cut:
+                # Nothing is said across a cut, so this would grow old; a ruling that ends the cut has it said anew.
+                edge.offer = None
+            fresh.add(message.peer)
 
 
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -72,7 +105,7 @@ def write(ties: Ties) -> bytes:
 
 def root(name: str, ties: Ties) -> str:
     """The customer whom the name belongs to; itself where it belongs to nobody else."""
-    return ties.told.path[0] if ties.told is not None else name
+    return ties.offered.path[0] if ties.offered is not None else name
 
 
 def choose(name: str, ties: Ties, kinds: Kinds) -> Offer:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from tracker.identity.linking import Incoming
+from tracker.identity.incoming import Incoming
 from tracker.planning.message import Message
 from tracker.touch import Touch
 

@@ -17,8 +17,9 @@ from tracker.engine.customer import Change, CustomerFold
 from tracker.figures.tally import Tally, written
 from tracker.home import home
 from tracker.identity.erasure import Erasure
+from tracker.identity.incoming import Incoming
 from tracker.identity.kinds import KINDS, Kinds
-from tracker.identity.linking import Incoming, Linking
+from tracker.identity.linking import Linking
 from tracker.planning.decode import Flaw, decode
 from tracker.planning.marks import mark_of
 from tracker.planning.message import Message, decode_routed, encode_routed

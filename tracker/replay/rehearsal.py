@@ -11,7 +11,8 @@ from schemas.routed import Member
 from tracker.engine.customer import CustomerFold
 from tracker.engine.summary import Summary, summaries
 from tracker.identity.accounts import with_accounts
-from tracker.identity.linking import Incoming, Linking
+from tracker.identity.incoming import Incoming
+from tracker.identity.linking import Linking
 from tracker.journey.conditions import lookup
 from tracker.journey.definition import Definition, Example, Given
 from tracker.touch import Touch

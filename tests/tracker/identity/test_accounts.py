@@ -8,7 +8,7 @@ from tracker.engine.customer import CustomerFold
 from tracker.engine.engine import Engine
 from tracker.identity.accounts import AccountFold, fold, with_accounts
 from tracker.identity.membership import AccountLinks
-from tracker.journey.definition import AccountFold as Rule
+from tracker.journey.definition import Accounts as Rule
 from tracker.journey.definition import Definition, Funnel, Segment
 from tracker.journey.fields import MAX_MEMBERS
 from tracker.records.state import VERSION, Progress, Record

@@ -5,7 +5,8 @@ import msgspec
 from schemas.routed import Adopted, History, Offer, Release, RoutedTouchpoint, Ruling, Tie
 from tests.tracker.making import journey, touch
 from tracker.engine.customer import CustomerFold
-from tracker.identity.linking import Incoming, Linking, Relation
+from tracker.identity.incoming import Incoming
+from tracker.identity.linking import Linking, Relation
 from tracker.identity.ties import Ties, read, root
 from tracker.records.state import VERSION, Record, decode, encode
 

@@ -66,7 +66,7 @@ def test_unique_names_belong_to_themselves() -> None:
 def test_a_second_claim_is_a_conflict() -> None:
     """Of the unique name that did not get it."""
     seen = ties(c2=Edge(20, "e2", offer("c2")), c1=Edge(10, "e1", offer("c1")))
-    seen.told = choose(ANN, seen, KINDS)
+    seen.offered = choose(ANN, seen, KINDS)
     assert (root(ANN, seen), list(conflicts(ANN, seen, KINDS))) == ("c1", ["c2"])
 
 
@@ -110,8 +110,8 @@ def test_names_that_tell_each_other_come_to_what_a_union_find_says(seen: list[Se
         random.shuffle(order)  # type: ignore[attr-defined]
         for name in order:
             mine = choose(name, known[name], KINDS)
-            if mine != (known[name].told or Offer((name,))):
-                known[name].told = mine
+            if mine != (known[name].offered or Offer((name,))):
+                known[name].offered = mine
                 speaking = True
             for peer in known[name].edges:
                 known[peer].edges[name].offer = mine
