@@ -9,12 +9,13 @@ from tests.house.pages import PAGES, commands, help_texts
 
 ROOT = Path(__file__).parents[2]
 SKIPPED = {"__pycache__", "node_modules", "results", "build", "dist"}
+SHOWN = {".ci", ".dockerignore", ".pre-commit-config.yaml"}
 TEXTS = sorted(
     path
     for path in ROOT.rglob("*")
     if path.is_file()
     and not SKIPPED & set(path.relative_to(ROOT).parts)
-    and not any(part.startswith(".") and part not in {".ci", ".dockerignore"} for part in path.relative_to(ROOT).parts)
+    and not any(part.startswith(".") and part not in SHOWN for part in path.relative_to(ROOT).parts)
     and path.suffix in {".py", ".md", ".yml", ".yaml", ".toml", ".lua", ".env", ".sh", ".lock", ".json", ""}
 )
 DOCUMENTS = [path for path in TEXTS if path.suffix == ".md"]

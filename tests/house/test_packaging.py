@@ -43,6 +43,11 @@ def test_package_data_goes_along(wheel) -> None:
     assert not any("secrets" in name for name in wheel.namelist())
 
 
+def test_packages_are_marked_typed(wheel) -> None:
+    """Each package in the wheel is marked as typed, so that a caller's type checker reads its annotations."""
+    assert {f"{package}/py.typed" for package in PACKAGES} <= set(wheel.namelist())
+
+
 def test_wheel_has_the_command(wheel) -> None:
     """Installing the wheel gives `tracker`, and the licence comes along."""
     (entry,) = [name for name in wheel.namelist() if name.endswith("entry_points.txt")]
