@@ -7,12 +7,12 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
 from schemas.topics import touchpoint_topic
+from streams.cli.options import AsJson, Events, JourneyFile, Until
 from streams.cli.paint import Paint
 from streams.cli.replay import lasting, named, outcome, say_what_was_read
 from streams.errors import ExitCode, UsageError
@@ -38,11 +38,8 @@ MAX_FIGURES: Final = 10_000_000
 
 
 def backtest(
-    definition: Annotated[Path, typer.Argument(metavar="DEFINITION", help="The journey file.")],
-    events: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="EVENTS", help="Files of events, one JSON object a line, gzipped or not; - for stdin."),
-    ] = None,
+    definition: JourneyFile,
+    events: Events = None,
     *,
     truth: Annotated[
         list[str] | None,
@@ -57,8 +54,8 @@ def backtest(
     since: Annotated[
         str | None, typer.Option(metavar="T", help="Look from this moment on. Left out: from the first event.")
     ] = None,
-    until: Annotated[str | None, typer.Option(metavar="T", help="Leave out the events after this moment.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for machines.")] = False,
+    until: Until = None,
+    as_json: AsJson = False,
 ) -> int:
     """Tell which alerts recorded touchpoints would have raised.
 

@@ -16,6 +16,7 @@ import typer
 
 from schemas.routed import Erase
 from schemas.topics import ROUTED
+from streams.cli.options import Person
 from streams.clients.clients import redis_client
 from streams.clients.failures import door
 from streams.errors import ConfigurationError, ExitCode, Mismatch, TrackerError, UsageError
@@ -34,7 +35,7 @@ from tracker.identity.erasure import Digests
 
 
 def erase(
-    alias: Annotated[str, typer.Argument(help="A customer's id, or any alias: `anonymous_id:...` and the like.")],
+    alias: Person,
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     receipt: Annotated[

@@ -6,10 +6,8 @@ The account is tracker/replay/explain.py's.
 import json
 import os
 from time import time
-from typing import Annotated
 
-import typer
-
+from streams.cli.options import AsJson, Customer
 from streams.clients.clients import redis_client
 from streams.clients.failures import door
 from streams.errors import ExitCode
@@ -23,9 +21,9 @@ from tracker.replay.explain import account_of_record
 
 
 def explain(
-    customer: Annotated[str, typer.Argument(help="The customer's id, or any alias: `anonymous_id:...` and the like.")],
+    customer: Customer,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for machines.")] = False,
+    as_json: AsJson = False,
 ) -> int:
     """Tell why a customer is where they are.
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from streams.cli.options import Person
 from streams.cli.progress import progress
 from streams.clients.clients import redis_client
 from streams.clients.failures import door
@@ -27,7 +28,7 @@ from tracker.engine.customer import Journeys
 
 
 def export(
-    alias: Annotated[str, typer.Argument(help="A customer's id, or any alias: `anonymous_id:...` and the like.")],
+    alias: Person,
     *,
     with_kafka: Annotated[
         bool, typer.Option("--with-kafka", help="Also every record of theirs that Kafka holds; reads all topics.")

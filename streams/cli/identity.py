@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Literal
 
 import typer
 
+from streams.cli.options import AsJson
 from streams.cli.progress import progress
 from streams.clients.clients import redis_client
 from streams.clients.failures import door
@@ -30,7 +31,6 @@ SETTLE_S: Final = 3.0
 Outcome = Literal["linked", "unlinked", "conflict", "together", "sent"]
 
 Alias = Annotated[str, typer.Argument(help="A customer's id, or `anonymous_id:...` and the like.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, for machines.")]
 Wait = Annotated[float, typer.Option("--wait", min=0.1, help="Seconds to wait until it holds.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Send it and go.")]
 

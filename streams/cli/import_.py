@@ -12,6 +12,7 @@ import typer
 
 from schemas.touchpoint import Touchpoint
 from streams.cli.interrupt import ending_in_order
+from streams.cli.options import SummaryAsJson
 from streams.cli.paint import Paint
 from streams.cli.progress import progress
 from streams.errors import ExitCode, UsageError
@@ -43,7 +44,7 @@ def import_(
     rejected: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where to keep the bad rows. Left out: FILE.rejected.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
+    as_json: SummaryAsJson = False,
 ) -> int:
     """Import touchpoints from a file, by a mapping table.
 

@@ -8,10 +8,9 @@ import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from time import time
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-import typer
-
+from streams.cli.options import AsJson, Customer
 from streams.clients.clients import redis_client
 from streams.clients.failures import door
 from streams.errors import ExitCode
@@ -26,9 +25,9 @@ COLOURS: Final = {"waiting": "cyan", "dropped": "red", "completed": "green", "ex
 
 
 def show(
-    customer: Annotated[str, typer.Argument(help="The customer's id, or any alias: `anonymous_id:...` and the like.")],
+    customer: Customer,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for machines.")] = False,
+    as_json: AsJson = False,
 ) -> int:
     """Show where one customer is.
 

@@ -12,6 +12,7 @@ import typer
 
 from schemas.topics import CHANNELS
 from streams.cli.interrupt import ending_in_order
+from streams.cli.options import SummaryAsJson
 from streams.cli.simulate_output import progress_of, summary
 from streams.errors import ExitCode, TrackerError, UsageError
 from streams.settings.settings import Settings, read
@@ -66,7 +67,7 @@ def simulate(
     truth: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write where each customer must stand in the end (JSON).")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
+    as_json: SummaryAsJson = False,
 ) -> int:
     """Send the touchpoints of invented customers who go down a seven-stage funnel.
 
