@@ -8,14 +8,12 @@ import os
 from time import time
 
 from streams.cli.options import AsJson, Customer
-from streams.clients.clients import redis_client
-from streams.clients.failures import door
 from streams.errors import ExitCode
 from streams.events.replay import show_time
 from streams.person.show import follow, printable
+from streams.person.store import opened_store
 from streams.settings.definitions import load_journeys
 from streams.settings.settings import read
-from streams.stores.layout import require
 from tracker.engine.customer import Journeys
 from tracker.replay.explain import account_of_record
 
@@ -37,9 +35,7 @@ def explain(
     """
     settings = read(os.environ)
     journeys = Journeys(load_journeys(settings), settings.lateness_horizon_ms)
-    with door(settings):
-        client = redis_client(settings)
-        require(client, settings.partitions)
+    with opened_store(settings) as client:
         stored, alias = follow(client, customer, settings.partitions, settings.kinds)
     told = account_of_record(journeys, stored.customer, stored.record, int(time() * 1000))
     if as_json:

@@ -11,13 +11,11 @@ from time import time
 from typing import Any, Final
 
 from streams.cli.options import AsJson, Customer
-from streams.clients.clients import redis_client
-from streams.clients.failures import door
 from streams.errors import ExitCode
 from streams.person.show import describe, follow, printable
+from streams.person.store import opened_store
 from streams.settings.definitions import load_journeys
 from streams.settings.settings import read
-from streams.stores.layout import require
 from tracker.engine.customer import Journeys
 
 MOST_PEOPLE: Final = 20
@@ -40,9 +38,7 @@ def show(
     """
     settings = read(os.environ)
     journeys = Journeys(load_journeys(settings), settings.lateness_horizon_ms)
-    with door(settings):
-        client = redis_client(settings)
-        require(client, settings.partitions)
+    with opened_store(settings) as client:
         stored, alias = follow(client, customer, settings.partitions, settings.kinds)
         told = {"alias": alias, **describe(stored, journeys)} if alias else describe(stored, journeys)
     if as_json:
