@@ -14,7 +14,8 @@ import typer
 from schemas.topics import touchpoint_topic
 from streams.cli.options import AsJson, Events, JourneyFile, Until
 from streams.cli.paint import Paint
-from streams.cli.replay import lasting, named, outcome, say_what_was_read
+from streams.cli.replay import named, outcome, say_what_was_read
+from streams.cli.spans import lasting
 from streams.errors import ExitCode, UsageError
 from streams.events.files import Tally
 from streams.events.replay import Gathered, gather, gather_from, moment, show_time, watched

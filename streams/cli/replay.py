@@ -12,6 +12,7 @@ import typer
 
 from streams.cli.options import AsJson, Events, JourneyFile, Now, Until
 from streams.cli.paint import Paint
+from streams.cli.spans import lasting
 from streams.errors import ExitCode, TrackerError, UsageError
 from streams.events.files import STDIN
 from streams.events.replay import Gathered, gather, moment, show_time, watched
@@ -23,7 +24,6 @@ from tracker.replay.replay import Breakdown, BreakdownError, Figures, Replay, Re
 
 BAR: Final = 24
 SHOWN_VALUES: Final = 12
-UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 
 
 def replay(
@@ -177,19 +177,6 @@ def table(figures: Figures, paint: Paint) -> list[str]:
 def share(count: int, whole: int | None) -> str:
     """A share in per cent; a dash where there is nothing to share."""
     return f"{100 * count / whole:.1f} %" if whole else "-"
-
-
-def lasting(seconds: float | None) -> str:
-    """A length of time in its two greatest units."""
-    if seconds is None:
-        return "-"
-    rest = round(seconds)
-    parts = []
-    for size, unit in UNITS:
-        count, rest = divmod(rest, size)
-        if count:
-            parts.append(f"{count} {unit}")
-    return " ".join(parts[:2]) or f"{seconds:g} s"
 
 
 def customer_lines(by_customer: dict[str, Any], paint: Paint) -> list[str]:

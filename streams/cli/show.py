@@ -11,6 +11,7 @@ from time import time
 from typing import Any, Final
 
 from streams.cli.options import AsJson, Customer
+from streams.cli.spans import lasting
 from streams.errors import ExitCode
 from streams.person.show import describe, follow, printable
 from streams.person.store import opened_store
@@ -109,7 +110,7 @@ def _draw_instance(console: Any, journey: Mapping[str, Any], instance: Mapping[s
         here = "→ " if one["stage"] == instance["current"] else "  "
         name = f"{here}{_plain(one['stage'])}"
         style = "bold" if here.strip() else ""
-        table.add_row(name, _clock(one["reached"]), str(one["visits"]), _span(one["seconds"]), style=style)
+        table.add_row(name, _clock(one["reached"]), str(one["visits"]), lasting(one["seconds"]), style=style)
     console.print(table)
 
 
@@ -147,14 +148,4 @@ def _ago(at: str | None, now_s: float) -> str:
     from datetime import datetime
 
     seconds = 0.0 if at is None else now_s - datetime.fromisoformat(at).timestamp()
-    return f" ({_span(int(seconds))} ago)" if seconds >= 60 else ""
-
-
-def _span(seconds: int) -> str:
-    """A length of time in its two largest units."""
-    parts = []
-    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)):
-        count, seconds = divmod(seconds, size)
-        if count:
-            parts.append(f"{count} {unit}")
-    return " ".join(parts[:2]) or "0 s"
+    return f" ({lasting(int(seconds))} ago)" if seconds >= 60 else ""
