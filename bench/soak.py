@@ -23,14 +23,16 @@ from streams.demo.pipeline import RealPipeline, pipeline
 from streams.errors import TrackerError
 from streams.settings.definitions import load_journeys
 from streams.settings.settings import read
-from streams.simulator.knobs import Knobs
-from streams.simulator.plan import Wish, scenario
-from streams.simulator.producer import kafka_target, quiet_clients
-from streams.simulator.run import Report, Run
+from streams.simulator.deviations import Deviations
+from streams.simulator.run import Simulation, SimulationReport
+from streams.simulator.targets import kafka_target, quiet_clients
 from streams.simulator.truth import Truth
+from streams.simulator.wish import Wish, scenario
 from tracker import duration
 
-KNOBS = Knobs(skips=0.05, returns=0.1, duplicates=0.05, disorder=0.1, late=0.02, wrong_clocks=0.05, poison=0.001)
+DEVIATIONS = Deviations(
+    skips=0.05, returns=0.1, duplicates=0.05, disorder=0.1, late=0.02, wrong_clocks=0.05, poison=0.001
+)
 LOOK_S = 1.0
 TELL_S = 10.0
 SETTLE_S = 60.0
@@ -47,7 +49,7 @@ class Soak:
 
     rate: float
     lags: list[tuple[float, int]] = field(default_factory=list)
-    report: Report | None = None
+    report: SimulationReport | None = None
     different: list[str] = field(default_factory=list)
     caught_up_s: float = 0.0
 
@@ -66,7 +68,7 @@ class Soak:
         return failures
 
 
-def soak(running: RealPipeline, run: Run, rate: float) -> Soak:
+def soak(running: RealPipeline, run: Simulation, rate: float) -> Soak:
     """Simulate, watch, wait, compare."""
     seen = Soak(rate)
     errors: list[Exception] = []
@@ -137,12 +139,14 @@ def main() -> int:
     options = parser.parse_args()
     quiet_clients()
     settings = replace(read(os.environ), journeys=None)
-    wish = Wish(seed=options.seed, rate=options.rate, duration_s=duration.parse(options.duration) / 1000, knobs=KNOBS)
+    wish = Wish(
+        seed=options.seed, rate=options.rate, duration_s=duration.parse(options.duration) / 1000, deviations=DEVIATIONS
+    )
     try:
         with pipeline(settings, os.environ, print) as running:
             plan = scenario(wish, int(time.time() * 1000))
             with kafka_target(kafka_arguments(running.settings)) as target:
-                return tell(soak(running, Run(plan, target, Truth(), rate=options.rate), options.rate))
+                return tell(soak(running, Simulation(plan, target, Truth(), rate=options.rate), options.rate))
     except TrackerError as error:
         print(f"error: {error}", file=sys.stderr)
         return int(error.exit_code)

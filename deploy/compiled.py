@@ -19,9 +19,10 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 VARIABLE = "TRACKER_COMPILE"
 MODULES = (
-    "engine/any_order", "engine/batch", "engine/customer", "engine/engine", "engine/fold", "engine/funnel",
-    "engine/intake", "engine/matcher", "engine/plain", "engine/shifts", "figures/contribution", "figures/tally", "home",
-    "identity/kinds", "journey/conditions", "planning/decode", "planning/plan", "planning/slices", "records/log",
+    "engine/any_order", "engine/batch", "engine/customer", "engine/engine", "engine/fast_path", "engine/fold",
+    "engine/funnel", "engine/instances", "engine/matcher", "engine/transitions", "figures/contribution",
+    "figures/fields", "figures/tally", "home", "identity/kinds", "journey/conditions", "planning/decode",
+    "planning/plan", "planning/planner", "planning/slices", "records/log",
 )  # fmt: skip
 NEEDS = ["mypy[mypyc]>=2.1,<3", "setuptools>=77,<90", "msgspec>=0.20,<1", "types-PyYAML>=6,<7"]
 # One library holds all modules, so that calls between them are calls of functions; its name is what the linker needs.

@@ -35,7 +35,7 @@ class _Routed(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind")
     """One message of `journey.routed`; its key is the name that it is for."""
 
 
-class Stray(_Routed, frozen=True, tag="touchpoint"):
+class RoutedTouchpoint(_Routed, frozen=True, tag="touchpoint"):
     """A touchpoint that came to a partition where its customer is not at home."""
 
     value: bytes
@@ -129,4 +129,4 @@ class Enrolled(_Routed, frozen=True, tag="enrolled"):
     journey: str
 
 
-Routed = Stray | Tie | Ruling | History | Release | Adopted | Erase | Forget | Member | Enrolled
+Routed = RoutedTouchpoint | Tie | Ruling | History | Release | Adopted | Erase | Forget | Member | Enrolled

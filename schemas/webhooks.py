@@ -20,7 +20,7 @@ class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A header whose text stands before the body in what is signed."""
 
 
-class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Webhook(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One message of a sender as a touchpoint."""
 
     topics: tuple[str, ...]
@@ -37,7 +37,7 @@ class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     at: tuple[str, ...] = ()
 
 
-class Sender(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class WebhookSender(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How one sender speaks."""
 
     signature: Signature | None
@@ -55,7 +55,7 @@ class Sender(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     ids: dict[str, Paths]
     root: str = ""
     """Where in the body the paths begin."""
-    mappings: tuple[Mapping, ...] = ()
+    mappings: tuple[Webhook, ...] = ()
 
 
 DAY_S: Final = 86_400
@@ -77,7 +77,7 @@ _TICKET: Final[dict[str, Paths]] = {
     "via": ("detail.via.channel", "ticket_source"),
 }
 
-SHOPIFY: Final = Sender(
+SHOPIFY: Final = WebhookSender(
     signature=Signature("x-shopify-hmac-sha256"),
     topic=("header:x-shopify-topic",),
     # Shopify tries again for two days.
@@ -92,26 +92,26 @@ SHOPIFY: Final = Sender(
         "anonymous_id": ("cart_token", "token"),
     },
     mappings=(
-        Mapping(topics=("orders/create",), type="Order Placed", channel="shop", at=("created_at",), once=("id",),
+        Webhook(topics=("orders/create",), type="Order Placed", channel="shop", at=("created_at",), once=("id",),
                 properties=_ORDER),
-        Mapping(topics=("orders/paid",), type="Order Completed", channel="shop", properties=_ORDER, once=("id",)),
-        Mapping(topics=("orders/cancelled",), type="Order Cancelled", channel="shop", at=("cancelled_at",),
+        Webhook(topics=("orders/paid",), type="Order Completed", channel="shop", properties=_ORDER, once=("id",)),
+        Webhook(topics=("orders/cancelled",), type="Order Cancelled", channel="shop", at=("cancelled_at",),
                 properties={**_ORDER, "reason": ("cancel_reason",)}, once=("id",)),
-        Mapping(topics=("orders/fulfilled",), type="Order Shipped", channel="shop", properties=_ORDER, once=("id",)),
+        Webhook(topics=("orders/fulfilled",), type="Order Shipped", channel="shop", properties=_ORDER, once=("id",)),
         # `refunds/create` does not say whose order it was; an order that changes does.
-        Mapping(topics=("orders/updated",), where={"financial_status": ("refunded", "partially_refunded")},
+        Webhook(topics=("orders/updated",), where={"financial_status": ("refunded", "partially_refunded")},
                 type="Order Refunded", channel="shop", properties=_ORDER),
-        Mapping(topics=("carts/create", "carts/update"), type="Cart Updated", channel="web",
+        Webhook(topics=("carts/create", "carts/update"), type="Cart Updated", channel="web",
                 properties={"items": ("line_items",), "cart_id": ("id", "token")}),
-        Mapping(topics=("checkouts/create", "checkouts/update"), type="Checkout Started", channel="web",
+        Webhook(topics=("checkouts/create", "checkouts/update"), type="Checkout Started", channel="web",
                 once=("token",),
                 properties={"amount": ("total_price",), "currency": ("currency",), "items": ("line_items",)}),
-        Mapping(topics=("customers/create",), type="Account Created", channel="shop", once=("id",),
+        Webhook(topics=("customers/create",), type="Account Created", channel="shop", once=("id",),
                 ids={"customer_id": ("id",)}, properties={"state": ("state",)}),
     ),
 )  # fmt: skip
 
-WOOCOMMERCE: Final = Sender(
+WOOCOMMERCE: Final = WebhookSender(
     signature=Signature("x-wc-webhook-signature"),
     topic=("header:x-wc-webhook-topic",),
     window_s=3 * DAY_S,
@@ -120,22 +120,22 @@ WOOCOMMERCE: Final = Sender(
     once=("id", "date_modified_gmt", "date_created_gmt"),
     ids={"customer_id": ("customer_id",), "email": ("billing.email", "email"), "phone": ("billing.phone",)},
     mappings=(
-        Mapping(topics=("order.created", "order.updated"), where={"status": ("processing", "completed")},
+        Webhook(topics=("order.created", "order.updated"), where={"status": ("processing", "completed")},
                 type="Order Completed", channel="shop", at=("date_paid_gmt", "date_created_gmt"), once=("id",),
                 properties=_ORDER),
-        Mapping(topics=("order.created", "order.updated"), where={"status": ("cancelled", "failed")},
+        Webhook(topics=("order.created", "order.updated"), where={"status": ("cancelled", "failed")},
                 type="Order Cancelled", channel="shop", once=("id",), properties=_ORDER),
-        Mapping(topics=("order.created", "order.updated"), where={"status": ("refunded",)},
+        Webhook(topics=("order.created", "order.updated"), where={"status": ("refunded",)},
                 type="Order Refunded", channel="shop", once=("id",), properties=_ORDER),
-        Mapping(topics=("order.created",), type="Order Placed", channel="shop", at=("date_created_gmt",), once=("id",),
+        Webhook(topics=("order.created",), type="Order Placed", channel="shop", at=("date_created_gmt",), once=("id",),
                 properties=_ORDER),
-        Mapping(topics=("order.updated",), type="Order Updated", channel="shop", properties=_ORDER),
-        Mapping(topics=("customer.created",), type="Account Created", channel="shop", once=("id",),
+        Webhook(topics=("order.updated",), type="Order Updated", channel="shop", properties=_ORDER),
+        Webhook(topics=("customer.created",), type="Account Created", channel="shop", once=("id",),
                 ids={"customer_id": ("id",)}, properties={"role": ("role",)}),
     ),
 )  # fmt: skip
 
-ZENDESK: Final = Sender(
+ZENDESK: Final = WebhookSender(
     signature=Signature("x-zendesk-webhook-signature", "x-zendesk-webhook-signature-timestamp"),
     topic=("type",),
     window_s=600,
@@ -150,21 +150,21 @@ ZENDESK: Final = Sender(
         "anonymous_id": ("detail.requester_id", "detail.id"),
     },
     mappings=(
-        Mapping(topics=("zen:event-type:ticket.created",), type="Ticket Created", channel="support",
+        Webhook(topics=("zen:event-type:ticket.created",), type="Ticket Created", channel="support",
                 properties=_TICKET),
-        Mapping(topics=("zen:event-type:ticket.status_changed",), where={"event.current": ("SOLVED", "solved")},
+        Webhook(topics=("zen:event-type:ticket.status_changed",), where={"event.current": ("SOLVED", "solved")},
                 type="Ticket Solved", channel="support", properties=_TICKET),
-        Mapping(topics=("zen:event-type:ticket.status_changed", "zen:event-type:ticket.comment_added"),
+        Webhook(topics=("zen:event-type:ticket.status_changed", "zen:event-type:ticket.comment_added"),
                 type="Ticket Updated", channel="support", properties=_TICKET),
-        Mapping(topics=("zen:event-type:ticket.csat_score_changed", "zen:event-type:ticket.satisfaction_score_changed"),
+        Webhook(topics=("zen:event-type:ticket.csat_score_changed", "zen:event-type:ticket.satisfaction_score_changed"),
                 type="Satisfaction Rated", channel="support", properties={**_TICKET, "score": ("event.current",)}),
-        Mapping(topics=("zen:event-type:user.created",), type="Account Created", channel="support",
+        Webhook(topics=("zen:event-type:user.created",), type="Account Created", channel="support",
                 properties={"role": ("detail.role",)}),
     ),
 )  # fmt: skip
 
 # Freshdesk's automations send what one writes into them: a JSON body of these placeholders, see docs/collector.md.
-FRESHDESK: Final = Sender(
+FRESHDESK: Final = WebhookSender(
     signature=None,
     root="freshdesk_webhook",
     topic=("event",),
@@ -179,11 +179,11 @@ FRESHDESK: Final = Sender(
         "phone": ("ticket_contact_phone",),
     },
     mappings=(
-        Mapping(topics=("ticket_created",), type="Ticket Created", channel="support", properties=_TICKET),
-        Mapping(topics=("ticket_updated",), where={"ticket_status": ("Resolved", "Closed")}, type="Ticket Solved",
+        Webhook(topics=("ticket_created",), type="Ticket Created", channel="support", properties=_TICKET),
+        Webhook(topics=("ticket_updated",), where={"ticket_status": ("Resolved", "Closed")}, type="Ticket Solved",
                 channel="support", properties=_TICKET),
-        Mapping(topics=("ticket_updated",), type="Ticket Updated", channel="support", properties=_TICKET),
-        Mapping(topics=("survey",), type="Satisfaction Rated", channel="support",
+        Webhook(topics=("ticket_updated",), type="Ticket Updated", channel="support", properties=_TICKET),
+        Webhook(topics=("survey",), type="Satisfaction Rated", channel="support",
                 properties={**_TICKET, "score": ("ticket_survey_rating", "survey_rating")}),
     ),
 )  # fmt: skip

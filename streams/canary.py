@@ -1,7 +1,7 @@
 """The canary's process: a touchpoint for each partition every few seconds, and how long each takes to reach its state.
 
 It sends as any producer does and looks into Redis as `tracker show` does; of what lies between it knows nothing, so
-it measures all of it. `tracker/engine/canary.py` says why no funnel ever counts these touchpoints.
+it measures all of it. `tracker/engine/canaries.py` says why no funnel ever counts these touchpoints.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from streams.sdk.producer import Producer, connect
 from streams.settings.settings import Settings
 from streams.stores.keys import PREFIX, keys
 from streams.stores.layout import require
-from tracker.engine.canary import TYPE, arrived, canaries
+from tracker.engine.canaries import TYPE, arrived, canaries
 
 log = structlog.get_logger()
 

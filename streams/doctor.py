@@ -134,13 +134,13 @@ def _kafka(settings: Settings) -> Iterator[Result]:
 def _topics(settings: Settings) -> Iterator[Result]:
     if settings.kafka_bootstrap is None:
         return
-    from streams.clients import topics
+    from streams.clients import topic_shapes
 
-    found = topics.check(settings)
+    found = topic_shapes.check(settings)
     for each in found:
         yield "problem", str(each), each.remedy
     if not found:
-        yield "ok", f"{len(topics.wanted(settings))} topics of {settings.partitions} partitions", ""
+        yield "ok", f"{len(topic_shapes.wanted(settings))} topics of {settings.partitions} partitions", ""
 
 
 def _redis(settings: Settings) -> Iterator[Result]:

@@ -6,7 +6,7 @@ Written from docs/identity.md and not from `tracker/identity/ties.py`, which it 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.touch import Touch
 
 
@@ -56,6 +56,6 @@ def by_customer(touches: Iterable[Touch]) -> dict[str, list[Touch]]:
     return theirs
 
 
-def counted(journeys: Journeys, record: bytes) -> Mapping[str, int]:
+def counted(journeys: CustomerFold, record: bytes) -> Mapping[str, int]:
     """What a record adds to the figures, without what the order of arrival alone decides."""
     return {field: count for field, count in journeys.contribution(record).items() if not field.endswith("corrections")}

@@ -17,7 +17,7 @@ from kafka.admin import KafkaAdminClient, NewTopic
 from redis import Redis
 
 from streams.servers import KafkaServer, RedisServer, Servers, ports
-from streams.servers.process_group import Household
+from streams.servers.process_group import ProcessGroup
 
 T = TypeVar("T")
 
@@ -61,12 +61,12 @@ class PrivateServers:
 
     def __init__(self, stack: ExitStack) -> None:
         self._stack = stack
-        self._household = stack.enter_context(Household())
+        self._group = stack.enter_context(ProcessGroup())
         self._numbers = count(1)
 
     def kafka(self, **options: Any) -> KafkaServer:
         """A Kafka of one's own, ready; options as KafkaServer takes them."""
-        return self._start(KafkaServer(self._household, directory=self._place("kafka"), **options))
+        return self._start(KafkaServer(self._group, directory=self._place("kafka"), **options))
 
     def guarded_kafka(self, users: Mapping[str, str]) -> "GuardedKafka":
         """A Kafka with passwords (SASL PLAIN) and certificates (TLS) at doors of their own."""
@@ -77,7 +77,7 @@ class PrivateServers:
         lines = {"appendonly": "yes" if aof else "no"} | {
             key.replace("_", "-"): value for key, value in options.items()
         }
-        return self._start(RedisServer(self._household, port=port, options=lines, directory=self._place("redis")))
+        return self._start(RedisServer(self._group, port=port, options=lines, directory=self._place("redis")))
 
     def redis_cluster(self, nodes: int = 3, **options: str) -> "RedisCluster":
         """A Redis Cluster without replicas, all slots served."""
@@ -94,7 +94,7 @@ class PrivateServers:
         return place
 
     def _place(self, kind: str) -> Path:
-        return self._household.directory / f"{kind}-{next(self._numbers)}"
+        return self._group.directory / f"{kind}-{next(self._numbers)}"
 
     def _start(self, server: T) -> T:
         self._stack.callback(server.kill9)

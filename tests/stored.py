@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from streams.stores.keys import day_list, keys
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.home import home
 from tracker.journey.definition import Definition
 from tracker.journey.file import read
@@ -25,9 +25,9 @@ segments:
 """
 
 
-def journeys(text: str = SHOP) -> Journeys:
+def journeys(text: str = SHOP) -> CustomerFold:
     """One journey, ready to fold."""
-    return Journeys([definition(text)])
+    return CustomerFold([definition(text)])
 
 
 def definition(text: str = SHOP) -> Definition:
@@ -49,8 +49,8 @@ def crowd(count: int) -> list[Touch]:
 
 
 def fill(
-    client: Any, touches: Iterable[Touch], partitions: int, folding: Journeys | None = None, now_ms: int = MONDAY_MS
-) -> Journeys:
+    client: Any, touches: Iterable[Touch], partitions: int, folding: CustomerFold | None = None, now_ms: int = MONDAY_MS
+) -> CustomerFold:
     """Write what a worker would have written: states, aggregates, timers and an epoch a partition."""
     folding = folding or journeys()
     by_customer: dict[str, list[Touch]] = {}

@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 import psutil
 import uvloop
 
-from streams.clients import topics
+from streams.clients import topic_shapes
 from streams.servers import Servers, ports
 from streams.settings import settings
 
@@ -119,7 +119,7 @@ def main() -> None:
             "COLLECTOR_KEY_EVENTS_PER_S": "10000000",
             "COLLECTOR_ADDRESS_REQUESTS_PER_S": "1000000",
         }
-        topics.create(settings.read(environ))
+        topic_shapes.create(settings.read(environ))
         new = [sys.executable, "-m", "streams", "keys", "new", "bench"]
         key = subprocess.run(new, env=environ, capture_output=True, text=True, check=True).stdout.strip()
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}

@@ -5,7 +5,7 @@ from typing import Final
 
 from streams.cli.main import main
 from streams.process.series import BUCKETS
-from streams.worker.meters import LATENCY
+from streams.worker.metrics import LATENCY
 
 FINE_S: Final = tuple(round(0.001 * 1.1**step, 6) for step in range(120))
 

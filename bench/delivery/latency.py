@@ -15,7 +15,7 @@ from bench.delivery.ground import Ground
 from bench.delivery.race import NotMeasuredError
 from bench.delivery.team import Team
 from streams.servers.ports import free_port
-from streams.worker.meters import LATENCY
+from streams.worker.metrics import LATENCY
 
 PACER: Final = "bench.delivery.pacer"
 WORKER: Final = [sys.executable, "-m", "bench.delivery.fine_worker"]

@@ -16,7 +16,7 @@ import msgspec
 
 from schemas.touchpoint import Touchpoint
 from streams.build import engine_build
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.figures.tally import Tally, written
 from tracker.journey.definition import Definition, Funnel, Rule, Segment, Stage
 from tracker.planning.decode import decode
@@ -74,7 +74,7 @@ def best_us(work: Callable[[], object], count: int) -> float:
     return min(times) / count * 1e6
 
 
-def fold_all(journeys: Journeys, records: Sequence[Sequence[bytes]], size: int) -> float:
+def fold_all(journeys: CustomerFold, records: Sequence[Sequence[bytes]], size: int) -> float:
     """Bytes of a state on average, after batches as a worker takes them: decoded, by customer, then folded.
 
     A batch has BATCH records, `size` of each customer.
@@ -113,7 +113,7 @@ def repeated(values: Sequence[bytes], chance: random.Random) -> list[bytes]:
 
 def log_lengths(lengths: Sequence[int]) -> list[tuple[int, float, float]]:
     """By length of the log: microseconds of a touchpoint that is newest, and of one that is late."""
-    journeys = Journeys([definition()])
+    journeys = CustomerFold([definition()])
     found = []
     for length in lengths:
         gap_ms = 6 * DAY_MS // length
@@ -149,7 +149,7 @@ def main() -> None:
         ("5 % disorder", [disordered(one, chance) for one in records]),
         ("5 % duplicates", [repeated(one, chance) for one in records]),
     ]
-    journeys = Journeys([definition()])
+    journeys = CustomerFold([definition()])
     total = len(flat)
     for name, customers in kinds:
         with_decode = [best_us(lambda: fold_all(journeys, customers, size), total) for size in (10, 2, 1)]  # noqa: B023

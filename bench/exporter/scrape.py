@@ -20,10 +20,10 @@ from redis import Redis
 
 from streams.exporter.exporter import Exporter
 from streams.exporter.figures import read
-from streams.servers.process_group import Household
+from streams.servers.process_group import ProcessGroup
 from streams.servers.redis import RedisServer
 from streams.stores.keys import keys
-from tracker.figures.contribution import DAY_MS, WITHIN, bucket_names, day_of
+from tracker.figures.fields import DAY_MS, WITHIN, bucket_names, day_of
 from tracker.journey.definition import BOUNDS_MS, STATUSES, Definition
 from tracker.journey.file import read as read_journey
 
@@ -110,10 +110,8 @@ def main() -> None:
     """Everything, with a Redis that ends with it."""
     days = int(sys.argv[1]) if len(sys.argv) > 1 else 28
     every = fields(days)
-    with Household() as household:
-        server = RedisServer(
-            household, port=None, options={"appendonly": "no"}, directory=household.directory / "redis"
-        )
+    with ProcessGroup() as group:
+        server = RedisServer(group, port=None, options={"appendonly": "no"}, directory=group.directory / "redis")
         server.start()
         with Redis.from_url(server.url) as client:
             pipe = client.pipeline(transaction=False)

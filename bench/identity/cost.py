@@ -16,10 +16,11 @@ import msgspec
 
 from bench.engine.run import DAY_MS, EACH, START_MS, definition, wire
 from schemas.topics import ROUTED, touchpoint_topic
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.home import home
 from tracker.identity.kinds import KINDS, Kinds
-from tracker.planning.plan import Batch, Planner
+from tracker.planning.plan import PartitionBatch
+from tracker.planning.planner import Planner
 
 PARTITIONS = 4
 BATCH = 1000
@@ -59,7 +60,7 @@ class Cluster:
         """One batch; what it sends on waits in `routed`."""
         states = self.states[partition]
         begin = time.process_time()
-        reading = self.planner.read(partition, [Batch(topic, partition, records)], NOW_MS)
+        reading = self.planner.read(partition, [PartitionBatch(topic, partition, records)], NOW_MS)
         plan = self.planner.plan(reading, {name: states.get(name) for name in reading.names()}, NOW_MS)
         self.spent_s.append(time.process_time() - begin)
         states.update(plan.states)
@@ -124,7 +125,7 @@ def batches(ids: Ids, customers: int) -> list[list[tuple[int, Sequence[Record]]]
 
 def seconds(stream: list[list[tuple[int, Sequence[Record]]]], kinds: Kinds) -> list[float]:
     """CPU seconds of each batch after everybody's first touchpoint."""
-    cluster = Cluster(Planner(Journeys([definition()]), PARTITIONS, kinds))
+    cluster = Cluster(Planner(CustomerFold([definition()]), PARTITIONS, kinds))
     for place, waiting in enumerate(stream):
         for partition, batch in waiting:
             cluster.apply(WEB, partition, batch)

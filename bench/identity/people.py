@@ -25,8 +25,8 @@ from streams.stores.keys import keys
 from streams.torture.feeder import Feeder
 from streams.torture.rig import Rig
 from tests.people import by_customer, counted
-from tracker.engine.audit import audit
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
+from tracker.engine.recount import audit
 from tracker.identity.kinds import KINDS
 from tracker.planning.decode import decode
 from tracker.touch import Touch
@@ -106,7 +106,7 @@ class Heard(Truth):
 
 def differences(rig: Rig, touches: Sequence[Touch]) -> tuple[list[str], int, int]:
     """What is not as it must be, how many customers there are, and how many records."""
-    journeys = Journeys([rig.definition], rig.settings.lateness_horizon_ms)
+    journeys = CustomerFold([rig.definition], rig.settings.lateness_horizon_ms)
     now_ms = int(time.time() * 1000)
     expected = {}
     for name, theirs in by_customer(touches).items():
@@ -126,7 +126,7 @@ def differences(rig: Rig, touches: Sequence[Touch]) -> tuple[list[str], int, int
             if (figures := counted(journeys, record)) != expected.pop(name, {}):
                 wrong.append(f"{name} adds {figures}")
         if left := rig.client.llen(places.outbox):
-            wrong.append(f"partition {partition}: {left} parcels are left in the outbox")
+            wrong.append(f"partition {partition}: {left} batches are left in the outbox")
     return wrong + [f"{name} is missing" for name in expected], customers, records
 
 

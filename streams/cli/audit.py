@@ -16,7 +16,7 @@ from streams.settings.definitions import load_journeys
 from streams.settings.settings import read
 from streams.stores.audit import READ_TIMEOUT_S, Audited, audit_store, customers
 from streams.stores.layout import require
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 
 # Enough to see what is wrong; --json has them all.
 MOST_SHOWN = 20
@@ -34,7 +34,7 @@ def audit(as_json: AsJson = False) -> int:
       tracker audit --json
     """
     settings = read(os.environ)
-    journeys = Journeys(load_journeys(settings), settings.lateness_horizon_ms)
+    journeys = CustomerFold(load_journeys(settings), settings.lateness_horizon_ms)
     patient = replace(settings, redis_timeout_s=max(settings.redis_timeout_s, READ_TIMEOUT_S))
     with door(settings):
         redis_client(settings).ping()

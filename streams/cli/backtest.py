@@ -17,11 +17,11 @@ from streams.cli.paint import Paint
 from streams.cli.replay import named, outcome, say_what_was_read
 from streams.cli.spans import lasting
 from streams.errors import ExitCode, UsageError
-from streams.events.files import Tally
-from streams.events.replay import Gathered, gather, gather_from, moment, show_time, watched
+from streams.events.files import ReadTally
+from streams.events.gathering import Gathered, gather, gather_from, moment, show_time, watched
 from streams.settings.settings import kinds, read
-from tracker.alerts.backtest import Backtest, Firing, Row, as_data
-from tracker.alerts.history import History
+from tracker.alerts.backtest import Backtest, BacktestRow, Firing, as_data
+from tracker.alerts.history import FigureHistory
 from tracker.alerts.rules import MINUTE_MS
 from tracker.duration import DurationError, parse
 from tracker.journey.definition import Definition
@@ -99,11 +99,11 @@ def held(journey: Definition, events: list[str] | None, until_ms: int | None) ->
     """What Kafka still holds of the channels that the settings name."""
     if events:
         raise UsageError("Files and --kafka contradict each other.", "Name files, or say --kafka.")
-    from streams.events.kafka import opened, touches_of
+    from streams.events.from_kafka import opened, touches_of
 
     settings = read(os.environ)
 
-    def source(tally: Tally, show: Callable[[int, int], None]) -> Iterator[Touch]:
+    def source(tally: ReadTally, show: Callable[[int, int], None]) -> Iterator[Touch]:
         with opened(settings) as consumer:
             for channel in settings.channels:
                 for touch in touches_of(
@@ -117,7 +117,7 @@ def held(journey: Definition, events: list[str] | None, until_ms: int | None) ->
     return gather_from([journey], source, kinds=settings.kinds)
 
 
-def begun(journey: Definition, gathered: Gathered, since_ms: int | None, step_ms: int) -> History:
+def begun(journey: Definition, gathered: Gathered, since_ms: int | None, step_ms: int) -> FigureHistory:
     """A history without customers; raises UsageError for one that is too long to be held."""
     oldest_ms, newest_ms = gathered.columns.oldest_ms or 0, gathered.columns.newest_ms or 0
     first_ms = oldest_ms if since_ms is None else since_ms
@@ -128,10 +128,10 @@ def begun(journey: Definition, gathered: Gathered, since_ms: int | None, step_ms
             f"{show_time(first_ms)} to {show_time(newest_ms)} is too much for --every {step_ms // 1000}s.",
             "Say --since or --until where a few have odd times, else --every 5m.",
         )
-    return History(journey, first_ms, newest_ms, step_ms)
+    return FigureHistory(journey, first_ms, newest_ms, step_ms)
 
 
-def folded(gathered: Gathered, history: History) -> History:
+def folded(gathered: Gathered, history: FigureHistory) -> FigureHistory:
     """The history with all customers in it."""
     columns = gathered.columns
     for customer, theirs in watched(columns.customers()):
@@ -166,7 +166,7 @@ def _numbers(option: str, text: str) -> list[float]:
     return numbers
 
 
-def draw(tested: Backtest, firings: Sequence[Firing], rows: Sequence[Row]) -> None:
+def draw(tested: Backtest, firings: Sequence[Firing], rows: Sequence[BacktestRow]) -> None:
     """Prints what was found for a person."""
     paint = Paint(sys.stdout)
     definition, history, weeks = tested.definition, tested.history, tested.weeks
@@ -207,7 +207,7 @@ def _figures(one: Firing) -> str:
     return f"{shares}, {figures['customers']:,.0f} customers, z {figures['z']:.1f}"
 
 
-def _table(tested: Backtest, rows: Sequence[Row], paint: Paint) -> list[str]:
+def _table(tested: Backtest, rows: Sequence[BacktestRow], paint: Paint) -> list[str]:
     truths = len(tested.truths_ms)
     found = f"  {'found':>7}  {'delay':>9}" if truths else ""
     counted = "false alarms a week" if truths else "alarms a week"

@@ -29,7 +29,7 @@ WIDEST = 110
 
 
 @dataclass(slots=True)
-class Report:
+class CheckReport:
     """What was found in one file."""
 
     file: str
@@ -98,23 +98,23 @@ def journey_files(files: Sequence[str]) -> list[str]:
     return found
 
 
-def examine(file: str, channels: Sequence[str]) -> Report:
+def examine(file: str, channels: Sequence[str]) -> CheckReport:
     """All that can be said of a file: its problems, and where it can be used, what came of its examples."""
     if file == "-":
         definition, problems = read_bytes(sys.stdin.buffer.read(MAX_BYTES + 1), "stdin", channels)
     else:
         definition, problems = read_file(file, channels)
-    return Report(file, definition, problems, rehearse(definition) if definition else [])
+    return CheckReport(file, definition, problems, rehearse(definition) if definition else [])
 
 
-def exit_code(reports: Sequence[Report], *, strict: bool) -> ExitCode:
+def exit_code(reports: Sequence[CheckReport], *, strict: bool) -> ExitCode:
     """OK, FAILED for an example, USAGE for a problem; the worst of all files."""
     if any(report.count("problem") or (strict and report.count("warning")) for report in reports):
         return ExitCode.USAGE
     return ExitCode.FAILED if any(report.failed for report in reports) else ExitCode.OK
 
 
-def as_data(reports: Sequence[Report], *, strict: bool) -> dict[str, Any]:
+def as_data(reports: Sequence[CheckReport], *, strict: bool) -> dict[str, Any]:
     """The reports as plain data."""
     return {
         "ok": exit_code(reports, strict=strict) is ExitCode.OK,
@@ -135,7 +135,7 @@ def as_data(reports: Sequence[Report], *, strict: bool) -> dict[str, Any]:
     }
 
 
-def show(report: Report, paint: Paint) -> None:
+def show(report: CheckReport, paint: Paint) -> None:
     """Prints one file's problems, failed examples and, where it can be used, what it is."""
     lines = _lines(report.file)
     for each in report.problems:
@@ -181,7 +181,7 @@ def failure(file: str, outcome: Outcome, paint: Paint) -> str:
     return "\n".join(rows)
 
 
-def summary(reports: Sequence[Report], paint: Paint) -> str:
+def summary(reports: Sequence[CheckReport], paint: Paint) -> str:
     """All files in one line."""
     counts = {
         "problem": sum(report.count("problem") for report in reports),

@@ -14,7 +14,7 @@ import typer
 from streams.cli.options import AsJson, Events, Now, Until
 from streams.cli.paint import Paint
 from streams.cli.replay import named, outcome, say_what_was_read, share
-from streams.events.replay import gather, moment
+from streams.events.gathering import gather, moment
 from streams.settings.settings import kinds
 from tracker.journey.file import load
 from tracker.replay.compare import Comparison

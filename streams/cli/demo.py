@@ -13,24 +13,24 @@ from rich.console import Console
 
 from streams.cli.demo_output import Watching, addresses, verdict
 from streams.clients.failures import door
-from streams.demo.demo import Demo, Outcome
+from streams.demo.demo import Demo, DemoOutcome
 from streams.demo.live_view import View, view_for
 from streams.demo.pipeline import RealPipeline, pipeline
 from streams.errors import ExitCode, UsageError
 from streams.servers import prometheus
 from streams.settings.settings import read
-from streams.simulator.knobs import Knobs
-from streams.simulator.plan import Wish, scenario
-from streams.simulator.producer import kafka_target, quiet_clients
-from streams.simulator.run import Run
+from streams.simulator.deviations import Deviations
+from streams.simulator.run import Simulation
+from streams.simulator.targets import kafka_target, quiet_clients
 from streams.simulator.truth import Truth
+from streams.simulator.wish import Wish, scenario
 
 CUSTOMERS = 10_000
 # 21,000 messages in 34 seconds: fast enough to stay, slow enough to watch.
 RATE = 620.0
 # The journeys of the demo happened in the last three days, within what every stage allows.
 SPAN_MS = 3 * 86_400_000
-KNOBS = Knobs(
+DEVIATIONS = Deviations(
     skips=0, returns=0.03, duplicates=0.05, disorder=0.05, late=0.02, wrong_clocks=0.02, anonymous=0.2, quiet=0.03,
     poison=0.001,
 )  # fmt: skip
@@ -84,15 +84,15 @@ def demo(
     return ExitCode.OK if outcome.equal else ExitCode.MISMATCH
 
 
-def _play(running: RealPipeline, view: View, pace: float | None, seed: int) -> tuple[Run, Outcome]:
+def _play(running: RealPipeline, view: View, pace: float | None, seed: int) -> tuple[Simulation, DemoOutcome]:
     from streams.clients.clients import kafka_arguments
     from streams.settings.definitions import load_journeys
 
-    wish = Wish(seed=seed, customers=CUSTOMERS, rate=pace, span_ms=SPAN_MS, knobs=KNOBS)
+    wish = Wish(seed=seed, customers=CUSTOMERS, rate=pace, span_ms=SPAN_MS, deviations=DEVIATIONS)
     plan = scenario(wish, int(time.time() * 1000))
     (definition,) = load_journeys(running.settings)
     with kafka_target(kafka_arguments(running.settings)) as target:
-        run = Run(plan, target, Truth(), rate=pace)
+        run = Simulation(plan, target, Truth(), rate=pace)
         return run, Demo(run, definition, running, view).play()
 
 
@@ -103,7 +103,7 @@ def _watch(running: RealPipeline) -> Watching:
     if reason := prometheus.missing():
         return Watching(exporter, canary, missing=reason)
     pages = {"exporter": [exporter], "canary": [canary], "worker": workers.pages}
-    watcher, manager = prometheus.start(workers.household, pages)
+    watcher, manager = prometheus.start(workers.group, pages)
     return Watching(exporter, canary, watcher.url, manager.url)
 
 

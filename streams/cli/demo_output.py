@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from streams.demo.demo import Outcome
+from streams.demo.demo import DemoOutcome
 from streams.demo.live_view import Compared, comparison
 from streams.demo.pipeline import RealPipeline
 
@@ -15,7 +15,7 @@ from streams.demo.pipeline import RealPipeline
 SHOWN = ("came so far", "here now")
 
 
-def verdict(outcome: Outcome) -> RenderableType:
+def verdict(outcome: DemoOutcome) -> RenderableType:
     """The simulated and the tracked funnel side by side, and whether they are the same."""
     different = [line for line in outcome.compared if not line.equal]
     shown = {*SHOWN, *(line.what for line in different)}
@@ -28,7 +28,7 @@ def verdict(outcome: Outcome) -> RenderableType:
     )
 
 
-def _sent(outcome: Outcome) -> Text:
+def _sent(outcome: DemoOutcome) -> Text:
     report = outcome.report
     return Text(
         f"  {report.touchpoints:,} touchpoints, {report.copies:,} duplicates, {outcome.simulated_rejections} poison "
@@ -37,7 +37,7 @@ def _sent(outcome: Outcome) -> Text:
     )
 
 
-def _equal(outcome: Outcome) -> Text:
+def _equal(outcome: DemoOutcome) -> Text:
     return Text.assemble(
         ("  ✓ ", "bold green"),
         ("The funnel in Redis is the simulated one.", "bold"),
@@ -45,7 +45,7 @@ def _equal(outcome: Outcome) -> Text:
     )
 
 
-def _different(outcome: Outcome, different: Iterable[Compared]) -> Text:
+def _different(outcome: DemoOutcome, different: Iterable[Compared]) -> Text:
     lines = [f"{line.what}, {line.stage}: {line.simulated:,} ≠ {line.in_redis:,}" for line in different]
     if outcome.simulated_rejections != outcome.rejections:
         lines.append(f"rejected: {outcome.simulated_rejections} ≠ {outcome.rejections}")

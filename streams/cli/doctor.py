@@ -59,7 +59,7 @@ def _print(finding: Finding) -> None:
 
 
 def _shown(settings: Settings) -> dict[str, str]:
-    return {knob.variable: shown for knob, shown in settings.shown()}
+    return {setting.variable: shown for setting, shown in settings.shown()}
 
 
 def _print_settings(settings: Settings) -> None:

@@ -91,10 +91,10 @@ def figures(journey: Definition, events: Sequence[str]) -> dict[str, Any] | None
     if not events:
         return None
     # Only figures need what reads events; a map without them is drawn at once.
-    from streams.events import replay
+    from streams.events import gathering
     from streams.settings.settings import kinds
 
-    return replay.figures(journey, events, kinds(os.environ))
+    return gathering.figures(journey, events, kinds(os.environ))
 
 
 def write(output: Path, drawn: str) -> None:

@@ -1,7 +1,7 @@
 """`tracker erase`: remove a person, keep them out, and say what remains where.
 
-It asks and waits; the homes of the names erase (`tracker/identity/erasure.py`), and `streams/person/holdings.py` knows
-what there is.
+It asks and waits; the homes of the names erase (`tracker/identity/erasure.py`), and `streams/person/redis_data.py`
+knows what there is.
 """
 
 import json
@@ -19,15 +19,15 @@ from schemas.topics import ROUTED
 from streams.cli.options import Person
 from streams.errors import ConfigurationError, ExitCode, Mismatch, TrackerError, UsageError
 from streams.person import requests
-from streams.person.holdings import Place, counts, places
 from streams.person.identity import Identity, members, whole
-from streams.person.moments import shown
+from streams.person.redis_data import StoredPlace, counts, places
 from streams.person.show import look_up, printable, spellings
 from streams.person.store import opened_store
+from streams.person.times import shown
 from streams.settings.definitions import load_journeys
 from streams.settings.settings import Settings, read
 from streams.stores.keys import keys
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.home import home
 from tracker.identity.erasure import Digests
 
@@ -52,7 +52,7 @@ def erase(
       tracker erase anonymous_id:a-17 --yes --receipt a-17.json
     """
     settings = read(os.environ)
-    journeys = Journeys(load_journeys(settings), settings.lateness_horizon_ms)
+    journeys = CustomerFold(load_journeys(settings), settings.lateness_horizon_ms)
     digests = Digests(_salt(settings))
     if receipt is not None and (receipt.exists() or not receipt.parent.is_dir()):
         raise UsageError(
@@ -144,7 +144,7 @@ def _fault(
 def _receipt(
     identity: Identity,
     removed: dict[str, dict[str, int]],
-    remains: list[Place],
+    remains: list[StoredPlace],
     digests: Digests,
     settings: Settings,
     at_ms: int,

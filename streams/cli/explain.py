@@ -9,13 +9,13 @@ from time import time
 
 from streams.cli.options import AsJson, Customer
 from streams.errors import ExitCode
-from streams.events.replay import show_time
+from streams.events.gathering import show_time
 from streams.person.show import follow, printable
 from streams.person.store import opened_store
 from streams.settings.definitions import load_journeys
 from streams.settings.settings import read
-from tracker.engine.customer import Journeys
-from tracker.replay.explain import account_of_record
+from tracker.engine.customer import CustomerFold
+from tracker.replay.explain import explain_record
 
 
 def explain(
@@ -34,10 +34,10 @@ def explain(
       tracker explain anonymous_id:a-17 --json
     """
     settings = read(os.environ)
-    journeys = Journeys(load_journeys(settings), settings.lateness_horizon_ms)
+    journeys = CustomerFold(load_journeys(settings), settings.lateness_horizon_ms)
     with opened_store(settings) as client:
         stored, alias = follow(client, customer, settings.partitions, settings.kinds)
-    told = account_of_record(journeys, stored.customer, stored.record, int(time() * 1000))
+    told = explain_record(journeys, stored.customer, stored.record, int(time() * 1000))
     if as_json:
         accounts = [account.as_json(show_time) for account in told]
         whose = ({"alias": alias} if alias else {}) | {"customer": stored.customer, "partition": stored.partition}

@@ -1,6 +1,6 @@
 """`tracker export`: everything held about a person.
 
-It asks; `streams/person/holdings.py` and `streams/person/traces.py` read.
+It asks; `streams/person/redis_data.py` and `streams/person/kafka_data.py` read.
 """
 
 import json
@@ -13,16 +13,16 @@ import typer
 from streams.cli.options import Person
 from streams.cli.progress import progress
 from streams.errors import ExitCode
-from streams.events.kafka import opened
-from streams.person.holdings import export as describe
-from streams.person.holdings import places
+from streams.events.from_kafka import opened
 from streams.person.identity import Identity, whole
-from streams.person.moments import shown
+from streams.person.kafka_data import traces
+from streams.person.redis_data import export as describe
+from streams.person.redis_data import places
 from streams.person.store import opened_store
-from streams.person.traces import traces
+from streams.person.times import shown
 from streams.settings.definitions import load_journeys
 from streams.settings.settings import Settings, read
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 
 
 def export(
@@ -43,7 +43,7 @@ def export(
     """
     settings = read(os.environ)
     now_ms = int(time() * 1000)
-    journeys = Journeys(load_journeys(settings), settings.lateness_horizon_ms)
+    journeys = CustomerFold(load_journeys(settings), settings.lateness_horizon_ms)
     with opened_store(settings) as client:
         identity = whole(client, alias, settings.partitions, settings.kinds)
         told: dict[str, Any] = {"exported_at": shown(now_ms), **describe(client, identity, journeys)}

@@ -19,7 +19,7 @@ from streams.errors import ExitCode, UsageError
 from streams.events.files import STDIN
 from streams.imports.files import format_of, rows
 from streams.imports.mapping import load
-from streams.imports.run import Import, Notes, Position, Sender, Tally, columns
+from streams.imports.run import Import, ImportTally, Notes, Position, Sender, columns
 from streams.settings.settings import Settings, read
 
 SHOWN: Final = 3
@@ -106,7 +106,7 @@ def _sender(settings: Settings, *, dry_run: bool) -> Iterator[Sender | None]:
 
 
 def say(
-    tally: Tally, notes: Notes | None, samples: list[Touchpoint], *, as_json: bool, dry_run: bool, stopped: bool
+    tally: ImportTally, notes: Notes | None, samples: list[Touchpoint], *, as_json: bool, dry_run: bool, stopped: bool
 ) -> None:
     """Prints what came of it: figures to stdout, what was wrong to stderr."""
     if as_json:
@@ -132,7 +132,7 @@ def say(
         print("Stopped. The same call goes on here.", file=sys.stderr)
 
 
-def _data(tally: Tally, notes: Notes | None, samples: list[Touchpoint], *, stopped: bool) -> dict[str, Any]:
+def _data(tally: ImportTally, notes: Notes | None, samples: list[Touchpoint], *, stopped: bool) -> dict[str, Any]:
     return {
         "rows": tally.rows,
         "begins_at": tally.begins_at,

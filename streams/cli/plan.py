@@ -15,14 +15,14 @@ import yaml
 from streams.cli.options import AsJson
 from streams.collector.plans import load
 from streams.errors import ExitCode, TrackerError, UsageError
-from streams.events.files import Tally
-from streams.events.kafka import opened
+from streams.events.files import ReadTally
+from streams.events.from_kafka import opened
 from streams.events.plan_events import Checked, Seen, of_files, of_topics
 from streams.events.plan_events import check as check_events
 from streams.settings.settings import read
 from tracker.problem import choose
 from tracker.tracking_plans.draft import Draft, document
-from tracker.tracking_plans.plan import SourcePlan, narrowed
+from tracker.tracking_plans.tracking_plan import SourcePlan, narrowed
 
 app = typer.Typer(help="Draft and check tracking plans: which types a source sends with which properties.")
 
@@ -58,7 +58,7 @@ def infer(
       tracker plan infer web-shop --channel web --channel shop > plans.yaml
       tracker plan infer help-desk tickets.jsonl.gz --closed --reject
     """
-    tally, draft = Tally(), Draft()
+    tally, draft = ReadTally(), Draft()
     with _events(files, channel, type_, newest, tally) as events:
         for seen in events:
             draft.see(seen.type, seen.properties)
@@ -97,7 +97,7 @@ def check(
     """
     plans = load(plan)
     tighter = _tighter(load(before), plans) if before else []
-    done, tally = Checked(), Tally()
+    done, tally = Checked(), ReadTally()
     if files or channel:
         with _events(files, channel, type_, newest, tally) as events:
             done = check_events(_of(plans, source), events)
@@ -111,7 +111,7 @@ def check(
 
 @contextmanager
 def _events(
-    files: list[str] | None, channels: list[str] | None, types: list[str] | None, newest: int, tally: Tally
+    files: list[str] | None, channels: list[str] | None, types: list[str] | None, newest: int, tally: ReadTally
 ) -> Iterator[Iterator[Seen]]:
     if not (files or channels):
         raise UsageError("Name files of events, or channels with --channel.", "Both will do.")
@@ -143,7 +143,7 @@ def _tighter(before: dict[str, SourcePlan], now: dict[str, SourcePlan]) -> list[
 
 
 def _data(
-    plans: dict[str, SourcePlan], done: Checked, tally: Tally, tighter: Sequence[tuple[str, str, str]]
+    plans: dict[str, SourcePlan], done: Checked, tally: ReadTally, tighter: Sequence[tuple[str, str, str]]
 ) -> dict[str, Any]:
     return {
         "ok": not (done.bad or tighter),
@@ -172,7 +172,7 @@ def _show(plans: dict[str, SourcePlan], done: Checked, tighter: Sequence[tuple[s
         print(f"{len(tighter)} things that were as planned are not any more.")
 
 
-def _tell(tally: Tally) -> None:
+def _tell(tally: ReadTally) -> None:
     if tally.rejected:
         first = tally.examples[0]
         print(

@@ -32,7 +32,7 @@ from streams.events.rejected import (  # fmt: skip
     retry,
     size,
 )
-from streams.person.moments import moment_ms
+from streams.person.times import moment_ms
 from streams.settings.settings import Settings
 from streams.settings.settings import read as read_settings
 from tracker.problem import choose

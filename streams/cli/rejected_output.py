@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from schemas.rejection import Place
 from streams.events.rejected import Found, Retried, received_at_ms, still_wrong
-from streams.person.moments import shown
+from streams.person.times import shown
 
 DETAIL_LENGTH: Final = 60
 HEX_BYTES: Final = 256

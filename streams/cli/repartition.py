@@ -15,11 +15,11 @@ from streams.cli.progress import progress
 from streams.clients.clients import kafka_admin, redis_client
 from streams.clients.failures import door
 from streams.errors import ExitCode
-from streams.repartition.repartition import Foresight, Order, Outcome, Repartition
+from streams.repartition.repartition import Foresight, MoveOutcome, Order, Repartition
 from streams.settings.definitions import load_journeys
 from streams.settings.settings import Settings, read
 from streams.stores.keys import keys
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 
 # A page of states and a switch are quick; a server that is busy writing its log is given time.
 PATIENCE_S = 30.0
@@ -47,14 +47,14 @@ def repartition(
     """
     settings = read(os.environ)
     patient = replace(settings, redis_timeout_s=max(settings.redis_timeout_s, PATIENCE_S))
-    journeys = Journeys(load_journeys(settings), settings.lateness_horizon_ms)
+    journeys = CustomerFold(load_journeys(settings), settings.lateness_horizon_ms)
     with door(settings), kafka_admin(settings) as admin:
         redis_client(settings).ping()
         client = redis_client(patient)
         order = _order(settings, to, allow_lag=allow_lag)
         with progress("customers", _steps(client, to, dry_run=dry_run)) as advance:
             work = Repartition(order, client, admin, journeys, advance=advance)
-            done: Foresight | Outcome = work.foresee() if dry_run else work.run()
+            done: Foresight | MoveOutcome = work.foresee() if dry_run else work.run()
     if as_json:
         print(json.dumps({"from": order.origin, "to": to, "dry_run": dry_run, **asdict(done)}, indent=2))
     else:
@@ -88,7 +88,7 @@ def _foreseen(found: Foresight, order: Order) -> str:
     return "\n".join([*lines, "Nothing was changed."])
 
 
-def _done(done: Outcome, to: int) -> str:
+def _done(done: MoveOutcome, to: int) -> str:
     again = "; it went on where it had stopped" if done.resumed else ""
     grown = f"Kafka has made the partitions of {', '.join(done.grown)}.\n" if done.grown else ""
     return (

@@ -15,12 +15,13 @@ from streams.cli.paint import Paint
 from streams.cli.spans import lasting
 from streams.errors import ExitCode, TrackerError, UsageError
 from streams.events.files import STDIN
-from streams.events.replay import Gathered, gather, moment, show_time, watched
+from streams.events.gathering import Gathered, gather, moment, show_time, watched
 from streams.settings.settings import kinds
 from tracker.journey.definition import Definition
 from tracker.journey.file import load
-from tracker.replay.explain import account
-from tracker.replay.replay import Breakdown, BreakdownError, Figures, Replay, Report, breakdown, customer_as_json
+from tracker.replay.explain import explain
+from tracker.replay.replay import Breakdown, BreakdownError, Replay, breakdown
+from tracker.replay.report import ReplayFigures, Report, customer_as_json
 
 BAR: Final = 24
 SHOWN_VALUES: Final = 12
@@ -61,9 +62,9 @@ def replay(
     if explain is not None:
         return tell(running, gathered, explain, as_json=as_json)
     by_customer: dict[str, Any] = {}
-    for told in watched(running.customers()):
+    for results in watched(running.customers()):
         if customers:
-            by_customer |= {one.name: customer_as_json(one, show_time) for one in told}
+            by_customer |= {one.name: customer_as_json(one, show_time) for one in results}
     report = running.report
     if as_json:
         document = report.as_json(gathered.tally.rejected)
@@ -103,8 +104,11 @@ def tell(running: Replay, gathered: Gathered, name: str, *, as_json: bool) -> in
             "Customers are named as in the events; other ids than customer_id with their kind: anonymous_id:a-17.",
             ExitCode.NOT_FOUND,
         )
-    told = account(running.definition, gathered.columns, customer, events, running.now_ms)
-    print(json.dumps(told.as_json(show_time), ensure_ascii=False, indent=2) if as_json else told.as_text(show_time))
+    explanation = explain(running.definition, gathered.columns, customer, events, running.now_ms)
+    if as_json:
+        print(json.dumps(explanation.as_json(show_time), ensure_ascii=False, indent=2))
+    else:
+        print(explanation.as_text(show_time))
     say_what_was_read(gathered)
     return ExitCode.OK
 
@@ -156,7 +160,7 @@ def draw(report: Report, by: str | None, by_customer: dict[str, Any] | None) -> 
     print(f"\n{paint('dim', f'touchpoints: {counts}')}")
 
 
-def table(figures: Figures, paint: Paint) -> list[str]:
+def table(figures: ReplayFigures, paint: Paint) -> list[str]:
     """The stages as lines: a bar, counts, shares and times."""
     width = max(5, *(len(name) for name in figures.names))
     entered = figures.stages[0].funnel if figures.stages else 0

@@ -45,7 +45,7 @@ def up(
     """
     ours = partial(Servers, kafka_port=kafka_port, redis_port=redis_port, data=data)
     try:
-        with _Progress() as progress, ours(report=progress.tell) as running:
+        with _StartProgress() as progress, ours(report=progress.tell) as running:
             progress.end()
             print(_as_json(running, data) if as_json else _as_text(running, data), flush=True)
             stay(running)
@@ -84,7 +84,7 @@ def _as_text(running: Servers, data: Path | None) -> str:
     )
 
 
-class _Progress:
+class _StartProgress:
     """How far the start has come: a line that changes on a terminal, one line after the other elsewhere."""
 
     def __init__(self) -> None:

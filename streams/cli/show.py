@@ -17,7 +17,7 @@ from streams.person.show import describe, follow, printable
 from streams.person.store import opened_store
 from streams.settings.definitions import load_journeys
 from streams.settings.settings import read
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 
 MOST_PEOPLE: Final = 20
 COLOURS: Final = {"waiting": "cyan", "dropped": "red", "completed": "green", "exited": "yellow"}
@@ -38,7 +38,7 @@ def show(
       tracker show anonymous_id:a-17 --json
     """
     settings = read(os.environ)
-    journeys = Journeys(load_journeys(settings), settings.lateness_horizon_ms)
+    journeys = CustomerFold(load_journeys(settings), settings.lateness_horizon_ms)
     with opened_store(settings) as client:
         stored, alias = follow(client, customer, settings.partitions, settings.kinds)
         told = {"alias": alias, **describe(stored, journeys)} if alias else describe(stored, journeys)

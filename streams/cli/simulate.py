@@ -16,17 +16,17 @@ from streams.cli.options import SummaryAsJson
 from streams.cli.simulate_output import progress_of, summary
 from streams.errors import ExitCode, TrackerError, UsageError
 from streams.settings.settings import Settings, read
-from streams.simulator.knobs import LIVELY, Knobs, meaning
-from streams.simulator.plan import Wish, scenario
-from streams.simulator.producer import FileTarget, Target, kafka_target, quiet_clients
-from streams.simulator.run import Run
+from streams.simulator.deviations import LIVELY, Deviations, meaning
+from streams.simulator.run import Simulation
+from streams.simulator.targets import FileTarget, Target, kafka_target, quiet_clients
 from streams.simulator.truth import Truth
+from streams.simulator.wish import Wish, scenario
 from tracker import duration
 
 
-def _share(knob: str) -> Any:
-    name = knob.replace("_", "-")
-    return typer.Option(f"--{name}", metavar="SHARE", help=f"Share {meaning(knob)}.", rich_help_panel="Knobs")
+def _share(deviation: str) -> Any:
+    name = deviation.replace("_", "-")
+    return typer.Option(f"--{name}", metavar="SHARE", help=f"Share {meaning(deviation)}.", rich_help_panel="Deviations")
 
 
 def simulate(
@@ -79,7 +79,9 @@ def simulate(
       tracker simulate --customers 1000 --duplicates 0.2 --disorder 0.3 --poison 0.01
       tracker simulate --customers 1000 --out events.jsonl --truth truth.json
     """
-    knobs = Knobs(skips, returns, duplicates, disorder, late, wrong_clocks, anonymous, tickets, quiet, poison, shared)
+    deviations = Deviations(
+        skips, returns, duplicates, disorder, late, wrong_clocks, anonymous, tickets, quiet, poison, shared
+    )
     wish = Wish(
         seed=seed,
         customers=customers,
@@ -87,12 +89,12 @@ def simulate(
         duration_s=_seconds("duration", duration),
         span_ms=None if span is None else round((_seconds("span", span) or 0) * 1000),
         starts_ms=_moment(start),
-        knobs=knobs,
+        deviations=deviations,
     )
     plan = scenario(wish, int(time.time() * 1000))
     settings = read(os.environ)
     with _target(out, settings) as target:
-        run = Run(plan, target, Truth(), rate=rate, duration_s=wish.duration_s)
+        run = Simulation(plan, target, Truth(), rate=rate, duration_s=wish.duration_s)
         with ending_in_order(run.stop), progress_of(run) as progress:
             report = run.run(progress)
     if truth is not None:

@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from streams.simulator.run import Report, Run
+from streams.simulator.run import Simulation, SimulationReport
 
 
 @contextmanager
-def progress_of(run: Run) -> Iterator[Callable[[int], None] | None]:
+def progress_of(run: Simulation) -> Iterator[Callable[[int], None] | None]:
     """A bar on stderr where that is a terminal; gives the function that moves it, or None."""
     if not sys.stderr.isatty():
         yield None
@@ -45,7 +45,7 @@ def _speed() -> Any:
     return Speed()
 
 
-def _total(run: Run) -> float | None:
+def _total(run: Simulation) -> float | None:
     expected = run.scenario.expected_messages
     if run.duration_s is not None and run.rate is not None:
         timed = run.duration_s * run.rate
@@ -53,7 +53,7 @@ def _total(run: Run) -> float | None:
     return expected
 
 
-def summary(report: Report, out: Path | None) -> str:
+def summary(report: SimulationReport, out: Path | None) -> str:
     """The report for a person."""
     where = f"into {out}" if out else f"at {report.per_second:,.0f}/s, all confirmed by Kafka"
     kinds = [f"{report.copies:,} duplicates", f"{sum(report.poison.values()):,} poison messages"]

@@ -24,9 +24,9 @@ def create(*, as_json: AsJson = False) -> int:
       tracker topics create
       TRACKER_PARTITIONS=64 TRACKER_REPLICATION=3 tracker topics create
     """
-    from streams.clients import topics
+    from streams.clients import topic_shapes
 
-    made = topics.create(settings.read(os.environ))
+    made = topic_shapes.create(settings.read(os.environ))
     if as_json:
         print(json.dumps({"created": made}))
         return ExitCode.OK
@@ -46,15 +46,15 @@ def check(*, as_json: AsJson = False) -> int:
       tracker topics check
       tracker topics check --json
     """
-    from streams.clients import topics
+    from streams.clients import topic_shapes
 
     asked = settings.read(os.environ)
-    found = topics.check(asked)
+    found = topic_shapes.check(asked)
     if as_json:
         print(json.dumps({"differences": [asdict(each) for each in found]}))
     else:
         if not found:
-            for shape in topics.wanted(asked):
+            for shape in topic_shapes.wanted(asked):
                 print(f"ok  {shape.name}")
         for each in found:
             print(f"{each}\n    {each.remedy}")

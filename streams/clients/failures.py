@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Final, NamedTuple
 
 from streams.errors import Denied, ExitCode, Mismatch, TrackerError, Unreachable, UsageError
-from streams.settings.knobs import hide_password
+from streams.settings.parsing import hide_password
 from streams.settings.settings import Settings
 from tracker.engine.migration import UnknownDefinitionError
 from tracker.journey.file import JourneyFileError

@@ -7,7 +7,7 @@ import msgspec
 from tracker.planning.message import Message
 
 
-class Parcel(msgspec.Struct, frozen=True, array_like=True):
+class OutboxBatch(msgspec.Struct, frozen=True, array_like=True):
     """The messages of one batch with the numbers that tell repeats: (partition, epoch, sequence)."""
 
     partition: int
@@ -22,14 +22,14 @@ class Parcel(msgspec.Struct, frozen=True, array_like=True):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Parcel).decode
+_decode = msgspec.msgpack.Decoder(OutboxBatch).decode
 
 
-def pack(parcel: Parcel) -> bytes:
-    """The blob of a parcel; empty for no messages."""
-    return _encode(parcel) if parcel.messages else b""
+def pack(batch: OutboxBatch) -> bytes:
+    """The blob of a batch; empty for no messages."""
+    return _encode(batch) if batch.messages else b""
 
 
-def unpack(blob: bytes) -> Parcel:
-    """The parcel in a blob."""
+def unpack(blob: bytes) -> OutboxBatch:
+    """The batch in a blob."""
     return _decode(blob)

@@ -1,4 +1,4 @@
-"""The publisher: parcels of messages into Kafka, each awaited until the broker has it."""
+"""The publisher: batches of messages into Kafka, each awaited until the broker has it."""
 # ruff: noqa: D102  # `Publisher` says what each method does
 
 import asyncio
@@ -11,8 +11,8 @@ from typing import Any, Final, Protocol
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from streams.clients.outbox import Parcel
-from tracker.planning.repeats import EPOCH, PARTITION, SEQUENCE
+from streams.clients.outbox import OutboxBatch
+from tracker.planning.marks import EPOCH, PARTITION, SEQUENCE
 
 MAX_BATCH_BYTES: Final = 512 * 1024
 ABANDON_S: Final = 1.0
@@ -21,14 +21,14 @@ MAX_REQUEST_BYTES: Final = 4 * 1024 * 1024
 
 
 class Unpublished(Exception):  # noqa: N818  # the state of the world, not of our code
-    """The broker has not confirmed; the parcel stays in the outbox and may be sent again."""
+    """The broker has not confirmed; the batch stays in the outbox and may be sent again."""
 
 
 class Publisher(Protocol):
-    """Brings parcels to their topics."""
+    """Brings batches to their topics."""
 
-    async def publish(self, parcel: Parcel) -> None:
-        """Return when the broker has every message of the parcel. Raises `Unpublished`."""
+    async def publish(self, batch: OutboxBatch) -> None:
+        """Return when the broker has every message of the batch. Raises `Unpublished`."""
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -48,12 +48,12 @@ class KafkaPublisher:
         self._building = asyncio.Lock()
         self._abandoned: set[asyncio.Future[None]] = set()
 
-    async def publish(self, parcel: Parcel) -> None:
+    async def publish(self, batch: OutboxBatch) -> None:
         producer = None
         try:
             async with asyncio.timeout(self._timeout_s):
                 producer = await self._ready()
-                await self._send(producer, parcel)
+                await self._send(producer, batch)
         except (KafkaError, OSError, TimeoutError) as error:
             self._discard(producer)
             raise Unpublished(f"{type(error).__name__}: {error}") from error
@@ -96,29 +96,29 @@ class KafkaPublisher:
         self._abandoned.add(leaving)
         leaving.add_done_callback(self._abandoned.discard)
 
-    async def _send(self, producer: AIOKafkaProducer, parcel: Parcel) -> None:
+    async def _send(self, producer: AIOKafkaProducer, batch: OutboxBatch) -> None:
         confirmations = []
-        mark = [(PARTITION, b"%d" % parcel.partition), (EPOCH, b"%d" % parcel.epoch)]
+        mark = [(PARTITION, b"%d" % batch.partition), (EPOCH, b"%d" % batch.epoch)]
         by_place: dict[tuple[str, int], list[tuple[int, Any]]] = defaultdict(list)
-        for sequence, message in enumerate(parcel.messages, parcel.first_sequence):
+        for sequence, message in enumerate(batch.messages, batch.first_sequence):
             by_place[message.topic, message.partition].append((sequence, message))
         now_ms = int(time() * 1000)
         for (topic, partition), messages in by_place.items():
-            batch = producer.create_batch()
+            records = producer.create_batch()
             for sequence, message in messages:
                 key, value, headers = message.key, message.value, self._headers(mark, sequence)
-                if batch.append(key=key, value=value, timestamp=now_ms, headers=headers) is None:
-                    batch.close()
-                    confirmations.append(await producer.send_batch(batch, topic, partition=partition))
-                    batch = producer.create_batch()
+                if records.append(key=key, value=value, timestamp=now_ms, headers=headers) is None:
+                    records.close()
+                    confirmations.append(await producer.send_batch(records, topic, partition=partition))
+                    records = producer.create_batch()
                     # A batch takes its first record whatever its size.
-                    batch.append(key=key, value=value, timestamp=now_ms, headers=headers)
-            batch.close()
-            confirmations.append(await producer.send_batch(batch, topic, partition=partition))
+                    records.append(key=key, value=value, timestamp=now_ms, headers=headers)
+            records.close()
+            confirmations.append(await producer.send_batch(records, topic, partition=partition))
         await asyncio.gather(*confirmations)
 
     def _headers(self, mark: list[tuple[str, bytes]], sequence: int) -> list[tuple[str, bytes]]:
-        """What tells a repeat of a message; `mark` is the same for all of its parcel."""
+        """What tells a repeat of a message; `mark` is the same for all of its batch."""
         return [*mark, (SEQUENCE, b"%d" % sequence)]
 
 
@@ -134,17 +134,17 @@ async def _abandon(producer: AIOKafkaProducer) -> None:
 class MemoryPublisher:
     """Keeps what was published, for tests and trials; `fail_next` lets the next calls fail."""
 
-    def __init__(self, on_publish: Callable[[Parcel], None] = lambda _parcel: None) -> None:
-        self.parcels: list[Parcel] = []
+    def __init__(self, on_publish: Callable[[OutboxBatch], None] = lambda _batch: None) -> None:
+        self.batches: list[OutboxBatch] = []
         self.fail_next = 0
         self._on_publish = on_publish
 
-    async def publish(self, parcel: Parcel) -> None:
+    async def publish(self, batch: OutboxBatch) -> None:
         if self.fail_next:
             self.fail_next -= 1
             raise Unpublished("told to fail")
-        self.parcels.append(parcel)
-        self._on_publish(parcel)
+        self.batches.append(batch)
+        self._on_publish(batch)
 
     async def close(self) -> None:
         """Nothing to let go of."""

@@ -18,13 +18,13 @@ from streams.collector.document import fault_of, is_deeper
 from streams.collector.paths import without
 from streams.collector.personal import Pseudonyms
 from streams.collector.plans import Plans
-from streams.collector.problems import Problem
+from streams.collector.problems import HttpProblem
 from streams.collector.sources import Known
 from tracker.home import home
 from tracker.identity.kinds import KINDS, Kinds
 from tracker.planning.decode import Flaw, decode
 from tracker.planning.message import Message
-from tracker.tracking_plans.plan import MARK, Violation
+from tracker.tracking_plans.tracking_plan import MARK, Violation
 
 MAX_EVENT_BYTES: Final = 32_000
 MAX_TYPE_LENGTH: Final = 256
@@ -36,12 +36,12 @@ _encode: Final = msgspec.json.Encoder().encode
 _canonical: Final = msgspec.json.Encoder(order="deterministic").encode
 
 
-class Verdict(NamedTuple):
+class AdmissionVerdict(NamedTuple):
     """What becomes of one event."""
 
     message: Message | None
     """What Kafka is to have of it: the touchpoint, or a rejection."""
-    problem: Problem | None = None
+    problem: HttpProblem | None = None
     """What the sender is told; None: it is accepted."""
     violations: Sequence[Violation] = ()
 
@@ -73,32 +73,32 @@ class Admission:
             return "too_large", f"{size} bytes; an event has at most {MAX_EVENT_BYTES}"
         return None
 
-    def admit(self, index: int, wire: dict[str, Any], source: Known, now_ms: int) -> Verdict:
+    def admit(self, index: int, wire: dict[str, Any], source: Known, now_ms: int) -> AdmissionVerdict:
         """What becomes of a touchpoint as a dictionary of its fields, which is changed on the way."""
         event_id = wire.get("event_id")
         named = event_id[:MAX_EVENT_ID_LENGTH] if isinstance(event_id, str) else None
         if why := self._no_place(wire):
-            return Verdict(None, Problem(index, "not_a_touchpoint", why, named))
+            return AdmissionVerdict(None, HttpProblem(index, "not_a_touchpoint", why, named))
         # A sender cannot say of itself that it keeps to its plan.
         without(wire, (f"context.{MARK}", *source.rules.drop))
         self._hide(wire, source)
         wire["received_at"] = now_ms
         message = self._message(value := _encode(wire), now_ms)
         if isinstance(message, Flaw):
-            return Verdict(None, Problem(index, message.reason, message.detail, named))
+            return AdmissionVerdict(None, HttpProblem(index, message.reason, message.detail, named))
         if why := _forbidden(wire, source):
-            problem = Problem(index, "not_allowed", why, named)
-            return Verdict(_rejection(problem, message, value, now_ms), problem)
+            problem = HttpProblem(index, "not_allowed", why, named)
+            return AdmissionVerdict(_rejection(problem, message, value, now_ms), problem)
         plan = self._plans.of(source.name)
         violations = plan.violations(wire["type"], wire.get("properties") or {}) if plan else ()
         if plan is None or not violations:
-            return Verdict(message)
+            return AdmissionVerdict(message)
         told = [each.detail for each in violations]
         if plan.rejects:
-            problem = Problem(index, "plan", "; ".join(told), named)
-            return Verdict(_rejection(problem, message, value, now_ms), problem, violations)
+            problem = HttpProblem(index, "plan", "; ".join(told), named)
+            return AdmissionVerdict(_rejection(problem, message, value, now_ms), problem, violations)
         wire["context"] = (wire.get("context") or {}) | {MARK: told}
-        return Verdict(msgspec.structs.replace(message, value=_encode(wire)), None, violations)
+        return AdmissionVerdict(msgspec.structs.replace(message, value=_encode(wire)), None, violations)
 
     def _message(self, value: bytes, now_ms: int) -> Message | Flaw:
         touch = decode(value, now_ms, self._kinds)
@@ -107,7 +107,7 @@ class Admission:
         place = home(touch.customer, self._partitions)
         return Message(self._topics[touch.channel], place, touch.customer.encode(), value)
 
-    def hold(self, event: Any, problem: Problem, source: Known, now_ms: int) -> Message:
+    def hold(self, event: Any, problem: HttpProblem, source: Known, now_ms: int) -> Message:
         """A rejection that holds an event as it came, but for what is dropped and hidden."""
         topic = self._topics[source.rules.channel or next(iter(self._topics))]
         place = home(source.name, self._partitions)
@@ -156,7 +156,7 @@ def _forbidden(wire: Mapping[str, Any], source: Known) -> str | None:
     return None
 
 
-def _rejection(problem: Problem, message: Message, value: bytes | None, now_ms: int) -> Message:
+def _rejection(problem: HttpProblem, message: Message, value: bytes | None, now_ms: int) -> Message:
     """What stands in `touchpoints.rejected` instead of the message."""
     rejection = Rejection(
         reason=problem.reason,

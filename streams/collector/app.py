@@ -20,8 +20,8 @@ from streams.collector.admission import Admission
 from streams.collector.body import Budget
 from streams.collector.delivery import Delivery, PlainPublisher
 from streams.collector.door import Door
-from streams.collector.intake import MAX_EVENTS, Intake, Taken
-from streams.collector.meters import Meters
+from streams.collector.intake import MAX_EVENTS, Accepted, Intake
+from streams.collector.metrics import CollectorMetrics
 from streams.collector.personal import Pseudonyms
 from streams.collector.plans import Plans
 from streams.collector.problems import Refused
@@ -147,7 +147,7 @@ class Collector:
             else:
                 webhooks.verify(sender, request.headers, raw, self._intake.sources.secret(source) or b"")
             now_ms = int(time() * 1000)
-            message = webhooks.Message(sender, request.headers, document.read(raw))
+            message = webhooks.Notification(sender, request.headers, document.read(raw))
             webhooks.require_recent(sender, message, now_ms)
             wire = webhooks.touchpoint(source.name, sender, message, now_ms)
             if wire is None:
@@ -180,7 +180,7 @@ def content_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def told(taken: Taken, body: dict[str, Any]) -> Response:
+def told(taken: Accepted, body: dict[str, Any]) -> Response:
     """The answer to a request that was taken; what was left out of it is listed."""
     rejected = {"rejected": list(taken.problems)} if taken.problems else {}
     return Response(msgspec.json.encode(body | rejected), 200, taken.headers, "application/json")
@@ -206,7 +206,7 @@ class Wired(NamedTuple):
 
     app: ASGIApp
     delivery: Delivery
-    meters: Meters
+    metrics: CollectorMetrics
 
 
 def wire(settings: Settings, ready: Check, publisher: Publisher | None = None) -> Wired:
@@ -221,14 +221,14 @@ def wire(settings: Settings, ready: Check, publisher: Publisher | None = None) -
     delivery = Delivery(
         publisher, max_messages=settings.collector_queue_events, max_bytes=settings.collector_queue_bytes
     )
-    meters = Meters(delivery)
+    metrics = CollectorMetrics(delivery)
     intake = Intake(
         Sources(settings.collector_keys),
         Admission(
             settings.channels, settings.partitions, Pseudonyms(key), Plans(settings.collector_plans), settings.kinds
         ),
         delivery,
-        meters,
+        metrics,
         Limiter(settings.collector_key_events_per_s, MAX_EVENTS),
         Budget(settings.collector_queue_bytes),
     )
@@ -236,4 +236,4 @@ def wire(settings: Settings, ready: Check, publisher: Publisher | None = None) -
     routes = [Route(each.path, each) for each in collector.routes()]
     router = Router(routes, redirect_slashes=False, default=_nowhere)
     addresses = Limiter(settings.collector_address_requests_per_s)
-    return Wired(Door(router, meters, addresses, settings.collector_origins or ()), delivery, meters)
+    return Wired(Door(router, metrics, addresses, settings.collector_origins or ()), delivery, metrics)

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import structlog
 
-from streams.clients.outbox import Parcel
+from streams.clients.outbox import OutboxBatch
 from streams.clients.publisher import KafkaPublisher, Publisher, Unpublished
 from streams.collector.problems import unavailable
 from tracker.planning.message import Message
@@ -132,7 +132,7 @@ class Delivery:
         messages = [message for load in loads for message in load.messages]
         trouble = ""
         try:
-            await self._publisher.publish(Parcel(0, 0, 0, messages))
+            await self._publisher.publish(OutboxBatch(0, 0, 0, messages))
         except Unpublished as error:
             trouble = "Kafka has not confirmed in time; send it again with the same ids."
             if not self.away:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from streams.collector.meters import Meters
+from streams.collector.metrics import CollectorMetrics
 from streams.collector.problems import Refused
 from streams.collector.rate import Limiter
 
@@ -32,15 +32,17 @@ METHODS: Final = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "D
 
 
 class Note(dict[str, Any]):
-    """What handlers tell the log and the meters of a request: `route`, `source`, `events`, `refused`."""
+    """What handlers tell the log and the metrics of a request: `route`, `source`, `events`, `refused`."""
 
 
 class Door:
     """Wraps the application."""
 
-    def __init__(self, inside: ASGIApp, meters: Meters, addresses: Limiter, origins: Collection[str]) -> None:
+    def __init__(
+        self, inside: ASGIApp, metrics: CollectorMetrics, addresses: Limiter, origins: Collection[str]
+    ) -> None:
         self._inside = inside
-        self._meters = meters
+        self._metrics = metrics
         self._addresses = addresses
         self._origins = frozenset(origin.encode() for origin in origins)
 
@@ -88,7 +90,7 @@ class Door:
     def _told(self, scope: Scope, answer: "_Answer", seconds: float) -> None:
         note = scope["tracker.note"]
         route = note.pop("route", "other")
-        self._meters.answered(route, answer.status, seconds)
+        self._metrics.answered(route, answer.status, seconds)
         if route.startswith("/health"):
             return
         method = scope["method"] if scope["method"] in METHODS else "other"

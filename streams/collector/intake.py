@@ -13,11 +13,11 @@ from typing import Any, Final, NamedTuple
 from starlette.requests import ClientDisconnect, Request
 
 from schemas.topics import REJECTED
-from streams.collector.admission import Admission, Verdict
+from streams.collector.admission import Admission, AdmissionVerdict
 from streams.collector.body import Body, Budget
 from streams.collector.delivery import Delivery
-from streams.collector.meters import Meters
-from streams.collector.problems import Problem, Refused
+from streams.collector.metrics import CollectorMetrics
+from streams.collector.problems import HttpProblem, Refused
 from streams.collector.rate import Limiter
 from streams.collector.sources import Known, Sources
 
@@ -30,11 +30,11 @@ Adapter = Callable[[dict[str, Any], Known, int], "dict[str, Any] | str"]
 """The fields of a touchpoint, or a sentence that says why the event is none: (event, source, now_ms)."""
 
 
-class Taken(NamedTuple):
+class Accepted(NamedTuple):
     """What became of a request."""
 
     accepted: int
-    problems: Sequence[Problem]
+    problems: Sequence[HttpProblem]
     headers: dict[str, str]
 
 
@@ -42,12 +42,18 @@ class Intake:
     """Takes events in."""
 
     def __init__(
-        self, sources: Sources, admission: Admission, delivery: Delivery, meters: Meters, keys: Limiter, budget: Budget
+        self,
+        sources: Sources,
+        admission: Admission,
+        delivery: Delivery,
+        metrics: CollectorMetrics,
+        keys: Limiter,
+        budget: Budget,
     ) -> None:
         self.sources = sources
         self._admission = admission
         self._delivery = delivery
-        self._meters = meters
+        self._metrics = metrics
         self._keys = keys
         self._budget = budget
 
@@ -87,7 +93,7 @@ class Intake:
 
     async def take(
         self, request: Request, source: Known, events: Sequence[Any], adapt: Adapter, *, keep: bool = False
-    ) -> Taken:
+    ) -> Accepted:
         """Let the events in and return when Kafka has them. Raises `Refused`.
 
         One bad event keeps all out, unless `keep`: then the good ones are taken and the bad ones go to
@@ -103,19 +109,21 @@ class Intake:
         bad = [problem for problem in problems if problem.reason != "plan"]
         if problems:
             note["refused"] = len(problems)
-            self._meters.refused(source.name, problems)
+            self._metrics.refused(source.name, problems)
             if bad and not keep:
                 raise _bad(bad, "nothing was kept")
         await self._delivery.deliver([verdict.message for verdict in verdicts if verdict.message])
-        self._meters.planned(source.name, verdicts)
+        self._metrics.planned(source.name, verdicts)
         if bad and len(problems) == len(verdicts):
             raise _bad(problems, f"they were put aside in {REJECTED}")
-        self._meters.accepted(source.name, len(verdicts) - len(problems))
-        return Taken(len(verdicts) - len(problems), problems, headers)
+        self._metrics.accepted(source.name, len(verdicts) - len(problems))
+        return Accepted(len(verdicts) - len(problems), problems, headers)
 
-    async def _judged(self, source: Known, events: Sequence[Any], adapt: Adapter, *, keep: bool) -> list[Verdict]:
+    async def _judged(
+        self, source: Known, events: Sequence[Any], adapt: Adapter, *, keep: bool
+    ) -> list[AdmissionVerdict]:
         now_ms = int(time() * 1000)
-        verdicts: list[Verdict] = []
+        verdicts: list[AdmissionVerdict] = []
         for index, event in enumerate(events):
             if index % STRETCH == STRETCH - 1:
                 await asyncio.sleep(0)
@@ -125,16 +133,16 @@ class Intake:
             verdicts.append(verdict)
         return verdicts
 
-    def _verdict(self, index: int, event: Any, source: Known, adapt: Adapter, now_ms: int) -> Verdict:
+    def _verdict(self, index: int, event: Any, source: Known, adapt: Adapter, now_ms: int) -> AdmissionVerdict:
         if flaw := self._admission.flaw_of(event):
-            return Verdict(None, Problem(index, *flaw))
+            return AdmissionVerdict(None, HttpProblem(index, *flaw))
         wire = adapt(event, source, now_ms)
         if isinstance(wire, str):
-            return Verdict(None, Problem(index, "not_a_touchpoint", wire))
+            return AdmissionVerdict(None, HttpProblem(index, "not_a_touchpoint", wire))
         return self._admission.admit(index, wire, source, now_ms)
 
 
-def _bad(problems: Sequence[Problem], fate: str) -> Refused:
+def _bad(problems: Sequence[HttpProblem], fate: str) -> Refused:
     word = "too_large" if all(problem.reason == "too_large" for problem in problems) else "bad_events"
     if all(problem.reason == "not_allowed" for problem in problems):
         word = "not_allowed"

@@ -7,7 +7,7 @@ from typing import Final
 
 from streams.collector.watched import Watched
 from streams.errors import ConfigurationError
-from tracker.tracking_plans.plan import SourcePlan, read
+from tracker.tracking_plans.tracking_plan import SourcePlan, read
 from tracker.yaml_tree import MAX_BYTES
 
 NONE: Final[Mapping[str, SourcePlan]] = {}

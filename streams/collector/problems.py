@@ -32,7 +32,7 @@ WORDS: Final = {
 }
 
 
-class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+class HttpProblem(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is wrong with one event of a request."""
 
     index: int
@@ -49,7 +49,7 @@ class Refused(Exception):  # noqa: N818  # what was decided, not a fault
         self,
         word: str,
         detail: str,
-        problems: Sequence[Problem] = (),
+        problems: Sequence[HttpProblem] = (),
         headers: Mapping[str, str] | None = None,
         *,
         close: bool = False,

@@ -13,7 +13,7 @@ BURST_S: Final = 10
 MOST_NAMES: Final = 20_000
 
 
-class Standing(NamedTuple):
+class Allowance(NamedTuple):
     """How a name stands after what it asked for."""
 
     allowed: bool
@@ -31,7 +31,7 @@ class Limiter:
         self._clock_s = clock_s
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def take(self, name: str, count: int = 1) -> Standing:
+    def take(self, name: str, count: int = 1) -> Allowance:
         """Take so many from the bucket, all or none."""
         now_s = self._clock_s()
         level, seen_s = self._buckets.pop(name, (float(self.size), now_s))
@@ -42,7 +42,7 @@ class Limiter:
         if len(self._buckets) > MOST_NAMES:
             self._buckets.popitem(last=False)
         lacking = self.size - level if allowed else count - level
-        return Standing(allowed, int(level), math.ceil(lacking / self.rate_per_s))
+        return Allowance(allowed, int(level), math.ceil(lacking / self.rate_per_s))
 
     def require(self, policy: str, name: str, count: int = 1) -> dict[str, str]:
         """The headers that tell how the name stands. Raises `Refused` (429)."""

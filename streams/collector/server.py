@@ -14,7 +14,7 @@ import structlog
 import uvicorn
 import uvloop
 
-from streams.clients import topics
+from streams.clients import topic_shapes
 from streams.clients.clients import kafka_bootstrap
 from streams.clients.failures import door
 from streams.collector.app import Wired, wire
@@ -63,7 +63,7 @@ def preflight(settings: Settings) -> None:
     wire(settings, lambda: None)
     try:
         with door(settings):
-            topics.require(topics.check(settings))
+            topic_shapes.require(topic_shapes.check(settings))
     except Unreachable as error:
         log.warning("kafka does not answer; starting anyway, and answering 503 until it does", reason=error.message)
 
@@ -128,7 +128,7 @@ async def run(
         loop.add_signal_handler(number, end)
     if supervised:
         loop.add_reader(0, end)
-    pages = Pages(lambda: None, state.ready, wired.meters.registry, "COLLECTOR_METRICS_PORT")
+    pages = Pages(lambda: None, state.ready, wired.metrics.registry, "COLLECTOR_METRICS_PORT")
     metrics_port = await pages.start(settings.http_host, settings.collector_metrics_port)
     wired.delivery.start()
     looking = loop.create_task(_look(settings, state))
@@ -172,7 +172,7 @@ async def _look(settings: Settings, state: State) -> None:
     while state.trouble is not None:
         try:
             with door(settings):
-                topics.require(await asyncio.to_thread(topics.check, settings))
+                topic_shapes.require(await asyncio.to_thread(topic_shapes.check, settings))
         except TrackerError as error:
             state.trouble = {"waiting for": ["the topics"], "trouble": error.message}
             await asyncio.sleep(LOOK_AGAIN_S)

@@ -6,7 +6,7 @@ import msgspec
 import yaml
 
 from schemas import segment
-from schemas.webhooks import SENDERS, Mapping, Sender
+from schemas.webhooks import SENDERS, Webhook, WebhookSender
 from streams.errors import ConfigurationError
 
 
@@ -15,9 +15,9 @@ class Own(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     channels: dict[str, str] = {}
     """Channels of events of Segment's API, by name."""
-    mappings: dict[str, tuple[Mapping, ...]] = {}
+    mappings: dict[str, tuple[Webhook, ...]] = {}
     """More messages of senders that are known, looked at first."""
-    senders: dict[str, Sender] = {}
+    senders: dict[str, WebhookSender] = {}
     """More senders."""
 
 
@@ -25,7 +25,7 @@ class Tables(msgspec.Struct, frozen=True):
     """The tables of a running collector."""
 
     channels: dict[str, str]
-    senders: dict[str, Sender]
+    senders: dict[str, WebhookSender]
 
 
 def load(path: Path | None) -> Tables:

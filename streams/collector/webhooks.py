@@ -7,7 +7,7 @@ from collections.abc import Mapping as Dictionary
 from hashlib import sha256
 from typing import Any, Final
 
-from schemas.webhooks import ITEM, Mapping, Sender
+from schemas.webhooks import ITEM, Webhook, WebhookSender
 from streams.collector.admission import blank, digest, event_id
 from streams.collector.paths import get
 from streams.collector.problems import Refused
@@ -19,10 +19,10 @@ MAX_ITEMS: Final = 50
 AHEAD_MS: Final = 5 * 60_000
 
 
-class Message:
+class Notification:
     """One webhook: its headers and what its body says."""
 
-    def __init__(self, sender: Sender, headers: Dictionary[str, str], body: Any) -> None:
+    def __init__(self, sender: WebhookSender, headers: Dictionary[str, str], body: Any) -> None:
         self._headers = headers
         self._body = get(body, sender.root) if sender.root else body
 
@@ -39,7 +39,7 @@ class Message:
         return self._headers.get(path[len(HEADER) :]) if path.startswith(HEADER) else get(self._body, path)
 
 
-def verify(sender: Sender, headers: Dictionary[str, str], raw: bytes, secrets: bytes) -> None:
+def verify(sender: WebhookSender, headers: Dictionary[str, str], raw: bytes, secrets: bytes) -> None:
     """Returns when one of the secrets (a line each) has signed the bytes. Raises `Refused`."""
     rule = sender.signature
     if rule is None:
@@ -57,7 +57,7 @@ def verify(sender: Sender, headers: Dictionary[str, str], raw: bytes, secrets: b
         raise Refused("bad_signature", "The signature is not this source's.")
 
 
-def require_recent(sender: Sender, message: Message, now_ms: int) -> None:
+def require_recent(sender: WebhookSender, message: Notification, now_ms: int) -> None:
     """Returns when the message is no older than its sender would try again with it. Raises `Refused`."""
     if not sender.moment:
         return
@@ -68,7 +68,7 @@ def require_recent(sender: Sender, message: Message, now_ms: int) -> None:
         raise Refused("too_old", "The message is too old, or from the future.")
 
 
-def touchpoint(source: str, sender: Sender, message: Message, now_ms: int) -> dict[str, Any] | None:
+def touchpoint(source: str, sender: WebhookSender, message: Notification, now_ms: int) -> dict[str, Any] | None:
     """The fields of a touchpoint; None for a message that no table maps."""
     topic = message.find(sender.topic)
     mapping = next((each for each in sender.mappings if _matches(each, topic, message)), None)
@@ -88,13 +88,13 @@ def touchpoint(source: str, sender: Sender, message: Message, now_ms: int) -> di
     return wire
 
 
-def _matches(mapping: Mapping, topic: Any, message: Message) -> bool:
+def _matches(mapping: Webhook, topic: Any, message: Notification) -> bool:
     return topic in mapping.topics and all(
         message.find((path,)) in values for path, values in mapping.where.items()
     )  # fmt: skip
 
 
-def _ids(sender: Sender, mapping: Mapping, message: Message) -> dict[str, Any]:
+def _ids(sender: WebhookSender, mapping: Webhook, message: Notification) -> dict[str, Any]:
     kinds = sender.ids.keys() | mapping.ids.keys()
     found = {kind: message.find(mapping.ids.get(kind, ()), sender.ids.get(kind, ())) for kind in kinds}
     return {kind: value for kind, value in found.items() if value is not None}

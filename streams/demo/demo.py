@@ -1,7 +1,7 @@
 """The demo's course: simulate, watch, wait until all is applied, compare what Redis says with the truth.
 
 It knows neither servers nor processes: `Pipeline` gives it figures and lag, `View` shows them, and it returns an
-`Outcome`. The real pipeline is in `streams/demo/pipeline.py`.
+`DemoOutcome`. The real pipeline is in `streams/demo/pipeline.py`.
 """
 
 import threading
@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from streams.demo.live_view import Compared, Snapshot, StageFigures, View
+from streams.demo.live_view import Compared, Snapshot, StageBar, View
 from streams.errors import ExitCode, TrackerError
 from streams.exporter.figures import Figures
-from streams.simulator.run import Report, Run
+from streams.simulator.run import Simulation, SimulationReport
 from tracker.journey.definition import Definition
 
 LOOK_S: Final = 0.2
@@ -48,10 +48,10 @@ class Pipeline(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class DemoOutcome:
     """How the demo ended."""
 
-    report: Report
+    report: SimulationReport
     compared: tuple[Compared, ...]
     simulated_rejections: int
     rejections: int
@@ -67,7 +67,7 @@ class Outcome:
 class Demo:
     """One run of it."""
 
-    run: Run
+    run: Simulation
     definition: Definition
     pipeline: Pipeline
     view: View
@@ -81,7 +81,7 @@ class Demo:
         self._rates: deque[float] = deque(maxlen=RATES_KEPT)
         self._begun = self.clock()
 
-    def play(self) -> Outcome:
+    def play(self) -> DemoOutcome:
         """Run to the end. Raises TrackerError when the simulation fails, a part ends or nothing moves any more."""
         self._begun = self.clock()
         simulation = _Simulation(self.run)
@@ -95,7 +95,7 @@ class Demo:
             self.run.stop()
 
     def _watch(self, simulation: "_Simulation") -> None:
-        progress = _Progress(self.clock)
+        progress = _DemoProgress(self.clock)
         while simulation.is_alive():
             self.pipeline.check()
             applied = self._look(ARRIVING)
@@ -103,18 +103,18 @@ class Demo:
             simulation.join(LOOK_S)
 
     def _catch_up(self) -> None:
-        progress = _Progress(self.clock)
+        progress = _DemoProgress(self.clock)
         while lag := self.pipeline.lag():
             self.pipeline.check()
             progress.note(self._look("catching up", lag), waiting=True)
             self.sleep(LOOK_S)
         self._look("all applied", 0)
 
-    def _compare(self, report: Report) -> Outcome:
+    def _compare(self, report: SimulationReport) -> DemoOutcome:
         until = self.clock() + SETTLE_S
         while True:
             self.pipeline.check()
-            outcome = Outcome(
+            outcome = DemoOutcome(
                 report,
                 tuple(compare(self.run, self.definition, self.pipeline.figures(), self.now_ms())),
                 sum(report.poison.values()),
@@ -163,10 +163,10 @@ class Demo:
 class _Simulation(threading.Thread):
     """The simulator at work, beside the picture of it."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Simulation) -> None:
         super().__init__(name="simulator", daemon=True)
         self._simulation = run
-        self._report: Report | None = None
+        self._report: SimulationReport | None = None
         self._error: Exception | None = None
 
     def run(self) -> None:
@@ -175,7 +175,7 @@ class _Simulation(threading.Thread):
         except Exception as error:  # noqa: BLE001  # raised again by `result`, in the thread that can tell
             self._error = error
 
-    def result(self) -> Report:
+    def result(self) -> SimulationReport:
         """The report, once the thread has ended; raises what it ended with."""
         self.join()
         if self._error is not None:
@@ -184,7 +184,7 @@ class _Simulation(threading.Thread):
         return self._report
 
 
-class _Progress:
+class _DemoProgress:
     """Notices that nothing moves any more."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -200,20 +200,20 @@ class _Progress:
         elif now - self._since > STUCK_S:
             raise TrackerError(
                 f"The workers have applied nothing for {STUCK_S:.0f} s, and messages wait.",
-                "Run it with --keep and TRACKER_LOG_LEVEL=debug, and look at the workers' log.",
+                "Simulation it with --keep and TRACKER_LOG_LEVEL=debug, and look at the workers' log.",
                 ExitCode.STALLED,
             )
 
 
-def stage_figures(figures: Figures, journey: str, stages: Sequence[str]) -> tuple[StageFigures, ...]:
+def stage_figures(figures: Figures, journey: str, stages: Sequence[str]) -> tuple[StageBar, ...]:
     """The lines of the funnel, from the figures in Redis."""
     reached = figures.by_stage(journey, "reached", stages)
     here = figures.by_stage(journey, "current", stages)
     dropped = figures.in_status(journey, "dropped", stages)
-    return tuple(StageFigures(stage, reached[stage], here[stage], dropped[stage]) for stage in stages)
+    return tuple(StageBar(stage, reached[stage], here[stage], dropped[stage]) for stage in stages)
 
 
-def compare(run: Run, definition: Definition, figures: Figures, now_ms: int) -> list[Compared]:
+def compare(run: Simulation, definition: Definition, figures: Figures, now_ms: int) -> list[Compared]:
     """Each number of the truth beside the one in Redis: reached, here now, dropped, and the funnel in order."""
     stages = tuple(stage.name for stage in definition.stages)
     journey, truth = definition.journey, run.truth
@@ -223,7 +223,7 @@ def compare(run: Run, definition: Definition, figures: Figures, now_ms: int) -> 
         "here now": (truth.current(), figures.by_stage(journey, "current", stages)),
         "dropped": (truth.dropped(limits, now_ms), figures.in_status(journey, "dropped", stages)),
     }
-    if not run.scenario.knobs.skips:
+    if not run.scenario.deviations.skips:
         # Who skips no stage has met all of them in order, so the funnel's depth is the furthest stage.
         pairs["in order"] = (truth.funnel(), figures.funnel(journey, stages))
     return [

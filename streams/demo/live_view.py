@@ -27,7 +27,7 @@ WIDE: Final = 96
 
 
 @dataclass(frozen=True, slots=True)
-class StageFigures:
+class StageBar:
     """One line of the funnel, as Redis has it at this moment."""
 
     stage: str
@@ -45,7 +45,7 @@ class Snapshot:
 
     elapsed_s: float
     phase: str
-    stages: tuple[StageFigures, ...]
+    stages: tuple[StageBar, ...]
     planned: int
     """Messages that the simulation will have sent in the end, about."""
     sent: int = 0
@@ -166,7 +166,7 @@ def _head(snapshot: Snapshot, width: int) -> RenderableType:
     return line
 
 
-def _funnel(stages: Sequence[StageFigures], width: int) -> RenderableType:
+def _funnel(stages: Sequence[StageBar], width: int) -> RenderableType:
     wide = width >= WIDE
     names = ("stage", "customers", "", "of all", "of previous" if wide else "of prev.", "here now", "dropped")
     widths = (17, 9, 0, 7, 11 if wide else 8, 8, 7)

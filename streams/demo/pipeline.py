@@ -18,11 +18,11 @@ from typing import Any, Final
 
 from schemas.topics import REJECTED, TOUCHPOINTS
 from streams.clients.clients import kafka_arguments, redis_client
-from streams.clients.topics import create
+from streams.clients.topic_shapes import create
 from streams.errors import ExitCode, TrackerError
 from streams.exporter.figures import Figures, read
 from streams.servers import Servers, ports
-from streams.servers.process_group import Household
+from streams.servers.process_group import ProcessGroup
 from streams.settings.settings import Settings
 
 PROCESSES: Final = 2
@@ -38,11 +38,11 @@ ROOT: Final = Path(__file__).parents[2]
 
 
 class WorkerProcesses:
-    """`tracker worker --processes N` as a child, in a household: it cannot outlive us."""
+    """`tracker worker --processes N` as a child, in a group: it cannot outlive us."""
 
-    def __init__(self, household: Household, settings: Settings, environ: Mapping[str, str]) -> None:
-        self.household = household
-        self.log_path = household.directory / "workers.log"
+    def __init__(self, group: ProcessGroup, settings: Settings, environ: Mapping[str, str]) -> None:
+        self.group = group
+        self.log_path = group.directory / "workers.log"
         self.first_port = _ports_in_a_row(PROCESSES)
         self._host = settings.http_host
         self._environ = {
@@ -68,22 +68,22 @@ class WorkerProcesses:
         command = [sys.executable, "-m", "streams", "worker", "--processes", str(PROCESSES)]
         with self.log_path.open("ab") as log:
             # Where we are, not where the log is: settings may name files by relative paths.
-            self._process = self.household.start(command, Path.cwd(), log, self._environ)
+            self._process = self.group.start(command, Path.cwd(), log, self._environ)
 
     def start_exporter(self) -> str:
-        """Serve the funnel to Prometheus too; the address of its page. It ends with the household."""
+        """Serve the funnel to Prometheus too; the address of its page. It ends with the group."""
         return self._start_other("exporter", port_variable="EXPORTER_PORT")
 
     def start_canary(self, *options: str) -> str:
-        """Measure the whole way; the address of its page. It ends with the household."""
+        """Measure the whole way; the address of its page. It ends with the group."""
         return self._start_other("canary", *options, port_variable="CANARY_PORT")
 
     def _start_other(self, *command: str, port_variable: str) -> str:
         port = ports.free_port()
-        with (self.household.directory / f"{command[0]}.log").open("ab") as log:
+        with (self.group.directory / f"{command[0]}.log").open("ab") as log:
             words = [sys.executable, "-m", "streams", *command]
             environ = self._environ | {port_variable: str(port)}
-            self._others.append(self.household.start(words, Path.cwd(), log, environ))
+            self._others.append(self.group.start(words, Path.cwd(), log, environ))
         return f"http://{self._host}:{port}/metrics"
 
     def wait_until_ready(self, deadline_s: float = READY_S) -> None:
@@ -129,7 +129,7 @@ class WorkerProcesses:
         for other in self._others:
             other.terminate()
             other.wait(STOP_S)
-            self.household.forget(other)
+            self.group.forget(other)
         if self._process is None:
             return
         if self._process.poll() is None:
@@ -139,7 +139,7 @@ class WorkerProcesses:
             except subprocess.TimeoutExpired:
                 self._process.kill()
         self._process.wait()
-        self.household.forget(self._process)
+        self.group.forget(self._process)
 
 
 class RealPipeline:
@@ -206,7 +206,7 @@ def pipeline(settings: Settings, environ: Mapping[str, str], report: Callable[[s
         report("creating topics")
         create(settings)
         report(f"starting {PROCESSES} workers")
-        workers = WorkerProcesses(stack.enter_context(Household()), settings, environ)
+        workers = WorkerProcesses(stack.enter_context(ProcessGroup()), settings, environ)
         stack.callback(workers.stop)
         workers.start()
         consumer = KafkaConsumer(**kafka_arguments(settings))

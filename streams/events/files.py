@@ -37,7 +37,7 @@ _WIDE: Final = (b"\xff\xfe", b"\xfe\xff")
 Buffered: Final[Any] = io.BufferedReader
 
 
-class Source(Protocol):
+class ByteSource(Protocol):
     """Bytes that come line by line."""
 
     def readline(self, size: int, /) -> bytes:
@@ -55,7 +55,7 @@ class Rejected:
 
 
 @dataclass(slots=True)
-class Tally:
+class ReadTally:
     """What went by while reading."""
 
     lines: int = 0
@@ -80,7 +80,7 @@ class Tally:
 
 def touches(
     names: Sequence[str],
-    tally: Tally,
+    tally: ReadTally,
     until_ms: int | None = None,
     progress: Callable[[int, int], None] = lambda _lines, _bytes: None,
     kinds: Kinds = KINDS,
@@ -126,7 +126,7 @@ def lines(name: str) -> Iterator[bytes]:
             raise _unreadable(name, f"reading failed: {error.strerror or error}", "check the disk") from error
 
 
-def _lines(file: Source) -> Iterator[bytes]:
+def _lines(file: ByteSource) -> Iterator[bytes]:
     first = file.readline(MAX_LINE_BYTES + 1)
     if first.startswith(_WIDE) or b"\0" in first[:64]:
         raise UsageError("the events are no UTF-8 text", "save them as UTF-8, one JSON object a line")
@@ -150,7 +150,7 @@ def _is_whole(line: bytes) -> bool:
 
 
 @contextmanager
-def _opened(name: str) -> Iterator[Source]:
+def _opened(name: str) -> Iterator[ByteSource]:
     """The file's bytes, unpacked if they are gzipped, whatever the file is called."""
     if name == STDIN:
         stdin = Buffered(sys.stdin.buffer, BUFFER_BYTES)
@@ -174,7 +174,7 @@ def _file(name: str) -> BinaryIO:
         raise _unreadable(name, reason.lower(), "check the path and its permissions") from error
 
 
-def _unpacked(file: Any) -> Source:
+def _unpacked(file: Any) -> ByteSource:
     packed = file.peek(2)[:2] == _GZIP
     return Buffered(gzip.GzipFile(fileobj=file, mode="rb"), BUFFER_BYTES) if packed else file
 

@@ -1,6 +1,6 @@
 """The events that a tracking plan is drafted from or checked with: of files, and the newest of Kafka's topics.
 
-It reads and counts; what is made of them is `tracker/tracking_plans/draft.py`'s and `tracker/tracking_plans/plan.py`'s.
+It reads and counts. `tracker/tracking_plans` says what is made of them.
 """
 
 from collections import Counter
@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from schemas.topics import touchpoint_topic
-from streams.events.files import Tally, touches
-from streams.events.kafka import touches_of
+from streams.events.files import ReadTally, touches
+from streams.events.from_kafka import touches_of
 from tracker.touch import Touch
-from tracker.tracking_plans.plan import SourcePlan
+from tracker.tracking_plans.tracking_plan import SourcePlan
 
 
 class Seen(NamedTuple):
@@ -22,13 +22,13 @@ class Seen(NamedTuple):
     properties: Mapping[str, Any]
 
 
-def of_files(files: Sequence[str], types: Collection[str], tally: Tally) -> Iterator[Seen]:
+def of_files(files: Sequence[str], types: Collection[str], tally: ReadTally) -> Iterator[Seen]:
     """The events of files of touchpoints; those of no other type where some are named. Raises TrackerError."""
     return _seen(touches(files, tally), types)
 
 
 def of_topics(
-    consumer: Any, channels: Sequence[str], types: Collection[str], newest: int, tally: Tally
+    consumer: Any, channels: Sequence[str], types: Collection[str], newest: int, tally: ReadTally
 ) -> Iterator[Seen]:
     """The newest events of each channel's topic, about so many. Raises TrackerError."""
     for channel in channels:

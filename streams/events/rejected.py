@@ -15,12 +15,12 @@ from typing import Any, Final, NamedTuple, Protocol, get_args
 import msgspec
 
 from schemas.rejection import AnyReason, Place, Rejection
-from schemas.routed import Routed
 from schemas.topics import REJECTED, ROUTED
 from streams.errors import ExitCode, TrackerError, Unreachable, UsageError
 from streams.stores.keys import PREFIX
 from tracker.identity.kinds import KINDS, Kinds
 from tracker.planning.decode import Flaw, decode
+from tracker.planning.message import decode_routed
 
 REASONS: Final[tuple[str, ...]] = get_args(AnyReason)
 POLL_MS: Final = 500
@@ -33,7 +33,6 @@ CONFIRM_WITHIN_S: Final = 30.0
 REMEMBER_S: Final = 60 * 86_400
 
 _decode: Final = msgspec.json.Decoder(Rejection).decode
-_decode_routed: Final = msgspec.msgpack.Decoder(Routed).decode
 
 
 class Found(NamedTuple):
@@ -164,7 +163,7 @@ def still_wrong(rejection: Rejection, kinds: Kinds = KINDS) -> Flaw | None:
     value, received_ms = rejection.value, received_at_ms(rejection)
     if rejection.place.topic == ROUTED:
         try:
-            routed = _decode_routed(value or b"")
+            routed = decode_routed(value or b"")
         except msgspec.MsgspecError:
             pass
         else:

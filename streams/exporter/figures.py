@@ -1,6 +1,6 @@
 """The figures: what Redis' aggregates say, summed over the partitions.
 
-The fields' names belong to `tracker/figures/contribution.py`, the keys' to `streams/stores/keys.py`. A partition is
+The fields' names belong to `tracker/figures/fields.py`, the keys' to `streams/stores/keys.py`. A partition is
 read in one transaction with its offsets, so its figures are those of exactly the touchpoints before these offsets.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from streams.stores.keys import PREFIX, is_topic, keys
 from streams.stores.snapshot import hashes
-from tracker.figures.contribution import Field, parse
+from tracker.figures.fields import FieldName, parse
 
 # More than ten wide journeys have in 57 days: a cache that is a little too small forgets each name before it comes
 # again.
@@ -24,8 +24,8 @@ _parse = lru_cache(maxsize=500_000)(parse)
 class Figures:
     """All aggregates at one moment (of each partition)."""
 
-    counts: dict[Field, int]
-    """By field, what `tracker/figures/contribution.py` says it counts, summed over the partitions."""
+    counts: dict[FieldName, int]
+    """By field, what `tracker/figures/fields.py` says it counts, summed over the partitions."""
     offsets: dict[tuple[str, int], int]
     """By topic and partition, the next offset to apply."""
 
@@ -92,7 +92,7 @@ def read(client: Any, partitions: int, prefix: str = PREFIX) -> Figures:
         for topic, offset in applied.items():
             if is_topic(name := _text(topic)):
                 offsets[name, partition] = int(offset)
-    counts: dict[Field, int] = {}
+    counts: dict[FieldName, int] = {}
     for stored, total in totals.items():
         # A worker of another version may count what this one has no name for.
         with suppress(ValueError):

@@ -33,7 +33,7 @@ from streams.exporter.series import (
     STAY,
     FunnelSeries,
 )
-from tracker.figures.contribution import DAY_MS, WITHIN, Field, bucket_names
+from tracker.figures.fields import DAY_MS, WITHIN, FieldName, bucket_names
 from tracker.journey.definition import SCALES, STATUSES, WITHIN_DAYS, Definition
 from tracker.journey.series_count import AGES
 
@@ -105,7 +105,7 @@ class FunnelRows:
             for series, (figure, sums) in FIGURES.items()
         }
 
-    def _whole(self, field: Field, journey: "_Journey | None") -> Labels:
+    def _whole(self, field: FieldName, journey: "_Journey | None") -> Labels:
         """What stands before the parts of a field: the journey, and segment and value where those are declared."""
         if journey is None:
             return (OTHER,)
@@ -191,7 +191,7 @@ class _Journey:
 
 
 def _add(
-    rows: Rows, series: FunnelSeries | None, field: Field, journey: _Journey | None, whole: Labels, count: int
+    rows: Rows, series: FunnelSeries | None, field: FieldName, journey: _Journey | None, whole: Labels, count: int
 ) -> None:
     if series is None:
         return

@@ -13,7 +13,7 @@ from streams.process.series import Series
 
 @dataclass(frozen=True, slots=True)
 class FunnelSeries:
-    """One series of the exporter, read off a figure of `tracker/figures/contribution.py`."""
+    """One series of the exporter, read off a figure of `tracker/figures/fields.py`."""
 
     name: str
     help: str

@@ -21,7 +21,7 @@ _decode: Final = msgspec.json.Decoder().decode
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class FileRow:
     """One row, or what is wrong with it."""
 
     line: int
@@ -42,7 +42,7 @@ def format_of(name: str) -> Format:
 
 def rows(
     name: str, form: Format, columns: Iterable[tuple[str, ...]], delimiter: str | None, count: Callable[[int], None]
-) -> Iterator[Row]:
+) -> Iterator[FileRow]:
     """The rows of a file that has these columns; `count` is told the bytes as they go by. Raises TrackerError."""
 
     def counted() -> Iterator[bytes]:
@@ -53,27 +53,27 @@ def rows(
     return _csv(name, counted(), columns, delimiter) if form == "csv" else _jsonl(counted())
 
 
-def _jsonl(source: Iterator[bytes]) -> Iterator[Row]:
+def _jsonl(source: Iterator[bytes]) -> Iterator[FileRow]:
     for number, line in enumerate(source, 1):
         if line.isspace():
             continue
         if len(line) > MAX_LINE_BYTES:
-            yield Row(number, {}, RowFlaw("too_large", f"a line of more than {MAX_LINE_BYTES} bytes"))
+            yield FileRow(number, {}, RowFlaw("too_large", f"a line of more than {MAX_LINE_BYTES} bytes"))
             continue
         try:
             found = _decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            yield Row(number, {"": _readable(line)}, RowFlaw("not_json", str(error) or "no UTF-8"))
+            yield FileRow(number, {"": _readable(line)}, RowFlaw("not_json", str(error) or "no UTF-8"))
             continue
         if isinstance(found, dict):
-            yield Row(number, found)
+            yield FileRow(number, found)
         else:
-            yield Row(number, {"": found}, RowFlaw("not_json", "no JSON object"))
+            yield FileRow(number, {"": found}, RowFlaw("not_json", "no JSON object"))
 
 
 def _csv(
     name: str, source: Iterator[bytes], columns: Iterable[tuple[str, ...]], delimiter: str | None
-) -> Iterator[Row]:
+) -> Iterator[FileRow]:
     first = next(source, b"")
     sign = delimiter or max(DELIMITERS, key=_readable(first).count)
     reader = csv.reader(_texts(first, source), delimiter=sign)
@@ -91,19 +91,19 @@ def _csv(
         except StopIteration:
             return
         except csv.Error as error:
-            yield Row(line, {}, RowFlaw("not_csv", f"{error}; is a quote not closed?"))
+            yield FileRow(line, {}, RowFlaw("not_csv", f"{error}; is a quote not closed?"))
             continue
         if cells:
             yield _row(line, header, cells)
 
 
-def _row(line: int, header: list[str], cells: list[str]) -> Row:
+def _row(line: int, header: list[str], cells: list[str]) -> FileRow:
     data = dict(zip(header, cells, strict=False))
     if len(cells) != len(header):
-        return Row(line, data, RowFlaw("wrong_columns", f"{len(cells)} cells, but {len(header)} columns"))
+        return FileRow(line, data, RowFlaw("wrong_columns", f"{len(cells)} cells, but {len(header)} columns"))
     if any("\ufffd" in cell for cell in cells):
-        return Row(line, data, RowFlaw("not_text", "no UTF-8; save the file as UTF-8"))
-    return Row(line, data)
+        return FileRow(line, data, RowFlaw("not_text", "no UTF-8; save the file as UTF-8"))
+    return FileRow(line, data)
 
 
 def _texts(first: bytes, source: Iterator[bytes]) -> Iterator[str]:

@@ -37,7 +37,7 @@ class Value:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TouchpointEntry:
     """One touchpoint that a row may make."""
 
     channel: Value
@@ -68,7 +68,7 @@ class ImportMap:
     name: str
     zone: ZoneInfo
     delimiter: str | None
-    entries: tuple[Entry, ...]
+    entries: tuple[TouchpointEntry, ...]
     kinds: Kinds = ALIAS_KINDS
 
 
@@ -94,12 +94,12 @@ def read(text: str, kinds: Kinds = ALIAS_KINDS) -> tuple[ImportMap | None, list[
         root, problems = grow(text)
     except YamlError as error:
         return None, [*error.problems, error.problem]
-    reader = _Reader(problems, kinds)
+    reader = _TableReader(problems, kinds)
     table = reader.table(root)
     return (None if reader.problems else table), reader.problems
 
 
-class _Reader:
+class _TableReader:
     """Walks the tree and gathers what is wrong."""
 
     def __init__(self, problems: list[Problem], kinds: Kinds) -> None:
@@ -123,7 +123,7 @@ class _Reader:
         name = self._text(root, "import") if self._needed(root, "import") else ""
         return ImportMap(name, self._zone(root), delimiter, tuple(each for each in entries if each), self.kinds)
 
-    def _entry(self, node: Node, ids: dict[str, Value], context: dict[str, Value]) -> Entry | None:
+    def _entry(self, node: Node, ids: dict[str, Value], context: dict[str, Value]) -> TouchpointEntry | None:
         if not isinstance(node, Mapping):
             self._wrong(node, f"{kind(node)} is no touchpoint", "write its keys: channel, type, occurred_at")
             return None
@@ -135,7 +135,7 @@ class _Reader:
         if channel is None or type_ is None or when is None:
             return None
         where = self._value(channel, constant=True)
-        return Entry(
+        return TouchpointEntry(
             channel=where,
             type=self._value(type_, constant=True),
             occurred_at=self._value(when, "time"),

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from schemas.touchpoint import Touchpoint
-from streams.imports.mapping import Entry, ImportMap, Value
+from streams.imports.mapping import ImportMap, TouchpointEntry, Value
 from streams.imports.values import KINDS, Unfit, lookup
 from streams.sdk.packing import NotATouchpoint, event_id, pack
 
@@ -37,7 +37,7 @@ def touchpoints(row: dict[str, Any], table: ImportMap) -> list[Touchpoint] | Row
     return made
 
 
-def _applies(entry: Entry, row: dict[str, Any]) -> bool:
+def _applies(entry: TouchpointEntry, row: dict[str, Any]) -> bool:
     for column, wanted in entry.conditions:
         found = lookup(row, column)
         if found is None or (wanted is not None and _written(found) not in wanted):
@@ -49,7 +49,7 @@ def _written(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value).strip()
 
 
-def _touchpoint(entry: Entry, row: dict[str, Any], table: ImportMap) -> Touchpoint | RowFlaw:
+def _touchpoint(entry: TouchpointEntry, row: dict[str, Any], table: ImportMap) -> Touchpoint | RowFlaw:
     try:
         channel, type_ = _made(entry.channel, row, table), _made(entry.type, row, table)
         at_ms = _made(entry.occurred_at, row, table)
@@ -71,7 +71,7 @@ def _touchpoint(entry: Entry, row: dict[str, Any], table: ImportMap) -> Touchpoi
         return RowFlaw("wrong_value", str(unfit))
 
 
-def _name(entry: Entry, row: dict[str, Any]) -> list[str]:
+def _name(entry: TouchpointEntry, row: dict[str, Any]) -> list[str]:
     """What tells the event from all others; the same row has the same name in every run."""
     parts = [lookup(row, column) for column in entry.event_id]
     if parts and None not in parts:

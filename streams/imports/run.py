@@ -15,7 +15,7 @@ import msgspec
 
 from schemas.touchpoint import Touchpoint
 from streams.errors import Mismatch, TrackerError
-from streams.imports.files import Row
+from streams.imports.files import FileRow
 from streams.imports.mapping import ImportMap
 from streams.imports.rows import RowFlaw, touchpoints
 
@@ -49,7 +49,7 @@ class Position(msgspec.Struct, frozen=True):
 
 
 @dataclass(slots=True)
-class Tally:
+class ImportTally:
     """What came of an import so far."""
 
     rows: int = 0
@@ -116,7 +116,7 @@ def _digest(data: bytes) -> str:
 class Import:
     """An import that can be looked at, and stopped after the present block, while it runs."""
 
-    rows: Iterable[Row]
+    rows: Iterable[FileRow]
     table: ImportMap
     sender: Sender | None
     """None: a dry run."""
@@ -129,15 +129,17 @@ class Import:
         """End after the present block."""
         self.stopped = True
 
-    def run(self, done: Position | None = None, look: Callable[[Touchpoint], None] = lambda _touchpoint: None) -> Tally:
+    def run(
+        self, done: Position | None = None, look: Callable[[Touchpoint], None] = lambda _touchpoint: None
+    ) -> ImportTally:
         """Imports the rows that `done` leaves; `look` is shown each touchpoint. Raises TrackerError."""
-        tally = Tally(begins_at=done.rows if done else 0)
+        tally = ImportTally(begins_at=done.rows if done else 0)
         rows = islice(iter(self.rows), tally.begins_at, None)
         while not self.stopped and (block := list(islice(rows, self.block_rows))):
             self._block(block, tally, look)
         return tally
 
-    def _block(self, block: list[Row], tally: Tally, look: Callable[[Touchpoint], None]) -> None:
+    def _block(self, block: list[FileRow], tally: ImportTally, look: Callable[[Touchpoint], None]) -> None:
         refused: list[bytes] = []
         for row in block:
             made = row.flaw or touchpoints(row.data, self.table)
@@ -162,7 +164,7 @@ class Import:
             self.notes.note(tally.begins_at + tally.rows, _append(self.notes.rejected, refused))
 
 
-def _refused(row: Row, flaw: RowFlaw) -> bytes:
+def _refused(row: FileRow, flaw: RowFlaw) -> bytes:
     said = {"line": row.line, "reason": flaw.reason, "detail": flaw.detail, "row": row.data}
     return msgspec.json.encode(said) + b"\n"
 

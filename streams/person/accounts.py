@@ -5,20 +5,20 @@ It reads a record; what it means was decided by `tracker/identity/membership.py`
 
 from typing import Any
 
-from streams.person.moments import shown
-from tracker.identity.membership import Mark, Seat, Standing, read
+from streams.person.times import shown
+from tracker.identity.membership import AccountLinks, AccountMember, AliasMark, read
 from tracker.records.state import Record
 
 
-def standing(record: Record) -> dict[str, Any]:
+def account_links(record: Record) -> dict[str, Any]:
     """`accounts` of a person and `people` of an account, as plain data, each only where there are some."""
-    known = read(record.standing)
+    known = read(record.account_links)
     told = {"accounts": _accounts(known), "people": _people(known)}
     return {key: rows for key, rows in told.items() if rows}
 
 
-def _accounts(known: Standing) -> list[dict[str, Any]]:
-    marks: dict[str, list[tuple[str, Mark]]] = {}
+def _accounts(known: AccountLinks) -> list[dict[str, Any]]:
+    marks: dict[str, list[tuple[str, AliasMark]]] = {}
     for alias, by_account in known.marks.items():
         for account, mark in by_account.items():
             marks.setdefault(account, []).append((alias, mark))
@@ -28,26 +28,26 @@ def _accounts(known: Standing) -> list[dict[str, Any]]:
             "since": shown(min(mark.since_ms for _, mark in seen)),
             "seen_under": sorted(alias for alias, _ in seen),
             "roles": sorted({role for _, mark in seen for role in mark.roles}),
-            "counted_in": sorted(name for name, one in known.told.items() if account in one.since_ms),
+            "counted_in": sorted(name for name, one in known.reported.items() if account in one.since_ms),
         }
         for account, seen in sorted(marks.items())
     ]
 
 
-def _people(known: Standing) -> list[dict[str, Any]]:
+def _people(known: AccountLinks) -> list[dict[str, Any]]:
     return [
-        _person(journey, name, seat)
+        _person(journey, name, member)
         for journey, members in sorted(known.members.items())
-        for name, seat in sorted(members.items(), key=lambda item: (item[1].since_ms, item[0]))
+        for name, member in sorted(members.items(), key=lambda item: (item[1].since_ms, item[0]))
     ]
 
 
-def _person(journey: str, name: str, seat: Seat) -> dict[str, Any]:
-    trace = seat.trace
+def _person(journey: str, name: str, member: AccountMember) -> dict[str, Any]:
+    trace = member.trace
     return {
         "journey": journey,
         "person": name,
-        "since": shown(seat.since_ms),
+        "since": shown(member.since_ms),
         "reached": {stage: shown(at_ms) for stage, at_ms in trace.reached.items()},
         "exited_at": None if trace.exited_ms is None else shown(trace.exited_ms),
         "last": shown(trace.spans[-1][1]) if trace.spans else None,

@@ -18,7 +18,7 @@ AT_ONCE: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class IdentityMember:
     """One name, with its record."""
 
     stored: Stored
@@ -42,7 +42,7 @@ class Identity:
     asked: str
     """The name that it was found by."""
     customer: str
-    members: dict[str, Member] = field(default_factory=dict)
+    members: dict[str, IdentityMember] = field(default_factory=dict)
     """By name, the customer first where there is a record of them."""
     claimed: dict[str, tuple[str, Edge]] = field(default_factory=dict)
     """By alias that was seen with this identity and belongs to another: to whom, and the edge."""
@@ -72,7 +72,7 @@ def whole(client: Any, asked: str, partitions: int, kinds: Kinds = KINDS, prefix
     return identity
 
 
-def members(client: Any, names: Iterable[str], partitions: int, prefix: str = PREFIX) -> Iterator[Member]:
+def members(client: Any, names: Iterable[str], partitions: int, prefix: str = PREFIX) -> Iterator[IdentityMember]:
     """Those of the names that have a record, in their order."""
     names = list(names)
     for at in range(0, len(names), AT_ONCE):
@@ -86,11 +86,11 @@ def members(client: Any, names: Iterable[str], partitions: int, prefix: str = PR
                 yield _member(Stored(name, home(name, partitions), record))
 
 
-def _member(stored: Stored) -> Member:
-    return Member(stored, read(opened(stored).ties))
+def _member(stored: Stored) -> IdentityMember:
+    return IdentityMember(stored, read(opened(stored).ties))
 
 
-def _note_claims(identity: Identity, others: Iterable[Member]) -> None:
+def _note_claims(identity: Identity, others: Iterable[IdentityMember]) -> None:
     for other in others:
         for member in identity.members.values():
             edge = member.ties.edges.get(other.name)

@@ -14,7 +14,7 @@ from streams.clients.clients import kafka_arguments, probe_kafka
 from streams.clients.failures import door
 from streams.settings.settings import Settings
 from tracker.home import home
-from tracker.planning.plan import encode_routed
+from tracker.planning.message import encode_routed
 
 # A lost answer must not make two of one order; the rest is patience of a person.
 PRODUCER: Final[Mapping[str, Any]] = {

@@ -9,12 +9,12 @@ from time import monotonic
 from typing import Any, Final
 
 from streams.errors import ExitCode, TrackerError
-from streams.person.accounts import standing
-from streams.person.moments import shown
+from streams.person.accounts import account_links
+from streams.person.times import shown
 from streams.stores.keys import PREFIX, keys
-from tracker.engine.customer import Journeys
-from tracker.engine.intake import Runner
-from tracker.figures.contribution import unescape
+from tracker.engine.customer import CustomerFold
+from tracker.engine.instances import InstanceFold
+from tracker.figures.fields import unescape
 from tracker.home import home
 from tracker.identity.kinds import KINDS, AliasTooLong, Kinds, normalise
 from tracker.identity.ties import read, root
@@ -112,9 +112,9 @@ def opened(stored: Stored) -> Record:
         ) from error
 
 
-def describe(stored: Stored, journeys: Journeys) -> dict[str, Any]:
+def describe(stored: Stored, journeys: CustomerFold) -> dict[str, Any]:
     """All that is known of a customer as plain data. Times are RFC 3339 in UTC. Raises TrackerError."""
-    runners = {runner.definition.journey: runner for runner in journeys.runners}
+    instance_folds = {instance_fold.definition.journey: instance_fold for instance_fold in journeys.instance_folds}
     record = opened(stored)
     return {
         "customer": stored.customer,
@@ -124,27 +124,27 @@ def describe(stored: Stored, journeys: Journeys) -> dict[str, Any]:
             {
                 "journey": journey.name,
                 "version": journey.version,
-                "declared": journey.name in runners,
-                "instances": list(_instances(journey, runners.get(journey.name))),
+                "declared": journey.name in instance_folds,
+                "instances": list(_instances(journey, instance_folds.get(journey.name))),
             }
             for journey in record.journeys
         ],
-        **standing(record),
+        **account_links(record),
     }
 
 
-def _instances(journey: Journey, runner: Runner | None) -> Iterable[dict[str, Any]]:
+def _instances(journey: Journey, instance_fold: InstanceFold | None) -> Iterable[dict[str, Any]]:
     for instance in journey.instances:
-        yield _instance(instance, runner)
+        yield _instance(instance, instance_fold)
 
 
-def _instance(instance: Instance, runner: Runner | None) -> dict[str, Any]:
+def _instance(instance: Instance, instance_fold: InstanceFold | None) -> dict[str, Any]:
     progress = instance.progress
 
     def stage(place: int) -> str | None:
         if place < 0:
             return None
-        stages = runner.definition.stages if runner else ()
+        stages = instance_fold.definition.stages if instance_fold else ()
         # Without its journey file a stage is known by its number alone.
         return stages[place].name if place < len(stages) else f"stage {place + 1}"
 
@@ -154,20 +154,20 @@ def _instance(instance: Instance, runner: Runner | None) -> dict[str, Any]:
     reached = [place for place, first in enumerate(progress.first) if first is not None]
     return {
         "key": instance.key,
-        "status": runner.contributor.status(progress) if runner else None,
+        "status": instance_fold.contributor.status(progress) if instance_fold else None,
         "current": stage(progress.stage),
         "since": at(progress.since) if progress.stage >= 0 else None,
         "furthest": stage(progress.furthest),
         "funnel_depth": progress.depth,
         "funnel_stage": stage(progress.depth - 1),
         "last": at(progress.last),
-        "drops_out": moment(runner.due_ms(instance)) if runner else None,
+        "drops_out": moment(instance_fold.due_ms(instance)) if instance_fold else None,
         "dropped": progress.is_dropped,
         "dropped_at": at(progress.dropped),
         "recovered_at": at(progress.recovered),
         "exited_at": at(progress.exited),
         "corrections": instance.corrections,
-        "segments": _segments(progress, runner) if runner else {},
+        "segments": _segments(progress, instance_fold) if instance_fold else {},
         "stages": [
             {
                 "stage": stage(place),
@@ -180,9 +180,9 @@ def _instance(instance: Instance, runner: Runner | None) -> dict[str, Any]:
     }
 
 
-def _segments(progress: Progress, runner: Runner) -> dict[str, str]:
+def _segments(progress: Progress, instance_fold: InstanceFold) -> dict[str, str]:
     # They come as they stand in the names of aggregates.
-    return {unescape(name): unescape(value) for name, value in runner.contributor.segment_values(progress)}
+    return {unescape(name): unescape(value) for name, value in instance_fold.contributor.segment_values(progress)}
 
 
 def printable(text: str) -> str:

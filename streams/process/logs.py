@@ -21,7 +21,7 @@ REPEATS_WINDOW_S: Final = 30.0
 CHATTY: Final = ("aiokafka", "kafka", "faust", "mode", "asyncio", "aiohttp")
 
 
-class Repeats(logging.Filter):
+class RepeatFilter(logging.Filter):
     """Lets the same line of the same logger through a few times in a while, then says how many were left out."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -71,7 +71,7 @@ def _renderer(settings: Settings) -> Any:
 
 def _configure_third_parties(settings: Settings, processors: list[Any], renderer: Any) -> None:
     handler = logging.StreamHandler(sys.stderr)
-    handler.addFilter(Repeats())
+    handler.addFilter(RepeatFilter())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=processors,

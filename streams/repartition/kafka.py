@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from streams.clients.topics import find
+from streams.clients.topic_shapes import find
 
 # A cluster that has never seen a consumer makes its coordinator when it is first asked for.
 COORDINATOR_WITHIN_S: Final = 8.0

@@ -26,17 +26,17 @@ import msgspec
 from streams.errors import ExitCode, Mismatch, TrackerError, UsageError
 from streams.exporter.figures import read as read_figures
 from streams.repartition import kafka
-from streams.repartition.store import Held, Moving, Tally
+from streams.repartition.store import MoveTally, Moving, StoredPartition
 from streams.stores.keys import PREFIX, keys
 from streams.stores.layout import layout_key, plan_key
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 
 # Redis writes its log to the disk every second by default: what was told to be done must outlive its crash.
 SETTLE_S: Final = 2.0
 REBUILD: Final = "Stop everything, empty Redis and start the workers: all is built again from Kafka."
 
 
-class Plan(msgspec.Struct, kw_only=True):
+class Move(msgspec.Struct, kw_only=True):
     """What is under way, as it stands in the store."""
 
     origin: int
@@ -73,7 +73,7 @@ class Foresight:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class MoveOutcome:
     """What was done."""
 
     customers: int
@@ -92,7 +92,7 @@ class Repartition:
         order: Order,
         client: Any,
         admin: Any,
-        journeys: Journeys,
+        journeys: CustomerFold,
         *,
         advance: Callable[[int], None] = lambda _customers: None,
         after: Callable[[str], None] = lambda _step: None,
@@ -115,7 +115,7 @@ class Repartition:
         grows = {name: count for name, count in counts.items() if count < self._order.to}
         return Foresight(sum(by_partition), moving, by_partition, grows)
 
-    def run(self) -> Outcome:
+    def run(self) -> MoveOutcome:
         """Steps 1 to 7. May be run again after it stopped, whatever stopped it. Raises TrackerError."""
         found = self._plan()
         self.check(found)
@@ -129,9 +129,9 @@ class Repartition:
         self._settle()
         self._client.delete(plan_key(self._order.prefix))
         self._after("finish")
-        return Outcome(customers, grown, found is not None)
+        return MoveOutcome(customers, grown, found is not None)
 
-    def _prepare(self, plan: Plan) -> None:
+    def _prepare(self, plan: Move) -> None:
         """Steps 2 to 4, as far as they are not done."""
         held = self._moving.hold(int(time.time() * 1000))
         self._after("hold")
@@ -143,7 +143,7 @@ class Repartition:
             self._copy(plan)
 
     @contextmanager
-    def _tidied(self, plan: Plan) -> Iterator[None]:
+    def _tidied(self, plan: Move) -> Iterator[None]:
         """What fails or is interrupted while it copies leaves nothing behind, if Redis lets us; workers may start."""
         try:
             yield
@@ -155,7 +155,7 @@ class Repartition:
                     self._client.delete(plan_key(self._order.prefix))
             raise
 
-    def check(self, plan: Plan | None) -> None:
+    def check(self, plan: Move | None) -> None:
         """Step 1. Raises TrackerError for the first thing that stands in the way."""
         order = self._order
         if plan is not None and plan.to != order.to:
@@ -170,14 +170,14 @@ class Repartition:
         if plan is None or plan.phase == "copying":
             self._require_applied(counts)
 
-    def _begin(self) -> Plan:
-        plan = Plan(origin=self._order.origin, to=self._order.to)
+    def _begin(self) -> Move:
+        plan = Move(origin=self._order.origin, to=self._order.to)
         if not self._client.set(plan_key(self._order.prefix), msgspec.json.encode(plan), nx=True):
             raise Mismatch("Another repartition has just begun.", "Let it finish.")
         self._after("plan")
         return plan
 
-    def _copy(self, plan: Plan) -> None:
+    def _copy(self, plan: Move) -> None:
         """Steps 3 and 4."""
         self._moving.clear()
         before = self._moving.copy()
@@ -189,7 +189,7 @@ class Repartition:
         self._write(plan)
         self._after("verify")
 
-    def _switch(self, plan: Plan) -> int:
+    def _switch(self, plan: Move) -> int:
         """Step 6; how many customers there are now."""
         if plan.phase == "copied":
             self._require_nobody()
@@ -211,7 +211,7 @@ class Repartition:
         names = [keys(partition, self._order.prefix).states for partition in range(plan.to)]
         return sum(int(self._client.hlen(name)) for name in names)
 
-    def _still_stands(self, plan: Plan, held: Sequence[Held]) -> bool:
+    def _still_stands(self, plan: Move, held: Sequence[StoredPartition]) -> bool:
         """Whether a verified copy is still what the originals say. Raises TrackerError where it is too late to ask."""
         left = [number for number, each in enumerate(held) if each.layout != plan.to]
         written = [number for number in left if held[number].writes != plan.writes[number]]
@@ -221,11 +221,11 @@ class Repartition:
             )
         return not written
 
-    def _plan(self) -> Plan | None:
+    def _plan(self) -> Move | None:
         stored = self._client.get(plan_key(self._order.prefix))
-        return None if stored is None else msgspec.json.decode(stored, type=Plan)
+        return None if stored is None else msgspec.json.decode(stored, type=Move)
 
-    def _write(self, plan: Plan) -> None:
+    def _write(self, plan: Move) -> None:
         self._client.set(plan_key(self._order.prefix), msgspec.json.encode(plan))
 
     def _layout(self) -> int | None:
@@ -284,7 +284,7 @@ def check_numbers(order: Order, counts: dict[str, int], layout: int | None) -> N
         )
 
 
-def require_same(before: Tally, after: Tally) -> None:
+def require_same(before: MoveTally, after: MoveTally) -> None:
     """Raises Mismatch unless the copies add up to the originals."""
     if before[:3] != after[:3] or before.suppressed != after.suppressed:
         raise Mismatch(

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from streams.stores.keys import PREFIX, day_list, keys
 from streams.stores.layout import layout_key
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.home import home
 
 AT_ONCE: Final = 1000
@@ -39,7 +39,7 @@ def staged(partition: int, prefix: str = PREFIX) -> Staged:
     return Staged(start, *(f"{start}:{name}" for name in Staged._fields[1:]))
 
 
-class Held(NamedTuple):
+class StoredPartition(NamedTuple):
     """A partition in the hands of the command."""
 
     epoch: int
@@ -47,7 +47,7 @@ class Held(NamedTuple):
     layout: int | None
 
 
-class Tally(NamedTuple):
+class MoveTally(NamedTuple):
     """What a copy and its original must have in common."""
 
     customers: int
@@ -70,7 +70,7 @@ class Moving:
         self._hold = client.register_script(_SCRIPTS.joinpath("hold.lua").read_text())
         self._switch = client.register_script(_SCRIPTS.joinpath("switch.lua").read_text())
 
-    def hold(self, floor_epoch: int) -> list[Held]:
+    def hold(self, floor_epoch: int) -> list[StoredPartition]:
         """Every partition under a new epoch, also those that are new: whoever held one before can write no more."""
         held = []
         for partition in range(self._to):
@@ -78,7 +78,7 @@ class Moving:
             epoch, writes, layout = self._hold(
                 keys=[names.epoch, names.writes, layout_key(partition, self._prefix)], args=[floor_epoch]
             )
-            held.append(Held(int(epoch), int(writes), int(layout) if layout else None))
+            held.append(StoredPartition(int(epoch), int(writes), int(layout) if layout else None))
         return held
 
     def release(self, origin: int) -> None:
@@ -94,7 +94,7 @@ class Moving:
             names = staged(partition, self._prefix)
             self._client.unlink(*names, *(day_list(names.days, day) for day in self._days(names.days)))
 
-    def copy(self) -> Tally:
+    def copy(self) -> MoveTally:
         """Every customer and timer beside their new home; what the originals add up to."""
         customers = timers = digest = 0
         aggregates: Counter[str] = Counter()
@@ -107,9 +107,9 @@ class Moving:
                 self._advance(len(page))
             timers += self._copy_timers(names.timers) + self._copy_days(names.days)
             aggregates.update(self._figures(names.aggregates))
-        return Tally(customers, timers, _folded(digest), _without_zeros(aggregates), self._copy_suppressed())
+        return MoveTally(customers, timers, _folded(digest), _without_zeros(aggregates), self._copy_suppressed())
 
-    def verify(self, journeys: Journeys) -> tuple[Tally, list[int]]:
+    def verify(self, journeys: CustomerFold) -> tuple[MoveTally, list[int]]:
         """What the copies add up to, read again; their figures are counted anew from the states and put beside them.
 
         Also the number of customers by partition. Raises `Astray` for one that is not at home.
@@ -134,7 +134,7 @@ class Moving:
             total.update(self._figures(names.aggregates))
             counts.append(count)
         kept = min(int(self._client.scard(staged(each, self._prefix).suppressed)) for each in range(self._to))
-        return Tally(sum(counts), timers, _folded(digest), _without_zeros(total), kept), counts
+        return MoveTally(sum(counts), timers, _folded(digest), _without_zeros(total), kept), counts
 
     def mark(self, customers: list[int]) -> None:
         """Say of every copy that it is right; only then can it be switched to."""

@@ -26,9 +26,9 @@ even then keeps what it acted on: a transition happens once for its (customer, j
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple, Protocol, TypeVar
 
-from tracker.planning.repeats import EPOCH, PARTITION, SEQUENCE
+from tracker.planning.marks import EPOCH, PARTITION, SEQUENCE
 
-__all__ = ["Consumed", "Repeats", "Source"]
+__all__ = ["Consumed", "Origin", "Repeats", "Source"]
 
 
 class Consumed(Protocol):
@@ -39,12 +39,16 @@ class Consumed(Protocol):
     headers: Iterable[tuple[str, bytes]]
 
 
-class Source(NamedTuple):
+class Origin(NamedTuple):
     """Where messages come in order: one partition of a topic, from one home partition."""
 
     topic: str
     partition: int
     home: int
+
+
+Source = Origin
+"""The former name of `Origin`, until 1.0."""
 
 
 class Mark(NamedTuple):
@@ -61,8 +65,8 @@ NAMES: Final = (PARTITION, EPOCH, SEQUENCE)
 class Repeats:
     """Tells new messages from repeats; remembers one mark for each source, however many messages come."""
 
-    def __init__(self, highest: Mapping[Source, Mark] | None = None) -> None:
-        self.highest: dict[Source, Mark] = dict(highest or {})
+    def __init__(self, highest: Mapping[Origin, Mark] | None = None) -> None:
+        self.highest: dict[Origin, Mark] = dict(highest or {})
         """The mark of the newest message of each source; to be kept by consumers that restart."""
         self.dropped = 0
         """Repeats so far."""
@@ -91,11 +95,11 @@ class Repeats:
         return (record for record in records if self.is_new(record))
 
 
-def read(record: Consumed) -> tuple[Source, Mark] | None:
+def read(record: Consumed) -> tuple[Origin, Mark] | None:
     """Where a record comes from and its mark; None where the tracker did not write it."""
     headers = dict(record.headers or ())
     try:
         home, epoch, sequence = (int(headers[name]) for name in NAMES)
     except (KeyError, ValueError, TypeError):
         return None
-    return Source(record.topic, record.partition, home), Mark(epoch, sequence)
+    return Origin(record.topic, record.partition, home), Mark(epoch, sequence)

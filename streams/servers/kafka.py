@@ -9,7 +9,7 @@ from streams.errors import TrackerError
 from streams.servers import jars, ports
 from streams.servers.java import find_java
 from streams.servers.process import Report, ServerProcess, silence
-from streams.servers.process_group import Household
+from streams.servers.process_group import ProcessGroup
 
 CLUSTER_ID = "am91cm5leS10cmFja2Vy"
 FORMAT_S = 60.0
@@ -71,7 +71,7 @@ class KafkaServer(ServerProcess):
 
     def __init__(
         self,
-        household: Household,
+        group: ProcessGroup,
         *,
         port: int | None = None,
         properties: Mapping[str, str] | None = None,
@@ -80,7 +80,7 @@ class KafkaServer(ServerProcess):
         directory: Path | None = None,
         report: Report = silence,
     ) -> None:
-        super().__init__(household, port=port, directory=directory)
+        super().__init__(group, port=port, directory=directory)
         self.listeners = dict(listeners or {})
         self.properties = PROPERTIES | dict(properties or {})
         self.jvm_options = tuple(jvm_options)

@@ -14,7 +14,7 @@ from typing import ClassVar
 
 from streams.errors import ExitCode, TrackerError
 from streams.servers import ports
-from streams.servers.process_group import Household
+from streams.servers.process_group import ProcessGroup
 
 READY_S = 60.0
 """A start takes 0.1 s (Redis) to 3 s (Kafka); this allows for a machine twenty times as busy."""
@@ -35,13 +35,13 @@ LAST_WORDS: tuple[tuple[str, str, str, ExitCode], ...] = (
 
 
 class ServerProcess(ABC):
-    """A server that lives in a household; `port` None takes a free one and keeps it over restarts."""
+    """A server that lives in a group; `port` None takes a free one and keeps it over restarts."""
 
     name: ClassVar[str]
 
-    def __init__(self, household: Household, *, port: int | None = None, directory: Path | None = None) -> None:
-        self.household = household
-        self.directory = directory or household.directory / self.name.lower()
+    def __init__(self, group: ProcessGroup, *, port: int | None = None, directory: Path | None = None) -> None:
+        self.group = group
+        self.directory = directory or group.directory / self.name.lower()
         self.log_path = self.directory / f"{self.name.lower()}.log"
         self.port = port or 0
         self._port_is_fixed = port is not None
@@ -97,7 +97,7 @@ class ServerProcess(ABC):
         with self.log_path.open("ab") as log:
             self._log_start = log.tell()
             self._was_ready = False
-            self._process = self.household.start(command, self.directory, log)
+            self._process = self.group.start(command, self.directory, log)
         return self._process
 
     def wait_until_ready(self, deadline_s: float = READY_S) -> None:
@@ -177,7 +177,7 @@ class ServerProcess(ABC):
         if self._process is not None and self._process.returncode is None:
             self._process.wait()
         if self._process is not None:
-            self.household.forget(self._process)
+            self.group.forget(self._process)
 
     def _lost_its_port(self) -> bool:
         return "Address already in use" in self._said()

@@ -29,7 +29,7 @@ CLOSE_S = 30.0
 WAIT_FOR_WORD = 'read -r _ && exec "$@" </dev/null'
 
 
-class Household:
+class ProcessGroup:
     """A private directory that goes when we go, or `data`, which stays; and the processes in it."""
 
     def __init__(self, data: Path | None = None) -> None:

@@ -16,7 +16,7 @@ import yaml
 
 from streams.servers import ports
 from streams.servers.process import ServerProcess
-from streams.servers.process_group import Household
+from streams.servers.process_group import ProcessGroup
 
 PROMETHEUS: Final = ("prometheus",)
 ALERTMANAGER: Final = ("prometheus-alertmanager", "alertmanager")
@@ -42,8 +42,8 @@ class _Watcher(ServerProcess):
 
     programs: ClassVar[Sequence[str]]
 
-    def __init__(self, household: Household, shipped: Path) -> None:
-        super().__init__(household)
+    def __init__(self, group: ProcessGroup, shipped: Path) -> None:
+        super().__init__(group)
         self.shipped = shipped
 
     @property
@@ -97,9 +97,9 @@ class PrometheusServer(_Watcher):
     programs = PROMETHEUS
 
     def __init__(
-        self, household: Household, shipped: Path, targets: Mapping[str, Sequence[str]], alertmanager: str
+        self, group: ProcessGroup, shipped: Path, targets: Mapping[str, Sequence[str]], alertmanager: str
     ) -> None:
-        super().__init__(household, shipped)
+        super().__init__(group, shipped)
         self.targets = targets
         self.alertmanager = alertmanager
 
@@ -133,12 +133,12 @@ def missing() -> str | None:
     return None if packaged() else "the rules are not in this installation"
 
 
-def start(household: Household, targets: Mapping[str, Sequence[str]]) -> tuple[PrometheusServer, AlertmanagerServer]:
-    """Both, ready, in the household; they end with it. `missing` says whether there is anything to start."""
+def start(group: ProcessGroup, targets: Mapping[str, Sequence[str]]) -> tuple[PrometheusServer, AlertmanagerServer]:
+    """Both, ready, in the group; they end with it. `missing` says whether there is anything to start."""
     shipped = packaged()
     assert shipped is not None, missing()
-    alertmanager = AlertmanagerServer(household, shipped)
+    alertmanager = AlertmanagerServer(group, shipped)
     alertmanager.start()
-    prometheus = PrometheusServer(household, shipped, targets, f"{ports.LOOPBACK}:{alertmanager.port}")
+    prometheus = PrometheusServer(group, shipped, targets, f"{ports.LOOPBACK}:{alertmanager.port}")
     prometheus.start()
     return prometheus, alertmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 from streams.errors import ExitCode, TrackerError
 from streams.servers import ports
 from streams.servers.process import ServerProcess
-from streams.servers.process_group import Household
+from streams.servers.process_group import ProcessGroup
 
 OLDEST = (6, 2)
 """What the tracker uses of Redis exists since then."""
@@ -32,13 +32,13 @@ class RedisServer(ServerProcess):
 
     def __init__(
         self,
-        household: Household,
+        group: ProcessGroup,
         *,
         port: int | None = None,
         options: Mapping[str, str] | None = None,
         directory: Path | None = None,
     ) -> None:
-        super().__init__(household, port=port, directory=directory)
+        super().__init__(group, port=port, directory=directory)
         self.options = OPTIONS | dict(options or {})
 
     @property

@@ -9,7 +9,7 @@ from typing import Self
 
 from streams.servers.kafka import JVM_OPTIONS, KafkaServer
 from streams.servers.process import Report, silence
-from streams.servers.process_group import Household
+from streams.servers.process_group import ProcessGroup
 from streams.servers.redis import RedisServer
 
 
@@ -50,13 +50,13 @@ class Servers:
         if self.kafka_bootstrap and self.redis_url:
             return
         with ExitStack() as stack:
-            household = stack.enter_context(Household(self._data))
+            group = stack.enter_context(ProcessGroup(self._data))
             if not self.redis_url:
-                self.redis = self._new_redis(household)
+                self.redis = self._new_redis(group)
                 stack.callback(self.redis.stop)
                 self.redis.launch()
             if not self.kafka_bootstrap:
-                self.kafka = self._new_kafka(household)
+                self.kafka = self._new_kafka(group)
                 stack.callback(self.kafka.stop)
                 self._report("starting Kafka and Redis" if self.redis else "starting Kafka")
                 self.kafka.launch()

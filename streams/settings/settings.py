@@ -1,6 +1,6 @@
-"""The settings: one frozen value, read from the environment once, and the table of every knob.
+"""The settings: one frozen value, read from the environment once, and the table of every setting.
 
-It knows what a knob means, not what is done with it. `KNOBS` drives the reading, the redacted print of
+It knows what a setting means, not what is done with it. `SETTINGS` drives the reading, the redacted print of
 `tracker doctor` and `deploy/env/reference.env`; a default stands nowhere else.
 """
 
@@ -15,8 +15,8 @@ from typing import Any, Final
 from schemas.topics import Topic, topics
 from schemas.touchpoint import ALIAS_KINDS
 from streams.errors import ConfigurationError
-from streams.settings import knobs
-from streams.settings.knobs import Knob
+from streams.settings import parsing
+from streams.settings.parsing import Setting
 from tracker.identity.kinds import Kinds, kinds_of
 
 PROTOCOLS: Final = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
@@ -27,107 +27,107 @@ OUTSIDE: Final = ("TRACKER_VENV", "TRACKER_COMPILE", "TRACKER_FAILPOINT")
 """Variables that are no settings: of the `run` script, of the wheel's build, and of the tests that kill a worker at a
 step."""
 
-KNOBS: Final[tuple[Knob, ...]] = (
-    Knob("KAFKA_BOOTSTRAP", "kafka_bootstrap", knobs.servers(), "",
+SETTINGS: Final[tuple[Setting, ...]] = (
+    Setting("KAFKA_BOOTSTRAP", "kafka_bootstrap", parsing.servers(), "",
          "Where Kafka is, as host:port[,host:port]. Unset: the demo and the tests start their own."),
-    Knob("KAFKA_SECURITY_PROTOCOL", "kafka_security_protocol", knobs.choice(*PROTOCOLS), "PLAINTEXT",
+    Setting("KAFKA_SECURITY_PROTOCOL", "kafka_security_protocol", parsing.choice(*PROTOCOLS), "PLAINTEXT",
          "How to speak to Kafka; SSL encrypts, SASL names and proves who we are."),
-    Knob("KAFKA_SASL_MECHANISM", "kafka_sasl_mechanism", knobs.choice(*MECHANISMS), "PLAIN",
+    Setting("KAFKA_SASL_MECHANISM", "kafka_sasl_mechanism", parsing.choice(*MECHANISMS), "PLAIN",
          "How the name and password are proved. Used with the SASL protocols."),
-    Knob("KAFKA_SASL_USERNAME", "kafka_sasl_username", knobs.text(), "", "The name. Needed for the SASL protocols."),
-    Knob("KAFKA_SASL_PASSWORD", "kafka_sasl_password", knobs.text(), "",
+    Setting("KAFKA_SASL_USERNAME", "kafka_sasl_username", parsing.text(), "", "The name; the SASL protocols need it."),
+    Setting("KAFKA_SASL_PASSWORD", "kafka_sasl_password", parsing.text(), "",
          "The password. Needed for the SASL protocols.", "whole"),
-    Knob("KAFKA_SSL_CAFILE", "kafka_ssl_cafile", knobs.file(), "",
+    Setting("KAFKA_SSL_CAFILE", "kafka_ssl_cafile", parsing.file(), "",
          "Certificates (PEM) of the authority that signed Kafka's. Unset: those that the system trusts."),
-    Knob("KAFKA_SSL_CERTFILE", "kafka_ssl_certfile", knobs.file(), "",
+    Setting("KAFKA_SSL_CERTFILE", "kafka_ssl_certfile", parsing.file(), "",
          "Our own certificate (PEM), where Kafka asks for one."),
-    Knob("KAFKA_SSL_KEYFILE", "kafka_ssl_keyfile", knobs.file(), "", "The key (PEM) of our own certificate."),
-    Knob("KAFKA_SSL_KEY_PASSWORD", "kafka_ssl_key_password", knobs.text(), "",
+    Setting("KAFKA_SSL_KEYFILE", "kafka_ssl_keyfile", parsing.file(), "", "The key (PEM) of our own certificate."),
+    Setting("KAFKA_SSL_KEY_PASSWORD", "kafka_ssl_key_password", parsing.text(), "",
          "The password of that key, where it has one.", "whole"),
-    Knob("KAFKA_SSL_CHECK_HOSTNAME", "kafka_ssl_check_hostname", knobs.flag(), "true",
+    Setting("KAFKA_SSL_CHECK_HOSTNAME", "kafka_ssl_check_hostname", parsing.flag(), "true",
          "Whether Kafka's certificate must name the host. Switch it off only to find a fault."),
-    Knob("REDIS_URL", "redis_url", knobs.url("redis", "rediss", "unix"), "",
+    Setting("REDIS_URL", "redis_url", parsing.url("redis", "rediss", "unix"), "",
          "Where Redis is: redis://[name:password@]host:port[/db]; rediss:// encrypts. Unset: as for Kafka.",
          "password"),
-    Knob("REDIS_PASSWORD", "redis_password", knobs.text(), "",
+    Setting("REDIS_PASSWORD", "redis_password", parsing.text(), "",
          "The password, where it should not stand in the URL; it wins over the one there.", "whole"),
-    Knob("REDIS_SSL_CAFILE", "redis_ssl_cafile", knobs.file(), "",
+    Setting("REDIS_SSL_CAFILE", "redis_ssl_cafile", parsing.file(), "",
          "Certificates (PEM) of the authority that signed Redis'. Unset: those that the system trusts."),
-    Knob("REDIS_SSL_CERTFILE", "redis_ssl_certfile", knobs.file(), "",
+    Setting("REDIS_SSL_CERTFILE", "redis_ssl_certfile", parsing.file(), "",
          "Our own certificate (PEM), where Redis asks for one."),
-    Knob("REDIS_SSL_KEYFILE", "redis_ssl_keyfile", knobs.file(), "", "The key (PEM) of our own certificate."),
-    Knob("REDIS_CLUSTER", "redis_cluster", knobs.flag(), "false",
+    Setting("REDIS_SSL_KEYFILE", "redis_ssl_keyfile", parsing.file(), "", "The key (PEM) of our own certificate."),
+    Setting("REDIS_CLUSTER", "redis_cluster", parsing.flag(), "false",
          "Whether REDIS_URL is a node of a Redis Cluster."),
-    Knob("TRACKER_REDIS_TIMEOUT_S", "redis_timeout_s", knobs.seconds(0.1, 30), "2",
+    Setting("TRACKER_REDIS_TIMEOUT_S", "redis_timeout_s", parsing.seconds(0.1, 30), "2",
          "How long Redis may take to answer before the worker drops the connection and reads again where it stands."),
-    Knob("TRACKER_GROUP", "group", knobs.text(), "journey-tracker",
+    Setting("TRACKER_GROUP", "group", parsing.text(), "journey-tracker",
          "The consumer group. Workers of one group share the partitions."),
-    Knob("TRACKER_CHANNELS", "channels", knobs.names(), "web,shop,support",
+    Setting("TRACKER_CHANNELS", "channels", parsing.names(), "web,shop,support",
          "The channels; each is one topic, touchpoints.<channel>."),
-    Knob("TRACKER_PARTITIONS", "partitions", knobs.whole("partitions", 1, 4096), "8",
+    Setting("TRACKER_PARTITIONS", "partitions", parsing.whole("partitions", 1, 4096), "8",
          "Partitions of each topic: the most workers that can share the load. It cannot be lowered later."),
-    Knob("TRACKER_REPLICATION", "replication", knobs.whole("copies", 1, 10), "1",
+    Setting("TRACKER_REPLICATION", "replication", parsing.whole("copies", 1, 10), "1",
          "Copies that Kafka keeps of each partition: 3 where there are three brokers."),
-    Knob("TRACKER_RETENTION_DAYS", "retention_days", knobs.whole("days", 1, 3650), "",
+    Setting("TRACKER_RETENTION_DAYS", "retention_days", parsing.whole("days", 1, 3650), "",
          "How long Kafka keeps each topic; Redis can be built again from it. Unset: 30, and 7 for journey.actions."),
-    Knob("TRACKER_ALIAS_KINDS", "alias_kinds", knobs.alias_kinds(), ",".join(ALIAS_KINDS),
+    Setting("TRACKER_ALIAS_KINDS", "alias_kinds", parsing.alias_kinds(), ",".join(ALIAS_KINDS),
          "The kinds of alias, the strongest first; device_id:10 lets a customer have 10 of one kind. The same "
          "everywhere; kinds may be added, not taken away."),
-    Knob("TRACKER_JOURNEYS", "journeys", knobs.files(os.pathsep), "",
+    Setting("TRACKER_JOURNEYS", "journeys", parsing.files(os.pathsep), "",
          "Journey files, or folders of them; all run side by side. Unset: the seven stages of the demo."),
-    Knob("TRACKER_LATENESS_HORIZON_S", "lateness_horizon_s", knobs.whole("seconds", 0, 400 * 86_400), "604800",
+    Setting("TRACKER_LATENESS_HORIZON_S", "lateness_horizon_s", parsing.whole("seconds", 0, 400 * 86_400), "604800",
          "How late a touchpoint may come and still take its place in order; 604800 is 7 days. 0: no limit."),
-    Knob("TRACKER_BATCH_RECORDS", "batch_records", knobs.whole("records", 1, 100_000), "40000",
+    Setting("TRACKER_BATCH_RECORDS", "batch_records", parsing.whole("records", 1, 100_000), "40000",
          "The most records of a partition that are applied in one write: more is faster, and later to be seen."),
-    Knob("TRACKER_CACHE_BYTES", "cache_bytes", knobs.whole("bytes", 0, 64 * 2**30), "268435456",
+    Setting("TRACKER_CACHE_BYTES", "cache_bytes", parsing.whole("bytes", 0, 64 * 2**30), "268435456",
          "Memory of each worker process for states that it need not read again. 268435456 is 256 MiB."),
-    Knob("TRACKER_COMMIT_INTERVAL_S", "commit_interval_s", knobs.seconds(0.1, 60), "1",
+    Setting("TRACKER_COMMIT_INTERVAL_S", "commit_interval_s", parsing.seconds(0.1, 60), "1",
          "How often offsets are told to Kafka. Advisory: Redis' offsets are the truth."),
-    Knob("TRACKER_SESSION_TIMEOUT_S", "session_timeout_s", knobs.seconds(6, 300), "10",
+    Setting("TRACKER_SESSION_TIMEOUT_S", "session_timeout_s", parsing.seconds(6, 300), "10",
          "How long a silent worker keeps its partitions before another gets them."),
-    Knob("TRACKER_STALL_AFTER_S", "stall_after_s", knobs.seconds(5, 3600), "60",
+    Setting("TRACKER_STALL_AFTER_S", "stall_after_s", parsing.seconds(5, 3600), "60",
          "A worker with work waiting that applies nothing for so long ends itself, to be started again."),
-    Knob("TRACKER_HTTP_HOST", "http_host", knobs.text("an address of this machine"), "127.0.0.1",
+    Setting("TRACKER_HTTP_HOST", "http_host", parsing.text("an address of this machine"), "127.0.0.1",
          "Where health, metrics and the exporter listen. 0.0.0.0 opens them to the network; they have no login."),
-    Knob("TRACKER_HTTP_PORT", "http_port", knobs.port(65_000), "0",
+    Setting("TRACKER_HTTP_PORT", "http_port", parsing.port(65_000), "0",
          "First port of the workers' health and metrics pages; each further process takes the next. 0: any free one."),
-    Knob("EXPORTER_PORT", "exporter_port", knobs.port(), "9464",
+    Setting("EXPORTER_PORT", "exporter_port", parsing.port(), "9464",
          "The port of the funnel's /metrics. 0: any free one."),
-    Knob("CANARY_PORT", "canary_port", knobs.port(), "9466", "The port of the canary's /metrics. 0: any free one."),
-    Knob("COLLECTOR_HOST", "collector_host", knobs.text("an address of this machine"), "127.0.0.1",
+    Setting("CANARY_PORT", "canary_port", parsing.port(), "9466", "The port of the canary's /metrics. 0: any free."),
+    Setting("COLLECTOR_HOST", "collector_host", parsing.text("an address of this machine"), "127.0.0.1",
          "Where the collector listens. 0.0.0.0 opens it to the network; let TLS end at a proxy before it."),
-    Knob("COLLECTOR_PORT", "collector_port", knobs.port(), "8080", "The collector's port. 0: any free one."),
-    Knob("COLLECTOR_METRICS_PORT", "collector_metrics_port", knobs.port(65_000), "9465",
+    Setting("COLLECTOR_PORT", "collector_port", parsing.port(), "8080", "The collector's port. 0: any free one."),
+    Setting("COLLECTOR_METRICS_PORT", "collector_metrics_port", parsing.port(65_000), "9465",
          "First port of the collectors' own health and metrics pages, at TRACKER_HTTP_HOST. 0: any free one."),
-    Knob("COLLECTOR_KEYS", "collector_keys", knobs.path(), "collector-keys.json",
+    Setting("COLLECTOR_KEYS", "collector_keys", parsing.path(), "collector-keys.json",
          "The file of sources and their write keys (hashed), written by `tracker keys`, read again when it changes."),
-    Knob("COLLECTOR_TABLES", "collector_tables", knobs.file(), "",
+    Setting("COLLECTOR_TABLES", "collector_tables", parsing.file(), "",
          "A YAML file that says more about events and webhooks than the tables that ship. Unset: those alone."),
-    Knob("COLLECTOR_PLANS", "collector_plans", knobs.file(), "",
+    Setting("COLLECTOR_PLANS", "collector_plans", parsing.file(), "",
          "A YAML file of tracking plans: which types each source sends with which properties; read again when it "
          "changes. Unset: whatever comes."),
-    Knob("COLLECTOR_ORIGINS", "collector_origins", knobs.origins(), "",
+    Setting("COLLECTOR_ORIGINS", "collector_origins", parsing.origins(), "",
          "Origins whose pages may send from browsers (CORS). Unset: none."),
-    Knob("COLLECTOR_PROXIES", "collector_proxies", knobs.addresses(), "",
+    Setting("COLLECTOR_PROXIES", "collector_proxies", parsing.addresses(), "",
          "Proxies that may say in X-Forwarded-For whom they speak for. Unset: nobody may."),
-    Knob("COLLECTOR_CONFIRM_S", "collector_confirm_s", knobs.seconds(0.2, 60), "5",
+    Setting("COLLECTOR_CONFIRM_S", "collector_confirm_s", parsing.seconds(0.2, 60), "5",
          "How long Kafka may take to confirm before a producer is told 503."),
-    Knob("COLLECTOR_QUEUE_EVENTS", "collector_queue_events", knobs.whole("events", 2_500, 10_000_000), "20000",
+    Setting("COLLECTOR_QUEUE_EVENTS", "collector_queue_events", parsing.whole("events", 2_500, 10_000_000), "20000",
          "Events of one process that may wait for Kafka. More are told 503."),
-    Knob("COLLECTOR_QUEUE_BYTES", "collector_queue_bytes", knobs.whole("bytes", 2**20, 64 * 2**30), "67108864",
+    Setting("COLLECTOR_QUEUE_BYTES", "collector_queue_bytes", parsing.whole("bytes", 2**20, 64 * 2**30), "67108864",
          "Bytes of those events, and of request bodies being read, each. 67108864 is 64 MiB."),
-    Knob("COLLECTOR_KEY_EVENTS_PER_S", "collector_key_events_per_s", knobs.whole("events", 1, 10_000_000), "5000",
+    Setting("COLLECTOR_KEY_EVENTS_PER_S", "collector_key_events_per_s", parsing.whole("events", 1, 10_000_000), "5000",
          "Events a second that one source may send to one process, ten seconds' worth at once; more are told 429."),
-    Knob("COLLECTOR_ADDRESS_REQUESTS_PER_S", "collector_address_requests_per_s", knobs.whole("requests", 1, 1_000_000),
+    Setting("COLLECTOR_ADDRESS_REQUESTS_PER_S", "collector_address_requests_per_s", parsing.whole("requests", 1, 10**6),
          "500", "Requests a second that one address may send to one process, ten seconds' worth at once."),
-    Knob("TRACKER_LOG_LEVEL", "log_level", knobs.choice(*LEVELS), "info",
+    Setting("TRACKER_LOG_LEVEL", "log_level", parsing.choice(*LEVELS), "info",
          "How much is logged. debug also shows where an error came from."),
-    Knob("TRACKER_LOG_FORMAT", "log_format", knobs.choice("auto", "json", "text"), "auto",
+    Setting("TRACKER_LOG_FORMAT", "log_format", parsing.choice("auto", "json", "text"), "auto",
          "json is one object a line; auto is text on a terminal and json elsewhere."),
-    Knob("TRACKER_HASH_KEY", "hash_key", knobs.text("at least 16 characters"), "",
+    Setting("TRACKER_HASH_KEY", "hash_key", parsing.text("at least 16 characters"), "",
          "Key of the hashes that stand for e-mail addresses and phone numbers, the same for collectors, imports and "
          "producers. Set one and keep it: with another, the same customer is another one.", "whole"),
-    Knob("TRACKER_ID_SALT", "id_salt", knobs.text(), "",
+    Setting("TRACKER_ID_SALT", "id_salt", parsing.text(), "",
          "Salt of the hashes that stand for customers in logs and after an erasure. Set one and keep it.", "whole"),
 )  # fmt: skip
 
@@ -189,11 +189,11 @@ class Settings:
     id_salt: str | None
 
     def __repr__(self) -> str:
-        return "Settings(" + ", ".join(f"{knob.field}={shown!r}" for knob, shown in self.shown()) + ")"
+        return "Settings(" + ", ".join(f"{setting.field}={shown!r}" for setting, shown in self.shown()) + ")"
 
-    def shown(self) -> Iterator[tuple[Knob, str]]:
-        """Every knob with its value as a person may see it."""
-        return ((knob, knob.show(getattr(self, knob.field))) for knob in KNOBS)
+    def shown(self) -> Iterator[tuple[Setting, str]]:
+        """Every setting with its value as a person may see it."""
+        return ((setting, setting.show(getattr(self, setting.field))) for setting in SETTINGS)
 
     @property
     def lateness_horizon_ms(self) -> int | None:
@@ -229,9 +229,9 @@ def kinds(environ: Mapping[str, str]) -> Kinds:
 
     Raises ConfigurationError.
     """
-    knob = next(one for one in KNOBS if one.field == "alias_kinds")
+    setting = next(one for one in SETTINGS if one.field == "alias_kinds")
     try:
-        return kinds_of(_value(knob, environ))
+        return kinds_of(_value(setting, environ))
     except ValueError as problem:
         raise ConfigurationError(str(problem), _REMEDY) from problem
 
@@ -243,9 +243,9 @@ def read(environ: Mapping[str, str]) -> Settings:
     """
     values: dict[str, Any] = {}
     problems: list[str] = []
-    for knob in KNOBS:
+    for setting in SETTINGS:
         try:
-            values[knob.field] = _value(knob, environ)
+            values[setting.field] = _value(setting, environ)
         except ValueError as problem:
             problems.append(str(problem))
     if not problems:
@@ -256,33 +256,33 @@ def read(environ: Mapping[str, str]) -> Settings:
     return settings
 
 
-def _value(knob: Knob, environ: Mapping[str, str]) -> Any:
-    raw = environ.get(knob.variable, "").strip()
-    source = environ.get(knob.variable + "_FILE", "").strip() if knob.secret else ""
+def _value(setting: Setting, environ: Mapping[str, str]) -> Any:
+    raw = environ.get(setting.variable, "").strip()
+    source = environ.get(setting.variable + "_FILE", "").strip() if setting.secret else ""
     if raw and source:
-        raise ValueError(f"{knob.variable} and {knob.variable}_FILE are both set: leave one of them unset.")
+        raise ValueError(f"{setting.variable} and {setting.variable}_FILE are both set: leave one of them unset.")
     if source:
-        raw = _secret_of(knob, source)
-    raw = raw or knob.default
+        raw = _secret_of(setting, source)
+    raw = raw or setting.default
     if not raw:
         return None
     try:
-        return knob.kind.read(raw)
+        return setting.kind.read(raw)
     except ValueError:
-        raise ValueError(f"{knob.variable} is {_told(knob, raw)}: it must be {knob.kind.allowed}.") from None
+        raise ValueError(f"{setting.variable} is {_told(setting, raw)}: it must be {setting.kind.allowed}.") from None
 
 
-def _secret_of(knob: Knob, source: str) -> str:
+def _secret_of(setting: Setting, source: str) -> str:
     try:
         return Path(source).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise ValueError(f"{knob.variable}_FILE names {source!r}, which cannot be read: {why}.") from None
+        raise ValueError(f"{setting.variable}_FILE names {source!r}, which cannot be read: {why}.") from None
 
 
-def _told(knob: Knob, raw: str) -> str:
+def _told(setting: Setting, raw: str) -> str:
     # A wrong URL may hold its password anywhere, so it is not quoted at all.
-    return "set to something else" if knob.secret else repr(raw)
+    return "set to something else" if setting.secret else repr(raw)
 
 
 def _contradictions(settings: Settings) -> Iterator[str]:
@@ -308,19 +308,23 @@ def _contradictions(settings: Settings) -> Iterator[str]:
 
 def unknown(environ: Mapping[str, str]) -> dict[str, str | None]:
     """Variables that begin like ours and are none of ours, each with the nearest one that is."""
-    known = {knob.variable for knob in KNOBS} | {knob.variable + "_FILE" for knob in KNOBS if knob.secret}
+    known = {setting.variable for setting in SETTINGS} | {
+        setting.variable + "_FILE" for setting in SETTINGS if setting.secret
+    }
     strangers = [name for name in environ if name.startswith("TRACKER_") and name not in known | {*OUTSIDE}]
     return {name: next(iter(get_close_matches(name, known, 1)), None) for name in sorted(strangers)}
 
 
 def reference() -> str:
-    """The content of `deploy/env/reference.env`: every knob, explained, at its default."""
+    """The content of `deploy/env/reference.env`: every setting, explained, at its default."""
     head = "# Every setting, with its default. Copy what you change; `tracker doctor` prints what is in force.\n"
     note = "# A variable marked (secret) can also be given as NAME_FILE, the path of a file that holds it.\n"
-    return head + note + "".join(_entry(knob) for knob in KNOBS)
+    return head + note + "".join(_entry(setting) for setting in SETTINGS)
 
 
-def _entry(knob: Knob) -> str:
-    facts = ([] if knob.kind.allowed == "any text" else [knob.kind.allowed]) + (["secret"] if knob.secret else [])
-    lines = textwrap.wrap(knob.explanation, 96) + ([f"({'; '.join(facts)})"] if facts else [])
-    return "\n" + "".join(f"# {line}\n" for line in lines) + f"{knob.variable}={knob.default}\n"
+def _entry(setting: Setting) -> str:
+    facts = ([] if setting.kind.allowed == "any text" else [setting.kind.allowed]) + (
+        ["secret"] if setting.secret else []
+    )
+    lines = textwrap.wrap(setting.explanation, 96) + ([f"({'; '.join(facts)})"] if facts else [])
+    return "\n" + "".join(f"# {line}\n" for line in lines) + f"{setting.variable}={setting.default}\n"

@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from streams.simulator.deviations import Deviations
 from streams.simulator.event import NO_STAGE
-from streams.simulator.knobs import Knobs
 from streams.simulator.steps import Properties, Step
 
 DAY_MS: Final = 86_400_000
@@ -72,11 +72,11 @@ class Customer(msgspec.Struct):
 
 
 class Casting:
-    """Makes customers by the knobs, from one source of randomness."""
+    """Makes customers by the deviations, from one source of randomness."""
 
-    def __init__(self, rng: Random, knobs: Knobs, steps: tuple[Step, ...], gap: float) -> None:
+    def __init__(self, rng: Random, deviations: Deviations, steps: tuple[Step, ...], gap: float) -> None:
         self.rng = rng
-        self.knobs = knobs
+        self.deviations = deviations
         self.steps = steps
         self.gap = gap
         """The mean time between two steps of a customer, in arrivals."""
@@ -85,10 +85,10 @@ class Casting:
 
     def customer(self, number: int, depth: int) -> Customer:
         """Customer `number`, who comes as far as stage `depth`."""
-        rng, knobs = self.rng, self.knobs
-        quiet = depth < QUIET_UNTIL_STAGE and rng.random() < knobs.quiet
+        rng, deviations = self.rng, self.deviations
+        quiet = depth < QUIET_UNTIL_STAGE and rng.random() < deviations.quiet
         customer = Customer(number, self._journey(number + rng.random(), self._path(depth)), self._context())
-        if rng.random() < knobs.anonymous:
+        if rng.random() < deviations.anonymous:
             self._disguise(customer)
         if quiet:
             # What went quiet long ago came in order: beyond the lateness horizon, order of arrival counts.
@@ -104,7 +104,7 @@ class Casting:
         return customer
 
     def _clock(self, customer: Customer) -> None:
-        if self.rng.random() >= self.knobs.wrong_clocks:
+        if self.rng.random() >= self.deviations.wrong_clocks:
             return
         if self.rng.random() < CLAMPED_SHARE:
             customer.clamped = True
@@ -119,9 +119,9 @@ class Casting:
     def _path(self, depth: int) -> list[int]:
         """The stages in the order in which the customer meets them."""
         rng, path = self.rng, list(range(depth + 1))
-        if depth > 1 and rng.random() < self.knobs.skips:
+        if depth > 1 and rng.random() < self.deviations.skips:
             del path[1 + int(rng.random() * (depth - 1))]
-        if len(path) > 1 and rng.random() < self.knobs.returns:
+        if len(path) > 1 and rng.random() < self.deviations.returns:
             place = 1 + int(rng.random() * (len(path) - 1))
             path.insert(place + 1, path[int(rng.random() * place)])
         return path
@@ -177,7 +177,7 @@ class Casting:
         if customer.clamped or customer.ago_ms:
             return
         visits = customer.visits
-        if self.rng.random() < self.knobs.shared:
+        if self.rng.random() < self.deviations.shared:
             # The lender is known for longer than a moment, whatever the stream's pace.
             known = [visit for visit in visits if visit.known and visit.stage != NO_STAGE and visit.channel == "web"]
             lender = next((one for one, since in self._lenders if known and since + self.gap < known[-1].happens), None)
@@ -189,7 +189,7 @@ class Casting:
             self._lenders.append((customer.number, signed_in.happens))
 
     def _tickets(self, visits: list[Visit]) -> None:
-        if self.rng.random() >= self.knobs.tickets or not visits[-1].known:
+        if self.rng.random() >= self.deviations.tickets or not visits[-1].known:
             return
         at = visits[-1].happens + self.gap * (0.1 + 0.1 * self.rng.random())
         visits.append(Visit(at, at, "support", "Ticket Opened", _ticket))
@@ -198,14 +198,14 @@ class Casting:
             visits.append(Visit(at, at, "support", "Ticket Closed", _closed))
 
     def _delays(self, visits: list[Visit]) -> None:
-        rng, knobs = self.rng, self.knobs
-        if not knobs.disorder and not knobs.late:
+        rng, deviations = self.rng, self.deviations
+        if not deviations.disorder and not deviations.late:
             return
         for place, visit in enumerate(visits):
             roll = rng.random()
-            if roll < knobs.late:
+            if roll < deviations.late:
                 visit.arrives += self.gap * (1 + 3 * rng.random())
-            elif roll < knobs.late + knobs.disorder:
+            elif roll < deviations.late + deviations.disorder:
                 # A last touchpoint has no next one to be overtaken by; it is a little late.
                 next_one = visits[place + 1].happens if place + 1 < len(visits) else visit.happens
                 visit.arrives = next_one + self.gap * 0.1 * rng.random()

@@ -12,15 +12,15 @@ from typing import Any
 import msgspec
 
 from streams.simulator.pace import paced
-from streams.simulator.producer import Target
 from streams.simulator.stream import Scenario, events
+from streams.simulator.targets import Target
 from streams.simulator.truth import Truth
 
 # How often progress is told: the eye needs no more, and a call a message would cost as much as the message.
 PROGRESS_S = 0.1
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
+class SimulationReport(msgspec.Struct, frozen=True, kw_only=True):
     """What was sent."""
 
     seed: int
@@ -41,7 +41,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass
-class Run:
+class Simulation:
     """A simulation that can be looked at, and stopped, from another thread or a signal's handler while it runs."""
 
     scenario: Scenario
@@ -61,7 +61,7 @@ class Run:
         """Whether it was told to end."""
         return self._stop.is_set()
 
-    def run(self, progress: Callable[[int], Any] | None = None) -> Report:
+    def run(self, progress: Callable[[int], Any] | None = None) -> SimulationReport:
         """Send everything; `progress` is told the messages sent, now and then. Raises DeliveryFailed."""
         begun = told = time.monotonic()
         target, truth = self.target, self.truth
@@ -80,9 +80,9 @@ class Run:
         delivery.check()
         return self._report(time.monotonic() - begun)
 
-    def _report(self, seconds: float) -> Report:
+    def _report(self, seconds: float) -> SimulationReport:
         truth, scenario = self.truth, self.scenario
-        return Report(
+        return SimulationReport(
             seed=scenario.seed,
             tag=scenario.tag,
             starts_ms=scenario.starts_ms,

@@ -17,8 +17,8 @@ import msgspec
 
 from schemas.touchpoint import SCHEMA
 from streams.simulator.customer import ADDRESS, ALIASES, DEVICE, FUTURE_MS, Alias, Casting, Customer, Visit
+from streams.simulator.deviations import LIVELY, Deviations
 from streams.simulator.event import Event
-from streams.simulator.knobs import LIVELY, Knobs
 from streams.simulator.poison import KINDS
 from streams.simulator.steps import PUBLISHED, SEVEN_STAGES, Step, depths, scaled
 
@@ -44,7 +44,7 @@ class Scenario:
     """How many customers come, in the exact proportions of the funnel; None: without end, by the ten thousand."""
     messages: int | None = None
     """Where to stop, in the middle of journeys; None: when every customer has done everything."""
-    knobs: Knobs = LIVELY
+    deviations: Deviations = LIVELY
     steps: tuple[Step, ...] = SEVEN_STAGES
     reached: tuple[int, ...] = PUBLISHED
 
@@ -63,14 +63,19 @@ class Scenario:
         """About how many messages there will be."""
         if self.messages is not None or self.customers is None:
             return self.messages
-        knobs, funnel = self.knobs, scaled(self.customers, self.reached)
-        steps = sum(funnel) + knobs.returns * funnel[1] - knobs.skips * funnel[2]
+        deviations, funnel = self.deviations, scaled(self.customers, self.reached)
+        steps = sum(funnel) + deviations.returns * funnel[1] - deviations.skips * funnel[2]
         # One sign-in with each other id; of those who never sign in, some leave an address on their device.
         more = sum(count > 1 for count in ALIASES) / len(ALIASES)
-        steps += knobs.anonymous * (funnel[1] * sum(ALIASES) / len(ALIASES) + (funnel[0] - funnel[1]) * more)
+        steps += deviations.anonymous * (funnel[1] * sum(ALIASES) / len(ALIASES) + (funnel[0] - funnel[1]) * more)
         # Who went quiet or stays anonymous opens no ticket.
-        steps += 1.5 * knobs.tickets * (1 - knobs.quiet) * (funnel[0] - knobs.anonymous * (funnel[0] - funnel[1]))
-        return round(steps * (1 + knobs.duplicates + knobs.poison / (1 - knobs.poison)))
+        steps += (
+            1.5
+            * deviations.tickets
+            * (1 - deviations.quiet)
+            * (funnel[0] - deviations.anonymous * (funnel[0] - funnel[1]))
+        )
+        return round(steps * (1 + deviations.duplicates + deviations.poison / (1 - deviations.poison)))
 
 
 def events(scenario: Scenario) -> Iterator[Event]:
@@ -126,7 +131,7 @@ class _Stream:
         if total is None:
             total = (scenario.messages or MAX_GAP * 100) * 3 // 5
         gap = min(max(total * GAP_SHARE, MIN_GAP), MAX_GAP)
-        casting = Casting(self.rng, scenario.knobs, scenario.steps, gap)
+        casting = Casting(self.rng, scenario.deviations, scenario.steps, gap)
         number = 0
         while True:
             for depth in depths(self.rng, scenario.funnel or scenario.reached):
@@ -152,12 +157,12 @@ class _Stream:
                 yield from self._send(now, customer, what, happened_ms)  # type: ignore[arg-type]
 
     def _send(self, now: float, customer: Customer, visit: Visit, happened_ms: int) -> Iterator[Event]:
-        rng, knobs = self.rng, self.scenario.knobs
-        while knobs.poison and rng.random() < knobs.poison:
+        rng, deviations = self.rng, self.scenario.deviations
+        while deviations.poison and rng.random() < deviations.poison:
             yield self._poison(customer, visit, happened_ms)
         event = self._event(customer, visit, happened_ms)
         yield event
-        if knobs.duplicates and rng.random() < knobs.duplicates:
+        if deviations.duplicates and rng.random() < deviations.duplicates:
             # Half come at once, as after a lost acknowledgement, half much later, as after a producer's restart.
             later = 0.0 if rng.random() < 0.5 else self.rng.random() * 100
             self._hold(now + later, None, msgspec.structs.replace(event, copy=True), happened_ms)

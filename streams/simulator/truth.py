@@ -18,7 +18,7 @@ REASONS = {kind.kind: kind.reason for kind in KINDS}
 STAGES = tuple(step.stage for step in SEVEN_STAGES)
 
 
-class Standing(NamedTuple):
+class TrueStages(NamedTuple):
     """Where a customer is, and the furthest they came."""
 
     current: str
@@ -105,11 +105,11 @@ class Truth:
             counts[stage] += allowed_ms is not None and now_ms > customer.last_ms + allowed_ms
         return {stage: counts[place] for place, stage in enumerate(self.stages)}
 
-    def customers(self) -> dict[str, Standing]:
+    def customers(self) -> dict[str, TrueStages]:
         """By customer, the current and the furthest stage."""
         stages = self.stages
         return {
-            name: Standing(stages[customer.newest[1]], stages[customer.furthest])
+            name: TrueStages(stages[customer.newest[1]], stages[customer.furthest])
             for name, customer in self._all.items()
             if customer.furthest != NO_STAGE
         }

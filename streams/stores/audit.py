@@ -1,7 +1,7 @@
 """The audit of the store: each partition read at one moment, its aggregates compared with the sum of its states.
 
 A partition's states and aggregates are read in one transaction. A worker writes both in one go, so they belong
-together however busy it is. What the figures ought to be is `tracker/engine/audit.py`'s.
+together however busy it is. What the figures ought to be is `tracker/engine/recount.py`'s.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -11,8 +11,8 @@ from typing import Any, Final
 from streams.errors import TrackerError
 from streams.stores.keys import PREFIX, keys
 from streams.stores.snapshot import hashes
-from tracker.engine.audit import Difference, audit
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
+from tracker.engine.recount import FieldDifference, recount
 from tracker.home import home
 from tracker.records.state import UnreadableStateError
 
@@ -27,7 +27,7 @@ class Audited:
 
     partition: int
     customers: int
-    differences: list[Difference]
+    differences: list[FieldDifference]
     strays: int
     """Customers who are at home in another partition."""
 
@@ -39,7 +39,7 @@ class Audited:
 
 def audit_store(
     client: Any,
-    journeys: Journeys,
+    journeys: CustomerFold,
     partitions: int,
     *,
     advance: Callable[[int], None] = lambda _customers: None,
@@ -56,13 +56,13 @@ def customers(client: Any, partitions: int, prefix: str = PREFIX) -> int:
 
 
 def _partition(
-    client: Any, journeys: Journeys, partition: int, partitions: int, advance: Callable[[int], None], prefix: str
+    client: Any, journeys: CustomerFold, partition: int, partitions: int, advance: Callable[[int], None], prefix: str
 ) -> Audited:
     names = keys(partition, prefix)
     states, aggregates = hashes(client, names.states, names.aggregates)
     stored = {field.decode(): int(count) for field, count in aggregates.items()}
     try:
-        differences = audit(journeys, _told(states.values(), advance), stored)
+        differences = recount(journeys, _told(states.values(), advance), stored)
     except UnreadableStateError as error:
         raise TrackerError(
             f"Partition {partition} holds a state that this version cannot read: {error}.",

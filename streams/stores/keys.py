@@ -16,7 +16,7 @@ class Keys(NamedTuple):
     states: str
     """Hash: customer to the versioned msgpack of `tracker/records/state.py`."""
     aggregates: str
-    """Hash: field of `tracker/figures/contribution.py` to an integer."""
+    """Hash: field of `tracker/figures/fields.py` to an integer."""
     timers: str
     """Sorted set: customer by the moment (ms) of the next look, where it is less than a day ahead."""
     days: str

@@ -4,7 +4,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from streams.stores.store import Due, Fenced, Lost, Tenure
+from streams.stores.store import Due, Fenced, Lease, Lost
 from tracker.planning.plan import Plan
 from tracker.records.timer import DAY_MS, day_of
 
@@ -36,11 +36,11 @@ class MemoryStore:
         """What is held of a partition, empty where nothing is."""
         return self.partitions.setdefault(partition, Held())
 
-    async def take(self, partition: int, floor_epoch: int) -> Tenure:
+    async def take(self, partition: int, floor_epoch: int) -> Lease:
         held = self.held(partition)
         held.epoch = max(held.epoch + 1, floor_epoch)
         offsets, outbox = dict(held.offsets), list(held.outbox)
-        return Tenure(partition, held.epoch, offsets, held.sequence, outbox, held.writes, set(held.suppressed))
+        return Lease(partition, held.epoch, offsets, held.sequence, outbox, held.writes, set(held.suppressed))
 
     async def read(self, partition: int, customers: Sequence[str]) -> list[bytes | None]:
         states = self.held(partition).states
@@ -48,28 +48,28 @@ class MemoryStore:
 
     async def apply(
         self,
-        tenure: Tenure,
+        lease: Lease,
         offsets: Mapping[str, int],
         plan: Plan,
         blob: bytes,
         sequence: int,
         fired: Due | None = None,
     ) -> None:
-        held = self.held(tenure.partition)
-        if held.epoch != tenure.epoch:
-            raise Fenced if held.epoch > tenure.epoch else Lost
-        if held.writes != tenure.writes:
-            if held.writes != tenure.writes + 1 or not offsets.items() <= held.offsets.items():
+        held = self.held(lease.partition)
+        if held.epoch != lease.epoch:
+            raise Fenced if held.epoch > lease.epoch else Lost
+        if held.writes != lease.writes:
+            if held.writes != lease.writes + 1 or not offsets.items() <= held.offsets.items():
                 raise Lost
         else:
             self._write(held, offsets, plan, blob, sequence)
             self._set_timers(held, plan.timers, fired)
             self._remove(held, plan.removed)
             held.suppressed.update(plan.suppressed)
-        tenure.suppressed.update(plan.suppressed)
-        tenure.offsets.update(offsets)
-        tenure.sequence = sequence
-        tenure.writes += 1
+        lease.suppressed.update(plan.suppressed)
+        lease.offsets.update(offsets)
+        lease.sequence = sequence
+        lease.writes += 1
 
     @staticmethod
     def _write(held: Held, offsets: Mapping[str, int], plan: Plan, blob: bytes, sequence: int) -> None:
@@ -109,16 +109,16 @@ class MemoryStore:
             left = {day: [name for name in listed if name not in names] for day, listed in held.days.items()}
             held.days = {day: listed for day, listed in left.items() if listed}
 
-    async def verify(self, tenure: Tenure) -> None:
-        held = self.held(tenure.partition)
-        if held.epoch != tenure.epoch:
-            raise Fenced if held.epoch > tenure.epoch else Lost
-        if held.writes != tenure.writes:
+    async def verify(self, lease: Lease) -> None:
+        held = self.held(lease.partition)
+        if held.epoch != lease.epoch:
+            raise Fenced if held.epoch > lease.epoch else Lost
+        if held.writes != lease.writes:
             raise Lost
 
-    async def trim(self, tenure: Tenure, sequence: int) -> None:
-        held = self.held(tenure.partition)
-        if held.epoch == tenure.epoch and held.sequence == sequence:
+    async def trim(self, lease: Lease, sequence: int) -> None:
+        held = self.held(lease.partition)
+        if held.epoch == lease.epoch and held.sequence == sequence:
             held.outbox.clear()
 
     async def due(self, partition: int, now_ms: int, limit: int) -> Due:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from redis import exceptions as errors
 
 from streams.stores.keys import PREFIX, Keys, day_list, keys
-from streams.stores.store import Due, Fenced, Lost, Tenure, Unavailable
+from streams.stores.store import Due, Fenced, Lease, Lost, Unavailable
 from tracker.planning.plan import Plan
 from tracker.records.timer import DAY_MS, day_of
 
@@ -46,13 +46,13 @@ class RedisStore:
         self._look = _SCRIPTS.joinpath("look.lua").read_text()
         self._unlist = _SCRIPTS.joinpath("unlist.lua").read_text()
 
-    async def take(self, partition: int, floor_epoch: int) -> Tenure:
+    async def take(self, partition: int, floor_epoch: int) -> Lease:
         names = keys(partition, self._prefix)
         script_keys = [names.epoch, names.offsets, names.sequence, names.outbox, names.writes, names.suppressed]
         reply = await _ask(self._take(keys=script_keys, args=[floor_epoch]))
         epoch, offsets, sequence, outbox, writes, suppressed = reply
         by_topic = {offsets[i].decode(): int(offsets[i + 1]) for i in range(0, len(offsets), 2)}
-        return Tenure(partition, int(epoch), by_topic, int(sequence), list(outbox), int(writes), set(suppressed))
+        return Lease(partition, int(epoch), by_topic, int(sequence), list(outbox), int(writes), set(suppressed))
 
     async def read(self, partition: int, customers: Sequence[str]) -> list[bytes | None]:
         if not customers:
@@ -62,21 +62,21 @@ class RedisStore:
 
     async def apply(
         self,
-        tenure: Tenure,
+        lease: Lease,
         offsets: Mapping[str, int],
         plan: Plan,
         blob: bytes,
         sequence: int,
         fired: Due | None = None,
     ) -> None:
-        changes = _Changes(keys(tenure.partition, self._prefix), offsets, plan, blob, sequence, fired)
-        await _ask(self._write(tenure, changes))
-        tenure.suppressed.update(plan.suppressed)
-        tenure.offsets.update(offsets)
-        tenure.sequence = sequence
-        tenure.writes += 1
+        changes = _Changes(keys(lease.partition, self._prefix), offsets, plan, blob, sequence, fired)
+        await _ask(self._write(lease, changes))
+        lease.suppressed.update(plan.suppressed)
+        lease.offsets.update(offsets)
+        lease.sequence = sequence
+        lease.writes += 1
 
-    async def _write(self, tenure: Tenure, changes: "_Changes") -> None:
+    async def _write(self, lease: Lease, changes: "_Changes") -> None:
         """All changes or none: where epoch or writes are others than was seen, Redis drops the transaction.
 
         A script could look and write in one, at twice the time that Redis takes: every value goes through Lua.
@@ -88,10 +88,10 @@ class RedisStore:
             async with self._client.pipeline(transaction=True) as pipe:
                 await pipe.watch(names.epoch, names.writes)
                 epoch, writes, offsets, *held = await pipe.eval(self._look, len(looked), *looked, *wanted)
-                is_in = _number(epoch) == tenure.epoch and _number(writes) == tenure.writes + 1
+                is_in = _number(epoch) == lease.epoch and _number(writes) == lease.writes + 1
                 if is_in and list(map(_number, offsets)) == list(changes.offsets.values()):
                     return
-                _require(tenure, _number(epoch), _number(writes))
+                _require(lease, _number(epoch), _number(writes))
                 pipe.multi()
                 for command in changes.commands(held):
                     pipe.execute_command(*command)
@@ -104,14 +104,14 @@ class RedisStore:
                     continue
                 return
 
-    async def verify(self, tenure: Tenure) -> None:
-        names = keys(tenure.partition, self._prefix)
+    async def verify(self, lease: Lease) -> None:
+        names = keys(lease.partition, self._prefix)
         epoch, writes = await _ask(self._client.mget(names.epoch, names.writes))
-        _require(tenure, _number(epoch), _number(writes))
+        _require(lease, _number(epoch), _number(writes))
 
-    async def trim(self, tenure: Tenure, sequence: int) -> None:
-        names = keys(tenure.partition, self._prefix)
-        await _ask(self._trim(keys=[names.epoch, names.sequence, names.outbox], args=[tenure.epoch, sequence]))
+    async def trim(self, lease: Lease, sequence: int) -> None:
+        names = keys(lease.partition, self._prefix)
+        await _ask(self._trim(keys=[names.epoch, names.sequence, names.outbox], args=[lease.epoch, sequence]))
 
     async def due(self, partition: int, now_ms: int, limit: int) -> Due:
         names = keys(partition, self._prefix)
@@ -199,14 +199,14 @@ def _flat(mapping: Mapping[Any, Any]) -> list[Any]:
     return [part for pair in mapping.items() for part in pair]
 
 
-def _require(tenure: Tenure, epoch: int, writes: int) -> None:
-    """Return when a partition stands where the tenure believes. Raises `Fenced` or `Lost`."""
-    if epoch > tenure.epoch:
-        raise Fenced(f"partition {tenure.partition}: epoch {epoch} is newer than {tenure.epoch}")
-    if epoch < tenure.epoch:
-        raise Lost(f"partition {tenure.partition}: epoch {tenure.epoch} is gone")
-    if writes != tenure.writes:
-        raise Lost(f"partition {tenure.partition}: {writes} writes are there, not {tenure.writes}")
+def _require(lease: Lease, epoch: int, writes: int) -> None:
+    """Return when a partition stands where the lease believes. Raises `Fenced` or `Lost`."""
+    if epoch > lease.epoch:
+        raise Fenced(f"partition {lease.partition}: epoch {epoch} is newer than {lease.epoch}")
+    if epoch < lease.epoch:
+        raise Lost(f"partition {lease.partition}: epoch {lease.epoch} is gone")
+    if writes != lease.writes:
+        raise Lost(f"partition {lease.partition}: {writes} writes are there, not {lease.writes}")
 
 
 async def _ask(call: Awaitable[Any]) -> Any:

@@ -8,8 +8,8 @@ from tracker.planning.plan import Plan
 
 
 @dataclass(slots=True)
-class Tenure:
-    """A partition in this process' hands: everything that the next write is checked against, and who is kept out."""
+class Lease:
+    """The fenced right to write a partition: what the next write is checked against, and who is kept out."""
 
     partition: int
     epoch: int
@@ -49,7 +49,7 @@ class Unavailable(Exception):  # noqa: N818  # a state of the store, not an erro
 class Store(Protocol):
     """Holds states, aggregates, timers, outbox and offsets, by partition. Every call may raise `Unavailable`."""
 
-    async def take(self, partition: int, floor_epoch: int) -> Tenure:
+    async def take(self, partition: int, floor_epoch: int) -> Lease:
         """The partition under a new epoch of at least `floor_epoch`; older holders are fenced from here on."""
 
     async def read(self, partition: int, customers: Sequence[str]) -> list[bytes | None]:
@@ -57,7 +57,7 @@ class Store(Protocol):
 
     async def apply(
         self,
-        tenure: Tenure,
+        lease: Lease,
         offsets: Mapping[str, int],
         plan: Plan,
         blob: bytes,
@@ -67,13 +67,13 @@ class Store(Protocol):
         """Write all of a plan, or nothing; the second call with the same arguments changes nothing.
 
         `fired` are the timers that the plan is the answer to: they are taken away. Raises `Fenced` or `Lost`. On
-        success the tenure's offset, sequence, writes and erased names have moved on.
+        success the lease's offset, sequence, writes and erased names have moved on.
         """
 
-    async def verify(self, tenure: Tenure) -> None:
-        """Return when the store stands where the tenure believes. Raises `Fenced` or `Lost`."""
+    async def verify(self, lease: Lease) -> None:
+        """Return when the store stands where the lease believes. Raises `Fenced` or `Lost`."""
 
-    async def trim(self, tenure: Tenure, sequence: int) -> None:
+    async def trim(self, lease: Lease, sequence: int) -> None:
         """Empty the outbox, if its newest blob is the one that was applied with this sequence; else do nothing."""
 
     async def due(self, partition: int, now_ms: int, limit: int) -> Due:

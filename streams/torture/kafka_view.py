@@ -8,7 +8,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient
 
 from streams.settings.settings import Settings
-from tracker.planning.repeats import EPOCH, PARTITION, SEQUENCE
+from tracker.planning.marks import EPOCH, PARTITION, SEQUENCE
 
 
 class KafkaView:

@@ -13,7 +13,7 @@ from streams.clients.clients import redis_client
 from streams.servers import KafkaServer, RedisServer
 from streams.settings.definitions import load_journeys
 from streams.settings.settings import Settings, read
-from streams.simulator.knobs import Knobs
+from streams.simulator.deviations import Deviations
 from streams.simulator.stream import Scenario, events
 from streams.simulator.truth import Truth
 from streams.stores.keys import is_topic, keys
@@ -22,7 +22,7 @@ from streams.torture.feeder import Feeder
 from streams.torture.kafka_view import KafkaView
 from streams.torture.verdict import Verdict, judge
 
-KNOBS = Knobs(duplicates=0.05, disorder=0.05, late=0.02, wrong_clocks=0.02, poison=0.005)
+DEVIATIONS = Deviations(duplicates=0.05, disorder=0.05, late=0.02, wrong_clocks=0.02, poison=0.005)
 
 
 class NotAtRest(Exception):  # noqa: N818  # the state of the world, not of our code
@@ -40,13 +40,13 @@ class Rig:
         *,
         seed: int = 1,
         partitions: int = 4,
-        knobs: Knobs = KNOBS,
+        deviations: Deviations = DEVIATIONS,
         options: Mapping[str, str] | None = None,
     ) -> None:
         self.kafka = kafka
         self.redis_server = redis
         self.seed = seed
-        self.knobs = knobs
+        self.deviations = deviations
         environ = {
             "KAFKA_BOOTSTRAP": kafka.bootstrap,
             "REDIS_URL": redis.url,
@@ -90,7 +90,7 @@ class Rig:
             interval_ms=50.0,
             seed=self.seed * 1000 + self._feeds,
             customers=customers,
-            knobs=self.knobs,
+            deviations=self.deviations,
         )
         self.feeder = Feeder(self.kafka.bootstrap, self.settings.partitions, events(scenario), rate, self.truth)
         self.feeder.start()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from streams.servers import KafkaServer, RedisServer
-from streams.servers.process_group import Household
+from streams.servers.process_group import ProcessGroup
 from streams.torture.faults import FAULTS
 from streams.torture.rig import Rig
 from streams.torture.verdict import Verdict
@@ -48,8 +48,8 @@ def torture(minutes: float, seed: int, tell: Callable[[Round], None], say: Calla
 
 def _round(number: int, seed: int, chance: random.Random, say: Callable[[str], None]) -> Round:
     with ExitStack() as stack:
-        household = stack.enter_context(Household())
-        kafka, redis = KafkaServer(household), RedisServer(household, options={"appendonly": "yes"})
+        group = stack.enter_context(ProcessGroup())
+        kafka, redis = KafkaServer(group), RedisServer(group, options={"appendonly": "yes"})
         for server in (redis, kafka):
             stack.callback(server.kill9)
             server.start()

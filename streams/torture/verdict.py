@@ -10,11 +10,11 @@ from typing import Any
 
 from schemas.topics import REJECTED, ROUTED, TRANSITIONS
 from streams.settings.settings import Settings
-from streams.simulator.truth import Standing, Truth
+from streams.simulator.truth import TrueStages, Truth
 from streams.stores.keys import keys
 from streams.torture.kafka_view import KafkaView
-from tracker.engine.audit import audit
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
+from tracker.engine.recount import recount
 from tracker.journey.definition import Definition
 from tracker.records.state import decode
 
@@ -51,7 +51,7 @@ def judge(
     `outbox_whole`: Redis has kept all it was told, so that every sequence number must have come out.
     """
     verdict = Verdict()
-    journeys = Journeys([definition], settings.lateness_horizon_ms)
+    journeys = CustomerFold([definition], settings.lateness_horizon_ms)
     states: dict[str, bytes] = {}
     for partition in range(settings.partitions):
         names = keys(partition)
@@ -60,7 +60,7 @@ def judge(
         verdict.wrong.extend(f"{customer} has two homes" for customer in doubled)
         states.update(records)
         aggregates = {name.decode(): int(count) for name, count in redis.hgetall(names.aggregates).items()}
-        for found in audit(journeys, records.values(), aggregates):
+        for found in recount(journeys, records.values(), aggregates):
             verdict.wrong.append(f"{found.field} of {partition} is {found.stored}, the states say {found.summed}")
         if left := redis.llen(names.outbox):
             verdict.wrong.append(f"partition {partition}: {left} batches of messages are left in the outbox")
@@ -71,7 +71,7 @@ def judge(
 
 
 def _check_customers(
-    verdict: Verdict, definition: Definition, states: Mapping[str, bytes], truth: Mapping[str, Standing]
+    verdict: Verdict, definition: Definition, states: Mapping[str, bytes], truth: Mapping[str, TrueStages]
 ) -> None:
     stages = [stage.name for stage in definition.stages]
     verdict.customers = len(truth)
@@ -86,12 +86,12 @@ def _check_customers(
             verdict.wrong.append(f"{stranger} does not exist in truth")
 
 
-def _standing(record: bytes, stages: Sequence[str]) -> Standing | None:
+def _standing(record: bytes, stages: Sequence[str]) -> TrueStages | None:
     """None where the journey has not begun: a ticket alone is none, nor is an alias whose history has moved on."""
     for journey in decode(record).journeys[:1]:
         progress = journey.instances[0].progress
         if progress.stage >= 0:
-            return Standing(stages[progress.stage], stages[progress.furthest])
+            return TrueStages(stages[progress.stage], stages[progress.furthest])
     return None
 
 

@@ -40,7 +40,7 @@ EXAMPLE: Final = {
 }
 
 
-class Message(NamedTuple):
+class MessageSchema(NamedTuple):
     """One kind of message, and what is said of it beyond its class."""
 
     kind: type
@@ -171,10 +171,10 @@ def _of_output(schema: Schema) -> None:
     """Nothing beyond the class."""
 
 
-MESSAGES: Final[dict[str, Message]] = {
-    "touchpoint": Message(Touchpoint, _of_touchpoint, comes_in=True),
-    "rejection": Message(Rejection, _of_output, comes_in=False),
-    "transition": Message(Transition, _of_output, comes_in=False),
+MESSAGES: Final[dict[str, MessageSchema]] = {
+    "touchpoint": MessageSchema(Touchpoint, _of_touchpoint, comes_in=True),
+    "rejection": MessageSchema(Rejection, _of_output, comes_in=False),
+    "transition": MessageSchema(Transition, _of_output, comes_in=False),
 }
 
 

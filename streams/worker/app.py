@@ -1,4 +1,4 @@
-"""The Faust app: its settings, and an agent a topic that hands batches to their lanes."""
+"""The Faust app: its settings, and an agent a topic that hands batches to their partitions."""
 
 from collections.abc import AsyncIterator
 from typing import Any, Final
@@ -65,7 +65,7 @@ def build_app(settings: Settings) -> TrackerApp:
         broker_rebalance_timeout=max(20.0, settings.session_timeout_s * 2),
         producer_threaded=False,
         stream_buffer_maxsize=BUFFER_BATCHES,
-        # Lanes finish what is in progress themselves; waiting for all that is buffered would hold up a rebalance.
+        # Partition workers finish what is in progress; waiting for all that is buffered would hold up a rebalance.
         stream_wait_empty=False,
         stream_recovery_delay=0.0,
     )
@@ -74,7 +74,7 @@ def build_app(settings: Settings) -> TrackerApp:
 
 
 def add_agents(app: TrackerApp, topics: tuple[str, ...]) -> None:
-    """An agent a topic. It only hands over: what a batch is acknowledged for happens in its lane."""
+    """An agent a topic. It only hands over: what a batch is acknowledged for happens in its partition worker."""
 
     async def apply(stream: Any) -> None:
         events: AsyncIterator[Any] = stream.noack().events()

@@ -8,7 +8,7 @@
 5. fold: a plan of new states, aggregate changes, timers, outgoing messages;
 6. one atomic write, fenced by the partition's epoch;
 7. publish the outbox and await the broker; trim it;
-8. acknowledge (the lane does, when this returns).
+8. acknowledge (the partition worker does, when this returns).
 """
 
 import asyncio
@@ -17,14 +17,15 @@ from typing import Final, TypeVar
 
 import structlog
 
-from streams.clients.outbox import Parcel, pack, unpack
+from streams.clients.outbox import OutboxBatch, pack, unpack
 from streams.clients.publisher import Publisher, Unpublished
 from streams.errors import ConfigurationError
-from streams.stores.store import Due, Store, Tenure, Unavailable
+from streams.stores.store import Due, Lease, Store, Unavailable
 from streams.worker.cache import Cache
-from streams.worker.meters import Meters
+from streams.worker.metrics import WorkerMetrics
 from streams.worker.step_clock import StepClock
-from tracker.planning.plan import Batch, Plan, Planner
+from tracker.planning.plan import PartitionBatch, Plan
+from tracker.planning.planner import Planner
 from tracker.planning.slices import Work
 
 T = TypeVar("T")
@@ -51,48 +52,48 @@ class Commit:
         store: Store,
         publisher: Publisher,
         cache: Cache,
-        meters: Meters,
+        metrics: WorkerMetrics,
         after_step: Callable[[int], None] = lambda _step: None,
     ) -> None:
         self._planner = planner
         self._store = store
         self._publisher = publisher
         self._cache = cache
-        self._meters = meters
+        self._metrics = metrics
         self._after_step = after_step
         self._epochs: dict[int, int] = {}
 
-    async def take(self, partition: int, floor_epoch: int) -> Tenure:
+    async def take(self, partition: int, floor_epoch: int) -> Lease:
         """The partition in our hands, once the messages that its last owner left in the outbox are out.
 
         Raises ConfigurationError where erased names would not be recognised.
         """
         self._cache.drop(partition)
-        tenure = await self._insist("redis", lambda: self._store.take(partition, floor_epoch))
-        if not self._planner.erasure.is_own(tenure.suppressed):
+        lease = await self._insist("redis", lambda: self._store.take(partition, floor_epoch))
+        if not self._planner.erasure.is_own(lease.suppressed):
             raise ConfigurationError(
                 "TRACKER_ID_SALT is not the one under which customers were erased: they would come back.",
                 "Set it to what it was then.",
             )
-        self._epochs[partition] = tenure.epoch
-        for blob in tenure.outbox:
-            await self._publish(tenure, unpack(blob))
-        tenure.outbox.clear()
-        return tenure
+        self._epochs[partition] = lease.epoch
+        for blob in lease.outbox:
+            await self._publish(lease, unpack(blob))
+        lease.outbox.clear()
+        return lease
 
-    async def miss(self, tenure: Tenure, topic: str, first: int, end: int) -> None:
+    async def miss(self, lease: Lease, topic: str, first: int, end: int) -> None:
         """Remember, loudly, offsets that were never applied and that Kafka no longer has."""
-        self._meters.missing(topic, end - first)
+        self._metrics.missing(topic, end - first)
         log.error(
             "kafka no longer holds touchpoints that were never applied; going on from what there is",
-            topic=topic, partition=tenure.partition, missing=end - first, first=first, end=end,
+            topic=topic, partition=lease.partition, missing=end - first, first=first, end=end,
         )  # fmt: skip
-        await self._insist("redis", lambda: self._store.miss(tenure.partition, topic, first, end))
+        await self._insist("redis", lambda: self._store.miss(lease.partition, topic, first, end))
 
     async def batch(
         self,
-        tenure: Tenure,
-        batches: Sequence[Batch],
+        lease: Lease,
+        batches: Sequence[PartitionBatch],
         now_ms: int,
         wall_ms: int,
         is_wanted: Callable[[], bool] = lambda: True,
@@ -102,9 +103,9 @@ class Commit:
         Steps 2, 3 and 5 are done in slices, so that the partitions of a process share its core. Raises `Fenced` or
         `Lost` when step 6 is refused, `Unwanted` when `is_wanted` says no before it; then nothing was written.
         """
-        clock = self._meters.clock()
+        clock = self._metrics.clock()
         self._after_step(1)
-        work = self._planner.reading(tenure.partition, batches, wall_ms, tenure.offsets, tenure.suppressed)
+        work = self._planner.reading(lease.partition, batches, wall_ms, lease.offsets, lease.suppressed)
         reading = await _in_slices(work, is_wanted)
         clock.step(3)
         self._after_step(3)
@@ -115,23 +116,23 @@ class Commit:
         clock.step(5)
         self._after_step(5)
         offsets = {batch.topic: batch.next_offset for batch in batches} | reading.marks
-        await self._write(tenure, offsets, plan, clock)
-        self._meters.applied(batches, plan)
+        await self._write(lease, offsets, plan, clock)
+        self._metrics.applied(batches, plan)
         return plan
 
-    async def verify(self, tenure: Tenure) -> None:
+    async def verify(self, lease: Lease) -> None:
         """Notice a store that has lost writes, or a partition that has moved, also while there is nothing to write."""
-        await self._insist("redis", lambda: self._store.verify(tenure))
+        await self._insist("redis", lambda: self._store.verify(lease))
 
-    async def sweep(self, tenure: Tenure, now_ms: int) -> int:
+    async def sweep(self, lease: Lease, now_ms: int) -> int:
         """Look at the customers whose timer is due; returns how many there were."""
-        due = await self._insist("redis", lambda: self._store.due(tenure.partition, now_ms, SWEEP_CUSTOMERS))
+        due = await self._insist("redis", lambda: self._store.due(lease.partition, now_ms, SWEEP_CUSTOMERS))
         if due.customers:
-            clock = self._meters.clock()
-            states = await self._states(tenure.partition, due.customers)
-            plan = self._planner.sweep(tenure.partition, states, now_ms)
-            await self._write(tenure, {TIMERS: tenure.offsets.get(TIMERS, 0) + 1}, plan, clock, due)
-            self._meters.swept(len(due.customers), plan)
+            clock = self._metrics.clock()
+            states = await self._states(lease.partition, due.customers)
+            plan = self._planner.sweep(lease.partition, states, now_ms)
+            await self._write(lease, {TIMERS: lease.offsets.get(TIMERS, 0) + 1}, plan, clock, due)
+            self._metrics.swept(len(due.customers), plan)
         return len(due.customers)
 
     async def _states(self, partition: int, customers: list[str]) -> Mapping[str, bytes | None]:
@@ -141,47 +142,47 @@ class Commit:
         if missing:
             found = await self._insist("redis", lambda: self._store.read(partition, missing))
             states.update(zip(missing, found, strict=True))
-        self._meters.cache(len(customers) - len(missing), len(missing))
+        self._metrics.cache(len(customers) - len(missing), len(missing))
         return states
 
     async def _write(
-        self, tenure: Tenure, offsets: Mapping[str, int], plan: Plan, clock: StepClock, fired: Due | None = None
+        self, lease: Lease, offsets: Mapping[str, int], plan: Plan, clock: StepClock, fired: Due | None = None
     ) -> None:
         """Steps 6 and 7."""
-        parcel = Parcel(tenure.partition, tenure.epoch, tenure.sequence + 1, plan.messages)
-        blob, sequence = pack(parcel), parcel.last_sequence
-        await self._insist("redis", lambda: self._store.apply(tenure, offsets, plan, blob, sequence, fired))
-        if self._epochs.get(tenure.partition) == tenure.epoch:
+        batch = OutboxBatch(lease.partition, lease.epoch, lease.sequence + 1, plan.messages)
+        blob, sequence = pack(batch), batch.last_sequence
+        await self._insist("redis", lambda: self._store.apply(lease, offsets, plan, blob, sequence, fired))
+        if self._epochs.get(lease.partition) == lease.epoch:
             # Else the partition was taken anew meanwhile, and its cache may hold newer states already.
-            self._cache.put(tenure.partition, plan.states)
-            self._cache.forget(tenure.partition, plan.removed)
+            self._cache.put(lease.partition, plan.states)
+            self._cache.forget(lease.partition, plan.removed)
         clock.step(6)
         self._after_step(6)
         if blob:
-            await self._publish(tenure, parcel)
+            await self._publish(lease, batch)
         clock.step(7)
         self._after_step(7)
 
-    async def _publish(self, tenure: Tenure, parcel: Parcel) -> None:
+    async def _publish(self, lease: Lease, batch: OutboxBatch) -> None:
         """Step 7."""
-        await self._insist("kafka", lambda: self._publisher.publish(parcel))
-        await self._insist("redis", lambda: self._store.trim(tenure, parcel.last_sequence))
+        await self._insist("kafka", lambda: self._publisher.publish(batch))
+        await self._insist("redis", lambda: self._store.trim(lease, batch.last_sequence))
 
     async def _insist(self, server: str, call: Callable[[], Awaitable[T]]) -> T:
         """The answer of a server, however long it takes: an outage pauses the partition and loses nothing.
 
-        Every call here is one that may be repeated. The lane's end, not a time-out, is what gives up.
+        Every call here is one that may be repeated. Closing the partition, not a time-out, is what gives up.
         """
         pause_s = FIRST_PAUSE_S
         while True:
             try:
                 answer = await call()
             except (Unavailable, Unpublished) as error:
-                self._meters.outage(server, str(error))
+                self._metrics.outage(server, str(error))
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
             else:
-                self._meters.answered(server)
+                self._metrics.answered(server)
                 return answer
 
 

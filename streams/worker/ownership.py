@@ -1,4 +1,4 @@
-"""Ownership: which partitions are in this process' hands, and the lane of each."""
+"""Ownership: which partitions are assigned to this process, and the worker of each."""
 
 import asyncio
 from collections import defaultdict
@@ -8,27 +8,27 @@ import structlog
 from faust.types import TP
 
 from streams.errors import Mismatch
-from streams.worker.partition import Lane
-from streams.worker.transport import Delivery
+from streams.worker.partition import PartitionWorker
+from streams.worker.transport import FetchedBatch
 
 log = structlog.get_logger()
 
 
 class Ownership:
-    """Opens a lane for each partition that is assigned and closes it when it is revoked."""
+    """Opens a worker for each partition that is assigned and closes it when it is revoked."""
 
     def __init__(
         self,
         topics: tuple[str, ...],
-        open_lane: Callable[[int], Lane],
+        open_worker: Callable[[int], PartitionWorker],
         changed: Callable[[Collection[int]], None] = lambda _partitions: None,
     ) -> None:
-        self.lanes: dict[int, Lane] = {}
+        self.partitions: dict[int, PartitionWorker] = {}
         self.is_member = False
         """Whether the group has assigned us our share, which may be nothing."""
         self._changed = changed
         self._topics = frozenset(topics)
-        self._open_lane = open_lane
+        self._open_worker = open_worker
 
     def assign(self, assigned: Iterable[TP]) -> None:
         """Take these partitions; those that are in our hands already are taken anew.
@@ -36,34 +36,34 @@ class Ownership:
         Raises `Mismatch` when a partition comes without the same partition of every other topic.
         """
         partitions = check_home(assigned, self._topics)
-        for lane in [self.lanes.pop(partition) for partition in list(self.lanes)]:
-            _spawn(lane.close())
+        for worker in [self.partitions.pop(partition) for partition in list(self.partitions)]:
+            _spawn(worker.close())
         for partition in sorted(partitions):
-            self.lanes[partition] = self._open_lane(partition)
-        self._changed(self.lanes)
+            self.partitions[partition] = self._open_worker(partition)
+        self._changed(self.partitions)
 
     async def revoke(self, revoked: Iterable[TP]) -> None:
         """Finish what is in progress and let go of these partitions."""
         numbers = {tp.partition for tp in revoked}
-        lanes = [self.lanes.pop(partition) for partition in list(self.lanes) if partition in numbers]
-        self._changed(self.lanes)
-        await asyncio.gather(*(lane.close() for lane in lanes))
+        closing = [self.partitions.pop(partition) for partition in list(self.partitions) if partition in numbers]
+        self._changed(self.partitions)
+        await asyncio.gather(*(worker.close() for worker in closing))
 
-    def put(self, delivery: Delivery, acknowledge: Callable[[], object]) -> None:
-        """Hand a batch to the lane of its partition; one without a lane belongs to nobody here any more."""
-        lane = self.lanes.get(delivery.batch.partition)
-        if lane is not None:
-            lane.put(delivery, acknowledge)
+    def put(self, delivery: FetchedBatch, acknowledge: Callable[[], object]) -> None:
+        """Hand a batch to its partition's worker; a batch without one is of a partition that was revoked."""
+        worker = self.partitions.get(delivery.batch.partition)
+        if worker is not None:
+            worker.put(delivery, acknowledge)
 
     @property
     def waiting_records(self) -> int:
-        """How many records wait in all lanes."""
-        return sum(lane.waiting_records for lane in self.lanes.values())
+        """How many records wait in all partitions."""
+        return sum(worker.waiting_records for worker in self.partitions.values())
 
     @property
     def ready(self) -> bool:
         """Whether the group knows us and every partition assigned has been taken in the store."""
-        return self.is_member and all(lane.tenure is not None for lane in self.lanes.values())
+        return self.is_member and all(worker.lease is not None for worker in self.partitions.values())
 
 
 def check_home(assigned: Iterable[TP], topics: frozenset[str]) -> set[int]:

@@ -1,4 +1,4 @@
-"""A lane: one partition in this process' hands, one batch at a time, whichever topic it comes from."""
+"""A partition worker: one assigned partition, one write at a time, whichever topics a batch comes from."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
@@ -8,13 +8,13 @@ from typing import Final, Protocol
 import structlog
 from aiokafka.errors import KafkaError
 
-from streams.stores.store import Fenced, Lost, Tenure
+from streams.stores.store import Fenced, Lease, Lost
 from streams.worker.commit import FIRST_PAUSE_S, LONGEST_PAUSE_S, Commit, Unwanted
-from streams.worker.meters import Meters
-from streams.worker.queue import WaitingRoom
-from streams.worker.transport import Bounds, Delivery
+from streams.worker.metrics import WorkerMetrics
+from streams.worker.queue import AlignedQueue
+from streams.worker.transport import Bounds, FetchedBatch
 from tracker.planning.partition_clock import PartitionClock
-from tracker.planning.plan import Batch
+from tracker.planning.plan import PartitionBatch
 
 log = structlog.get_logger()
 
@@ -23,8 +23,8 @@ GRACE_S: Final = 4.0
 """How long a batch in progress may take when the partition is revoked; Kafka waits for us meanwhile."""
 
 
-class Reader(Protocol):
-    """What a lane needs of the consumer."""
+class PartitionReader(Protocol):
+    """What a partition worker needs of the consumer."""
 
     async def start_at(self, partition: int, epoch: int, offsets: dict[str, int]) -> None:
         """Read a partition of some topics from these offsets on."""
@@ -42,7 +42,7 @@ class Reader(Protocol):
         """Read on."""
 
 
-class Lane:
+class PartitionWorker:
     """Takes its partition, then applies what is put into it until it is closed.
 
     `fenced` is called when another process has taken the partition without our having been told, `failed` with
@@ -53,24 +53,24 @@ class Lane:
         self,
         partition: int,
         topics: tuple[str, ...],
-        reader: Reader,
+        reader: PartitionReader,
         commit: Commit,
-        meters: Meters,
+        metrics: WorkerMetrics,
         fenced: Callable[[str], None],
         failed: Callable[[BaseException], None],
         wall_s: Callable[[], float] = time,
     ) -> None:
         self.partition = partition
-        self.tenure: Tenure | None = None
+        self.lease: Lease | None = None
         self._topics = topics
         self._reader = reader
         self._commit = commit
-        self._meters = meters
+        self._metrics = metrics
         self._fenced = fenced
         self._failed = failed
         self._wall_s = wall_s
         self._clock = PartitionClock(topics)
-        self._waiting = WaitingRoom(
+        self._waiting = AlignedQueue(
             topics,
             hold=lambda topic: reader.hold(topic, partition),
             release=lambda topic: reader.release(topic, partition),
@@ -82,9 +82,9 @@ class Lane:
         """By topic, the offset after the last batch that was taken up."""
         self._sweep_at_s = 0.0
         self._loop = asyncio.get_running_loop()
-        self._task = self._loop.create_task(self._run(), name=f"lane-{partition}")
+        self._task = self._loop.create_task(self._run(), name=f"partition-{partition}")
 
-    def put(self, delivery: Delivery, acknowledge: Callable[[], object]) -> None:
+    def put(self, delivery: FetchedBatch, acknowledge: Callable[[], object]) -> None:
         """Step 1: the next batch waits for its turn."""
         if not self._closing:
             self._waiting.put(delivery, acknowledge)
@@ -97,12 +97,12 @@ class Lane:
     @property
     def is_at_rest(self) -> bool:
         """Whether the partition is taken, nothing waits and nothing is in progress."""
-        return self.tenure is not None and self._waiting.empty and self._idle.is_set()
+        return self.lease is not None and self._waiting.empty and self._idle.is_set()
 
     @property
     def caught_up(self) -> bool:
         """Whether the partition has been read to its end in every topic."""
-        return self.tenure is not None and self._clock.caught_up
+        return self.lease is not None and self._clock.caught_up
 
     async def close(self) -> None:
         """Finish the batch in progress, if it is being written and does not take too long, and apply no other."""
@@ -111,7 +111,7 @@ class Lane:
             async with asyncio.timeout(GRACE_S):
                 await self._idle.wait()
         except TimeoutError:
-            log.warning("lane closed over a batch in progress", partition=self.partition)
+            log.warning("partition closed over a batch in progress", partition=self.partition)
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         self._waiting.clear()
@@ -128,17 +128,17 @@ class Lane:
 
     async def _take(self) -> None:
         floor_epoch = int(self._wall_s() * 1000)
-        tenure = await self._commit.take(self.partition, floor_epoch)
+        lease = await self._commit.take(self.partition, floor_epoch)
         bounds = await self._bounds(self._topics)
-        start = {topic: await self._start(topic, tenure, bound) for topic, bound in bounds.items()}
+        start = {topic: await self._start(topic, lease, bound) for topic, bound in bounds.items()}
         self._expected = dict(start)
         self._clock = PartitionClock(self._topics)
         for topic, bound in bounds.items():
             if start[topic] >= bound.end:
                 self._clock.saw(topic, 0, caught_up=True)
-        self.tenure = tenure
-        await self._reader.start_at(self.partition, tenure.epoch, start)
-        log.info("partition taken", partition=self.partition, epoch=tenure.epoch, offsets=start)
+        self.lease = lease
+        await self._reader.start_at(self.partition, lease.epoch, start)
+        log.info("partition taken", partition=self.partition, epoch=lease.epoch, offsets=start)
 
     async def _bounds(self, topics: Iterable[str]) -> dict[str, Bounds]:
         pause_s = FIRST_PAUSE_S
@@ -146,13 +146,13 @@ class Lane:
             try:
                 return await self._reader.bounds(topics, self.partition)
             except (KafkaError, OSError, TimeoutError) as error:
-                self._meters.outage("kafka", f"{type(error).__name__}: {error}")
+                self._metrics.outage("kafka", f"{type(error).__name__}: {error}")
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
-    async def _start(self, topic: str, tenure: Tenure, bound: Bounds) -> int:
+    async def _start(self, topic: str, lease: Lease, bound: Bounds) -> int:
         """Where to read on: at the store's offset, or as near to it as Kafka still has."""
-        applied = tenure.offsets.get(topic)
+        applied = lease.offsets.get(topic)
         if applied is not None and bound.first <= applied <= bound.end:
             return applied
         if applied is not None and applied > bound.end:
@@ -161,7 +161,7 @@ class Lane:
                 topic=topic, partition=self.partition, applied=applied, end=bound.end,
             )  # fmt: skip
         elif bound.first > (applied or 0):
-            await self._commit.miss(tenure, topic, applied or 0, bound.first)
+            await self._commit.miss(lease, topic, applied or 0, bound.first)
         return bound.first
 
     async def _next(self) -> None:
@@ -183,11 +183,11 @@ class Lane:
             log.info("batch left to the next owner", partition=self.partition)
         except Lost as error:
             log.warning("store has lost writes; reading again from where it stands", reason=str(error))
-            self._meters.refused("lost")
+            self._metrics.refused("lost")
             await self._take()
         except Fenced as error:
             log.warning("write refused: the partition has moved", reason=str(error))
-            self._meters.refused("fenced")
+            self._metrics.refused("fenced")
             # Whoever is letting go anyway, because Kafka said so first, need not end.
             if not self._closing:
                 self._fenced(str(error))
@@ -195,10 +195,10 @@ class Lane:
             self._idle.set()
 
     async def _apply(self) -> None:
-        tenure = self.tenure
-        assert tenure is not None
-        taken = self._waiting.take(tenure.epoch)
-        self._meters.stale(taken.stale)
+        lease = self.lease
+        assert lease is not None
+        taken = self._waiting.take(lease.epoch)
+        self._metrics.stale(taken.stale)
         if self._closing or not taken.batches:
             return
         wall_ms = int(self._wall_s() * 1000)
@@ -206,15 +206,15 @@ class Lane:
             self._clock.saw(batch.topic, batch.newest_ms, caught_up=caught_up)
         batches = [batch for batch, _ in taken.batches]
         for batch in batches:
-            await self._check_gap(tenure, batch)
+            await self._check_gap(lease, batch)
         now_ms = self._clock.now(wall_ms)
-        await self._commit.batch(tenure, batches, now_ms, wall_ms, lambda: not self._closing)
+        await self._commit.batch(lease, batches, now_ms, wall_ms, lambda: not self._closing)
         for topic, end_offset in taken.ends.items():
-            self._meters.lag(self.partition, topic, end_offset - tenure.offsets[topic])
+            self._metrics.lag(self.partition, topic, end_offset - lease.offsets[topic])
         for acknowledge in taken.acknowledge:
             acknowledge()
 
-    async def _check_gap(self, tenure: Tenure, batch: Batch) -> None:
+    async def _check_gap(self, lease: Lease, batch: PartitionBatch) -> None:
         """Notice that Kafka deleted records before a worker that is slow came to them."""
         expected, first = self._expected[batch.topic], batch.records[0].offset
         self._expected[batch.topic] = batch.next_offset
@@ -223,18 +223,18 @@ class Lane:
             return
         bound = (await self._bounds([batch.topic]))[batch.topic]
         if bound.first > expected:
-            await self._commit.miss(tenure, batch.topic, expected, min(first, bound.first))
+            await self._commit.miss(lease, batch.topic, expected, min(first, bound.first))
 
     async def _sweep(self) -> None:
         """Look at those whose timer is due; batches that wait get a turn in between."""
-        assert self.tenure is not None
-        await self._commit.verify(self.tenure)
+        assert self.lease is not None
+        await self._commit.verify(self.lease)
         for topic in self._clock.behind:
             # A transaction's mark is an offset that no batch ever brings.
-            if self._reader.is_at_end(topic, self.partition, self.tenure.offsets.get(topic, 0)):
+            if self._reader.is_at_end(topic, self.partition, self.lease.offsets.get(topic, 0)):
                 self._clock.saw(topic, 0, caught_up=True)
         self._sweep_at_s = self._loop.time() + SWEEP_EVERY_S
-        while await self._commit.sweep(self.tenure, self._clock.now(int(self._wall_s() * 1000))):
+        while await self._commit.sweep(self.lease, self._clock.now(int(self._wall_s() * 1000))):
             if self._closing or not self._waiting.empty:
                 self._sweep_at_s = 0.0
                 return

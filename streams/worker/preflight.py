@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from streams.clients import topics
+from streams.clients import topic_shapes
 from streams.clients.clients import redis_client
 from streams.clients.failures import door
 from streams.settings.definitions import load_journeys
@@ -20,7 +20,7 @@ def preflight(settings: Settings) -> None:
     """
     with door(settings):
         load_journeys(settings)
-        topics.require([each for each in topics.check(settings) if each.what in FATAL])
+        topic_shapes.require([each for each in topic_shapes.check(settings) if each.what in FATAL])
         client = redis_client(settings)
         client.ping()
         require(client, settings.partitions)

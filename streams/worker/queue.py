@@ -1,4 +1,4 @@
-"""The waiting room of a lane: batches of the partition's topics, called in together in the order of their time.
+"""The aligned queue of a partition: batches of its topics, taken together in the order of their time.
 
 A partition's topics are read at different speeds. Applied as they come, a backlog of one would run hours ahead of
 another, customers would seem to go quiet and to return, and almost every touchpoint would be a late one. So what is
@@ -11,8 +11,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Final
 
-from streams.worker.transport import Delivery
-from tracker.planning.plan import Batch
+from streams.worker.transport import FetchedBatch
+from tracker.planning.plan import PartitionBatch
 
 LAGGARD_S: Final = 0.25
 """How long a batch waits for a topic that has more to read but nothing here: a fetch takes far less."""
@@ -25,10 +25,10 @@ Acknowledge = Callable[[], object]
 
 
 @dataclass(slots=True)
-class Taken:
+class TakenBatches:
     """What is applied next."""
 
-    batches: list[tuple[Batch, bool]] = field(default_factory=list)
+    batches: list[tuple[PartitionBatch, bool]] = field(default_factory=list)
     """At most one a topic, and whether the topic holds nothing behind it."""
     acknowledge: list[Acknowledge] = field(default_factory=list)
     """For those that were taken to their end."""
@@ -38,7 +38,7 @@ class Taken:
     """Batches read before the partition was taken (anew), and dropped."""
 
 
-class WaitingRoom:
+class AlignedQueue:
     """A queue for each topic of a partition.
 
     `hold` is called with a topic that has `HELD_AT` batches waiting, `release` when it has fewer: that bounds the
@@ -46,7 +46,7 @@ class WaitingRoom:
     """
 
     def __init__(self, topics: tuple[str, ...], hold: Callable[[str], None], release: Callable[[str], None]) -> None:
-        self._queues: dict[str, deque[tuple[Delivery, Acknowledge]]] = {topic: deque() for topic in topics}
+        self._queues: dict[str, deque[tuple[FetchedBatch, Acknowledge]]] = {topic: deque() for topic in topics}
         self._hold = hold
         self._release = release
         self._arrived = asyncio.Event()
@@ -61,7 +61,7 @@ class WaitingRoom:
         """How many records wait."""
         return sum(len(delivery.batch.records) for queue in self._queues.values() for delivery, _ in queue)
 
-    def put(self, delivery: Delivery, acknowledge: Acknowledge) -> None:
+    def put(self, delivery: FetchedBatch, acknowledge: Acknowledge) -> None:
         """Let a batch wait."""
         queue = self._queues[delivery.batch.topic]
         queue.append((delivery, acknowledge))
@@ -78,9 +78,9 @@ class WaitingRoom:
         except TimeoutError:
             return
 
-    def take(self, epoch: int) -> Taken:
+    def take(self, epoch: int) -> TakenBatches:
         """What waits, up to the time to which every topic with more to read is here."""
-        taken = Taken()
+        taken = TakenBatches()
         for queue in self._queues.values():
             while queue and queue[0][0].epoch != epoch:
                 queue.popleft()
@@ -105,7 +105,7 @@ class WaitingRoom:
             await self._arrived.wait()
 
     @staticmethod
-    def _call(taken: Taken, queue: deque[tuple[Delivery, Acknowledge]], until_ms: int | None) -> None:
+    def _call(taken: TakenBatches, queue: deque[tuple[FetchedBatch, Acknowledge]], until_ms: int | None) -> None:
         """Take the first batch of a topic, or as much of it as is not after `until_ms`."""
         delivery, acknowledge = queue.popleft()
         batch = delivery.batch
@@ -115,9 +115,9 @@ class WaitingRoom:
         else:
             later = (place for place, record in enumerate(batch.records) if record.timestamp > until_ms)
             count = next(later)
-            rest = Batch(batch.topic, batch.partition, batch.records[count:])
-            queue.appendleft((Delivery(rest, delivery.epoch, delivery.end_offset), acknowledge))
+            rest = PartitionBatch(batch.topic, batch.partition, batch.records[count:])
+            queue.appendleft((FetchedBatch(rest, delivery.epoch, delivery.end_offset), acknowledge))
             if not count:
                 return
-            taken.batches.append((Batch(batch.topic, batch.partition, batch.records[:count]), False))
+            taken.batches.append((PartitionBatch(batch.topic, batch.partition, batch.records[:count]), False))
         taken.ends[batch.topic] = delivery.end_offset or batch.next_offset

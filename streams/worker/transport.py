@@ -16,7 +16,7 @@ from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
-from tracker.planning.plan import Batch
+from tracker.planning.plan import PartitionBatch
 from tracker.planning.slices import slices
 
 FETCH_MAX_WAIT_MS: Final = 200
@@ -24,17 +24,17 @@ FETCH_S: Final = 0.02
 """How long a fetch may find nothing before the partitions that were released meanwhile are asked too."""
 FULL_S: Final = 0.01
 IN_PROGRESS: Final = 120_000
-"""Records that the lanes of this process may have in progress together: what bounds its memory, at 3 to 5 KB each."""
+"""Records that a process may have in progress over all its partitions: this bounds its memory, at 3 to 5 KB each."""
 LEAST_RECORDS: Final = 1_000
 MOST_BATCHES: Final = 3
 """Full batches that may wait in this process before nothing more is read: what bounds its memory."""
 
 
 @dataclass(slots=True)
-class Delivery:
-    """A batch on its way from the fetcher to its lane."""
+class FetchedBatch:
+    """A batch on its way from the fetcher to its partition worker."""
 
-    batch: Batch
+    batch: PartitionBatch
     epoch: int | None
     """The epoch under which the partition was read; None: before it was taken."""
     end_offset: int | None
@@ -45,14 +45,16 @@ class Delivery:
         """Whether nothing lay behind the batch when it was read."""
         return self.end_offset is None or self.batch.next_offset >= self.end_offset
 
-    def parts(self, most: int) -> "Iterator[Delivery]":
+    def parts(self, most: int) -> "Iterator[FetchedBatch]":
         """The same in batches of at most so many records, as few as can be and of one size."""
         count = -(-len(self.batch.records) // most)
         if count <= 1:
             yield self
             return
         for records in slices(self.batch.records, -(-len(self.batch.records) // count)):
-            yield Delivery(Batch(self.batch.topic, self.batch.partition, records), self.epoch, self.end_offset)
+            yield FetchedBatch(
+                PartitionBatch(self.batch.topic, self.batch.partition, records), self.epoch, self.end_offset
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +118,8 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         for tp, records in found.items():
             if records:
                 self._fetched[tp.topic, tp.partition] = records[-1].offset + 1
-                batch = Batch(tp.topic, tp.partition, records)
-                deliveries[tp] = Delivery(batch, self.epochs.get(tp.partition), consumer.highwater(tp))
+                batch = PartitionBatch(tp.topic, tp.partition, records)
+                deliveries[tp] = FetchedBatch(batch, self.epochs.get(tp.partition), consumer.highwater(tp))
         return deliveries
 
     async def start_at(self, partition: int, epoch: int, offsets: Mapping[str, int]) -> None:
@@ -189,11 +191,11 @@ class Consumer(driver.Consumer):
                 yield tp, self._to_message(tp, part)
 
     def _most_records(self) -> int:
-        """Of one batch: each lane's share of what may be in progress."""
-        share = IN_PROGRESS // max(1, len(self.app.ownership.lanes))
+        """Of one batch: each partition's share of what may be in progress."""
+        share = IN_PROGRESS // max(1, len(self.app.ownership.partitions))
         return min(self.app.batch_records, max(LEAST_RECORDS, share))
 
-    def _to_message(self, tp: TP, delivery: Delivery) -> ConsumerMessage:
+    def _to_message(self, tp: TP, delivery: FetchedBatch) -> ConsumerMessage:
         last: Any = delivery.batch.records[-1]
         return ConsumerMessage(
             tp.topic, tp.partition, last.offset, last.timestamp / 1000, last.timestamp_type,
@@ -214,7 +216,7 @@ class Consumer(driver.Consumer):
         """Nothing to remember: the offsets between batches need no acknowledgement."""
 
     def on_buffer_full(self, tp: TP) -> None:
-        """Nothing: what waits in the lanes bounds what is read (`hold`, and `getmany` above)."""
+        """Nothing: what waits in the partitions' queues bounds what is read (`hold`, and `getmany` above)."""
 
     def on_buffer_drop(self, tp: TP) -> None:
         """Nothing, as above."""

@@ -10,8 +10,8 @@ from typing import Final
 
 from aiokafka.errors import KafkaError
 
-from streams.worker.meters import Meters
-from streams.worker.partition import Lane, Reader
+from streams.worker.metrics import WorkerMetrics
+from streams.worker.partition import PartitionReader, PartitionWorker
 
 LOOKS: Final = 4
 """Looks within the time after which a worker counts as stalled."""
@@ -22,17 +22,17 @@ class Watchdog:
 
     def __init__(
         self,
-        lanes: Mapping[int, Lane],
+        partitions: Mapping[int, PartitionWorker],
         topics: tuple[str, ...],
-        reader: Reader,
-        meters: Meters,
+        reader: PartitionReader,
+        metrics: WorkerMetrics,
         stall_after_s: float,
         stalled: Callable[[str], None],
     ) -> None:
-        self._lanes = lanes
+        self._partitions = partitions
         self._topics = topics
         self._reader = reader
-        self._meters = meters
+        self._metrics = metrics
         self._stall_after_s = stall_after_s
         self._stalled = stalled
         self.waiting = 0
@@ -49,10 +49,10 @@ class Watchdog:
             self.waiting = await self._count()
         except (KafkaError, OSError, TimeoutError):
             # Kafka is away: nothing can be applied, and nothing is gained by starting anew.
-            self._meters.progressing()
+            self._metrics.progressing()
             return
-        if self.waiting == 0 or self._meters.away:
-            self._meters.progressing()
+        if self.waiting == 0 or self._metrics.away:
+            self._metrics.progressing()
         elif self.is_stalled:
             self._stalled(f"{self.waiting} records wait and nothing was applied for {self._idle_s:.0f} s")
 
@@ -63,18 +63,18 @@ class Watchdog:
 
     @property
     def _idle_s(self) -> float:
-        return monotonic() - self._meters.last_applied_s
+        return monotonic() - self._metrics.last_applied_s
 
     async def _count(self) -> int:
         waiting = 0
-        for partition, lane in list(self._lanes.items()):
+        for partition, worker in list(self._partitions.items()):
             bounds = await self._reader.bounds(self._topics, partition)
-            offsets = lane.tenure.offsets if lane.tenure else {}
+            offsets = worker.lease.offsets if worker.lease else {}
             for topic, bound in bounds.items():
                 applied = offsets.get(topic, 0)
                 records = max(0, bound.end - max(applied, bound.first))
                 if records and self._reader.is_at_end(topic, partition, applied):
                     records = 0
-                self._meters.lag(partition, topic, records)
+                self._metrics.lag(partition, topic, records)
                 waiting += records
         return waiting

@@ -1,4 +1,4 @@
-"""A worker process: one function wires settings, store, publisher, lanes and agents; another runs them."""
+"""A worker process: one function wires settings, store, publisher, partitions and agents; another runs them."""
 
 import asyncio
 import contextlib
@@ -24,12 +24,12 @@ from streams.stores.store import Store
 from streams.worker.app import TrackerApp, add_agents, build_app
 from streams.worker.cache import Cache
 from streams.worker.commit import Commit
-from streams.worker.meters import Meters
+from streams.worker.metrics import WorkerMetrics
 from streams.worker.ownership import Ownership
-from streams.worker.partition import Lane
+from streams.worker.partition import PartitionWorker
 from streams.worker.watchdog import Watchdog
-from tracker.engine.customer import Journeys
-from tracker.planning.plan import Planner
+from tracker.engine.customer import CustomerFold
+from tracker.planning.planner import Planner
 
 log = structlog.get_logger()
 
@@ -46,7 +46,7 @@ class Worker:
     store: Store
     publisher: Publisher
     ownership: Ownership
-    meters: Meters
+    metrics: WorkerMetrics
     watchdog: Watchdog
     pages: Pages
 
@@ -59,17 +59,17 @@ def input_topics(settings: Settings) -> tuple[str, ...]:
 def wire(settings: Settings, end: Callable[[ExitCode, str], None], after_step: Callable[[int], None]) -> Worker:
     """The worker for the settings. `end` is called with what the process cannot go on with."""
     topics = input_topics(settings)
-    meters = Meters()
+    metrics = WorkerMetrics()
     app = build_app(settings)
     store = RedisStore(async_redis_client(settings))
     publisher = KafkaPublisher(kafka_arguments(settings))
-    journeys = Journeys(load_journeys(settings), settings.lateness_horizon_ms)
+    journeys = CustomerFold(load_journeys(settings), settings.lateness_horizon_ms)
     planner = Planner(journeys, settings.partitions, settings.kinds, settings.id_salt)
-    meters.begin(one.journey for one in journeys.definitions)
-    commit = Commit(planner, store, publisher, Cache(settings.cache_bytes), meters, after_step)
+    metrics.begin(one.journey for one in journeys.definitions)
+    commit = Commit(planner, store, publisher, Cache(settings.cache_bytes), metrics, after_step)
 
-    def open_lane(partition: int) -> Lane:
-        return Lane(partition, topics, app.consumer, commit, meters, fenced, failed)
+    def open_worker(partition: int) -> PartitionWorker:
+        return PartitionWorker(partition, topics, app.consumer, commit, metrics, fenced, failed)
 
     def fenced(reason: str) -> None:
         end(ExitCode.FENCED, reason)
@@ -80,7 +80,7 @@ def wire(settings: Settings, end: Callable[[ExitCode, str], None], after_step: C
     def stalled(reason: str) -> None:
         end(ExitCode.STALLED, reason)
 
-    ownership = app.ownership = Ownership(topics, open_lane, meters.owned)
+    ownership = app.ownership = Ownership(topics, open_worker, metrics.owned)
     add_agents(app, topics)
 
     @app.on_partitions_revoked.connect
@@ -91,18 +91,18 @@ def wire(settings: Settings, end: Callable[[ExitCode, str], None], after_step: C
     async def join(_sender: Any, _assigned: set[TP], **_kwargs: Any) -> None:
         ownership.is_member = True
 
-    reader = _Reader(app)
-    watchdog = Watchdog(ownership.lanes, topics, reader, meters, settings.stall_after_s, stalled)
+    reader = _ConsumerReader(app)
+    watchdog = Watchdog(ownership.partitions, topics, reader, metrics, settings.stall_after_s, stalled)
 
     def live() -> dict[str, object] | None:
         return {"waiting records": watchdog.waiting} if watchdog.is_stalled else None
 
     def ready() -> dict[str, object] | None:
-        if meters.away:
-            return {"waiting for": sorted(meters.away)}
+        if metrics.away:
+            return {"waiting for": sorted(metrics.away)}
         return None if ownership.ready else {"waiting for": ["partitions"]}
 
-    return Worker(settings, app, store, publisher, ownership, meters, watchdog, Pages(live, ready, meters.registry))
+    return Worker(settings, app, store, publisher, ownership, metrics, watchdog, Pages(live, ready, metrics.registry))
 
 
 def _told(error: BaseException, settings: Settings) -> tuple[ExitCode, str]:
@@ -115,7 +115,7 @@ def _told(error: BaseException, settings: Settings) -> tuple[ExitCode, str]:
     return told.exit_code, told.message
 
 
-class _Reader:
+class _ConsumerReader:
     """The app's consumer, which Faust makes only when it starts."""
 
     def __init__(self, app: TrackerApp) -> None:
@@ -156,7 +156,7 @@ async def run(
         _leave(code)
     _ = loop.call_later(STOP_WITHIN_S, _leave, code)
     watching.cancel()
-    await worker.ownership.revoke({TP("", partition) for partition in worker.ownership.lanes})
+    await worker.ownership.revoke({TP("", partition) for partition in worker.ownership.partitions})
     with contextlib.suppress(Exception):
         await worker.app.stop()
     await worker.pages.stop()

@@ -5,7 +5,7 @@ from collections import defaultdict
 
 from tests.deploy.promtool import alerts, fired
 from tracker.alerts.backtest import Backtest
-from tracker.alerts.history import History
+from tracker.alerts.history import FigureHistory
 from tracker.alerts.rules import TIMING
 from tracker.alerts.thresholds import as_yaml
 from tracker.duration import parse
@@ -66,7 +66,7 @@ def customers() -> dict[str, list[Touch]]:
     return found
 
 
-def as_series(history: History) -> dict[str, list]:
+def as_series(history: FigureHistory) -> dict[str, list]:
     """What the exporter would have shown at each step."""
     steps = history.steps
     series = {
@@ -93,7 +93,7 @@ def as_series(history: History) -> dict[str, list]:
 def test_both_fire_at_the_same_steps(tmp_path) -> None:
     """Every alert about customers fires at every step of nine days, and at no other, where the backtest says so."""
     definition, _ = read(SHOP, "retail.yaml")
-    history = History(definition, BEGIN_MS, BEGIN_MS + 9 * DAY_MS, STEP_MS)
+    history = FigureHistory(definition, BEGIN_MS, BEGIN_MS + 9 * DAY_MS, STEP_MS)
     for name, touches in customers().items():
         history.fold(name, touches)
     history.settle()

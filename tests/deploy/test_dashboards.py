@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from streams.collector.meters import SERIES as COLLECTOR
+from streams.collector.metrics import SERIES as COLLECTOR
 from streams.exporter.series import EXPORTED
 from streams.process.series import CANARY, PIPELINE
 from tests.deploy.promtool import DECLARED, RULES, alerts, groups, needs, severity

@@ -12,10 +12,10 @@ from streams.exporter.exporter import FunnelCollector, Latest
 from streams.exporter.figures import Figures
 from streams.exporter.series import EXPORTED
 from streams.process.series import CANARY, PIPELINE
-from streams.worker.meters import Meters
+from streams.worker.metrics import WorkerMetrics
 from tests.deploy.promtool import needs
 from tests.stored import SHOP, definition
-from tracker.figures.contribution import parse
+from tracker.figures.fields import parse
 from tracker.journey.definition import Rule, Survey
 
 TOPICS = ("touchpoints.web", "touchpoints.shop")
@@ -34,7 +34,9 @@ def canary() -> CollectorRegistry:
     return Canary(2, ("web",), lambda *_: None, lambda asked: [None for _ in asked]).registry
 
 
-@pytest.mark.parametrize("registry", [exporter(), Meters().registry, canary()], ids=["exporter", "worker", "canary"])
+@pytest.mark.parametrize(
+    "registry", [exporter(), WorkerMetrics().registry, canary()], ids=["exporter", "worker", "canary"]
+)
 def test_names_follow_the_rules(registry) -> None:
     """Prometheus' own tool finds no fault in names, types and help."""
     words = [needs("promtool"), "check", "metrics"]
@@ -53,7 +55,7 @@ def test_the_exporter_serves_its_table() -> None:
 
 def test_a_worker_serves_its_table() -> None:
     """Names and types are those of the table, no more and no fewer."""
-    served = {family.name: family.type for family in Meters().registry.collect()}
+    served = {family.name: family.type for family in WorkerMetrics().registry.collect()}
     assert served == {one.name.removesuffix("_total"): one.kind for one in PIPELINE}
 
 

@@ -16,7 +16,7 @@ from tests.servers import PrivateServers
 def rig(
     private_servers: PrivateServers, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[Callable[..., Rig]]:
-    """Makes the rig of a test: `rig(aof=False, options={…}, knobs=…)`.
+    """Makes the rig of a test: `rig(aof=False, options={…}, deviations=…)`.
 
     With FAULTS_REPORT=FILE each test leaves a line of what its fault cost, for docs/reliability.md.
     """

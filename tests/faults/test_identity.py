@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 import pytest
 
+from streams.simulator.deviations import Deviations
 from streams.simulator.event import Event
-from streams.simulator.knobs import Knobs
 from streams.simulator.truth import Truth
 from streams.stores.keys import keys
 from streams.torture.rig import Rig
@@ -18,14 +18,14 @@ from tests.faults.profile import LONG, seconds
 from tests.faults.steps import Make
 from tests.people import by_customer, counted
 from tests.servers import wait_until
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.planning.decode import decode
 from tracker.touch import Touch
 
 pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.timeout(900)]
 STEPS = (1, 3, 4, 5, 6, 7)
 # Everybody comes under other ids first, and every third is seen on somebody else's device.
-LINKS = Knobs(duplicates=0.05, disorder=0.1, late=0.05, wrong_clocks=0.05, anonymous=0.9, poison=0.001, shared=0.3)
+LINKS = Deviations(duplicates=0.05, disorder=0.1, late=0.05, wrong_clocks=0.05, anonymous=0.9, poison=0.001, shared=0.3)
 
 
 class Kept(Truth):
@@ -41,7 +41,7 @@ class Kept(Truth):
         if not event.poison and isinstance(touch, Touch):
             self.touches[touch.event_id] = touch
 
-    def figures(self, journeys: Journeys, now_ms: int) -> dict[str, Mapping[str, int]]:
+    def figures(self, journeys: CustomerFold, now_ms: int) -> dict[str, Mapping[str, int]]:
         """What each customer must add to the figures."""
         theirs = by_customer(self.touches.values())
         return {name: counted(journeys, journeys.fold(name, None, each, now_ms).after) for name, each in theirs.items()}
@@ -49,7 +49,7 @@ class Kept(Truth):
 
 def begin(rig: Make, **options: object) -> Rig:
     """A rig whose truth keeps everything."""
-    made = rig(knobs=LINKS, **options)
+    made = rig(deviations=LINKS, **options)
     made.truth = Kept()
     return made
 
@@ -57,7 +57,7 @@ def begin(rig: Make, **options: object) -> Rig:
 def end(made: Rig, *, outbox_whole: bool = True) -> None:
     """All applied, outboxes empty, figures the sum of the states, and every state the reference's."""
     steps.end(made, outbox_whole=outbox_whole)
-    journeys = Journeys([made.definition], made.settings.lateness_horizon_ms)
+    journeys = CustomerFold([made.definition], made.settings.lateness_horizon_ms)
     expected = made.truth.figures(journeys, int(time.time() * 1000))
     found = {}
     for partition in range(made.settings.partitions):

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from streams.simulator.knobs import CALM, Knobs
+from streams.simulator.deviations import CALM, Deviations
 from streams.stores.keys import keys
 from tests.faults.profile import seconds
 from tests.faults.steps import Make, end
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.timeout(6
 @pytest.mark.parametrize("share", [0.01, 0.05, 0.2])
 def test_duplicates(rig: Make, share: float) -> None:
     """Touchpoints that are sent again count once."""
-    made = rig(knobs=Knobs(duplicates=share, disorder=0.05, wrong_clocks=0, poison=0))
+    made = rig(deviations=Deviations(duplicates=share, disorder=0.05, wrong_clocks=0, poison=0))
     made.crew.keep(2)
     made.feed(1500, None)
     end(made)
@@ -25,7 +25,7 @@ def test_duplicates(rig: Make, share: float) -> None:
 
 def test_disorder_and_wrong_clocks(rig: Make) -> None:
     """A third of the stream arrives out of order, a fifth of the devices has a wrong clock."""
-    made = rig(knobs=Knobs(disorder=0.3, late=0.1, wrong_clocks=0.2, poison=0))
+    made = rig(deviations=Deviations(disorder=0.3, late=0.1, wrong_clocks=0.2, poison=0))
     made.crew.keep(2)
     made.feed(1500, None)
     end(made)
@@ -33,7 +33,7 @@ def test_disorder_and_wrong_clocks(rig: Make) -> None:
 
 def test_a_thousand_poison_messages(rig: Make) -> None:
     """Poison of every kind, nine in ten messages: each is rejected with its reason, and the rest is applied."""
-    made = rig(knobs=Knobs(poison=0.9))
+    made = rig(deviations=Deviations(poison=0.9))
     made.crew.keep(2)
     made.feed(150, None)
     end(made)
@@ -69,7 +69,7 @@ def test_replay_into_a_full_redis(rig: Make) -> None:
 
 def test_a_slow_worker(rig: Make) -> None:
     """A worker that gets a tenth of the time falls behind, loses nothing and catches up."""
-    made = rig(knobs=CALM)
+    made = rig(deviations=CALM)
     slow = made.crew.start()
     wait_until(lambda: made.redis_server and made.client.exists(keys(0).epoch), 60)
     feeder = made.feed(3000, None)
@@ -85,7 +85,7 @@ def test_a_slow_worker(rig: Make) -> None:
 
 def test_the_verdict_can_fail(rig: Make) -> None:
     """A state that is gone, one aggregate too many, and a message that never came out are all seen."""
-    made = rig(knobs=CALM)
+    made = rig(deviations=CALM)
     made.crew.keep(1)
     made.feed(300, None)
     made.settle(1, 90)

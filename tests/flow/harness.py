@@ -1,6 +1,6 @@
 """The whole application in memory: Kafka as lists, the store and the publisher in memory, a clock turned by hand.
 
-Everything between Kafka's records and Redis' keys is the product's own: ownership, lanes, commit, planner, journeys.
+All between Kafka's records and Redis' keys is the product's own: ownership, partitions, commit, planner, journeys.
 """
 
 import asyncio
@@ -14,23 +14,24 @@ from faust.types import TP
 from schemas.rejection import Rejection
 from schemas.topics import REJECTED, ROUTED, TRANSITIONS, touchpoint_topic
 from schemas.transition import Transition
-from streams.clients.outbox import Parcel
+from streams.clients.outbox import OutboxBatch
 from streams.clients.publisher import MemoryPublisher
 from streams.stores.memory import MemoryStore
 from streams.worker.cache import Cache
 from streams.worker.commit import Commit
-from streams.worker.meters import Meters
+from streams.worker.metrics import WorkerMetrics
 from streams.worker.ownership import Ownership
-from streams.worker.partition import Lane
-from streams.worker.transport import Bounds, Delivery
+from streams.worker.partition import PartitionWorker
+from streams.worker.transport import Bounds, FetchedBatch
 from tests.touchpoints import START_MS, Record
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.home import home
 from tracker.identity.accounts import with_accounts
 from tracker.journey.definition import Definition
 from tracker.journey.file import read
-from tracker.planning.plan import Batch, Planner
-from tracker.planning.repeats import EPOCH, PARTITION, SEQUENCE
+from tracker.planning.marks import EPOCH, PARTITION, SEQUENCE
+from tracker.planning.plan import PartitionBatch
+from tracker.planning.planner import Planner
 
 WEB, SHOP, SUPPORT = (touchpoint_topic(channel) for channel in ("web", "shop", "support"))
 INPUTS = (WEB, SHOP, SUPPORT, ROUTED)
@@ -62,10 +63,10 @@ class World:
 
     def __init__(self, partitions: int = 2, journey: str = JOURNEY) -> None:
         self.partitions = partitions
-        self.journeys = Journeys(with_accounts([definition(journey)]))
+        self.journeys = CustomerFold(with_accounts([definition(journey)]))
         self.store = MemoryStore()
         self.now_ms = START_MS
-        self.parcels: list[Parcel] = []
+        self.batches: list[OutboxBatch] = []
         self.logs: dict[TP, list[Record]] = defaultdict(list)
         self.firsts: dict[TP, int] = defaultdict(int)
 
@@ -89,11 +90,11 @@ class World:
         offset = self.firsts[tp] + len(self.logs[tp])
         self.logs[tp].append(Record(offset, value, str(to).encode(), stamp, headers))
 
-    def delivered(self, parcel: Parcel) -> None:
-        """A parcel has come to the broker: its messages are in their topics."""
-        self.parcels.append(parcel)
-        mark = ((PARTITION, b"%d" % parcel.partition), (EPOCH, b"%d" % parcel.epoch))
-        for sequence, message in enumerate(parcel.messages, parcel.first_sequence):
+    def delivered(self, batch: OutboxBatch) -> None:
+        """A batch has come to the broker: its messages are in their topics."""
+        self.batches.append(batch)
+        mark = ((PARTITION, b"%d" % batch.partition), (EPOCH, b"%d" % batch.epoch))
+        for sequence, message in enumerate(batch.messages, batch.first_sequence):
             headers = (*mark, (SEQUENCE, b"%d" % sequence))
             self.produce(message.topic, message.value, to=message.partition, headers=headers)
 
@@ -110,10 +111,10 @@ class World:
     def published(self, topic: str) -> list[bytes]:
         """The messages of a topic, repeats left out, in the order of their numbers."""
         by_number: dict[tuple[int, int, int], bytes] = {}
-        for parcel in self.parcels:
-            for sequence, message in enumerate(parcel.messages, parcel.first_sequence):
+        for batch in self.batches:
+            for sequence, message in enumerate(batch.messages, batch.first_sequence):
                 if message.topic == topic:
-                    same = by_number.setdefault((parcel.partition, parcel.epoch, sequence), message.value)
+                    same = by_number.setdefault((batch.partition, batch.epoch, sequence), message.value)
                     assert same == message.value, "a repeat is identical"
         return list(by_number.values())
 
@@ -164,21 +165,21 @@ class Worker:
         publisher: Any = None,
     ) -> None:
         self.world = world
-        self.meters = Meters()
+        self.metrics = WorkerMetrics()
         self.publisher = publisher or MemoryPublisher(world.delivered)
         self.ended: list[object] = []
         self.acknowledged: list[tuple[str, int, int]] = []
         self._batch = batch
         self._planner = Planner(world.journeys, world.partitions)
-        self.commit = Commit(self._planner, world.store, self.publisher, Cache(cache_bytes), self.meters, after_step)
+        self.commit = Commit(self._planner, world.store, self.publisher, Cache(cache_bytes), self.metrics, after_step)
         self.ownership = Ownership(INPUTS, self._open)
         self.held: set[TP] = set()
         self._at: dict[TP, int] = {}
         self._epochs: dict[int, int] = {}
 
-    def _open(self, partition: int) -> Lane:
-        return Lane(
-            partition, INPUTS, self, self.commit, self.meters, self.ended.append, self.ended.append,
+    def _open(self, partition: int) -> PartitionWorker:
+        return PartitionWorker(
+            partition, INPUTS, self, self.commit, self.metrics, self.ended.append, self.ended.append,
             lambda: self.world.now_ms / 1000,
         )  # fmt: skip
 
@@ -209,7 +210,7 @@ class Worker:
         await self.settle()
 
     async def settle(self) -> None:
-        """Read until nothing is left and every lane has come to rest and looked at its timers."""
+        """Read until nothing is left and every partition has come to rest and looked at its timers."""
         while not self.ended and (self._unread() or not self._rests()):
             for tp in self._unread():
                 if tp not in self.held:
@@ -221,28 +222,28 @@ class Worker:
                 await self.settle()
 
     def _unread(self) -> list[TP]:
-        taken = [tp for tp in self._at if (lane := self.ownership.lanes.get(tp.partition)) and lane.tenure]
+        taken = [tp for tp in self._at if (one := self.ownership.partitions.get(tp.partition)) and one.lease]
         return [tp for tp in taken if self.world.records(tp, self._at[tp], 1)]
 
     def _rests(self) -> bool:
-        lanes = self.ownership.lanes.values()
-        return all(lane.is_at_rest for lane in lanes)
+        taken = self.ownership.partitions.values()
+        return all(one.is_at_rest for one in taken)
 
     def _fetch(self, tp: TP) -> None:
         records = self.world.records(tp, self._at[tp], self._batch)
         end = self.world.firsts[tp] + len(self.world.logs[tp])
-        batch = Batch(tp.topic, tp.partition, records)
+        batch = PartitionBatch(tp.topic, tp.partition, records)
         self._at[tp] = batch.next_offset
         done = (tp.topic, tp.partition, batch.next_offset)
-        self.ownership.put(Delivery(batch, self._epochs[tp.partition], end), lambda: self.acknowledged.append(done))
+        self.ownership.put(FetchedBatch(batch, self._epochs[tp.partition], end), lambda: self.acknowledged.append(done))
 
     async def stop(self) -> None:
         """Let go, as on SIGTERM."""
-        await self.ownership.revoke(TP("", number) for number in list(self.ownership.lanes))
+        await self.ownership.revoke(TP("", number) for number in list(self.ownership.partitions))
 
     async def crash(self) -> None:
         """Gone without a word; whatever its tasks were about to do never happens."""
-        tasks = [lane._task for lane in self.ownership.lanes.values()]
+        tasks = [one._task for one in self.ownership.partitions.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

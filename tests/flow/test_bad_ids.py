@@ -9,7 +9,7 @@ from tests.touchpoints import START_MS, touchpoint
 from tests.virtual_time import run
 from tracker.identity.kinds import MAX_ALIASES, strongest
 from tracker.identity.ties import MAX_PATH, read, root
-from tracker.planning.plan import encode_routed
+from tracker.planning.message import encode_routed
 from tracker.records.state import decode
 
 NO_IDS = [

@@ -9,7 +9,7 @@ from schemas.topics import ROUTED
 from tests.flow.harness import SHOP, SUPPORT, WEB, Worker, World, run_through
 from tests.touchpoints import DAY_MS, HOUR_MS, START_MS, residents, touchpoint
 from tests.virtual_time import run
-from tracker.figures.contribution import WITHIN
+from tracker.figures.fields import WITHIN
 from tracker.records.state import decode
 
 POISON = (b"", None, b"{", b"\xff\xfe", b"[]", b'{"schema": "touchpoint/2"}')
@@ -238,7 +238,7 @@ def test_reading_all_again_changes_nothing() -> None:
     async def scenario() -> None:
         world = await lived()
         figures = world.figures()
-        world.parcels.clear()
+        world.batches.clear()
         for held in world.store.partitions.values():
             held.offsets.clear()
         assert await run_through(world, lambda: lambda _step: None, batch=3) == 1
@@ -255,7 +255,7 @@ def test_an_empty_store_is_built_again(batch: int) -> None:
     async def scenario() -> None:
         world = await lived()
         figures, told = world.figures(), told_by(world)
-        world.parcels.clear()
+        world.batches.clear()
         world.store.partitions.clear()
         await run_through(world, lambda: lambda _step: None, batch=batch)
         assert world.figures() == world.contributions()

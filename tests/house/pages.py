@@ -12,7 +12,7 @@ import yaml
 
 from streams.cli.commands import available, load
 from streams.collector import openapi
-from streams.collector.meters import SERIES
+from streams.collector.metrics import SERIES
 from streams.errors import ExitCode
 from streams.exporter.series import EXPORTED
 from streams.process.series import CANARY, PIPELINE

@@ -31,4 +31,4 @@ def test_what_is_compiled_can_be_decoded() -> None:
         if isinstance(field, ast.AnnAssign) and not isinstance(field.annotation, ast.Name)
     ]
     assert forgotten == []
-    assert "planning/plan" in modules()
+    assert "planning/planner" in modules()

@@ -84,7 +84,7 @@ def test_command_exists(name) -> None:
 def test_variables_are_settings(name) -> None:
     """Every variable of our containers is a setting, with a value that is allowed."""
     given = environment(OURS[name])
-    assert given.keys() <= {knob.variable for knob in settings.KNOBS}
+    assert given.keys() <= {setting.variable for setting in settings.SETTINGS}
     settings.read(given)
 
 
@@ -214,7 +214,7 @@ def test_image_runs_as_nobody_in_particular() -> None:
     text = (ROOT / "deploy/Dockerfile").read_text(encoding="utf-8")
     users = re.findall(r"^USER (\S+)$", text, re.MULTILINE)
     assert users and users[-1].split(":")[0] not in {"0", "root"}
-    known = {knob.variable for knob in settings.KNOBS} | {*settings.OUTSIDE}
+    known = {setting.variable for setting in settings.SETTINGS} | {*settings.OUTSIDE}
     assert {name for name in re.findall(r"(\w+)=", text) if name.startswith(("TRACKER_", "KAFKA_"))} <= known
 
 

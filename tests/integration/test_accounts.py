@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 from kafka import KafkaProducer
 
-from streams.clients.topics import create
+from streams.clients.topic_shapes import create
 from streams.settings.settings import packaged_journeys
 from streams.settings.settings import read as read_settings
 from tests.integration.test_tools import Installation

@@ -20,17 +20,17 @@ from streams.clients.clients import kafka_arguments, redis_client
 from streams.demo.pipeline import RealPipeline, pipeline
 from streams.settings.definitions import load_journeys
 from streams.settings.settings import read as read_settings
+from streams.simulator.deviations import Deviations
 from streams.simulator.event import NO_STAGE, Event
-from streams.simulator.knobs import Knobs
-from streams.simulator.producer import kafka_target
-from streams.simulator.run import Run
+from streams.simulator.run import Simulation
 from streams.simulator.stream import Scenario
+from streams.simulator.targets import kafka_target
 from streams.simulator.truth import Truth
 from streams.stores.audit import audit_store
 from tests.deploy.promtool import needs
 from tests.prometheus import Prometheus
 from tests.servers import wait_until
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.journey.definition import Definition
 
 pytestmark = pytest.mark.integration
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.integration
 DAY_MS = 86_400_000
 CUSTOMERS = 1_500
 SPAN_DAYS = 45
-KNOBS = Knobs(
+DEVIATIONS = Deviations(
     skips=0, returns=0.05, duplicates=0.05, disorder=0.05, late=0.02, wrong_clocks=0, tickets=0.2, poison=0.01
 )
 INFINITE = float("inf")
@@ -149,13 +149,17 @@ def asked(prometheus: Prometheus) -> Samples:
 def simulate(running: RealPipeline, diary: Diary) -> None:
     """Six weeks of customers, sent as fast as it goes."""
     now_ms = int(time.time() * 1000)
-    draft = Scenario(starts_ms=now_ms, interval_ms=1, customers=CUSTOMERS, knobs=KNOBS)
+    draft = Scenario(starts_ms=now_ms, interval_ms=1, customers=CUSTOMERS, deviations=DEVIATIONS)
     interval_ms = SPAN_DAYS * DAY_MS * 0.95 / draft.expected_messages
     scenario = Scenario(
-        starts_ms=now_ms - SPAN_DAYS * DAY_MS, interval_ms=interval_ms, customers=CUSTOMERS, knobs=KNOBS, seed=11
+        starts_ms=now_ms - SPAN_DAYS * DAY_MS,
+        interval_ms=interval_ms,
+        customers=CUSTOMERS,
+        deviations=DEVIATIONS,
+        seed=11,
     )
     with kafka_target(kafka_arguments(running.settings)) as target:
-        Run(scenario, target, diary).run()
+        Simulation(scenario, target, diary).run()
 
 
 def test_truth_redis_metrics_and_prometheus_agree(tmp_path) -> None:
@@ -193,7 +197,7 @@ def test_truth_redis_metrics_and_prometheus_agree(tmp_path) -> None:
             pytest.fail("\n".join(differences()[:20]))
         assert served_total(scraped(page)) == len(diary.first), "no canary, no stranger"
         with redis_client(running.settings) as client:
-            found = audit_store(client, Journeys([journey], running.settings.lateness_horizon_ms), 4)
+            found = audit_store(client, CustomerFold([journey], running.settings.lateness_horizon_ms), 4)
             assert all(each.sound for each in found)
 
 

@@ -39,7 +39,7 @@ def demo(*words: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def household(process: subprocess.Popen[str]) -> list[psutil.Process]:
+def group(process: subprocess.Popen[str]) -> list[psutil.Process]:
     """Everything that the demo has started, directly or not."""
     return psutil.Process(process.pid).children(recursive=True)
 
@@ -78,7 +78,7 @@ def test_it_survives_a_killed_worker() -> None:
     """A worker that is killed half-way changes no number: the supervisor starts another."""
     with demo("--rate", "2500") as process:
         until_it_runs(process)
-        victim = next(child for child in household(process) if "--supervised" in child.cmdline())
+        victim = next(child for child in group(process) if "--supervised" in child.cmdline())
         victim.kill()
         said, _ = process.communicate(timeout=150)
     assert process.returncode == ExitCode.OK, said
@@ -92,7 +92,7 @@ def test_stopped_half_way_nothing_is_left(number, code) -> None:
     """Ctrl-C or SIGTERM in the middle: an exit code that says so, no process, no directory, no traceback."""
     with demo() as process:
         until_it_runs(process)
-        family = household(process)
+        family = group(process)
         places = used(family)
         process.send_signal(number)
         said, _ = process.communicate(timeout=60)
@@ -110,7 +110,7 @@ def test_kept_it_is_watched() -> None:
     with demo("--fast", "--keep") as process:
         said = iter(process.stdout.readline, "")
         page = next(found[1] for line in said if (found := re.search(r"(http://\S+)/alerts", line)))
-        family = household(process)
+        family = group(process)
 
         def asked(query: str) -> list[dict]:
             answer = urlopen(f"{page}/api/v1/query?{urlencode({'query': query})}", timeout=5)
@@ -127,7 +127,7 @@ def test_killed_it_leaves_nothing_either() -> None:
     """Even kill -9 of the demo leaves neither servers nor workers nor directories."""
     with demo() as process:
         until_it_runs(process)
-        family = household(process)
+        family = group(process)
         places = used(family)
         process.kill()
         process.wait(10)
@@ -139,7 +139,7 @@ def test_ended_workers_are_told_with_their_log() -> None:
     """When the workers end for good, the demo says so with the end of their log."""
     with demo() as process:
         until_it_runs(process)
-        supervisor = next(child for child in household(process) if "--processes" in child.cmdline())
+        supervisor = next(child for child in group(process) if "--processes" in child.cmdline())
         supervisor.send_signal(signal.SIGTERM)
         said, _ = process.communicate(timeout=60)
     assert process.returncode == ExitCode.FAILED, said

@@ -11,9 +11,9 @@ from kafka import KafkaProducer
 from redis import Redis
 
 from streams.clients.clients import redis_client
-from streams.clients.topics import create
+from streams.clients.topic_shapes import create
 from streams.errors import ExitCode
-from streams.person import holdings, identity
+from streams.person import identity, redis_data
 from streams.settings.settings import read as read_settings
 from streams.stores.keys import keys
 from tests.flow.harness import World, crash_at, run_through
@@ -230,5 +230,5 @@ def test_who_is_who_is_read_from_a_cluster(private_servers: PrivateServers) -> N
         found = identity.whole(client, "a", 4)
         assert found.names == ["c1", "anonymous_id:a"]
         assert [one["alias"] for one in identity.conflicts(client, 4)] == ["anonymous_id:a"]
-        told = holdings.export(client, found, seen.journeys)
+        told = redis_data.export(client, found, seen.journeys)
         assert [len(one["touchpoints"]) for one in told["names"]] == [1, 0]

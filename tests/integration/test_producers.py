@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
-from streams.clients.topics import create
+from streams.clients.topic_shapes import create
 from streams.errors import ExitCode, TrackerError
 from streams.sdk.producer import BufferFull, Undelivered, connect
 from streams.settings.settings import read
@@ -65,7 +65,7 @@ def test_each_is_at_home_once(kafka) -> None:
 
 
 SCRIPT = """
-from streams.producer import connect
+from streams.sdk.producer import connect
 producer = connect()
 for number in range(500):
     producer.touch("shop", "Order Completed", customer_id=f"c-{number}")

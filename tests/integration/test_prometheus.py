@@ -14,10 +14,10 @@ from streams.clients.clients import kafka_arguments
 from streams.demo.pipeline import RealPipeline, pipeline
 from streams.settings.definitions import load_journeys
 from streams.settings.settings import read as read_settings
-from streams.simulator.knobs import Knobs
-from streams.simulator.producer import kafka_target
-from streams.simulator.run import Run
+from streams.simulator.deviations import Deviations
+from streams.simulator.run import Simulation
 from streams.simulator.stream import Scenario
+from streams.simulator.targets import kafka_target
 from streams.simulator.truth import Truth
 from tests.deploy.promtool import needs
 from tests.prometheus import Prometheus, shrunk
@@ -44,15 +44,15 @@ def panels() -> list[tuple[str, str]]:
     return found
 
 
-def simulation(settings, target) -> Run:
+def simulation(settings, target) -> Simulation:
     scenario = Scenario(
         starts_ms=int((time.time() - 2 * 86_400) * 1000),
         interval_ms=40,
         seed=3,
         customers=CUSTOMERS,
-        knobs=Knobs(poison=0.01, quiet=0.05),
+        deviations=Deviations(poison=0.01, quiet=0.05),
     )
-    return Run(scenario, target, Truth(), rate=PER_S)
+    return Simulation(scenario, target, Truth(), rate=PER_S)
 
 
 def address(page: str) -> str:

@@ -1,4 +1,4 @@
-"""Parcels into a real Kafka: confirmed, numbered, in order, and again after a failure."""
+"""Batches of the outbox into a real Kafka: confirmed, numbered, in order, and again after a failure."""
 
 import asyncio
 import gc
@@ -7,33 +7,33 @@ import time
 import pytest
 from kafka import KafkaConsumer
 
-from streams.clients.outbox import Parcel
+from streams.clients.outbox import OutboxBatch
 from streams.clients.publisher import KafkaPublisher, Unpublished
 from streams.servers import Servers, ports
 from tests.servers import Names, PrivateServers, create_topics
+from tracker.planning.marks import EPOCH, PARTITION, SEQUENCE
 from tracker.planning.message import Message
-from tracker.planning.repeats import EPOCH, PARTITION, SEQUENCE
 
 pytestmark = pytest.mark.integration
 
 
-def publish(bootstrap: str, *parcels: Parcel, timeout_s: float = 10.0) -> None:
+def publish(bootstrap: str, *batches: OutboxBatch, timeout_s: float = 10.0) -> None:
     async def scenario() -> None:
         publisher = KafkaPublisher({"bootstrap_servers": [bootstrap]}, timeout_s=timeout_s)
         try:
-            for parcel in parcels:
-                await publisher.publish(parcel)
+            for batch in batches:
+                await publisher.publish(batch)
         finally:
             await publisher.close()
 
     asyncio.run(scenario())
 
 
-async def insist(publisher: KafkaPublisher, parcel: Parcel) -> None:
+async def insist(publisher: KafkaPublisher, batch: OutboxBatch) -> None:
     async with asyncio.timeout(40):
         while True:
             try:
-                return await publisher.publish(parcel)
+                return await publisher.publish(batch)
             except Unpublished:
                 await asyncio.sleep(0.2)
 
@@ -58,11 +58,11 @@ def numbers(record) -> tuple[int, int, int]:
 
 
 def test_messages_come_to_their_partitions_with_their_numbers(servers: Servers, names: Names) -> None:
-    """Each bears (partition, epoch, sequence), in the order of the parcel; keys may be missing."""
+    """Each bears (partition, epoch, sequence), in the order of the batch; keys may be missing."""
     topic = names.topic("out")
     create_topics(servers.kafka_bootstrap, topic, partitions=3)
     messages = [Message(topic, number % 3, None if number % 2 else b"k", b"%d" % number) for number in range(30)]
-    publish(servers.kafka_bootstrap, Parcel(2, 1_790_000_000_000, 101, messages))
+    publish(servers.kafka_bootstrap, OutboxBatch(2, 1_790_000_000_000, 101, messages))
     found = everything(servers.kafka_bootstrap, topic, 30)
     assert len(found) == 30
     for partition in range(3):
@@ -74,32 +74,32 @@ def test_messages_come_to_their_partitions_with_their_numbers(servers: Servers, 
     assert {record.key for record in found} == {None, b"k"}
 
 
-def test_a_parcel_of_any_size_goes_out(servers: Servers, names: Names) -> None:
+def test_a_batch_of_any_size_goes_out(servers: Servers, names: Names) -> None:
     """More than one batch takes, with messages that nearly fill a broker's record."""
     topic = names.topic("out")
     create_topics(servers.kafka_bootstrap, topic, partitions=1)
     sizes = [10, 700_000, 20, 1_000_000, 30, *[5_000] * 500]
     messages = [Message(topic, 0, b"k", b"x" * size) for size in sizes]
-    publish(servers.kafka_bootstrap, Parcel(0, 1, 1, messages))
+    publish(servers.kafka_bootstrap, OutboxBatch(0, 1, 1, messages))
     found = everything(servers.kafka_bootstrap, topic, len(sizes))
     assert [len(record.value) for record in found] == sizes
     assert [numbers(record)[2] for record in found] == list(range(1, len(sizes) + 1))
 
 
 def test_a_broker_that_is_not_there_is_told_in_time() -> None:
-    """`Unpublished`, within the time allowed; the parcel is still in the outbox."""
+    """`Unpublished`, within the time allowed; the batch is still in the outbox."""
     began = time.monotonic()
     with pytest.raises(Unpublished):
-        publish(f"127.0.0.1:{ports.free_port()}", Parcel(0, 1, 1, [Message("t", 0, None, b"")]), timeout_s=2)
+        publish(f"127.0.0.1:{ports.free_port()}", OutboxBatch(0, 1, 1, [Message("t", 0, None, b"")]), timeout_s=2)
     assert time.monotonic() - began < 8
 
 
 @pytest.mark.slow
-def test_a_broker_that_comes_back_gets_the_parcel(private_servers: PrivateServers, names: Names) -> None:
-    """The same publisher, the same parcel, after a kill: published, and nothing before it was lost."""
+def test_a_broker_that_comes_back_gets_the_batch(private_servers: PrivateServers, names: Names) -> None:
+    """The same publisher, the same batch, after a kill: published, and nothing before it was lost."""
     kafka, topic = private_servers.kafka(), names.topic("out")
     create_topics(kafka.bootstrap, topic, partitions=1)
-    first, second = (Parcel(0, 1, number, [Message(topic, 0, None, b"%d" % number)]) for number in (1, 2))
+    first, second = (OutboxBatch(0, 1, number, [Message(topic, 0, None, b"%d" % number)]) for number in (1, 2))
 
     async def scenario() -> None:
         publisher = KafkaPublisher({"bootstrap_servers": [kafka.bootstrap]}, timeout_s=3)
@@ -117,24 +117,24 @@ def test_a_broker_that_comes_back_gets_the_parcel(private_servers: PrivateServer
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a cancelled bootstrap of aiokafka's
-def test_a_frozen_broker_gets_the_parcel_when_it_thaws(private_servers: PrivateServers, names: Names) -> None:
+def test_a_frozen_broker_gets_the_batch_when_it_thaws(private_servers: PrivateServers, names: Names) -> None:
     """No answer in time is no confirmation; the repeats that this may make bear the same numbers."""
     kafka, topic = private_servers.kafka(), names.topic("out")
     create_topics(kafka.bootstrap, topic, partitions=1)
-    parcels = [Parcel(0, 1, number, [Message(topic, 0, None, b"%d" % number)]) for number in (1, 2, 3)]
+    batches = [OutboxBatch(0, 1, number, [Message(topic, 0, None, b"%d" % number)]) for number in (1, 2, 3)]
 
     async def scenario() -> None:
         publisher = KafkaPublisher({"bootstrap_servers": [kafka.bootstrap]}, timeout_s=2)
-        await publisher.publish(parcels[0])
+        await publisher.publish(batches[0])
         kafka.pause()
         try:
             for _ in range(2):
                 with pytest.raises(Unpublished):
-                    await publisher.publish(parcels[1])
+                    await publisher.publish(batches[1])
         finally:
             kafka.resume()
-        await insist(publisher, parcels[1])
-        await insist(publisher, parcels[2])
+        await insist(publisher, batches[1])
+        await insist(publisher, batches[2])
         await publisher.close()
 
     asyncio.run(scenario())

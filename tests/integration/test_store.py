@@ -140,17 +140,17 @@ def test_a_full_redis_is_an_outage_and_nothing_half(own: PrivateServers) -> None
     rig = RedisRig(server.url)
 
     async def scenario(store):
-        tenure = await store.take(0, 1)
+        lease = await store.take(0, 1)
         with Redis.from_url(server.url) as client:
             ballast = fill(client)
             # What the filling itself took for a moment is free again: without this, a small write may still fit.
             client.config_set("maxmemory", "2mb")
             before = rig.held(0)
             with pytest.raises(Unavailable):
-                await store.apply(tenure, {WEB: 5}, plan({"a": b"A"}, {"f": 1}, {"a": 1}), b"blob", 1)
+                await store.apply(lease, {WEB: 5}, plan({"a": b"A"}, {"f": 1}, {"a": 1}), b"blob", 1)
             assert rig.held(0) == before
             client.delete(*ballast)
-        await store.apply(tenure, {WEB: 5}, plan({"a": b"A"}, {"f": 1}, {"a": 1}), b"blob", 1)
+        await store.apply(lease, {WEB: 5}, plan({"a": b"A"}, {"f": 1}, {"a": 1}), b"blob", 1)
 
     rig.run(scenario)
     assert rig.held(0) == Held(1, {WEB: 5}, {"a": b"A"}, {"f": 1}, {"a": 1}, {}, [b"blob"], 1, 1)
@@ -161,10 +161,10 @@ def test_memory_that_runs_out_within_a_write_tears_nothing(own: PrivateServers) 
     rig = RedisRig(own.redis(aof=False, maxmemory="3mb", maxmemory_policy="noeviction").url)
 
     async def scenario(store):
-        tenure = await store.take(0, 1)
+        lease = await store.take(0, 1)
         big = plan({f"c{number}": b"x" * 1_000 for number in range(6_000)}, {"f": 1})
         try:
-            await store.apply(tenure, {WEB: 5}, big, b"blob", 1)
+            await store.apply(lease, {WEB: 5}, big, b"blob", 1)
         except Unavailable:
             assert rig.held(0).writes == 0
             assert rig.held(0).states == {}
@@ -181,16 +181,16 @@ def test_a_frozen_redis_is_an_outage_and_the_write_counts_once(own: PrivateServe
     rig = RedisRig(server.url)
 
     async def scenario(store):
-        tenure = await store.take(0, 1)
-        await store.apply(tenure, {WEB: 1}, plan(aggregates={"f": 1}), b"", 0)
+        lease = await store.take(0, 1)
+        await store.apply(lease, {WEB: 1}, plan(aggregates={"f": 1}), b"", 0)
         server.pause()
         try:
             for _ in range(2):
                 with pytest.raises(Unavailable):
-                    await store.apply(tenure, {WEB: 2}, plan(aggregates={"f": 1}), b"", 0)
+                    await store.apply(lease, {WEB: 2}, plan(aggregates={"f": 1}), b"", 0)
         finally:
             server.resume()
-        await store.apply(tenure, {WEB: 2}, plan(aggregates={"f": 1}), b"", 0)
+        await store.apply(lease, {WEB: 2}, plan(aggregates={"f": 1}), b"", 0)
 
     rig.run(scenario)
     assert rig.held(0).aggregates == {"f": 2}
@@ -202,8 +202,8 @@ def test_a_redis_that_comes_back_empty_is_taken_again(own: PrivateServers) -> No
     rig = RedisRig(server.url)
 
     async def scenario(store):
-        tenure = await store.take(0, 1)
-        await store.apply(tenure, {WEB: 1}, plan({"a": b"A"}), b"", 0)
+        lease = await store.take(0, 1)
+        await store.apply(lease, {WEB: 1}, plan({"a": b"A"}), b"", 0)
         server.kill9()
         with pytest.raises(Unavailable):
             await store.read(0, ["a"])

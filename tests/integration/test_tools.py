@@ -19,7 +19,7 @@ from redis import Redis
 
 from schemas.rejection import Place, Rejection
 from schemas.topics import REJECTED, TRANSITIONS
-from streams.clients.topics import create
+from streams.clients.topic_shapes import create
 from streams.errors import ExitCode
 from streams.exporter.figures import Figures, read
 from streams.sdk.repeats import Repeats

@@ -10,10 +10,10 @@ from kafka import KafkaProducer
 from streams.servers import Servers
 from streams.settings import settings
 from streams.worker.app import TrackerApp, add_agents, build_app, fetch_bytes
-from streams.worker.transport import Bounds, Consumer, Delivery
+from streams.worker.transport import Bounds, Consumer, FetchedBatch
 from tests.servers import Names, create_topics
 from tests.touchpoints import Record
-from tracker.planning.plan import Batch
+from tracker.planning.plan import PartitionBatch
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 PARTITIONS = 2
@@ -27,12 +27,12 @@ class Owner:
 
     def __init__(self) -> None:
         self.assigned: set[TP] = set()
-        self.deliveries: list[Delivery] = []
+        self.deliveries: list[FetchedBatch] = []
 
     def assign(self, assigned: set[TP]) -> None:
         self.assigned = set(assigned)
 
-    def put(self, delivery: Delivery, acknowledge: Callable[[], object]) -> None:
+    def put(self, delivery: FetchedBatch, acknowledge: Callable[[], object]) -> None:
         self.deliveries.append(delivery)
         acknowledge()
 
@@ -121,7 +121,7 @@ def test_a_fetch_is_a_share_of_what_a_topic_may_hold() -> None:
 def test_a_delivery_is_divided_evenly() -> None:
     """Into as few batches as can be, the last of which alone may have read to the end; in order, none left out."""
     records = [Record(10 + number, b"") for number in range(7)]
-    whole = Delivery(Batch("touchpoints.web", 0, records), 5, 17)
+    whole = FetchedBatch(PartitionBatch("touchpoints.web", 0, records), 5, 17)
     assert list(whole.parts(7)) == [whole]
     parts = list(whole.parts(3))
     assert [[record.offset for record in part.batch.records] for part in parts] == [[10, 11, 12], [13, 14, 15], [16]]

@@ -20,7 +20,7 @@ from redis import Redis
 
 from schemas.rejection import Rejection
 from schemas.topics import REJECTED, ROUTED, topics
-from streams.clients.topics import create
+from streams.clients.topic_shapes import create
 from streams.servers import Servers, ports
 from streams.settings import settings
 from streams.stores.keys import keys

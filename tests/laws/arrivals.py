@@ -12,7 +12,7 @@ from tests.flow.harness import World, crash_at, run_through
 from tests.touchpoints import HOUR_MS, START_MS, touchpoint
 from tracker.identity.kinds import strongest
 from tracker.planning.decode import decode
-from tracker.planning.plan import encode_routed
+from tracker.planning.message import encode_routed
 from tracker.touch import Touch
 
 A = TypeVar("A", bound="Arrival")

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from tests import reference
-from tracker.engine.customer import Journeys
-from tracker.engine.intake import Runner
+from tracker.engine.customer import CustomerFold
+from tracker.engine.instances import InstanceFold
 from tracker.engine.summary import funnel_chain, summarise
 from tracker.journey.definition import Definition
 from tracker.records.state import Instance, decode
@@ -19,27 +19,27 @@ Seen = dict[str | None, dict[str, Any]]
 
 def by_engine(definition: Definition, touches: Sequence[Touch], now_ms: int) -> Seen:
     """The engine's answer, by instance, after one batch without a horizon."""
-    change = Journeys([definition], horizon_ms=None).fold("customer", None, touches, now_ms)
+    change = CustomerFold([definition], horizon_ms=None).fold("customer", None, touches, now_ms)
     return of_record(definition, change.after)
 
 
 def of_record(definition: Definition, record: bytes) -> Seen:
     """What a stored record says."""
-    runner = Journeys([definition], horizon_ms=None).runners[0]
+    instance_fold = CustomerFold([definition], horizon_ms=None).instance_folds[0]
     return {
-        instance.key: _of_instance(runner, instance)
+        instance.key: _of_instance(instance_fold, instance)
         for journey in decode(record).journeys
         for instance in journey.instances
         if instance.progress.stage >= 0
     }
 
 
-def _of_instance(runner: Runner, instance: Instance) -> dict[str, Any]:
-    summary = summarise(runner, instance)
+def _of_instance(instance_fold: InstanceFold, instance: Instance) -> dict[str, Any]:
+    summary = summarise(instance_fold, instance)
     return {name: getattr(summary, name) for name in FIELDS} | {
         "dropped_at": summary.dropped_ms,
         "recovered_at": summary.recovered_ms,
-        "chain": sorted((at_ms, stage) for stage, at_ms, _ in funnel_chain(runner, instance)),
+        "chain": sorted((at_ms, stage) for stage, at_ms, _ in funnel_chain(instance_fold, instance)),
     }
 
 

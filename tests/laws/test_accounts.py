@@ -15,10 +15,10 @@ from tests.laws.arrivals import Arrival, crashes, names, outcome, rule_on, touch
 from tests.people import Seen, people
 from tests.touchpoints import DAY_MS
 from tests.virtual_time import run
-from tracker.engine.customer import Journeys
-from tracker.figures.contribution import parse
+from tracker.engine.customer import CustomerFold
+from tracker.figures.fields import parse
 from tracker.journey.definition import Definition, Rule
-from tracker.planning.plan import encode_routed
+from tracker.planning.message import encode_routed
 from tracker.records.state import Progress, decode
 from tracker.replay.replay import columns_of, replay
 from tracker.touch import Touch
@@ -60,7 +60,7 @@ def world_of(
     return run(outcome(World(PARTITIONS, JOURNEY + rule), stream, batch, points, hours))
 
 
-def counted(world: Journeys, record: bytes) -> dict[str, int]:
+def counted(world: CustomerFold, record: bytes) -> dict[str, int]:
     """What a record adds to the figures of accounts, without what arrival order alone decides."""
     total = world.contribution(record).items()
     return {one: count for one, count in total if one.startswith("deal_accounts|") and "|corrections" not in one}
@@ -83,7 +83,7 @@ def expected(
     for one in touches:
         persons.setdefault(who.get(one.customer, one.customer), []).append(one)
     rule = world.journeys.definitions[0].accounts
-    reference = Journeys([plain(world.journeys.definitions[1])], horizon_ms=None)
+    reference = CustomerFold([plain(world.journeys.definitions[1])], horizon_ms=None)
     totals = {}
     for account in {one.account for one in touches} - {None}:
         members = [

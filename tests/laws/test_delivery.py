@@ -115,7 +115,7 @@ def test_reading_all_again_tells_nothing(stream: list[Sent], one: int, other: in
     """From zero into what is there already: no figure moves, no transition is told."""
     world = world_of(stream, one, [])
     figures = world.figures()
-    world.parcels.clear()
+    world.batches.clear()
     for held in world.store.partitions.values():
         held.offsets.clear()
     run(run_through(world, crash_at(), batch=other))

@@ -12,7 +12,7 @@ from tests.laws.arrivals import Arrival, crashes, rule_on
 from tests.laws.test_identity import EXAMPLES, PARTITIONS, apart, expected, found, rulings, streams, world_of
 from tests.virtual_time import run
 from tracker.identity.ties import Ties, read, root
-from tracker.planning.plan import encode_routed
+from tracker.planning.message import encode_routed
 from tracker.records.state import decode
 
 NAMES = ["c1", "c2", "c3", "anonymous_id:a1", "anonymous_id:a2", "email_sha256:e1"]

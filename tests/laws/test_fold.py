@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.laws.seen import of_record
 from tests.strategies import UNIT_MS, definitions, moments, splits, touch_sets
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.records.state import decode, encode
 
 HORIZON_MS = 24 * UNIT_MS
@@ -31,7 +31,7 @@ def told(journeys, record):
 @given(definitions(), touch_sets(), moments(), st.data())
 def test_arrival_changes_nothing(definition, touches, now_ms, data):
     """Any order, repetition and split into batches gives the state and the figures of the sorted set."""
-    journeys = Journeys([definition], horizon_ms=None)
+    journeys = CustomerFold([definition], horizon_ms=None)
     batches = data.draw(splits(touches))
     record, _ = fold_in(journeys, [*batches, []], [now_ms] * (len(batches) + 1))
     in_order = sorted(touches, key=lambda touch: (touch.at_ms, touch.event_id))
@@ -43,7 +43,7 @@ def test_arrival_changes_nothing(definition, touches, now_ms, data):
 @given(definitions(), touch_sets(), moments(), st.data())
 def test_looking_changes_nothing(definition, touches, now_ms, data):
     """Timers that fire between the batches leave the same state as one look at the end."""
-    journeys = Journeys([definition], horizon_ms=None)
+    journeys = CustomerFold([definition], horizon_ms=None)
     batches = data.draw(splits(touches))
     looks = sorted(data.draw(st.lists(moments(), min_size=len(batches), max_size=len(batches))))
     now_ms = max([now_ms, *looks])
@@ -57,8 +57,8 @@ def test_late_within_the_horizon(definition, touches, now_ms, data):
     """Within the lateness horizon a late touchpoint gives what the sorted set gives."""
     batches = data.draw(splits(touches))
     moments_ms = [now_ms] * (len(batches) + 1)
-    record, _ = fold_in(Journeys([definition], HORIZON_MS), [*batches, []], moments_ms)
-    whole, _ = fold_in(Journeys([definition], None), [touches, []], [now_ms, now_ms])
+    record, _ = fold_in(CustomerFold([definition], HORIZON_MS), [*batches, []], moments_ms)
+    whole, _ = fold_in(CustomerFold([definition], None), [touches, []], [now_ms, now_ms])
     assert of_record(definition, record) == of_record(definition, whole)
 
 
@@ -66,10 +66,10 @@ def test_late_within_the_horizon(definition, touches, now_ms, data):
 def test_fast_path_is_the_slow_path(definition, touches, now_ms):
     """One touchpoint after another, in order and over many horizons, gives what all at once give."""
     ordered = sorted(touches, key=lambda touch: touch.at_ms)
-    journeys = Journeys([definition], horizon_ms=12 * UNIT_MS)
+    journeys = CustomerFold([definition], horizon_ms=12 * UNIT_MS)
     record, _ = fold_in(journeys, [*([touch] for touch in _in_set_order(definition, ordered)), []],
                         [now_ms] * (len(ordered) + 1))  # fmt: skip
-    whole, _ = fold_in(Journeys([definition], None), [ordered, []], [now_ms, now_ms])
+    whole, _ = fold_in(CustomerFold([definition], None), [ordered, []], [now_ms, now_ms])
     seen, expected = of_record(definition, record), of_record(definition, whole)
     # The chain is found in the log, which ends at the horizon.
     for one in [*seen.values(), *expected.values()]:
@@ -86,7 +86,7 @@ def _in_set_order(definition, touches):
 @given(definitions(), touch_sets(most=12, hours=96), st.data())
 def test_aggregates_are_sums_of_contributions(definition, touches, data):
     """The differences of all folds add up to the contribution of the last state, also beyond the horizon."""
-    journeys = Journeys([definition], horizon_ms=12 * UNIT_MS)
+    journeys = CustomerFold([definition], horizon_ms=12 * UNIT_MS)
     batches = data.draw(splits(touches))
     looks = data.draw(st.lists(moments(120), min_size=len(batches), max_size=len(batches)))
     record, total = fold_in(journeys, batches, looks)
@@ -97,9 +97,9 @@ def test_aggregates_are_sums_of_contributions(definition, touches, data):
 @given(definitions(), touch_sets(most=12, hours=96), st.data())
 def test_the_plain_way_is_the_general_way(definition, touches, data):
     """What plain touchpoints change and tell by their short way is what the general way makes of them."""
-    plainly, generally = (Journeys([definition], horizon_ms=12 * UNIT_MS) for _ in range(2))
-    for runner in generally.runners:
-        runner._plain = None
+    plainly, generally = (CustomerFold([definition], horizon_ms=12 * UNIT_MS) for _ in range(2))
+    for instance_fold in generally.instance_folds:
+        instance_fold._plain = None
     ordered, size = sorted(touches, key=lambda touch: touch.at_ms), data.draw(st.integers(1, 6))
     in_order = [ordered[begin : begin + size] for begin in range(0, len(ordered), size)]
     record = None
@@ -113,14 +113,14 @@ def test_the_plain_way_is_the_general_way(definition, touches, data):
 @given(definitions(), touch_sets(most=12, hours=96), moments(120))
 def test_what_is_encoded_decodes(definition, touches, now_ms):
     """A record that is decoded and encoded again is the same, byte for byte."""
-    record = Journeys([definition], horizon_ms=12 * UNIT_MS).fold("customer", None, touches, now_ms).after
+    record = CustomerFold([definition], horizon_ms=12 * UNIT_MS).fold("customer", None, touches, now_ms).after
     assert encode(decode(record)) == record
 
 
 @given(definitions(), touch_sets(), moments(), st.data())
 def test_transitions_are_deterministic(definition, touches, now_ms, data):
     """The same record and batch give the same bytes, transitions and moment, however often they are folded."""
-    journeys = Journeys([definition])
+    journeys = CustomerFold([definition])
     record = None
     for batch in data.draw(splits(touches)):
         first = journeys.fold("customer", record, batch, now_ms)
@@ -131,7 +131,7 @@ def test_transitions_are_deterministic(definition, touches, now_ms, data):
 @given(definitions(), touch_sets(), moments(), st.data())
 def test_every_touchpoint_is_counted_once(definition, touches, now_ms, data):
     """Applied and duplicate touchpoints add up to those that came, and the applied ones to the set."""
-    journeys = Journeys([definition])
+    journeys = CustomerFold([definition])
     record, applied, duplicate = None, 0, 0
     batches = data.draw(splits(touches))
     for batch in batches:

@@ -8,7 +8,7 @@ from streams.canary import MOST_WAITING, Canary
 from streams.errors import TrackerError
 from tests.servers import wait_until
 from tests.tracker.making import START_MS, journey
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.touch import Touch
 
 
@@ -27,7 +27,7 @@ class Pipeline:
         self.sent.append(touchpoint)
 
     def apply(self, *open_channels: str) -> None:
-        journeys = Journeys([journey("a")])
+        journeys = CustomerFold([journey("a")])
         for channel, customer, event_id in [one for one in self.sent if one[0] in open_channels]:
             touch = Touch(customer, START_MS, "Canary", channel, event_id, {}, {})
             self.records[customer] = journeys.fold(customer, self.records.get(customer), [touch], START_MS).after

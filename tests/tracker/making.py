@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.engine.summary import Summary, summaries
 from tracker.journey.definition import Definition, Rule, Stage
 from tracker.touch import Touch
@@ -36,6 +36,6 @@ def touches(text: str) -> list[Touch]:
 
 def seen(definition: Definition, given: list[Touch], *, at_h: float = 0) -> Summary:
     """What is to be seen after these touches, so many hours after START_MS (or at the newest touch)."""
-    journeys = Journeys([definition], horizon_ms=None)
+    journeys = CustomerFold([definition], horizon_ms=None)
     now_ms = max([START_MS + round(at_h * HOUR_MS), *(one.at_ms for one in given)])
     return summaries(journeys, journeys.fold("c", None, given, now_ms).after)[0]

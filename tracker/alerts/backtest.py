@@ -8,8 +8,8 @@ from dataclasses import replace
 from statistics import median
 from typing import Any, Final, NamedTuple, TypeVar
 
-from tracker.alerts.history import History, Values
-from tracker.alerts.rules import HOUR_MS, PASTS_MS, TIMING, Fall, Run, Spike, falls, runs, silences, spikes, stalls
+from tracker.alerts.history import FigureHistory, Values
+from tracker.alerts.rules import HOUR_MS, PASTS_MS, TIMING, AlertRun, Fall, Spike, falls, runs, silences, spikes, stalls
 from tracker.journey.definition import Definition, DropOffAlert, Stage
 
 S = TypeVar("S", Spike, Fall)
@@ -46,7 +46,7 @@ class Firing(NamedTuple):
         return None if self.began_ms is None else self.start_ms - self.began_ms
 
 
-class Row(NamedTuple):
+class BacktestRow(NamedTuple):
     """What the drop-off spike does at one pair of thresholds."""
 
     odds: float
@@ -63,7 +63,7 @@ class Row(NamedTuple):
 class Backtest:
     """The alerts of one journey over its history, which must be settled."""
 
-    def __init__(self, definition: Definition, history: History, truths_ms: Sequence[int] = ()) -> None:
+    def __init__(self, definition: Definition, history: FigureHistory, truths_ms: Sequence[int] = ()) -> None:
         """`truths_ms`: moments at which something is known to have gone wrong."""
         self.definition: Final = definition
         self.history: Final = history
@@ -85,7 +85,7 @@ class Backtest:
         ]
         return sorted([*silent, *told], key=lambda firing: (firing.start_ms, firing.alert, firing.stage or ""))
 
-    def sweep(self, odds: Sequence[float], z: Sequence[float]) -> list[Row]:
+    def sweep(self, odds: Sequence[float], z: Sequence[float]) -> list[BacktestRow]:
         """The drop-off spike of all stages at each pair of thresholds, all else as it is declared."""
         found = [
             (limits, list(spikes(self.history, stage.name, replace(limits, odds=min(odds), z=min(z)))))
@@ -98,7 +98,7 @@ class Backtest:
         """The moment at which that went wrong of which an alert tells; None: nothing that is known."""
         return next((at for at in reversed(self.truths_ms) if at <= start_ms <= at + TRUTH_SPAN_MS), None)
 
-    def _row(self, found: Sequence[tuple[DropOffAlert, list[Spike]]], odds: float, z: float) -> Row:
+    def _row(self, found: Sequence[tuple[DropOffAlert, list[Spike]]], odds: float, z: float) -> BacktestRow:
         starts = [
             self.history.at_ms(run.fired)
             for limits, candidates in found
@@ -113,7 +113,7 @@ class Backtest:
                 first.setdefault(truth, start)
         false = sum(self.truth_of(start) is None for start in starts)
         delays = [start - truth for truth, start in first.items()]
-        return Row(odds, z, len(starts), false, len(first), median(delays) if delays else None)
+        return BacktestRow(odds, z, len(starts), false, len(first), median(delays) if delays else None)
 
     def _spiking(self, stage: Stage) -> Iterator[Firing]:
         limits = stage.alerts.drop_off
@@ -152,22 +152,22 @@ class Backtest:
                                  self._end_ms(run), {}, self.truth_of(start_ms))  # fmt: skip
 
     def _firing(
-        self, alert: str, stage: Stage, severity: str, run: Run, figures: dict[str, float], began_ms: int | None
+        self, alert: str, stage: Stage, severity: str, run: AlertRun, figures: dict[str, float], began_ms: int | None
     ) -> Firing:
         start_ms = self.history.at_ms(run.fired)
         truth_ms = self.truth_of(start_ms)
         return Firing(alert, self.definition.journey, stage.name, None, severity, start_ms, self._end_ms(run), figures,
                       began_ms if truth_ms is None else truth_ms)  # fmt: skip
 
-    def _fired(self, alert: str, seen: Iterable[S]) -> Iterator[tuple[Run, S]]:
+    def _fired(self, alert: str, seen: Iterable[S]) -> Iterator[tuple[AlertRun, S]]:
         """The alert's runs, each with what was seen at the step at which it fired."""
         found = {each.step: each for each in seen}
         return ((run, found[run.fired]) for run in self._runs(alert, found))
 
-    def _runs(self, alert: str, held: Iterable[int]) -> Iterator[Run]:
+    def _runs(self, alert: str, held: Iterable[int]) -> Iterator[AlertRun]:
         return runs(held, TIMING[alert], self.history.step_ms)
 
-    def _end_ms(self, run: Run) -> int | None:
+    def _end_ms(self, run: AlertRun) -> int | None:
         return None if run.ended is None or run.ended >= self.history.steps else self.history.at_ms(run.ended)
 
     def _excess_began(self, stage: str, fired: int, share_before: float) -> int:
@@ -179,7 +179,9 @@ class Backtest:
         )
 
 
-def as_data(backtest: Backtest, firings: Sequence[Firing], rows: Sequence[Row], show_time: Any) -> dict[str, Any]:
+def as_data(
+    backtest: Backtest, firings: Sequence[Firing], rows: Sequence[BacktestRow], show_time: Any
+) -> dict[str, Any]:
     """What was found, for machines; `show_time` writes a moment."""
     history, weeks = backtest.history, backtest.weeks
     return {

@@ -10,8 +10,8 @@ from dataclasses import replace
 from itertools import accumulate
 from typing import Final
 
-from tracker.engine.customer import Journeys
-from tracker.figures.contribution import DAY_MS, Field, day_of, parse
+from tracker.engine.customer import CustomerFold
+from tracker.figures.fields import DAY_MS, FieldName, day_of, parse
 from tracker.journey.definition import Definition
 from tracker.touch import Touch
 
@@ -39,12 +39,12 @@ class StageHistory:
         """Departures and drop-offs: stays about which something was decided."""
 
 
-class History:
+class FigureHistory:
     """The figures of one journey between two moments."""
 
     def __init__(self, definition: Definition, first_ms: int, last_ms: int, step_ms: int) -> None:
         # Segments would only multiply what is counted: alerts look at the whole.
-        self._journeys = Journeys([replace(definition, segments=())])
+        self._journeys = CustomerFold([replace(definition, segments=())])
         self.step_ms: Final = step_ms
         self.start_ms: Final = first_ms // step_ms * step_ms
         self.steps: Final = self.step_of(last_ms) + 1
@@ -52,7 +52,7 @@ class History:
         self.begun_today = array("i", [0]) * self.steps
         self.records: dict[str, array[int]] = {}
         """By channel, its touchpoints, counted from the beginning on."""
-        self._fields: dict[str, Field] = {}
+        self._fields: dict[str, FieldName] = {}
 
     def at_ms(self, step: int) -> int:
         """The moment of a step."""
@@ -117,7 +117,7 @@ class History:
             elif field.figure in {"visits", "exits", "dropoffs"}:
                 getattr(stage, field.figure)[step] += count
 
-    def _read(self, name: str) -> Field:
+    def _read(self, name: str) -> FieldName:
         field = self._fields[name] = parse(name)
         return field
 

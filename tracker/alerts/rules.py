@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from math import copysign, inf, nan, sqrt
 from typing import Final, NamedTuple
 
-from tracker.alerts.history import History, Values
+from tracker.alerts.history import FigureHistory, Values
 from tracker.journey.definition import ConversionAlert, DropOffAlert, StalledAlert
 
 MINUTE_MS: Final = 60_000
@@ -85,7 +85,7 @@ class Fall(NamedTuple):
         )
 
 
-class Run(NamedTuple):
+class AlertRun(NamedTuple):
     """An alert that fired: the steps at which it began to hold, fired, and ended (None: it has not)."""
 
     held: int
@@ -93,7 +93,7 @@ class Run(NamedTuple):
     ended: int | None
 
 
-def spikes(history: History, stage: str, limits: DropOffAlert) -> Iterator[Spike]:
+def spikes(history: FigureHistory, stage: str, limits: DropOffAlert) -> Iterator[Spike]:
     """The steps at which drop-off in the stage is news."""
     figures = history.stages[stage]
     dropped, decided = figures.dropoffs, figures.decided
@@ -108,7 +108,7 @@ def spikes(history: History, stage: str, limits: DropOffAlert) -> Iterator[Spike
             yield found
 
 
-def _spike(history: History, dropped: Values, decided: Values, step: int, spans: tuple[int, int, int]) -> Spike:
+def _spike(history: FigureHistory, dropped: Values, decided: Values, step: int, spans: tuple[int, int, int]) -> Spike:
     in_hour, hour, quarter = spans
     in_quarter = dropped[step] - dropped[step - quarter]
     # Hours before the stage's first drop-off say nothing: nobody had been seen for long enough.
@@ -127,7 +127,7 @@ def _spike(history: History, dropped: Values, decided: Values, step: int, spans:
     )
 
 
-def falls(history: History, stage: str, limits: ConversionAlert) -> Iterator[Fall]:
+def falls(history: FigureHistory, stage: str, limits: ConversionAlert) -> Iterator[Fall]:
     """The steps at which the conversion of today's cohort is news."""
     begun, reached = history.begun_today, history.stages[stage].reached_today
     for step in range(history.steps):
@@ -147,7 +147,7 @@ def falls(history: History, stage: str, limits: ConversionAlert) -> Iterator[Fal
             yield found
 
 
-def stalls(history: History, stage: str, limits: StalledAlert) -> Iterator[int]:
+def stalls(history: FigureHistory, stage: str, limits: StalledAlert) -> Iterator[int]:
     """The steps at which customers have come for an hour and none has left."""
     visits, departures = history.stages[stage].visits, history.stages[stage].departures
     hour = _steps(history, HOUR_MS)
@@ -160,7 +160,7 @@ def stalls(history: History, stage: str, limits: StalledAlert) -> Iterator[int]:
             yield step
 
 
-def silences(history: History, channel: str) -> Iterator[int]:
+def silences(history: FigureHistory, channel: str) -> Iterator[int]:
     """The steps at which a channel brings next to nothing of what it usually does."""
     records = history.records[channel]
     half = _steps(history, HALF_HOUR_MS)
@@ -170,7 +170,7 @@ def silences(history: History, channel: str) -> Iterator[int]:
             yield step
 
 
-def runs(held: Iterable[int], timing: Timing, step_ms: int) -> Iterator[Run]:
+def runs(held: Iterable[int], timing: Timing, step_ms: int) -> Iterator[AlertRun]:
     """What fires where an alert holds at these steps, in order: a moment is not enough, nor does a moment end it."""
     wait, keep = -(-timing.for_ms // step_ms), -(-timing.keep_ms // step_ms)
     begin = fired = last = None
@@ -178,7 +178,7 @@ def runs(held: Iterable[int], timing: Timing, step_ms: int) -> Iterator[Run]:
         if last is not None and begin is not None:
             # It ends at the first step that is so far behind the first one at which it did not hold.
             if fired is not None and step > last + 1 + keep:
-                yield Run(begin, fired, last + 1 + keep)
+                yield AlertRun(begin, fired, last + 1 + keep)
                 begin = fired = None
             elif fired is None and step > last + 1:
                 begin = None
@@ -187,7 +187,7 @@ def runs(held: Iterable[int], timing: Timing, step_ms: int) -> Iterator[Run]:
             fired = step
         last = step
     if begin is not None and fired is not None and last is not None:
-        yield Run(begin, fired, last + 1 + keep)
+        yield AlertRun(begin, fired, last + 1 + keep)
 
 
 def two_proportions(hits: int, trials: int, hits_before: int, trials_before: int) -> float:
@@ -205,19 +205,19 @@ def _ratio(part: float, whole: float) -> float:
     return nan if not part or part != part else copysign(inf, part)  # noqa: PLR0124  # NaN
 
 
-def _before(history: History, values: Values, step: int, span: int) -> int:
+def _before(history: FigureHistory, values: Values, step: int, span: int) -> int:
     """What was added in spans of this length that ended a day and a week before, as far as there are any."""
     return sum(values[end] - values[end - span] for end in _ends(history, step, span))
 
 
-def _ends(history: History, step: int, span: int) -> list[int]:
+def _ends(history: FigureHistory, step: int, span: int) -> list[int]:
     """Where spans of this length ended a day and a week before, as far as the history has them whole."""
     return [step - past for past in _pasts(history) if step - past >= span]
 
 
-def _pasts(history: History) -> tuple[int, ...]:
+def _pasts(history: FigureHistory) -> tuple[int, ...]:
     return tuple(past // history.step_ms for past in PASTS_MS)
 
 
-def _steps(history: History, span_ms: int) -> int:
+def _steps(history: FigureHistory, span_ms: int) -> int:
     return span_ms // history.step_ms

@@ -25,7 +25,7 @@ groups:
 """
 
 
-class Rule(NamedTuple):
+class ThresholdRule(NamedTuple):
     """A recording rule."""
 
     record: str
@@ -33,10 +33,10 @@ class Rule(NamedTuple):
     labels: dict[str, str]
 
 
-def rules(definitions: Sequence[Definition]) -> list[Rule]:
+def rules(definitions: Sequence[Definition]) -> list[ThresholdRule]:
     """What the definitions say, series by series, each followed by what holds for all others."""
     stages = [(definition.journey, stage) for definition in definitions for stage in definition.stages]
-    made: list[Rule] = []
+    made: list[ThresholdRule] = []
     for alert, name in NAMES.items():
         for key, usual in asdict(getattr(Alerts(), alert)).items():
             series = f"journey_stage:tracker_{name}_{key}"
@@ -44,7 +44,7 @@ def rules(definitions: Sequence[Definition]) -> list[Rule]:
             rest = _everywhere(usual)
             if declared:
                 rest = f"{series}:declared or on (journey, stage) {rest}"
-            made += [*declared, Rule(f"{series}:{'info' if key == 'severity' else 'threshold'}", rest, {})]
+            made += [*declared, ThresholdRule(f"{series}:{'info' if key == 'severity' else 'threshold'}", rest, {})]
     return made
 
 
@@ -69,19 +69,19 @@ def as_data(definitions: Sequence[Definition]) -> list[dict[str, Any]]:
 
 def _declared(
     record: str, stages: Sequence[tuple[str, Stage]], alert: str, key: str, usual: float | str
-) -> Iterator[Rule]:
+) -> Iterator[ThresholdRule]:
     for journey, stage in stages:
         said = getattr(stage.alerts, alert)
         labels = {"journey": journey, "stage": stage.name}
         if said is None:
             # No number of customers is enough; the other thresholds need not be asked.
             if key == "customers":
-                yield Rule(record, _constant(inf), labels)
+                yield ThresholdRule(record, _constant(inf), labels)
         elif (value := getattr(said, key)) != usual:
             yield (
-                Rule(record, _constant(1), labels | {key: value})
+                ThresholdRule(record, _constant(1), labels | {key: value})
                 if isinstance(value, str)
-                else Rule(record, _constant(value), labels)
+                else ThresholdRule(record, _constant(value), labels)
             )
 
 

@@ -11,9 +11,9 @@ import msgspec
 
 from schemas.transition import Transition
 from tracker.engine.batch import BEARING, DUPLICATE, LATE, Batch
-from tracker.engine.canary import CANARY
+from tracker.engine.canaries import CANARY
 from tracker.engine.engine import DEFAULT_HORIZON_MS, MAX_IDS
-from tracker.engine.intake import Runner
+from tracker.engine.instances import InstanceFold
 from tracker.engine.migration import UnknownDefinitionError, migrate, same_shape
 from tracker.figures.contribution import NOTHING
 from tracker.figures.tally import Tally, written
@@ -48,7 +48,7 @@ class Change(msgspec.Struct, gc=False):
     """Of the applied ones: those that bear on no journey."""
 
 
-class Journeys:
+class CustomerFold:
     """All journeys that run side by side, ready to fold customers."""
 
     def __init__(
@@ -59,10 +59,10 @@ class Journeys:
     ) -> None:
         """`former`: earlier versions of the definitions that stored states may still be of."""
         self.definitions: Final = tuple(definitions)
-        self.runners: Final = tuple(Runner(definition, horizon_ms) for definition in definitions)
+        self.instance_folds: Final = tuple(InstanceFold(definition, horizon_ms) for definition in definitions)
         self._former = {
             (one.definition.journey, one.engine.layout_id): one
-            for one in (Runner(definition, horizon_ms) for definition in former)
+            for one in (InstanceFold(definition, horizon_ms) for definition in former)
         }
         self._max_ids = MAX_IDS if horizon_ms is not None else None
 
@@ -76,8 +76,8 @@ class Journeys:
         record = decode(before) if before is not None else Record(VERSION, [])
         batch = Batch(customer, touches, now_ms, {} if tally is None else tally)
         due_ms: int | None = None
-        for runner in () if customer.startswith(CANARY) else self.runners:
-            next_ms = self._fold_journey(runner, record, batch)
+        for instance_fold in () if customer.startswith(CANARY) else self.instance_folds:
+            next_ms = self._fold_journey(instance_fold, record, batch)
             if next_ms is not None and (due_ms is None or next_ms < due_ms):
                 due_ms = next_ms
         ignored = duplicate = late = 0
@@ -102,62 +102,66 @@ class Journeys:
     def contribution(self, data: bytes) -> dict[str, int]:
         """What a stored record adds to every aggregate."""
         total: dict[str, int] = {}
-        runners = {runner.definition.journey: runner for runner in self.runners}
+        instance_folds = {instance_fold.definition.journey: instance_fold for instance_fold in self.instance_folds}
         for journey in decode(data).journeys:
-            runner = runners.get(journey.name)
-            if runner is not None:
-                contributor = self._folded_by(runner, journey).contributor
+            instance_fold = instance_folds.get(journey.name)
+            if instance_fold is not None:
+                contributor = self._folded_by(instance_fold, journey).contributor
                 for instance in journey.instances:
                     for field, count in contributor.vector(instance).items():
                         total[field] = total.get(field, 0) + count
         return total
 
-    def _folded_by(self, runner: Runner, journey: Journey) -> Runner:
-        """The runner whose definition a stored journey was folded with, as far as figures are concerned."""
+    def _folded_by(self, instance_fold: InstanceFold, journey: Journey) -> InstanceFold:
+        """The instance fold whose definition a stored journey was folded with, as far as figures are concerned."""
         former = self._former.get((journey.name, journey.layout))
         if former is not None:
             return former
-        if same_shape(journey.layout, runner.engine.layout_id):
-            return runner
+        if same_shape(journey.layout, instance_fold.engine.layout_id):
+            return instance_fold
         raise UnknownDefinitionError(journey.name, journey.version)
 
-    def modernise(self, runner: Runner, journey: Journey) -> None:
+    def modernise(self, instance_fold: InstanceFold, journey: Journey) -> None:
         """Make a stored journey one of the present definition, where it is none; figures are the caller's affair."""
-        if journey.layout != runner.engine.layout_id:
-            self._migrate(runner, journey, {})
+        if journey.layout != instance_fold.engine.layout_id:
+            self._migrate(instance_fold, journey, {})
 
-    def _migrate(self, runner: Runner, journey: Journey, tally: Tally) -> None:
+    def _migrate(self, instance_fold: InstanceFold, journey: Journey, tally: Tally) -> None:
         """Make a stored journey one of the present definition."""
-        old = self._folded_by(runner, journey)
+        old = self._folded_by(instance_fold, journey)
         for place, instance in enumerate(journey.instances):
-            after = migrate(instance, old.engine, runner.engine)
+            after = migrate(instance, old.engine, instance_fold.engine)
             old.contributor.change(tally, old.contributor.facts(instance), NOTHING)
-            runner.contributor.change(tally, NOTHING, runner.contributor.facts(after))
+            instance_fold.contributor.change(tally, NOTHING, instance_fold.contributor.facts(after))
             journey.instances[place] = after
-        journey.layout, journey.version = runner.engine.layout_id, runner.definition.version
+        journey.layout, journey.version = instance_fold.engine.layout_id, instance_fold.definition.version
 
-    def _fold_journey(self, runner: Runner, record: Record, batch: Batch) -> int | None:
+    def _fold_journey(self, instance_fold: InstanceFold, record: Record, batch: Batch) -> int | None:
         """Fold the batch into one journey; when the clock will change it next."""
-        journey = _journey_of(record, runner.definition.journey)
-        groups = runner.groups(batch)
+        journey = _journey_of(record, instance_fold.definition.journey)
+        groups = instance_fold.groups(batch)
         if journey is None:
             if not groups:
                 return None
-            journey = Journey(runner.definition.journey, runner.definition.version, runner.engine.layout_id, [])
+            journey = Journey(
+                instance_fold.definition.journey, instance_fold.definition.version, instance_fold.engine.layout_id, []
+            )
             record.journeys.append(journey)
-        elif journey.layout != runner.engine.layout_id:
-            self._migrate(runner, journey, batch.tally)
+        elif journey.layout != instance_fold.engine.layout_id:
+            self._migrate(instance_fold, journey, batch.tally)
         due_ms: int | None = None
         for instance in journey.instances:
-            next_ms = runner.fold(instance, groups.pop(instance.key, None) if groups else None, batch)
+            next_ms = instance_fold.fold(instance, groups.pop(instance.key, None) if groups else None, batch)
             if next_ms is not None and (due_ms is None or next_ms < due_ms):
                 due_ms = next_ms
         for key, items in groups.items():
             if len(journey.instances) >= MAX_INSTANCES:
                 break
-            instance = runner.engine.open(key, min([entry for entry, _ in items]) if len(items) > 1 else items[0][0])
+            instance = instance_fold.engine.open(
+                key, min([entry for entry, _ in items]) if len(items) > 1 else items[0][0]
+            )
             journey.instances.append(instance)
-            next_ms = runner.fold(instance, items, batch)
+            next_ms = instance_fold.fold(instance, items, batch)
             if next_ms is not None and (due_ms is None or next_ms < due_ms):
                 due_ms = next_ms
         return due_ms

@@ -6,8 +6,8 @@ For replays, explanations and queries. It reads states and changes none.
 import msgspec
 
 from tracker.engine.chain import chain_of, seconds_to_reach
-from tracker.engine.customer import Journeys
-from tracker.engine.intake import Runner
+from tracker.engine.customer import CustomerFold
+from tracker.engine.instances import InstanceFold
 from tracker.figures.contribution import began_ms
 from tracker.records.state import Instance, decode
 
@@ -42,21 +42,21 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """When the clock alone will change the status."""
 
 
-def summaries(journeys: Journeys, data: bytes) -> list[Summary]:
+def summaries(journeys: CustomerFold, data: bytes) -> list[Summary]:
     """What a record says, for every instance that has begun."""
-    runners = {runner.definition.journey: runner for runner in journeys.runners}
+    instance_folds = {instance_fold.definition.journey: instance_fold for instance_fold in journeys.instance_folds}
     return [
-        summarise(runners[journey.name], instance)
+        summarise(instance_folds[journey.name], instance)
         for journey in decode(data).journeys
-        if journey.name in runners
+        if journey.name in instance_folds
         for instance in journey.instances
         if instance.progress.stage >= 0
     ]
 
 
-def summarise(runner: Runner, instance: Instance) -> Summary:
+def summarise(instance_fold: InstanceFold, instance: Instance) -> Summary:
     """What one instance that has begun says."""
-    progress, definition = instance.progress, runner.definition
+    progress, definition = instance.progress, instance_fold.definition
     names = [stage.name for stage in definition.stages]
     zero = progress.zero_ms
     first = {name: zero + at for name, at in zip(names, progress.first, strict=True) if at is not None}
@@ -66,7 +66,7 @@ def summarise(runner: Runner, instance: Instance) -> Summary:
         journey=definition.journey,
         version=definition.version,
         key=instance.key,
-        status=runner.contributor.status(progress) or "",
+        status=instance_fold.contributor.status(progress) or "",
         current=names[progress.stage],
         furthest=names[progress.furthest],
         began_ms=began,
@@ -79,23 +79,25 @@ def summarise(runner: Runner, instance: Instance) -> Summary:
         visits={name: count for name, count in zip(names, progress.visits, strict=True) if count},
         spent_ms={name: spent for name, spent in zip(names, progress.spent, strict=True) if spent},
         funnel_depth=progress.depth,
-        dropped_ms=runner.engine.dropped_ms(progress),
+        dropped_ms=instance_fold.engine.dropped_ms(progress),
         recovered_ms=None if progress.recovered is None else zero + progress.recovered,
         exited_ms=None if progress.exited is None else zero + progress.exited,
         drop_offs=sum(progress.gaps) + progress.is_dropped,
         recoveries=sum(progress.gaps),
         corrections=instance.corrections,
-        segments=dict(runner.contributor.segment_values(progress)),
-        due_ms=runner.due_ms(instance),
+        segments=dict(instance_fold.contributor.segment_values(progress)),
+        due_ms=instance_fold.due_ms(instance),
     )
 
 
-def funnel_chain(runner: Runner, instance: Instance) -> list[tuple[str, int, float | None]]:
+def funnel_chain(instance_fold: InstanceFold, instance: Instance) -> list[tuple[str, int, float | None]]:
     """The chain that came deepest: stage, moment, seconds since the touchpoint before; empty where unknown.
 
     It is found in the log: complete without a horizon, and while the log reaches back to the entry.
     """
-    names = [stage.name for stage in runner.definition.stages]
-    chain = chain_of(runner.engine.steps, runner.engine.layout.unpack(instance.log), instance.progress.depth)
+    names = [stage.name for stage in instance_fold.definition.stages]
+    chain = chain_of(
+        instance_fold.engine.steps, instance_fold.engine.layout.unpack(instance.log), instance.progress.depth
+    )
     seconds = seconds_to_reach(chain)
     return [(names[link.step], link.at_ms, seconds.get(link.step)) for link in chain]

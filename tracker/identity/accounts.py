@@ -14,12 +14,12 @@ import msgspec
 
 from schemas.routed import Enrolled, Member, Trace
 from schemas.transition import Transition, Why
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.engine.engine import Engine
 from tracker.engine.fold import FIRST, LAST, attributions, begin
-from tracker.engine.intake import Runner
-from tracker.engine.shifts import Before, View, view
-from tracker.identity.membership import Seat, Span, Standing, merge, shortest_ms
+from tracker.engine.instances import InstanceFold
+from tracker.engine.transitions import Before, ProgressView, view
+from tracker.identity.membership import AccountLinks, AccountMember, ActiveSpan, merge, shortest_ms
 from tracker.journey.definition import Definition, Funnel, Segment
 from tracker.journey.fields import MAX_MEMBERS
 from tracker.records.log import NO_RULE
@@ -55,48 +55,52 @@ def _derived(people: Definition, name: str) -> Definition:
 
 
 @dataclass(slots=True)
-class Gathered:
+class GatheredNews:
     """What came of a batch's news of people."""
 
-    letters: list[Enrolled] = field(default_factory=list)
+    messages: list[Enrolled] = field(default_factory=list)
     transitions: list[Transition] = field(default_factory=list)
     refused: int = 0
     """People beyond the most that count."""
 
 
-class Accounts:
+class AccountFold:
     """Keeps the journeys of accounts."""
 
-    def __init__(self, journeys: Journeys) -> None:
+    def __init__(self, journeys: CustomerFold) -> None:
         self._journeys = journeys
-        self._runners = {one.definition.of_people: one for one in journeys.runners if one.is_derived}
+        self._instance_folds = {one.definition.of_people: one for one in journeys.instance_folds if one.is_derived}
 
-    def gather(self, name: str, record: Record, standing: Standing, news: Sequence[Member], now_ms: int) -> Gathered:
+    def gather(
+        self, name: str, record: Record, account_links: AccountLinks, news: Sequence[Member], now_ms: int
+    ) -> GatheredNews:
         """Take in what is told of an account's people; the record is changed in place."""
-        gathered, latest = Gathered(), dict[str, str]()
-        for letter in news:
-            if letter.journey in self._runners:
-                _note(standing, letter, gathered)
-                latest[letter.journey] = letter.member
+        gathered, latest = GatheredNews(), dict[str, str]()
+        for message in news:
+            if message.journey in self._instance_folds:
+                _note(account_links, message, gathered)
+                latest[message.journey] = message.member
         for people, member in latest.items():
-            runner, members = self._runners[people], standing.members.get(people, {})
-            told = self._refold(name, runner, record, list(members.values()), now_ms)
+            instance_fold, members = self._instance_folds[people], account_links.members.get(people, {})
+            told = self._refold(name, instance_fold, record, list(members.values()), now_ms)
             gathered.transitions += [
                 msgspec.structs.replace(one, why=Why(member=member)) if one.kind != "dropped" else one for one in told
             ]
         return gathered
 
     def _refold(
-        self, name: str, runner: Runner, record: Record, members: Sequence[Seat], now_ms: int
+        self, name: str, instance_fold: InstanceFold, record: Record, members: Sequence[AccountMember], now_ms: int
     ) -> list[Transition]:
         """The account's journey by what is known of its people, and what that changed."""
-        journey = next((one for one in record.journeys if one.name == runner.definition.journey), None)
+        journey = next((one for one in record.journeys if one.name == instance_fold.definition.journey), None)
         if journey is None:
-            journey = Journey(runner.definition.journey, runner.definition.version, runner.engine.layout_id, [])
+            journey = Journey(
+                instance_fold.definition.journey, instance_fold.definition.version, instance_fold.engine.layout_id, []
+            )
             record.journeys.append(journey)
-        self._journeys.modernise(runner, journey)
+        self._journeys.modernise(instance_fold, journey)
         was = journey.instances[0] if journey.instances else None
-        progress = fold(runner.engine, [one.trace for one in members])
+        progress = fold(instance_fold.engine, [one.trace for one in members])
         if progress is None:
             record.journeys.remove(journey)
             return []
@@ -104,23 +108,25 @@ class Accounts:
         instance = Instance(None, progress, base=encode(progress), corrections=was.corrections if was else 0)
         journey.instances = [instance]
         if was is None:
-            return _tell(name, runner, None, _NOT_BEGUN, instance, now_ms)
-        deadline_ms = runner.engine.deadline_ms(was.progress) if was.progress.is_dropped else None
-        progress.is_dropped = deadline_ms is not None and runner.engine.deadline_ms(progress) == deadline_ms
-        return _tell(name, runner, view(was.progress), runner.teller.before(was.progress), instance, now_ms)
+            return _tell(name, instance_fold, None, _NOT_BEGUN, instance, now_ms)
+        deadline_ms = instance_fold.engine.deadline_ms(was.progress) if was.progress.is_dropped else None
+        progress.is_dropped = deadline_ms is not None and instance_fold.engine.deadline_ms(progress) == deadline_ms
+        return _tell(
+            name, instance_fold, view(was.progress), instance_fold.teller.before(was.progress), instance, now_ms
+        )
 
 
-def _note(standing: Standing, letter: Member, gathered: Gathered) -> None:
+def _note(account_links: AccountLinks, message: Member, gathered: GatheredNews) -> None:
     """One person's news on the roll; of too many people the earliest count."""
-    members = standing.members.setdefault(letter.journey, {})
-    if letter.trace is None:
-        members.pop(letter.member, None)
+    members = account_links.members.setdefault(message.journey, {})
+    if message.trace is None:
+        members.pop(message.member, None)
         if not members:
-            del standing.members[letter.journey]
+            del account_links.members[message.journey]
         return
-    if letter.member not in members:
-        gathered.letters.append(Enrolled(letter.member, letter.name, letter.journey))
-    members[letter.member] = Seat(letter.since_ms, letter.trace)
+    if message.member not in members:
+        gathered.messages.append(Enrolled(message.member, message.name, message.journey))
+    members[message.member] = AccountMember(message.since_ms, message.trace)
     if len(members) > MAX_MEMBERS:
         del members[max(members, key=lambda one: (members[one].since_ms, one))]
         gathered.refused += 1
@@ -147,7 +153,7 @@ def fold(engine: Engine, people: Sequence[Trace]) -> Progress | None:
     return progress
 
 
-def _span_of(spans: Sequence[Span], starts: Sequence[int], at_ms: int) -> Span:
+def _span_of(spans: Sequence[ActiveSpan], starts: Sequence[int], at_ms: int) -> ActiveSpan:
     """The span that holds a moment, or the moment itself."""
     place = bisect_right(starts, at_ms) - 1
     return spans[place] if place >= 0 and at_ms <= spans[place][1] else (at_ms, at_ms)
@@ -185,7 +191,7 @@ def _rank(one: Trace, stage: str | None, segment: Segment) -> tuple[int, str]:
 
 
 def _tell(
-    name: str, runner: Runner, was: View | None, before: Before, instance: Instance, now_ms: int
+    name: str, instance_fold: InstanceFold, was: ProgressView | None, before: Before, instance: Instance, now_ms: int
 ) -> list[Transition]:
     """What happened, where it came after all that was known; else that what was told holds no more."""
     progress = instance.progress
@@ -195,14 +201,14 @@ def _tell(
     if was is None or _follows(was, now):
         at_ms = progress.zero_ms + (progress.since if progress.stage != before.stage else progress.last)
         touch = Touch(name, at_ms, "", "", "", {}, {})
-        told = runner.teller.step(name, None, before, progress, touch, NO_RULE)
+        told = instance_fold.teller.step(name, None, before, progress, touch, NO_RULE)
     else:
-        told = [runner.teller.regrouped(name, None, was, progress, now_ms)]
+        told = [instance_fold.teller.regrouped(name, None, was, progress, now_ms)]
     instance.corrections += sum(one.kind == "corrected" for one in told)
     return told
 
 
-def _follows(was: View, now: View) -> bool:
+def _follows(was: ProgressView, now: ProgressView) -> bool:
     """Whether nothing that was told before is otherwise now."""
     kept = all(then in (None, at) for then, at in zip(was.firsts, now.firsts, strict=True))
     came = [at for then, at in zip(was.firsts, now.firsts, strict=True) if then is None and at is not None]

@@ -1,7 +1,7 @@
 """Erasure: what remains of a name that a person had erased, which is a salted digest, and who must hear of it.
 
 The digest stands for the name wherever it is kept out again; without the salt nobody can tell whose it is, and with it
-only by trying names. It knows records and letters; what is written, and where, is the planner's and the store's affair.
+only by trying names. It knows records and messages; the planner and the store know what is written, and where.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from schemas.routed import Adopted, Enrolled, Forget, Member, Routed, Ruling, Tie
 from schemas.transition import Transition
-from tracker.engine.customer import Change, Journeys
+from tracker.engine.customer import Change, CustomerFold
 from tracker.identity import membership
 from tracker.identity.ties import read, root
 from tracker.records.state import decode
@@ -46,18 +46,18 @@ class Farewell(NamedTuple):
     """What the end of a record changes."""
 
     change: Change
-    letters: list[Forget | Member]
+    messages: list[Forget | Member]
 
 
 class Erasure(Digests):
     """Erases names, for some journeys."""
 
-    def __init__(self, journeys: Journeys, salt: str | None) -> None:
+    def __init__(self, journeys: CustomerFold, salt: str | None) -> None:
         super().__init__(salt)
         self._journeys = journeys
 
     def farewell(self, name: str, before: bytes, now_ms: int) -> Farewell:
-        """The record's share of the figures taken back, and a letter to everybody who knows the name."""
+        """The record's share of the figures taken back, and a message to everybody who knows the name."""
         record = decode(before)
         ties = read(record.ties)
         told = Transition(kind="erased", customer=root(name, ties), journey="", version=0, alias=name, at_ms=now_ms)
@@ -68,9 +68,9 @@ class Erasure(Digests):
         return Farewell(change, [*(Forget(peer, name) for peer in sorted(known)), *accounts])
 
     @staticmethod
-    def answers(name: str, letters: Sequence[Routed]) -> list[Forget | Member]:
+    def answers(name: str, messages: Sequence[Routed]) -> list[Forget | Member]:
         """What is said to those who still speak of an erased name."""
-        peers = {letter.peer for letter in letters if isinstance(letter, Tie | Ruling)}
-        peers |= {letter.by for letter in letters if isinstance(letter, Adopted)}
-        accounts = [Member(one.account, name, one.journey) for one in letters if isinstance(one, Enrolled)]
+        peers = {message.peer for message in messages if isinstance(message, Tie | Ruling)}
+        peers |= {message.by for message in messages if isinstance(message, Adopted)}
+        accounts = [Member(one.account, name, one.journey) for one in messages if isinstance(one, Enrolled)]
         return [*(Forget(peer, name) for peer in sorted(peers)), *accounts]

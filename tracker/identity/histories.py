@@ -1,4 +1,4 @@
-"""Parts: the touchpoints of a record as a set that can be divided and joined, with everything that follows from them.
+"""Histories: the touchpoints of a record as a set that divides and joins, with everything that follows from them.
 
 What an alias brings to a customer and takes away again is a part of the log, folded anew on both sides; both sides
 are then what they would have been. Where a record was so long that old touchpoints live on in its base alone, the base
@@ -12,16 +12,16 @@ from hashlib import blake2b
 from typing import Final
 
 from schemas.transition import Transition
-from tracker.engine.customer import MAX_INSTANCES, Journeys
+from tracker.engine.customer import MAX_INSTANCES, CustomerFold
 from tracker.engine.engine import MAX_IDS, Engine
 from tracker.engine.fold import begin
-from tracker.engine.intake import Runner
-from tracker.engine.shifts import View, view
+from tracker.engine.instances import InstanceFold
+from tracker.engine.transitions import ProgressView, view
 from tracker.figures.feedback import join
 from tracker.records.log import ID_BYTES, NO_RULE, Entry
 from tracker.records.state import VERSION, Instance, Journey, Record, decode_progress
 
-Views = Mapping[tuple[str, str | None], View]
+Views = Mapping[tuple[str, str | None], ProgressView]
 """What has been reported, by journey and instance."""
 
 
@@ -30,94 +30,103 @@ def short_ids(ids: bytes) -> set[bytes]:
     return {ids[at : at + ID_BYTES] for at in range(0, len(ids), ID_BYTES)}
 
 
-class Parts:
+class Histories:
     """Divides and joins the records of some journeys. Records are changed in place."""
 
-    def __init__(self, journeys: Journeys) -> None:
+    def __init__(self, journeys: CustomerFold) -> None:
         self._journeys = journeys
-        self._runners: Final[Mapping[str, Runner]] = {one.definition.journey: one for one in journeys.runners}
+        self._instance_folds: Final[Mapping[str, InstanceFold]] = {
+            one.definition.journey: one for one in journeys.instance_folds
+        }
 
     def ids(self, record: Record) -> set[bytes]:
         """The short ids of all touchpoints that the record still has one by one."""
-        return {entry.id for runner, one in self._instances(record) for entry in runner.engine.layout.unpack(one.log)}
+        return {
+            entry.id
+            for instance_fold, one in self._instances(record)
+            for entry in instance_fold.engine.layout.unpack(one.log)
+        }
 
     def is_beyond(self, record: Record, at_ms: int) -> bool:
         """Whether the fold would take a touchpoint for too late although the record still has its whole past."""
         return any(
-            at_ms < runner.engine.layout.newest_ms(one.log) - runner.engine.horizon_ms
-            for runner, one in self._instances(record)
-            if one.base is None and runner.engine.horizon_ms is not None
+            at_ms < instance_fold.engine.layout.newest_ms(one.log) - instance_fold.engine.horizon_ms
+            for instance_fold, one in self._instances(record)
+            if one.base is None and instance_fold.engine.horizon_ms is not None
         )
 
     def views(self, record: Record) -> Views:
         """What has been reported of a record."""
-        return {(runner.definition.journey, one.key): view(one.progress) for runner, one in self._instances(record)}
+        return {
+            (instance_fold.definition.journey, one.key): view(one.progress)
+            for instance_fold, one in self._instances(record)
+        }
 
     def corrections(self, customer: str, record: Record, before: Views, now_ms: int) -> list[Transition]:
         """Tell, and count, what had been reported otherwise."""
         told = []
-        for runner, instance in self._instances(record):
-            was = before.get((runner.definition.journey, instance.key))
+        for instance_fold, instance in self._instances(record):
+            was = before.get((instance_fold.definition.journey, instance.key))
             if was is not None and was != view(instance.progress):
                 instance.corrections += 1
-                told.append(runner.teller.regrouped(customer, instance.key, was, instance.progress, now_ms))
+                told.append(instance_fold.teller.regrouped(customer, instance.key, was, instance.progress, now_ms))
         return told
 
-    def _instances(self, record: Record) -> Iterator[tuple[Runner, Instance]]:
+    def _instances(self, record: Record) -> Iterator[tuple[InstanceFold, Instance]]:
         for journey in record.journeys:
-            runner = self._runners.get(journey.name)
-            if runner is not None:
-                yield from ((runner, instance) for instance in journey.instances)
+            instance_fold = self._instance_folds.get(journey.name)
+            if instance_fold is not None:
+                yield from ((instance_fold, instance) for instance in journey.instances)
 
-    def take(self, record: Record, ids: AbstractSet[bytes]) -> Record:
+    def extract(self, record: Record, ids: AbstractSet[bytes]) -> Record:
         """These touchpoints, taken out of the record; what it has of the time before its log stays."""
         return self._divide(record, ids, own=False)
 
-    def leave(self, record: Record, ids: AbstractSet[bytes]) -> Record:
+    def extract_own(self, record: Record, ids: AbstractSet[bytes]) -> Record:
         """All but these touchpoints, taken out of the record, with what it has of the time before its log."""
         return self._divide(record, ids, own=True)
 
-    def bring(self, record: Record, part: Record) -> set[bytes]:
-        """Join `part` to the record; returns the ids of what is new in it."""
+    def merge(self, record: Record, history: Record) -> set[bytes]:
+        """Merge `history` into the record; returns the ids of what is new in it."""
         new: set[bytes] = set()
-        for journey in part.journeys:
-            runner = self._runners.get(journey.name)
-            if runner is None:
+        for journey in history.journeys:
+            instance_fold = self._instance_folds.get(journey.name)
+            if instance_fold is None:
                 # A journey that is no longer declared has no figures, and nothing looks at it.
                 continue
-            self._journeys.modernise(runner, journey)
+            self._journeys.modernise(instance_fold, journey)
             target = next((one for one in record.journeys if one.name == journey.name), None)
             if target is None:
                 target = Journey(journey.name, journey.version, journey.layout, [])
                 record.journeys.append(target)
             else:
-                self._journeys.modernise(runner, target)
+                self._journeys.modernise(instance_fold, target)
             for instance in journey.instances:
-                new |= _bring(runner.engine, target, instance)
+                new |= _merge(instance_fold.engine, target, instance)
         return new
 
     def _divide(self, record: Record, ids: AbstractSet[bytes], *, own: bool) -> Record:
-        part = Record(VERSION, [])
+        history = Record(VERSION, [])
         stays: list[Journey] = []
         for journey in record.journeys:
-            runner = self._runners.get(journey.name)
-            if runner is None:
-                (part.journeys if own else stays).append(journey)
+            instance_fold = self._instance_folds.get(journey.name)
+            if instance_fold is None:
+                (history.journeys if own else stays).append(journey)
                 continue
-            self._journeys.modernise(runner, journey)
+            self._journeys.modernise(instance_fold, journey)
             goes = Journey(journey.name, journey.version, journey.layout, [])
             rest: list[Instance] = []
             for instance in journey.instances:
-                one, other = _divide(runner.engine, instance, ids, own=own)
+                one, other = _divide(instance_fold.engine, instance, ids, own=own)
                 goes.instances += [one] if one else []
                 rest += [other] if other else []
             journey.instances = rest
             if goes.instances:
-                part.journeys.append(goes)
+                history.journeys.append(goes)
             if rest:
                 stays.append(journey)
         record.journeys = stays
-        return part
+        return history
 
 
 def _divide(
@@ -156,25 +165,25 @@ def _part(engine: Engine, instance: Instance, entries: list[Entry], *, with_base
     return made
 
 
-def _bring(engine: Engine, target: Journey, part: Instance) -> set[bytes]:
+def _merge(engine: Engine, target: Journey, history: Instance) -> set[bytes]:
     """Join one instance to a journey."""
     layout = engine.layout
-    instance = next((one for one in target.instances if one.key == part.key), None)
-    theirs = {entry.id: entry for entry in layout.unpack(part.log)}
+    instance = next((one for one in target.instances if one.key == history.key), None)
+    theirs = {entry.id: entry for entry in layout.unpack(history.log)}
     if instance is None:
         if len(target.instances) < MAX_INSTANCES:
-            target.instances.append(part)
+            target.instances.append(history)
         return set(theirs)
     mine = {entry.id: entry for entry in layout.unpack(instance.log)}
     known = short_ids(instance.former_ids)
     # Of two versions of a touchpoint the earlier one counts.
     union = mine | {short: min(entry, mine.get(short, entry)) for short, entry in theirs.items() if short not in known}
-    if part.base is not None:
-        union = {entry.id: entry for entry in _landmarks(engine, part.base)} | union
-    instance.former_ids = (part.former_ids + instance.former_ids)[-MAX_IDS:]
-    instance.feedback = join(instance.feedback, part.feedback)
-    # The same part may come twice, so this is no sum.
-    instance.corrections = max(instance.corrections, part.corrections)
+    if history.base is not None:
+        union = {entry.id: entry for entry in _landmarks(engine, history.base)} | union
+    instance.former_ids = (history.former_ids + instance.former_ids)[-MAX_IDS:]
+    instance.feedback = join(instance.feedback, history.feedback)
+    # The same history may come twice, so this is no sum.
+    instance.corrections = max(instance.corrections, history.corrections)
     entries = sorted(union.values())
     instance.log = layout.pack_all(entries)
     _refold(engine, instance, entries, instance)

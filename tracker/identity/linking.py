@@ -13,12 +13,24 @@ from typing import Final
 
 import msgspec
 
-from schemas.routed import Adopted, Enrolled, Forget, History, Member, Offer, Release, Routed, Ruling, Stray, Tie
+from schemas.routed import (
+    Adopted,
+    Enrolled,
+    Forget,
+    History,
+    Member,
+    Offer,
+    Release,
+    Routed,
+    RoutedTouchpoint,
+    Ruling,
+    Tie,
+)
 from schemas.transition import Kind, Transition, Why
-from tracker.engine.customer import Change, Journeys
+from tracker.engine.customer import Change, CustomerFold
 from tracker.identity import membership
-from tracker.identity.accounts import Accounts
-from tracker.identity.histories import Parts, Views, short_ids
+from tracker.identity.accounts import AccountFold
+from tracker.identity.histories import Histories, Views, short_ids
 from tracker.identity.kinds import KINDS, Kinds
 from tracker.identity.ties import NEVER_MS, Edge, Ties, choose, conflicts, excess, may_have_ties, read, root, write
 from tracker.records.log import ID_BYTES, short_id
@@ -32,8 +44,8 @@ Original = tuple[bytes, int | None]
 PRUNE_FROM: Final = 64 * ID_BYTES
 
 
-class Kin(msgspec.Struct, gc=False):
-    """What a batch says of a name besides its own touchpoints."""
+class Incoming(msgspec.Struct, gc=False):
+    """What a batch brings for one name besides its own touchpoints."""
 
     links: list[tuple[str, int, str]] = []
     """Weaker names that it was seen with, when (ms), and in which touchpoint."""
@@ -41,7 +53,7 @@ class Kin(msgspec.Struct, gc=False):
     """Of a name that may belong to another: its own touchpoints as they came, in the order of the touches."""
     under: list[tuple[str, Touch]] = []
     """Touchpoints that count for it, and the alias under which each came."""
-    letters: list[Tie | Ruling | History | Release | Adopted | Forget | Member | Enrolled] = []
+    messages: list[Tie | Ruling | History | Release | Adopted | Forget | Member | Enrolled] = []
 
 
 @dataclass(slots=True)
@@ -49,55 +61,57 @@ class Relation:
     """What came of it."""
 
     change: Change
-    letters: list[Routed]
+    messages: list[Routed]
     counts: Counter[str]
 
 
 class Linking:
     """Relates names to each other, for some journeys and kinds of alias."""
 
-    def __init__(self, journeys: Journeys, kinds: Kinds = KINDS) -> None:
+    def __init__(self, journeys: CustomerFold, kinds: Kinds = KINDS) -> None:
         self.journeys = journeys
-        self.parts = Parts(journeys)
+        self.histories = Histories(journeys)
         self.kinds = kinds
         self.membership = membership.Membership(journeys)
-        self.accounts = Accounts(journeys)
+        self.accounts = AccountFold(journeys)
 
     @staticmethod
-    def concerns(kin: Kin, before: bytes | None) -> bool:
+    def concerns(incoming: Incoming, before: bytes | None) -> bool:
         """Whether a batch changes anything between names; else a name's own touchpoints are all there is."""
-        if kin.letters or kin.under:
+        if incoming.messages or incoming.under:
             return True
         if before is None or not may_have_ties(before):
-            return bool(kin.links)
+            return bool(incoming.links)
         ties = read(ties_of(before))
         if ties.told is not None:
             return True
-        for peer, at_ms, event_id in kin.links:
+        for peer, at_ms, event_id in incoming.links:
             edge = ties.edges.get(peer)
             if edge is None or at_ms < edge.at_ms or (at_ms == edge.at_ms and event_id < edge.event_id):
                 return True
         return False
 
-    def relate(self, name: str, before: bytes | None, touches: Sequence[Touch], kin: Kin, now_ms: int) -> Relation:
+    def relate(
+        self, name: str, before: bytes | None, touches: Sequence[Touch], incoming: Incoming, now_ms: int
+    ) -> Relation:
         """The name after a batch; `touches` are its own."""
-        one = _One(self, name, decode(before) if before is not None else Record(VERSION, []), kin, now_ms)
+        one = _One(self, name, decode(before) if before is not None else Record(VERSION, []), incoming, now_ms)
         one.notice()
         one.tell()
-        before_parts = self.parts.views(one.record)
+        reported_before = self.histories.views(one.record)
         one.leave()
         one.take_in()
         one.give_back()
         one.join_late()
         if one.is_divided:
-            one.correct(before_parts)
+            one.correct(reported_before)
         one.gather()
         change = one.fold(touches)
         one.tell_accounts(change)
         if one.is_divided or one.is_gathered:
             self._add_difference(change, before, one.before_fold)
         change.transitions[:0] = one.transitions
-        return Relation(change, one.letters, one.counts)
+        return Relation(change, one.messages, one.counts)
 
     def _add_difference(self, change: Change, before: bytes | None, after: bytes) -> None:
         """What dividing and joining did to the figures, besides the fold."""
@@ -110,27 +124,27 @@ class Linking:
 class _One:
     """One name while a batch is brought to it."""
 
-    def __init__(self, linking: Linking, name: str, record: Record, kin: Kin, now_ms: int) -> None:
-        self.name, self.record, self.kin, self.now_ms = name, record, kin, now_ms
+    def __init__(self, linking: Linking, name: str, record: Record, incoming: Incoming, now_ms: int) -> None:
+        self.name, self.record, self.incoming, self.now_ms = name, record, incoming, now_ms
         self.ties = read(record.ties)
         self.was = self.belongs = root(name, self.ties)
-        self.letters: list[Routed] = []
+        self.messages: list[Routed] = []
         self.transitions: list[Transition] = []
         self.counts: Counter[str] = Counter()
         self.is_divided = False
         """Whether touchpoints came or went otherwise than by the fold."""
         self.is_gathered = False
         """Whether the name is an account and has heard of its people."""
-        self.standing = membership.read(record.standing)
-        self._marked = set(self.standing.marks)
+        self.account_links = membership.read(record.account_links)
+        self._marked = set(self.account_links.marks)
         self.before_fold = b""
-        self._journeys, self._parts, self._kinds = linking.journeys, linking.parts, linking.kinds
+        self._journeys, self._histories, self._kinds = linking.journeys, linking.histories, linking.kinds
         self._membership, self._accounts = linking.membership, linking.accounts
 
     def notice(self) -> None:
         """Take in what was seen and told, decide anew whom the name belongs to, and tell the peers who must know."""
         ties, fresh = self.ties, set[str]()
-        for peer, at_ms, event_id in self.kin.links:
+        for peer, at_ms, event_id in self.incoming.links:
             if self._kinds.links(peer):
                 _see(ties, peer, at_ms, event_id, fresh)
         self._listen(fresh)
@@ -142,23 +156,23 @@ class _One:
         for peer in sorted(fresh):
             edge = ties.edges[peer]
             if not edge.is_cut:
-                self.letters.append(Tie(peer, self.name, edge.at_ms, edge.event_id, offer))
+                self.messages.append(Tie(peer, self.name, edge.at_ms, edge.event_id, offer))
         self.belongs = root(self.name, ties)
 
     def _listen(self, fresh: set[str]) -> None:
         """Take in what peers and persons say of the name."""
         edges = self.ties.edges
-        for letter in self.kin.letters:
-            if isinstance(letter, Tie):
-                _hear(self.ties, letter, fresh)
+        for message in self.incoming.messages:
+            if isinstance(message, Tie):
+                _hear(self.ties, message, fresh)
                 if self._kinds.is_unique(self.name):
                     # Nobody's offer concerns it, and so it is not told when one changes.
-                    edges[letter.peer].offer = None
-            elif isinstance(letter, Ruling):
-                _obey(self.ties, letter, fresh)
-            elif isinstance(letter, Forget):
-                edges.pop(letter.peer, None)
-                fresh.discard(letter.peer)
+                    edges[message.peer].offer = None
+            elif isinstance(message, Ruling):
+                _obey(self.ties, message, fresh)
+            elif isinstance(message, Forget):
+                edges.pop(message.peer, None)
+                fresh.discard(message.peer)
 
     def _refuse_excess(self, fresh: set[str]) -> None:
         """Forget the youngest peers of too many; those that were told otherwise before are told so."""
@@ -166,7 +180,7 @@ class _One:
             known = self.ties.edges.pop(peer)
             self.counts["aliases_refused"] += 1
             if peer not in fresh:
-                self.letters.append(Tie(peer, self.name, known.at_ms, known.event_id))
+                self.messages.append(Tie(peer, self.name, known.at_ms, known.event_id))
             fresh.discard(peer)
 
     def tell(self) -> None:
@@ -190,51 +204,51 @@ class _One:
         if self.belongs == self.was:
             return
         if self.was != self.name:
-            self.letters.append(Release(self.was, self.name))
+            self.messages.append(Release(self.was, self.name))
             return
         others = {short for ids in self.ties.adopted.values() for short in short_ids(ids)}
-        part = self._parts.leave(self.record, others)
-        part.standing = membership.give(self.standing, self.name)
-        if part.journeys or part.standing:
-            self.letters.append(History(self.belongs, self.name, encode(part)))
+        history = self._histories.extract_own(self.record, others)
+        history.account_links = membership.give(self.account_links, self.name)
+        if history.journeys or history.account_links:
+            self.messages.append(History(self.belongs, self.name, encode(history)))
             self.is_divided = True
 
     def take_in(self) -> None:
         """Join histories that have come home, or send them on."""
-        for letter in self.kin.letters:
-            if not isinstance(letter, History):
+        for message in self.incoming.messages:
+            if not isinstance(message, History):
                 continue
-            if letter.alias == self.name and self.belongs != self.name:
-                self.letters.append(History(self.belongs, self.name, letter.record))
+            if message.alias == self.name and self.belongs != self.name:
+                self.messages.append(History(self.belongs, self.name, message.record))
                 continue
-            part = decode(letter.record)
-            new = self._parts.bring(self.record, part)
-            membership.adopt(self.standing, letter.alias, part.standing)
+            history = decode(message.record)
+            new = self._histories.merge(self.record, history)
+            membership.adopt(self.account_links, message.alias, history.account_links)
             self.is_divided = True
-            if letter.alias != self.name:
-                self._tag(letter.alias, new)
+            if message.alias != self.name:
+                self._tag(message.alias, new)
 
     def give_back(self) -> None:
         """Send back the history of aliases that belong to another, and ask for one that is held elsewhere.
 
         What is held of an erased alias goes nowhere.
         """
-        for letter in self.kin.letters:
-            if isinstance(letter, Release) and self._holds(letter.alias):
-                ids = short_ids(self.ties.adopted.pop(letter.alias, b""))
-                part = self._parts.take(self.record, ids)
-                part.standing = membership.give(self.standing, letter.alias)
-                self.letters.append(History(letter.alias, letter.alias, encode(part)))
+        for message in self.incoming.messages:
+            if isinstance(message, Release) and self._holds(message.alias):
+                ids = short_ids(self.ties.adopted.pop(message.alias, b""))
+                history = self._histories.extract(self.record, ids)
+                history.account_links = membership.give(self.account_links, message.alias)
+                self.messages.append(History(message.alias, message.alias, encode(history)))
                 self.is_divided = True
-            elif isinstance(letter, Adopted) and letter.by != self.belongs:
-                self.letters.append(Release(letter.by, self.name))
-            elif isinstance(letter, Forget) and self._holds(letter.peer):
-                self._parts.take(self.record, short_ids(self.ties.adopted.pop(letter.peer, b"")))
-                membership.give(self.standing, letter.peer)
+            elif isinstance(message, Adopted) and message.by != self.belongs:
+                self.messages.append(Release(message.by, self.name))
+            elif isinstance(message, Forget) and self._holds(message.peer):
+                self._histories.extract(self.record, short_ids(self.ties.adopted.pop(message.peer, b"")))
+                membership.give(self.account_links, message.peer)
                 self.is_divided = True
 
     def _holds(self, alias: str) -> bool:
-        return alias in self.ties.adopted or (alias in self.standing.marks and alias != self.name)
+        return alias in self.ties.adopted or (alias in self.account_links.marks and alias != self.name)
 
     def join_late(self) -> None:
         """Join touchpoints of aliases that lie beyond the lateness horizon as the alias' history would be.
@@ -242,32 +256,32 @@ class _One:
         How long they were on their way between homes says nothing of how late they are.
         """
         in_time: list[tuple[str, Touch]] = []
-        for alias, touch in self.kin.under:
-            part = Record(VERSION, [])
-            if self._parts.is_beyond(self.record, touch.at_ms):
-                part = decode(self._journeys.fold(self.name, None, [touch], self.now_ms).after)
-            if not part.journeys:
+        for alias, touch in self.incoming.under:
+            history = Record(VERSION, [])
+            if self._histories.is_beyond(self.record, touch.at_ms):
+                history = decode(self._journeys.fold(self.name, None, [touch], self.now_ms).after)
+            if not history.journeys:
                 in_time.append((alias, touch))
                 continue
-            self._membership.mark(self.standing, alias, [touch])
-            new = self._parts.bring(self.record, part)
+            self._membership.mark(self.account_links, alias, [touch])
+            new = self._histories.merge(self.record, history)
             self.is_divided = True
             self.counts["applied" if new else "duplicate"] += 1
             self._tag(alias, new)
-        self.kin.under = in_time
+        self.incoming.under = in_time
 
     def correct(self, before: Views) -> None:
         """Tell what had been reported and holds no more."""
-        self.transitions += self._parts.corrections(self.name, self.record, before, self.now_ms)
+        self.transitions += self._histories.corrections(self.name, self.record, before, self.now_ms)
 
     def gather(self) -> None:
         """As an account, take in the news of its people."""
-        news = [letter for letter in self.kin.letters if isinstance(letter, Member)]
+        news = [message for message in self.incoming.messages if isinstance(message, Member)]
         if not news:
             return
         self.is_gathered = True
-        gathered = self._accounts.gather(self.name, self.record, self.standing, news, self.now_ms)
-        self.letters += gathered.letters
+        gathered = self._accounts.gather(self.name, self.record, self.account_links, news, self.now_ms)
+        self.messages += gathered.messages
         self.transitions += gathered.transitions
         self.counts["members_refused"] += gathered.refused
 
@@ -275,40 +289,42 @@ class _One:
         """Fold what counts for the name; its own touchpoints go on where it belongs to another."""
         folded = list(touches) if self.belongs == self.name else []
         if self.belongs != self.name:
-            self.letters += [Stray(value, at_ms, self.belongs, self.name) for value, at_ms in self.kin.originals]
-            self.counts["forwarded"] += len(self.kin.originals)
-        self._membership.mark(self.standing, self.name, folded)
-        folded += [touch for _, touch in self.kin.under]
-        for alias, touch in self.kin.under:
-            self._membership.mark(self.standing, alias, [touch])
-        held = self._parts.ids(self.record) if self.kin.under else set()
+            self.messages += [
+                RoutedTouchpoint(value, at_ms, self.belongs, self.name) for value, at_ms in self.incoming.originals
+            ]
+            self.counts["forwarded"] += len(self.incoming.originals)
+        self._membership.mark(self.account_links, self.name, folded)
+        folded += [touch for _, touch in self.incoming.under]
+        for alias, touch in self.incoming.under:
+            self._membership.mark(self.account_links, alias, [touch])
+        held = self._histories.ids(self.record) if self.incoming.under else set()
         self.record.ties = write(self.ties)
-        self.record.standing = membership.write(self.standing)
+        self.record.account_links = membership.write(self.account_links)
         self.before_fold = encode(self.record)
         change = self._journeys.fold(self.name, self.before_fold, folded, self.now_ms)
-        if self.kin.under:
+        if self.incoming.under:
             self._remember(change, held)
         return change
 
     def tell_accounts(self, change: Change) -> None:
         """Tell accounts how far the name has come after the fold; aliases that brought it there are confirmed."""
-        new = self.standing.marks.keys() - self._marked - self.ties.adopted.keys() - {self.name}
-        self.letters += [Adopted(alias, self.name) for alias in sorted(new)]
-        asked = [letter for letter in self.kin.letters if isinstance(letter, Enrolled)]
-        if not (self.standing.marks or self.standing.told or asked):
+        new = self.account_links.marks.keys() - self._marked - self.ties.adopted.keys() - {self.name}
+        self.messages += [Adopted(alias, self.name) for alias in sorted(new)]
+        asked = [message for message in self.incoming.messages if isinstance(message, Enrolled)]
+        if not (self.account_links.marks or self.account_links.reported or asked):
             return
         record = decode(change.after)
-        self.letters += self._membership.tell(self.name, record, self.standing)
-        for letter in asked:
-            self.letters += self._membership.answer(self.name, self.standing, letter)
-        record.standing = membership.write(self.standing)
+        self.messages += self._membership.tell(self.name, record, self.account_links)
+        for message in asked:
+            self.messages += self._membership.answer(self.name, self.account_links, message)
+        record.account_links = membership.write(self.account_links)
         change.after = encode(record)
 
     def _remember(self, change: Change, held: set[bytes]) -> None:
         """Note under which alias the touchpoints came that are in the log now."""
         record = decode(change.after)
-        there = self._parts.ids(record)
-        for alias, touch in self.kin.under:
+        there = self._histories.ids(record)
+        for alias, touch in self.incoming.under:
             short = short_id(touch.event_id)
             if short in there and short not in held:
                 self._tag(alias, {short})
@@ -326,7 +342,7 @@ class _One:
         if not new:
             return
         if alias not in adopted:
-            self.letters.append(Adopted(alias, self.name))
+            self.messages.append(Adopted(alias, self.name))
         adopted[alias] = adopted.get(alias, b"") + b"".join(sorted(new))
 
 
@@ -340,30 +356,30 @@ def _see(ties: Ties, peer: str, at_ms: int, event_id: str, fresh: set[str]) -> N
         fresh.add(peer)
 
 
-def _hear(ties: Ties, letter: Tie, fresh: set[str]) -> None:
+def _hear(ties: Ties, message: Tie, fresh: set[str]) -> None:
     """What a peer tells. Who hears of the peer for the first time, or knows an older tie, answers."""
-    edge = ties.edges.get(letter.peer)
+    edge = ties.edges.get(message.peer)
     if edge is None:
-        edge = ties.edges[letter.peer] = Edge(letter.at_ms, letter.event_id)
-        fresh.add(letter.peer)
-    elif (letter.at_ms, letter.event_id) < (edge.at_ms, edge.event_id):
-        edge.at_ms, edge.event_id = letter.at_ms, letter.event_id
-    elif (letter.at_ms, letter.event_id) != (edge.at_ms, edge.event_id):
-        fresh.add(letter.peer)
-    edge.offer = letter.offer
+        edge = ties.edges[message.peer] = Edge(message.at_ms, message.event_id)
+        fresh.add(message.peer)
+    elif (message.at_ms, message.event_id) < (edge.at_ms, edge.event_id):
+        edge.at_ms, edge.event_id = message.at_ms, message.event_id
+    elif (message.at_ms, message.event_id) != (edge.at_ms, edge.event_id):
+        fresh.add(message.peer)
+    edge.offer = message.offer
 
 
-def _obey(ties: Ties, letter: Ruling, fresh: set[str]) -> None:
+def _obey(ties: Ties, message: Ruling, fresh: set[str]) -> None:
     """What a person said; at one moment the cut holds."""
-    edge = ties.edges.get(letter.peer)
+    edge = ties.edges.get(message.peer)
     if edge is None:
-        edge = ties.edges[letter.peer] = Edge()
-    if (letter.at_ms, not letter.linked) > (edge.ruled_ms, edge.is_cut):
-        edge.ruled_ms, edge.is_cut = letter.at_ms, not letter.linked
+        edge = ties.edges[message.peer] = Edge()
+    if (message.at_ms, not message.linked) > (edge.ruled_ms, edge.is_cut):
+        edge.ruled_ms, edge.is_cut = message.at_ms, not message.linked
         if edge.is_cut:
             # Nothing is told across a cut, so this would grow old; a ruling that takes the cut back has it told anew.
             edge.offer = None
-        fresh.add(letter.peer)
+        fresh.add(message.peer)
 
 
 def _moved(name: str, was: str, belongs: str, ties: Ties, now_ms: int) -> Transition:

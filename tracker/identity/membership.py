@@ -11,14 +11,14 @@ from typing import Final
 import msgspec
 
 from schemas.routed import Enrolled, Member, Trace
-from tracker.engine.customer import Change, Journeys
+from tracker.engine.customer import Change, CustomerFold
 from tracker.engine.engine import Engine
-from tracker.engine.intake import Runner
+from tracker.engine.instances import InstanceFold
 from tracker.engine.matcher import as_text
-from tracker.figures.contribution import unescape
+from tracker.figures.fields import unescape
 from tracker.journey.conditions import lookup
 from tracker.journey.definition import Accounts
-from tracker.records.state import Instance, Record, decode, decode_progress, encode, standing_of
+from tracker.records.state import Instance, Record, account_links_of, decode, decode_progress, encode
 from tracker.touch import Touch
 
 # Who is seen with more accounts than these is an agency or a machine: the earliest stay.
@@ -27,11 +27,11 @@ MAX_ACCOUNTS: Final = 10
 MAX_SPANS: Final = 50
 _NEITHER: Final = b"\xc4\x00\xc4\x00"
 
-Span = tuple[int, int]
+ActiveSpan = tuple[int, int]
 """From when to when (ms)."""
 
 
-class Mark(msgspec.Struct, array_like=True, gc=False):
+class AliasMark(msgspec.Struct, array_like=True, gc=False):
     """An alias was seen with an account."""
 
     since_ms: int
@@ -39,7 +39,7 @@ class Mark(msgspec.Struct, array_like=True, gc=False):
     """Those that a journey asks for, as `path=value`."""
 
 
-class Told(msgspec.Struct, array_like=True, gc=False):
+class Reported(msgspec.Struct, array_like=True, gc=False):
     """What accounts know of a person's journey."""
 
     since_ms: dict[str, int]
@@ -47,41 +47,41 @@ class Told(msgspec.Struct, array_like=True, gc=False):
     trace: Trace
 
 
-class Seat(msgspec.Struct, array_like=True, gc=False):
+class AccountMember(msgspec.Struct, array_like=True, gc=False):
     """What an account knows of one of its people."""
 
     since_ms: int
     trace: Trace
 
 
-class Standing(msgspec.Struct, array_like=True, gc=False):
+class AccountLinks(msgspec.Struct, array_like=True, gc=False):
     """Everything that a record remembers of accounts."""
 
-    marks: dict[str, dict[str, Mark]] = {}
+    marks: dict[str, dict[str, AliasMark]] = {}
     """By alias and account."""
-    told: dict[str, Told] = {}
+    reported: dict[str, Reported] = {}
     """By journey."""
-    members: dict[str, dict[str, Seat]] = {}
+    members: dict[str, dict[str, AccountMember]] = {}
     """Of an account: by its people's journey and by person."""
 
 
 _encode: Final = msgspec.msgpack.Encoder().encode
-_decode: Final = msgspec.msgpack.Decoder(Standing).decode
+_decode: Final = msgspec.msgpack.Decoder(AccountLinks).decode
 
 
-def may_stand(record: bytes) -> bool:
+def may_have_accounts(record: bytes) -> bool:
     """False where a stored record surely has to do with no account: a look at its end instead of decoding it."""
     return not record.endswith(_NEITHER)
 
 
-def read(data: bytes) -> Standing:
-    """The standing in a record's field, empty where there is none."""
-    return _decode(data) if data else Standing()
+def read(data: bytes) -> AccountLinks:
+    """The account links in a record's field, empty where there are none."""
+    return _decode(data) if data else AccountLinks()
 
 
-def write(standing: Standing) -> bytes:
-    """A standing as a record's field."""
-    return _encode(standing) if standing.marks or standing.told or standing.members else b""
+def write(account_links: AccountLinks) -> bytes:
+    """Account links as a record's field."""
+    return _encode(account_links) if account_links.marks or account_links.reported or account_links.members else b""
 
 
 def role_of(accounts: Accounts) -> str | None:
@@ -89,95 +89,99 @@ def role_of(accounts: Accounts) -> str | None:
     return f"{'.'.join(accounts.path)}={accounts.role}" if accounts.path else None
 
 
-def adopt(standing: Standing, alias: str, part: bytes) -> None:
+def adopt(account_links: AccountLinks, alias: str, history: bytes) -> None:
     """Take in what an alias brings along."""
-    for account, mark in read(part).marks.get(alias, {}).items():
-        _mark(standing, alias, account, mark)
+    for account, mark in read(history).marks.get(alias, {}).items():
+        _mark(account_links, alias, account, mark)
 
 
-def give(standing: Standing, alias: str) -> bytes:
-    """What an alias takes along, gone from the standing."""
-    marks = standing.marks.pop(alias, None)
-    return write(Standing({alias: marks})) if marks else b""
+def give(account_links: AccountLinks, alias: str) -> bytes:
+    """What an alias takes along, gone from the account links."""
+    marks = account_links.marks.pop(alias, None)
+    return write(AccountLinks({alias: marks})) if marks else b""
 
 
 class Membership:
     """Keeps what accounts must know of people, for the journeys that have accounts."""
 
-    def __init__(self, journeys: Journeys) -> None:
-        self._runners = [runner for runner in journeys.runners if runner.definition.accounts and not runner.is_derived]
+    def __init__(self, journeys: CustomerFold) -> None:
+        self._instance_folds = [
+            instance_fold
+            for instance_fold in journeys.instance_folds
+            if instance_fold.definition.accounts and not instance_fold.is_derived
+        ]
         self._roles = {
             role: (accounts.path, accounts.role)
-            for runner in self._runners
-            if (accounts := runner.definition.accounts) and accounts.path and (role := role_of(accounts))
+            for instance_fold in self._instance_folds
+            if (accounts := instance_fold.definition.accounts) and accounts.path and (role := role_of(accounts))
         }
 
     def __bool__(self) -> bool:
-        return bool(self._runners)
+        return bool(self._instance_folds)
 
     def concerns(self, touches: Sequence[Touch], before: bytes | None) -> bool:
         """Whether accounts have to do with a customer."""
-        if not self._runners:
+        if not self._instance_folds:
             return False
         if any(touch.account is not None for touch in touches):
             return True
-        return before is not None and may_stand(before) and bool(standing_of(before))
+        return before is not None and may_have_accounts(before) and bool(account_links_of(before))
 
-    def mark(self, standing: Standing, alias: str, touches: Iterable[Touch]) -> None:
+    def mark(self, account_links: AccountLinks, alias: str, touches: Iterable[Touch]) -> None:
         """Remember with which accounts an alias came."""
         for touch in touches:
-            if touch.account is not None and self._runners:
+            if touch.account is not None and self._instance_folds:
                 roles = [role for role, (path, value) in self._roles.items() if as_text(lookup(touch, path)) == value]
-                _mark(standing, alias, touch.account, Mark(touch.at_ms, roles))
+                _mark(account_links, alias, touch.account, AliasMark(touch.at_ms, roles))
 
-    def tell(self, name: str, record: Record, standing: Standing) -> list[Member]:
-        """What accounts must hear of a customer after a fold, noted as told."""
-        letters: list[Member] = []
-        for runner in self._runners:
-            journey = runner.definition.journey
-            told = standing.told.pop(journey, None)
-            trace = _trace(runner, record, told)
-            now = _accounts(standing, runner.definition.accounts) if trace is not None else {}
-            before = told.since_ms if told is not None else {}
-            letters += [Member(account, name, journey) for account in sorted(before.keys() - now.keys())]
+    def tell(self, name: str, record: Record, account_links: AccountLinks) -> list[Member]:
+        """What accounts must hear of a customer after a fold, noted as reported."""
+        messages: list[Member] = []
+        for instance_fold in self._instance_folds:
+            journey = instance_fold.definition.journey
+            reported = account_links.reported.pop(journey, None)
+            trace = _trace(instance_fold, record, reported)
+            now = _accounts(account_links, instance_fold.definition.accounts) if trace is not None else {}
+            before = reported.since_ms if reported is not None else {}
+            messages += [Member(account, name, journey) for account in sorted(before.keys() - now.keys())]
             if trace is None or not now:
                 continue
-            standing.told[journey] = Told(now, trace)
-            is_same = told is not None and told.trace == trace
-            letters += [
+            account_links.reported[journey] = Reported(now, trace)
+            is_same = reported is not None and reported.trace == trace
+            messages += [
                 Member(account, name, journey, since_ms, trace)
                 for account, since_ms in sorted(now.items())
                 if not is_same or before.get(account) != since_ms
             ]
-        return letters
+        return messages
 
     def follow(self, name: str, change: Change, touches: Sequence[Touch]) -> list[Member]:
         """What accounts must hear of a customer after a fold of its own touches; the change is completed."""
         record = decode(change.after)
-        standing = read(record.standing)
-        self.mark(standing, name, touches)
-        letters = self.tell(name, record, standing)
-        record.standing = write(standing)
+        account_links = read(record.account_links)
+        self.mark(account_links, name, touches)
+        messages = self.tell(name, record, account_links)
+        record.account_links = write(account_links)
         change.after = encode(record)
-        return letters
+        return messages
 
     @staticmethod
-    def answer(name: str, standing: Standing, letter: Enrolled) -> list[Member]:
+    def answer(name: str, account_links: AccountLinks, message: Enrolled) -> list[Member]:
         """What an account hears that counts a customer: nothing where that is right."""
-        told = standing.told.get(letter.journey)
-        if told is not None and letter.account in told.since_ms:
+        reported = account_links.reported.get(message.journey)
+        if reported is not None and message.account in reported.since_ms:
             return []
-        return [Member(letter.account, name, letter.journey)]
+        return [Member(message.account, name, message.journey)]
 
 
 def farewell(name: str, record: Record) -> list[Member]:
     """What accounts hear of a customer who is no more."""
-    told = read(record.standing).told
-    return [Member(account, name, journey) for journey, one in told.items() for account in sorted(one.since_ms)]
+    reported = read(record.account_links).reported
+    return [Member(account, name, journey) for journey, one in reported.items() for account in sorted(one.since_ms)]
 
 
-def _mark(standing: Standing, alias: str, account: str, mark: Mark) -> None:
-    marks = standing.marks.setdefault(alias, {})
+def _mark(account_links: AccountLinks, alias: str, account: str, mark: AliasMark) -> None:
+    marks = account_links.marks.setdefault(alias, {})
     known = marks.get(account)
     if known is None:
         marks[account] = mark
@@ -188,12 +192,12 @@ def _mark(standing: Standing, alias: str, account: str, mark: Mark) -> None:
         del marks[max(marks, key=lambda one: (marks[one].since_ms, one))]
 
 
-def _accounts(standing: Standing, accounts: Accounts | None) -> dict[str, int]:
+def _accounts(account_links: AccountLinks, accounts: Accounts | None) -> dict[str, int]:
     """The accounts that a person counts for, and since when the person was seen with each."""
     role = role_of(accounts) if accounts is not None else None
     since: dict[str, int] = {}
     fitting: set[str] = set()
-    for marks in standing.marks.values():
+    for marks in account_links.marks.values():
         for account, mark in marks.items():
             since[account] = min(since.get(account, mark.since_ms), mark.since_ms)
             if role is None or role in mark.roles:
@@ -202,22 +206,22 @@ def _accounts(standing: Standing, accounts: Accounts | None) -> dict[str, int]:
     return {account: since[account] for account in first if account in fitting}
 
 
-def _trace(runner: Runner, record: Record, told: Told | None) -> Trace | None:
+def _trace(instance_fold: InstanceFold, record: Record, reported: Reported | None) -> Trace | None:
     """How far a record has come in a journey; None where it has not begun."""
-    name = runner.definition.journey
+    name = instance_fold.definition.journey
     journey = next((one for one in record.journeys if one.name == name), None)
     if journey is None or not journey.instances:
         return None
     instance = journey.instances[0]
-    progress, stages = instance.progress, runner.definition.stages
+    progress, stages = instance.progress, instance_fold.definition.stages
     reached = {
         stage.name: progress.zero_ms + at for stage, at in zip(stages, progress.first, strict=True) if at is not None
     }
-    segments = {unescape(one): unescape(value) for one, value in runner.contributor.segment_values(progress)}
+    segments = {unescape(one): unescape(value) for one, value in instance_fold.contributor.segment_values(progress)}
     return Trace(
         reached,
         None if progress.exited is None else progress.zero_ms + progress.exited,
-        _spans(runner.engine, instance, reached, told),
+        _spans(instance_fold.engine, instance, reached, reported),
         {
             one: value
             for (one, value), code in zip(segments.items(), progress.segments, strict=True)
@@ -226,14 +230,16 @@ def _trace(runner: Runner, record: Record, told: Told | None) -> Trace | None:
     )  # fmt: skip
 
 
-def _spans(engine: Engine, instance: Instance, reached: Mapping[str, int], told: Told | None) -> tuple[Span, ...]:
-    """When touchpoints came: by the log, and before it by what was told then."""
+def _spans(
+    engine: Engine, instance: Instance, reached: Mapping[str, int], reported: Reported | None
+) -> tuple[ActiveSpan, ...]:
+    """When touchpoints came: by the log, and before it by what was reported then."""
     points = [(at_ms, at_ms) for at_ms in reached.values()]
     points += [(entry.at_ms, entry.at_ms) for entry in engine.layout.unpack(instance.log)]
     if instance.base is not None:
         base = decode_progress(instance.base)
         until_ms = base.zero_ms + base.last
-        former = told.trace.spans if told is not None else ((base.zero_ms, until_ms),)
+        former = reported.trace.spans if reported is not None else ((base.zero_ms, until_ms),)
         points += [(start, min(end, until_ms)) for start, end in former if start <= until_ms]
         points.append((until_ms, until_ms))
     return merge(points, shortest_ms(engine))[-MAX_SPANS:]
@@ -244,9 +250,9 @@ def shortest_ms(engine: Engine) -> int | None:
     return min((limit for limit in engine.limits if limit is not None), default=None)
 
 
-def merge(spans: Iterable[Span], gap_ms: int | None) -> tuple[Span, ...]:
+def merge(spans: Iterable[ActiveSpan], gap_ms: int | None) -> tuple[ActiveSpan, ...]:
     """Spans in order, joined where they meet or where no more than a gap lies between."""
-    merged: list[Span] = []
+    merged: list[ActiveSpan] = []
     for start, end in sorted(spans):
         if merged and (gap_ms is None or start - merged[-1][1] <= gap_ms):
             merged[-1] = (merged[-1][0], max(end, merged[-1][1]))

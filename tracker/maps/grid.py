@@ -74,7 +74,7 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class MapRow:
     """One lane across all stages; `cells` holds texts, chips, figures or moods by `kind`."""
 
     kind: str
@@ -97,7 +97,7 @@ class Map:
     persona: str
     footer: str
     columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[MapRow, ...]
     channels: tuple[str, ...] = field(default=())
     """In the order of their first touchpoint, for colours."""
 
@@ -130,40 +130,42 @@ def _column(stage: Stage) -> Column:
     return Column(stage.name, _title(stage.name), tuple(notes), stage.goal, stage.optional)
 
 
-def _row(definition: Definition, form: str, name: str, figures: Mapping[str, Any] | None) -> Row | None:
+def _row(definition: Definition, form: str, name: str, figures: Mapping[str, Any] | None) -> MapRow | None:
     if name.startswith("line:"):
-        return Row("line", name, name.removeprefix("line:"))
+        return MapRow("line", name, name.removeprefix("line:"))
     if name == "figures":
         return _figures(definition, figures) if figures else None
     if name == "touchpoints":
-        return _filled(Row("chips", name, "Tracked touchpoints", tuple(_chips(stage) for stage in definition.stages)))
+        return _filled(
+            MapRow("chips", name, "Tracked touchpoints", tuple(_chips(stage) for stage in definition.stages))
+        )
     if name == "curve":
         return _curve(definition, form)
     lane = next(each for each in LANES if each.name == name)
     cells = tuple(stage.lanes.get(name, ()) for stage in definition.stages)
-    return _filled(Row("texts", name, TITLES.get((form, name), lane.title), cells))
+    return _filled(MapRow("texts", name, TITLES.get((form, name), lane.title), cells))
 
 
-def _filled(row: Row) -> Row | None:
+def _filled(row: MapRow) -> MapRow | None:
     return row if any(row.cells) else None
 
 
-def _curve(definition: Definition, form: str) -> Row | None:
+def _curve(definition: Definition, form: str) -> MapRow | None:
     moods = tuple(stage.mood for stage in definition.stages)
     if form == "future":
         targets = tuple(stage.target_mood for stage in definition.stages)
         if _is_curve(targets):
-            return Row("curve", "curve", "How it shall feel", targets, moods if _is_curve(moods) else ())
-    return Row("curve", "curve", "How it feels", moods) if _is_curve(moods) else None
+            return MapRow("curve", "curve", "How it shall feel", targets, moods if _is_curve(moods) else ())
+    return MapRow("curve", "curve", "How it feels", moods) if _is_curve(moods) else None
 
 
 def _is_curve(moods: Sequence[int | None]) -> bool:
     return any(mood is not None for mood in moods)
 
 
-def _without_lone_lines(rows: list[Row]) -> list[Row]:
+def _without_lone_lines(rows: list[MapRow]) -> list[MapRow]:
     """Lines of the blueprint stand between lanes: none at the ends, and no two in a row."""
-    kept: list[Row] = []
+    kept: list[MapRow] = []
     for place, row in enumerate(rows):
         lanes_below = any(each.kind != "line" for each in rows[place:])
         if row.kind == "line" and (not kept or not lanes_below):
@@ -197,11 +199,11 @@ def _condition(condition: Condition) -> str:
     return f"{name} {SIGNS[condition.operator]} {', '.join(str(value) for value in values[:4])}{more}"
 
 
-def _figures(definition: Definition, figures: Mapping[str, Any]) -> Row:
+def _figures(definition: Definition, figures: Mapping[str, Any]) -> MapRow:
     by_stage = {each["stage"]: each for each in figures["stages"]}
     customers = figures["customers"] or 1
     cells = tuple(_figure(by_stage.get(stage.name, {}), customers) for stage in definition.stages)
-    return Row("figures", "figures", "What happened", cells)
+    return MapRow("figures", "figures", "What happened", cells)
 
 
 def _figure(stage: Mapping[str, Any], customers: int) -> Figure:

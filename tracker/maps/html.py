@@ -6,7 +6,7 @@ It knows the page; the picture is tracker/maps/picture.py's. No script, nothing 
 from typing import Any, Final
 
 from tracker.maps.curve import WORDS
-from tracker.maps.grid import Chip, Figure, Map, Row, percent
+from tracker.maps.grid import Chip, Figure, Map, MapRow, percent
 from tracker.maps.picture import to_svg
 from tracker.maps.svg import safe
 
@@ -60,7 +60,7 @@ def _marks(column: Any) -> str:
     return f" ({', '.join(marks)})" if marks else ""
 
 
-def _row(row: Row, columns: int) -> str:
+def _row(row: MapRow, columns: int) -> str:
     if row.kind == "line":
         return f'<tr><th colspan="{columns + 1}">{safe(row.title)}</th></tr>'
     cells = "".join(f"<td>{_cell(cell)}</td>" for cell in row.cells)

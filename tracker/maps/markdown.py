@@ -7,7 +7,7 @@ import re
 from typing import Any, Final
 
 from tracker.maps.curve import WORDS
-from tracker.maps.grid import Chip, Figure, Map, Row, percent
+from tracker.maps.grid import Chip, Figure, Map, MapRow, percent
 
 _SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>|~#])")
 
@@ -33,7 +33,7 @@ def _marks(column: Any) -> str:
     return f"<br>({'; '.join(notes)})" if notes else ""
 
 
-def _row(row: Row, columns: int) -> list[str]:
+def _row(row: MapRow, columns: int) -> list[str]:
     if row.kind == "line":
         return [f"*{_plain(row.title)}*", *["· · ·"] * columns]
     return [f"**{_plain(row.title)}**", *(_cell(cell) for cell in row.cells)]

@@ -10,7 +10,7 @@ from schemas import topics
 from tracker.maps import cells, curve, svg
 from tracker.maps.cells import Box
 from tracker.maps.colours import CHANNELS, FAINT, GOLD, INK, LANES, PAPER, SOFT, stage_colour
-from tracker.maps.grid import Column, Map, Row
+from tracker.maps.grid import Column, Map, MapRow
 from tracker.maps.text_width import width, wrap
 
 MARGIN: Final = 36.0
@@ -146,7 +146,7 @@ class _Drawing:
             )  # fmt: skip
         return y - self.y - HEAD
 
-    def _row(self, row: Row) -> None:
+    def _row(self, row: MapRow) -> None:
         if row.kind == "line":
             self._line(row)
         elif row.kind == "curve":
@@ -154,7 +154,7 @@ class _Drawing:
         else:
             self._cells(row)
 
-    def _line(self, row: Row) -> None:
+    def _line(self, row: MapRow) -> None:
         middle = self.y + LINE_HEIGHT / 2 - GAP / 4
         words = row.title.upper()
         begin = MARGIN + width(words, 10, bold=True) + len(words) * 1.1 + 12
@@ -162,7 +162,7 @@ class _Drawing:
         self.body.append(svg.line(begin, middle, self.right, middle, stroke=SOFT, width=1.4, dash="7 5"))
         self.y += LINE_HEIGHT
 
-    def _band(self, row: Row, height: float) -> None:
+    def _band(self, row: MapRow, height: float) -> None:
         colour, tint = LANES[row.name]
         x = MARGIN - 12
         self.body.append(svg.rect(x, self.y, self.right - GAP + BAND_PAD - x, height, fill=tint, radius=10))
@@ -170,14 +170,14 @@ class _Drawing:
         for place, each in enumerate(wrap(row.title, 13, LABEL - 18, bold=True)):
             self.body.append(svg.text(MARGIN + 2, self.y + 25 + place * 16, each, size=13, fill=colour, bold=True))
 
-    def _curve(self, row: Row) -> None:
+    def _curve(self, row: MapRow) -> None:
         self._band(row, curve.HEIGHT)
         self.defs += curve.gradients(self.y)
         middles = [self.left + place * self.pitch + self.cell / 2 for place in range(len(row.cells))]
         self.body += curve.curve(self.y, self.left, self.right - GAP, middles, row.cells, row.also)
         self.y += curve.HEIGHT + GAP
 
-    def _cells(self, row: Row) -> None:
+    def _cells(self, row: MapRow) -> None:
         measure, paint = KINDS[row.kind]
         title = 16.0 * len(wrap(row.title, 13, LABEL - 18, bold=True)) + 8
         tallest = max(30, title, *(measure(cell, self.cell) for cell in row.cells))
@@ -188,20 +188,20 @@ class _Drawing:
         self.y += tallest + 2 * BAND_PAD + GAP
 
 
-def _paint_texts(_: _Drawing, row: Row, cell: Any, box: Box) -> list[str]:
+def _paint_texts(_: _Drawing, row: MapRow, cell: Any, box: Box) -> list[str]:
     return cells.texts(box, cell, LANES[row.name][0], italic=row.name == "feelings")
 
 
-def _paint_chips(drawing: _Drawing, _: Row, cell: Any, box: Box) -> list[str]:
+def _paint_chips(drawing: _Drawing, _: MapRow, cell: Any, box: Box) -> list[str]:
     return cells.chips(box, cell, drawing.colours)
 
 
-def _paint_figures(_: _Drawing, row: Row, cell: Any, box: Box) -> list[str]:
+def _paint_figures(_: _Drawing, row: MapRow, cell: Any, box: Box) -> list[str]:
     return cells.figures(box, cell, LANES[row.name][0])
 
 
 Measure = Callable[[Any, float], float]
-Paint = Callable[[_Drawing, Row, Any, Box], list[str]]
+Paint = Callable[[_Drawing, MapRow, Any, Box], list[str]]
 KINDS: Final[dict[str, tuple[Measure, Paint]]] = {
     "texts": (cells.texts_height, _paint_texts),
     "chips": (cells.chips_height, _paint_chips),

@@ -1,6 +1,11 @@
-"""A message to publish: which topic and partition it goes to, and its bytes."""
+"""A message to publish: its topic, its partition and its bytes; and how those of `journey.routed` are encoded."""
 
 import msgspec
+
+from schemas.routed import Routed
+
+encode_routed = msgspec.msgpack.Encoder().encode
+decode_routed = msgspec.msgpack.Decoder(Routed).decode
 
 
 class Message(msgspec.Struct, frozen=True, array_like=True):

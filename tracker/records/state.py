@@ -88,7 +88,7 @@ class Record(msgspec.Struct, array_like=True, gc=False):
     """Ids of the latest touchpoints that bear on no journey."""
     look_ms: int | None = None
     """The moment of the customer's timer (`tracker/records/timer.py`); others that stand fire in vain."""
-    standing: bytes = b""
+    account_links: bytes = b""
     """Which accounts it belongs to, and whom it counts as an account; `tracker/identity/membership.py` has the form."""
     ties: bytes = b""
     """The aliases that it was seen with; their form belongs to `tracker/identity/ties.py`. The last field: what has no
@@ -110,7 +110,7 @@ class _Tail(msgspec.Struct, array_like=True, gc=False):
     journeys: msgspec.Raw
     other_ids: bytes = b""
     look_ms: int | None = None
-    standing: bytes = b""
+    account_links: bytes = b""
     ties: bytes = b""
 
 
@@ -143,9 +143,9 @@ def ties_of(data: bytes) -> bytes:
     return _tail_of(data).ties
 
 
-def standing_of(data: bytes) -> bytes:
-    """The standing alone of the record in `data`; raises UnreadableStateError."""
-    return _tail_of(data).standing
+def account_links_of(data: bytes) -> bytes:
+    """The account links alone of the record in `data`; raises UnreadableStateError."""
+    return _tail_of(data).account_links
 
 
 def _tail_of(data: bytes) -> _Tail:

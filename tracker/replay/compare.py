@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from tracker.journey.definition import Definition
 from tracker.replay.columns import Columns
-from tracker.replay.replay import Replay, Report, Told
+from tracker.replay.replay import Replay
+from tracker.replay.report import CustomerResult, Report
 
 SAMPLE: Final = 5
 
@@ -103,11 +104,11 @@ def compare(old: Definition, new: Definition, columns: Columns, now_ms: int | No
     before, after = Replay(old, columns, now_ms), Replay(new, columns, now_ms)
     comparison = Comparison(before.report, after.report)
     for one, other in zip(before.customers(), after.customers(), strict=True):
-        _count(comparison, {told.name: told for told in one}, {told.name: told for told in other})
+        _count(comparison, {result.name: result for result in one}, {result.name: result for result in other})
     return comparison
 
 
-def _count(comparison: Comparison, old: Mapping[str, Told], new: Mapping[str, Told]) -> None:
+def _count(comparison: Comparison, old: Mapping[str, CustomerResult], new: Mapping[str, CustomerResult]) -> None:
     for name in {**old, **new}:
         was, now = old.get(name), new.get(name)
         move = (was.summary.current if was else None, now.summary.current if now else None)

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from schemas.transition import Transition
 from tracker.duration import show as lasting
-from tracker.engine.customer import Journeys
-from tracker.engine.intake import Runner
+from tracker.engine.customer import CustomerFold
+from tracker.engine.instances import InstanceFold
 from tracker.engine.matcher import rule_names
 from tracker.engine.summary import Summary, summarise
 from tracker.journey.definition import Condition, Definition, Rule
@@ -64,7 +64,7 @@ class Story:
 
 
 @dataclass(slots=True)
-class Account:
+class Explanation:
     """All there is to say of one customer in one journey."""
 
     customer: str
@@ -167,10 +167,10 @@ def _condition(condition: Condition) -> str:
 class _Narrator:
     """Folds entries one by one and says what each did."""
 
-    def __init__(self, runner: Runner, customer: str) -> None:
-        self.runner = runner
+    def __init__(self, instance_fold: InstanceFold, customer: str) -> None:
+        self.instance_fold = instance_fold
         self.customer = customer
-        definition = runner.definition
+        definition = instance_fold.definition
         self.names = [stage.name for stage in definition.stages]
         self._rules = rule_names(definition)
         stages = [rule for stage in definition.stages for rule in stage.touchpoints]
@@ -185,10 +185,10 @@ class _Narrator:
 
     def tell(self, progress: Progress, entry: Entry, key: str | None) -> list[str]:
         """Takes an entry into the progress; what it changed, in sentences."""
-        before, depth = self.runner.teller.before(progress), progress.depth
-        self.runner.engine.step(progress, entry.at_ms, entry.bits, entry.segments)
+        before, depth = self.instance_fold.teller.before(progress), progress.depth
+        self.instance_fold.engine.step(progress, entry.at_ms, entry.bits, entry.segments)
         touch = Touch(self.customer, entry.at_ms, "", "", "", {}, {})
-        told = self.runner.teller.step(self.customer, key, before, progress, touch, entry.rule)
+        told = self.instance_fold.teller.step(self.customer, key, before, progress, touch, entry.rule)
         effects = [_sentence(one) for one in told]
         if not effects and entry.bits & ((1 << len(self.names)) - 1):
             effects.append(f"stayed in {self.names[progress.stage]}")
@@ -214,9 +214,9 @@ def _sentence(told: Transition) -> str:
     return f"{text}, skipping {', '.join(told.skipped)}" if told.skipped else text
 
 
-def _next(runner: Runner, summary: Summary, now_ms: int) -> list[str]:
+def _next(instance_fold: InstanceFold, summary: Summary, now_ms: int) -> list[str]:
     """What would move the customer on, and what the clock will do."""
-    definition = runner.definition
+    definition = instance_fold.definition
     names = [stage.name for stage in definition.stages]
     told = []
     for stage in definition.stages[names.index(summary.current) + 1 :]:
@@ -247,10 +247,12 @@ def _first_after(names: Sequence[str], current: str) -> str | None:
     return names[place] if place < len(names) else None
 
 
-def account(definition: Definition, columns: Columns, customer: str, events: Sequence[Event], now_ms: int) -> Account:
-    """The account of one customer of a replay. Events are in order of time."""
+def explain(
+    definition: Definition, columns: Columns, customer: str, events: Sequence[Event], now_ms: int
+) -> Explanation:
+    """The explanation of one customer of a replay. Events are in order of time."""
     folder = Folder(definition, columns)
-    narrator = _Narrator(folder.runner, customer)
+    narrator = _Narrator(folder.instance_fold, customer)
     once = unique(events)
     others = [_other(columns, customer, event, "a duplicate: it counts once") for event in _repeated(events)]
     groups: dict[str | None, list[tuple[Entry, Line]]] = {}
@@ -267,7 +269,7 @@ def account(definition: Definition, columns: Columns, customer: str, events: Seq
     for story, pairs in zip(stories, groups.values(), strict=True):
         if story is None:
             others += [line for _, line in pairs]
-    return Account(
+    return Explanation(
         customer,
         definition.journey,
         definition.version,
@@ -280,7 +282,7 @@ def account(definition: Definition, columns: Columns, customer: str, events: Seq
 def _story(narrator: _Narrator, key: str | None, pairs: Iterable[tuple[Entry, Line]], now_ms: int) -> Story | None:
     """None where the journey never begins."""
     ordered = sorted(pairs, key=lambda pair: pair[0])
-    instance = narrator.runner.engine.open(key, ordered[0][0])
+    instance = narrator.instance_fold.engine.open(key, ordered[0][0])
     lines = []
     for entry, line in ordered:
         line.effects = narrator.tell(instance.progress, entry, key)
@@ -291,10 +293,10 @@ def _story(narrator: _Narrator, key: str | None, pairs: Iterable[tuple[Entry, Li
 
 
 def _finished(narrator: _Narrator, instance: Instance, lines: list[Line], now_ms: int) -> Story:
-    runner = narrator.runner
-    runner.engine.look(instance.progress, now_ms)
-    summary = summarise(runner, instance)
-    return Story(summary, lines, _next(runner, summary, now_ms))
+    instance_fold = narrator.instance_fold
+    instance_fold.engine.look(instance.progress, now_ms)
+    summary = summarise(instance_fold, instance)
+    return Story(summary, lines, _next(instance_fold, summary, now_ms))
 
 
 def _repeated(events: Sequence[Event]) -> list[Event]:
@@ -319,28 +321,28 @@ def _other(columns: Columns, customer: str, event: Event, why: str) -> Line:
     return line
 
 
-def account_of_record(journeys: Journeys, customer: str, record: bytes, now_ms: int) -> list[Account]:
-    """The accounts of a stored record, one for each journey; touchpoints older than the log are folded together."""
-    runners = {runner.definition.journey: runner for runner in journeys.runners}
-    accounts = []
+def explain_record(journeys: CustomerFold, customer: str, record: bytes, now_ms: int) -> list[Explanation]:
+    """The explanations of a stored record, one for each journey; touchpoints older than the log are folded together."""
+    instance_folds = {instance_fold.definition.journey: instance_fold for instance_fold in journeys.instance_folds}
+    explanations = []
     for journey in decode(record).journeys:
-        runner = runners.get(journey.name)
-        if runner is None:
+        instance_fold = instance_folds.get(journey.name)
+        if instance_fold is None:
             continue
-        narrator = _Narrator(runner, customer)
+        narrator = _Narrator(instance_fold, customer)
         stories = [_stored(narrator, instance, now_ms) for instance in journey.instances]
         told = [story for story in stories if story is not None]
-        accounts.append(Account(customer, journey.name, journey.version, now_ms, told, []))
-    return accounts
+        explanations.append(Explanation(customer, journey.name, journey.version, now_ms, told, []))
+    return explanations
 
 
 def _stored(narrator: _Narrator, instance: Instance, now_ms: int) -> Story | None:
     if instance.progress.stage < 0:
         return None
-    runner = narrator.runner
-    entries = runner.engine.layout.unpack(instance.log)
+    instance_fold = narrator.instance_fold
+    entries = instance_fold.engine.layout.unpack(instance.log)
     base = decode_progress(instance.base) if instance.base else None
-    progress = base or runner.engine.open(instance.key, entries[0]).progress
+    progress = base or instance_fold.engine.open(instance.key, entries[0]).progress
     lines = []
     for entry in entries:
         line = Line(entry.at_ms, f"touchpoint {_short(entry.id)}", None, narrator.rule(entry.rule))

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from schemas.routed import Member
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.engine.summary import Summary, summaries
 from tracker.identity.accounts import with_accounts
-from tracker.identity.linking import Kin, Linking
+from tracker.identity.linking import Incoming, Linking
 from tracker.journey.conditions import lookup
 from tracker.journey.definition import Definition, Example, Given
 from tracker.touch import Touch
@@ -43,14 +43,14 @@ class Outcome:
 
 def rehearse(definition: Definition) -> list[Outcome]:
     """The outcome of each of the definition's examples, in their order."""
-    journeys = Journeys(with_accounts([definition]), None)
+    journeys = CustomerFold(with_accounts([definition]), None)
     return [
         Outcome(number, example.line or 1, _misses(example, outcome(journeys, example)))
         for number, example in enumerate(definition.examples, start=1)
     ]
 
 
-def outcome(journeys: Journeys, example: Example) -> Summary | None:
+def outcome(journeys: CustomerFold, example: Example) -> Summary | None:
     """What came of the example's touchpoints; None where no journey began.
 
     Where the journey has a key, the instance that the newest touchpoint with a key belongs to.
@@ -69,14 +69,14 @@ def outcome(journeys: Journeys, example: Example) -> Summary | None:
     return next((by_key[each] for each in reversed(wanted) if each in by_key), None)
 
 
-def _account(journeys: Journeys, touches: Sequence[Touch], now_ms: int) -> Summary | None:
+def _account(journeys: CustomerFold, touches: Sequence[Touch], now_ms: int) -> Summary | None:
     """What came of the account whose people's touchpoints these are."""
     linking, news = Linking(journeys), list[Member]()
     for person in dict.fromkeys(touch.customer for touch in touches):
         theirs = [touch for touch in touches if touch.customer == person]
-        letters = linking.relate(person, None, theirs, Kin(), now_ms).letters
-        news += [letter for letter in letters if isinstance(letter, Member)]
-    after = linking.relate(ACCOUNT, None, (), Kin(letters=[*news]), now_ms).change.after
+        messages = linking.relate(person, None, theirs, Incoming(), now_ms).messages
+        news += [message for message in messages if isinstance(message, Member)]
+    after = linking.relate(ACCOUNT, None, (), Incoming(messages=[*news]), now_ms).change.after
     return next(iter(summaries(journeys, after)), None)
 
 

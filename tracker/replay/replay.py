@@ -3,45 +3,27 @@
 The set is complete, so no lateness horizon applies: the result is that of the sorted set. It knows no files.
 """
 
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from statistics import fmean, median
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from tracker.engine.canary import CANARY
-from tracker.engine.chain import Link, chain_of, seconds_to_reach
-from tracker.engine.customer import Journeys
+from tracker.engine.canaries import CANARY
+from tracker.engine.chain import Link, chain_of
+from tracker.engine.customer import CustomerFold
 from tracker.engine.matcher import as_text
 from tracker.engine.summary import Summary, summarise
 from tracker.journey.conditions import getter
 from tracker.journey.definition import Definition
 from tracker.records.log import Entry, short_id
 from tracker.records.state import Instance
-from tracker.replay.accounts import AccountFolder
+from tracker.replay.account_folder import AccountFolder
 from tracker.replay.columns import Columns, Event, Path
+from tracker.replay.report import CustomerResult, ReplayFigures, Report
 
-OPEN: Final = frozenset({"waiting", "active"})
 OTHER: Final = "other"
 NONE: Final = "(none)"
 # A breakdown by a place that is not declared could have a value for every customer.
 MAX_VALUES: Final = 1_000
-
-
-class Told(NamedTuple):
-    """What became of one customer, or of one instance of a keyed journey."""
-
-    customer: str
-    summary: Summary
-    chain: list[Link]
-    """The touchpoints that took the customer as deep into the funnel as they came."""
-    value: str | None
-    """The breakdown's value for this customer, where one was asked for."""
-
-    @property
-    def name(self) -> str:
-        """The customer, and the instance of a keyed journey."""
-        return self.customer if self.summary.key is None else f"{self.customer}/{self.summary.key}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +77,7 @@ class Folder:
     ) -> None:
         """`accounts`: hears of every customer."""
         self.definition: Final = definition
-        self.runner: Final = Journeys([definition], horizon_ms=None).runners[0]
+        self.instance_fold: Final = CustomerFold([definition], horizon_ms=None).instance_folds[0]
         self._columns = columns
         self._by = by
         self._accounts = accounts
@@ -106,12 +88,12 @@ class Folder:
         names = [stage.name for stage in definition.stages]
         self._wanted = 1 << names.index(by.attribution) if by and by.attribution in names else self._stages
 
-    def fold(self, customer: str, events: Sequence[Event], now_ms: int) -> list[Told]:
+    def fold(self, customer: str, events: Sequence[Event], now_ms: int) -> list[CustomerResult]:
         """Every instance of the customer that has begun, at `now_ms`. Events are in order of time, each id once."""
-        told = []
+        results = []
         for key, entries in self._grouped(events).items():
             entries.sort()
-            progress = self.runner.engine.fold(entry for entry, _ in entries)
+            progress = self.instance_fold.engine.fold(entry for entry, _ in entries)
             if progress is None:
                 continue
             if self._accounts is not None:
@@ -119,11 +101,11 @@ class Folder:
                 self._accounts.see(customer, touches, [entry for entry, _ in entries], progress)
             if progress.stage < 0:
                 continue
-            self.runner.engine.look(progress, now_ms)
-            summary = summarise(self.runner, Instance(key, progress))
+            self.instance_fold.engine.look(progress, now_ms)
+            summary = summarise(self.instance_fold, Instance(key, progress))
             chain = self._chain(entries, progress.depth)
-            told.append(Told(customer, summary, chain, self._value_of(summary, entries)))
-        return told
+            results.append(CustomerResult(customer, summary, chain, self._value_of(summary, entries)))
+        return results
 
     def entry(self, event: Event) -> Entry | None:
         """An event as the fold sees it; None where it bears on the journey in no way."""
@@ -153,13 +135,13 @@ class Folder:
             touch = self._columns.look(number)
             key = as_text(self._key(touch)) if self._key else None
             value = as_text(self._value(touch)) if self._value else None
-            kind = self._kinds[number] = _Kind(self.runner.engine.entry(touch), key, value)
+            kind = self._kinds[number] = _Kind(self.instance_fold.engine.entry(touch), key, value)
         return kind
 
     def _chain(self, entries: Sequence[tuple[Entry, str | None]], depth: int) -> list[Link]:
         if depth < 2 and self.definition.funnel.mode != "any":
             return []
-        steps = self.runner.engine.steps
+        steps = self.instance_fold.engine.steps
         # An exit ends no chain; what else meets no step matters to a strict chain alone.
         bearing = ~0 if steps.mode == "strict" else steps.mask | steps.break_mask
         return chain_of(steps, [entry for entry, _ in entries if entry.bits & bearing or bearing == ~0], depth)
@@ -175,101 +157,6 @@ class Folder:
         return values[-1] if self._by.attribution == "last" else values[0]
 
 
-@dataclass(slots=True)
-class StageFigures:
-    """What is counted of one stage."""
-
-    reached: int = 0
-    current: int = 0
-    dropped: int = 0
-    waiting: int = 0
-    funnel: int = 0
-    waits: "array[float]" = field(default_factory=lambda: array("d"))
-    """Seconds from the step before, along the funnel chain, of each customer who made the step."""
-
-    def as_json(self, name: str) -> dict[str, Any]:
-        """The figures in the form that `--json` prints."""
-        waits = self.waits
-        times = {"median": _rounded(median(waits)), "mean": _rounded(fmean(waits))} if waits else dict(NO_TIMES)
-        return {
-            "stage": name,
-            "reached": self.reached,
-            "current": self.current,
-            "dropped": self.dropped,
-            "waiting": self.waiting,
-            "funnel": self.funnel,
-            "seconds_to_reach": {**times, "n": len(waits)},
-        }
-
-
-NO_TIMES: Final = {"median": None, "mean": None}
-
-
-def _rounded(seconds: float) -> float:
-    return round(seconds, 3)
-
-
-class Figures:
-    """The figures of a set of customers, by stage."""
-
-    def __init__(self, definition: Definition) -> None:
-        self.names: Final = [stage.name for stage in definition.stages]
-        self.stages: Final = [StageFigures() for _ in self.names]
-        self._place = {name: place for place, name in enumerate(self.names)}
-        self.customers = 0
-
-    def add(self, told: Told) -> None:
-        """Counts one customer."""
-        summary, place, stages = told.summary, self._place, self.stages
-        self.customers += 1
-        for name in summary.reached:
-            stages[place[name]].reached += 1
-        current = stages[place[summary.current]]
-        current.current += 1
-        current.dropped += summary.status == "dropped"
-        current.waiting += summary.status in OPEN
-        for stage in stages[: summary.funnel_depth]:
-            stage.funnel += 1
-        if told.chain:
-            for step, seconds in seconds_to_reach(told.chain).items():
-                stages[step].waits.append(seconds)
-
-    def as_json(self) -> list[dict[str, Any]]:
-        """The stages in the form that `--json` prints."""
-        return [stage.as_json(name) for name, stage in zip(self.names, self.stages, strict=True)]
-
-
-@dataclass(slots=True)
-class Report:
-    """What a replay found."""
-
-    definition: Definition
-    now_ms: int
-    figures: Figures
-    by: dict[str, Figures] | None
-    accounts: Figures | None = None
-    """Of the journey of accounts, where the definition asks for one."""
-    applied: int = 0
-    duplicate: int = 0
-
-    def as_json(self, rejected: int = 0) -> dict[str, Any]:
-        """The object that `--json` prints, without single customers."""
-        document: dict[str, Any] = {
-            "journey": self.definition.journey,
-            "version": self.definition.version,
-            "customers": self.figures.customers,
-            "stages": self.figures.as_json(),
-        }
-        if self.by is not None:
-            document["by"] = {value: figures.as_json() for value, figures in self.by.items()}
-        if self.accounts is not None and self.definition.accounts is not None:
-            name, figures = self.definition.accounts.journey, self.accounts
-            document["accounts"] = {"journey": name, "accounts": figures.customers, "stages": figures.as_json()}
-        # Nothing is late: the set is complete before it is folded.
-        counts = {"applied": self.applied, "duplicate": self.duplicate, "late": 0, "rejected": rejected}
-        return document | {"events": counts}
-
-
 class Replay:
     """Folds all customers, one after another, and adds up their figures."""
 
@@ -283,16 +170,16 @@ class Replay:
         self._by = by
         self._accounts = AccountFolder(definition) if definition.accounts is not None else None
         self.folder: Final = Folder(definition, columns, by, self._accounts)
-        self.report: Final = Report(definition, self.now_ms, Figures(definition), self._values(by))
+        self.report: Final = Report(definition, self.now_ms, ReplayFigures(definition), self._values(by))
 
-    def _values(self, by: Breakdown | None) -> dict[str, Figures] | None:
+    def _values(self, by: Breakdown | None) -> dict[str, ReplayFigures] | None:
         if by is None:
             return None
         segment = next((one for one in self.definition.segments if one.name == by.segment), None)
         # What is declared is shown, also where nobody has it.
-        return {value: Figures(self.definition) for value in segment.values} if segment else {}
+        return {value: ReplayFigures(self.definition) for value in segment.values} if segment else {}
 
-    def customers(self) -> Iterator[list[Told]]:
+    def customers(self) -> Iterator[list[CustomerResult]]:
         """What became of each customer, counted as they are taken."""
         for customer, events in self._columns.customers():
             if customer.startswith(CANARY):
@@ -300,14 +187,14 @@ class Replay:
             once = unique(events)
             self.report.applied += len(once)
             self.report.duplicate += len(events) - len(once)
-            told = self.folder.fold(customer, once, self.now_ms)
-            for one in told:
+            results = self.folder.fold(customer, once, self.now_ms)
+            for one in results:
                 self._count(one)
-            yield told
+            yield results
         if self._accounts is not None:
-            self.report.accounts = Figures(self.definition)
+            self.report.accounts = ReplayFigures(self.definition)
             for account in self._accounts.accounts(self.now_ms):
-                self.report.accounts.add(Told(*account, None))
+                self.report.accounts.add(CustomerResult(*account, None))
 
     def run(self) -> Report:
         """The figures of all customers."""
@@ -315,15 +202,15 @@ class Replay:
             pass
         return self.report
 
-    def _count(self, told: Told) -> None:
-        self.report.figures.add(told)
+    def _count(self, result: CustomerResult) -> None:
+        self.report.figures.add(result)
         by = self.report.by
-        if by is None or told.value is None:
+        if by is None or result.value is None:
             return
-        value = told.value if told.value in by or len(by) < MAX_VALUES else OTHER
+        value = result.value if result.value in by or len(by) < MAX_VALUES else OTHER
         if value not in by:
-            by[value] = Figures(self.definition)
-        by[value].add(told)
+            by[value] = ReplayFigures(self.definition)
+        by[value].add(result)
 
 
 def unique(events: Sequence[Event]) -> Sequence[Event]:
@@ -332,20 +219,6 @@ def unique(events: Sequence[Event]) -> Sequence[Event]:
         return events
     seen: set[str] = set()
     return [event for event in events if not (event[1] in seen or seen.add(event[1]))]  # type: ignore[func-returns-value]
-
-
-def customer_as_json(told: Told, show_time: Any) -> dict[str, Any]:
-    """One customer in the form that `--customers --json` prints; `show_time` writes a moment."""
-    summary = told.summary
-    return {
-        "current": summary.current,
-        "furthest": summary.furthest,
-        "reached": {name: show_time(at_ms) for name, at_ms in summary.reached.items()},
-        "funnel_depth": summary.funnel_depth,
-        "status": summary.status,
-        "dropped_at": show_time(summary.dropped_ms),
-        "recovered_at": show_time(summary.recovered_ms),
-    }
 
 
 def replay(definition: Definition, columns: Columns, now_ms: int | None = None) -> Report:

@@ -17,12 +17,12 @@ _NAMES: Final = {type(None): "null", bool: "boolean", int: "integer", float: "nu
 
 
 @dataclass(slots=True)
-class Shape:
+class PropertyShape:
     """What was seen in one place."""
 
     names: Counter[str] = field(default_factory=Counter)
-    members: dict[str, "Shape"] = field(default_factory=dict)
-    items: "Shape | None" = None
+    members: dict[str, "PropertyShape"] = field(default_factory=dict)
+    items: "PropertyShape | None" = None
     is_open: bool = False
 
     def see(self, value: Any, depth: int = 0) -> None:
@@ -34,7 +34,7 @@ class Shape:
         elif name == "object":
             self._see_members(value, depth)
         elif name == "array" and value:
-            self.items = self.items or Shape()
+            self.items = self.items or PropertyShape()
             for item in value:
                 self.items.see(item, depth + 1)
 
@@ -44,7 +44,7 @@ class Shape:
                 if len(self.members) >= MOST_MEMBERS:
                     self.is_open = True
                     return
-                self.members[key] = Shape()
+                self.members[key] = PropertyShape()
             self.members[key].see(each, depth + 1)
 
     def schema(self) -> dict[str, Any]:
@@ -68,7 +68,7 @@ class Draft:
     """A plan that grows with each event."""
 
     def __init__(self) -> None:
-        self._types: dict[str, Shape] = {}
+        self._types: dict[str, PropertyShape] = {}
         self.left_out: int = 0
         """Events of types beyond the first thousand."""
 
@@ -77,7 +77,7 @@ class Draft:
         if type_ not in self._types and len(self._types) >= MOST_TYPES:
             self.left_out += 1
             return
-        self._types.setdefault(type_, Shape()).see(properties)
+        self._types.setdefault(type_, PropertyShape()).see(properties)
 
     def types(self) -> dict[str, Any]:
         """By type: the schema of its properties, with how often it was seen."""

@@ -112,7 +112,7 @@ class Collector:
     @property
     def messages(self) -> list[Any]:
         """What Kafka has."""
-        return [message for parcel in self.publisher.parcels for message in parcel.messages]
+        return [message for batch in self.publisher.batches for message in batch.messages]
 
     @property
     def kept(self) -> list[dict[str, Any]]:

@@ -62,5 +62,5 @@ def require_readable(collector: Collector) -> int:
         assert isinstance(touch, Touch), touch
         assert message.topic == f"touchpoints.{touch.channel}"
         assert message.key.decode() == touch.customer == strongest(msgspec.json.decode(message.value)["ids"])
-    collector.publisher.parcels.clear()
+    collector.publisher.batches.clear()
     return len(messages)

@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Self
 
-from streams.clients import topics
+from streams.clients import topic_shapes
 from streams.servers import ports
 from streams.settings import settings
 from tests.servers import wait_until
@@ -37,7 +37,7 @@ class Served:
             **environ,
         }
         self.log = folder / "log"
-        topics.create(settings.read(self.environ))
+        topic_shapes.create(settings.read(self.environ))
         self.key = self.tracker("keys", "new", "shop").strip()
         self.process: subprocess.Popen[bytes]
         self.start()

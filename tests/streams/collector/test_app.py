@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from streams.collector.meters import SERIES
+from streams.collector.metrics import SERIES
 from streams.errors import ConfigurationError
 from streams.settings.settings import read
 from tests.streams.collector.asking import Collector, basic
@@ -214,7 +214,7 @@ def test_answers_have_safe_headers(collector) -> None:
 def test_it_serves_its_table_of_series(collector) -> None:
     """Names, types and labels are those of the table, no more and no fewer."""
     collector.ask("/v1/touchpoints", one())
-    served = {family.name: family.type for family in collector.wired.meters.registry.collect()}
+    served = {family.name: family.type for family in collector.wired.metrics.registry.collect()}
     assert served == {series.name.removesuffix("_total"): series.kind for series in SERIES}
 
 

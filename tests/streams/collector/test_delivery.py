@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from streams.clients.outbox import Parcel
+from streams.clients.outbox import OutboxBatch
 from streams.clients.publisher import MemoryPublisher, Unpublished
 from streams.collector.delivery import Delivery
 from streams.collector.problems import Refused
@@ -20,12 +20,12 @@ class Gate(MemoryPublisher):
         self.broken = False
         self.calls = 0
 
-    async def publish(self, parcel: Parcel) -> None:
+    async def publish(self, batch: OutboxBatch) -> None:
         self.calls += 1
         await self.open.wait()
         if self.broken:
             raise Unpublished("broken")
-        await super().publish(parcel)
+        await super().publish(batch)
 
 
 def message(number: int, size: int = 1) -> Message:
@@ -110,6 +110,6 @@ def test_the_end_waits_for_what_is_on_its_way() -> None:
         asyncio.get_running_loop().call_later(0.02, gate.open.set)
         await made.close()
         assert task.done() or await outcomes(task) == [True]
-        assert len(gate.parcels) == 1
+        assert len(gate.batches) == 1
 
     asyncio.run(scenario())

@@ -78,7 +78,7 @@ def ask(collector: Collector, path: str, body: bytes, **options) -> None:
     answer = asyncio.run(scenario())
     assert answer.status < 500, answer.body
     assert isinstance(answer.said, dict)
-    messages = [message for parcel in publisher.parcels for message in parcel.messages]
+    messages = [message for batch in publisher.batches for message in batch.messages]
     held = [msgspec.json.decode(message.value, type=Rejection) for message in messages if message.topic == REJECTED]
     assert len(held) <= len(answer.said.get("rejected") or answer.said.get("problems") or ())
     messages = [message for message in messages if message.topic != REJECTED]

@@ -104,6 +104,6 @@ def test_every_path_under_fire(collector, address, path, method, mode) -> None:
         headers = {"authorization": basic(collector.key), **(case.headers or {})}
         case.call_and_validate(base_url=address, checks=CHECKS, headers=headers, timeout=15)
 
-    collector.publisher.parcels.clear()
+    collector.publisher.batches.clear()
     fire()
     require_readable(collector)

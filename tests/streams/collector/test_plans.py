@@ -33,7 +33,7 @@ def order(properties: dict, **fields) -> dict:
 
 def counted(collector: Collector, fate: str) -> float | None:
     labels = {"source": "shop", "violation": "wrong_type", "fate": fate}
-    return collector.wired.meters.registry.get_sample_value("tracker_collector_plan_violations_total", labels)
+    return collector.wired.metrics.registry.get_sample_value("tracker_collector_plan_violations_total", labels)
 
 
 def test_a_violation_passes_with_a_mark(tmp_path) -> None:

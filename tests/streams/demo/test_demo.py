@@ -6,31 +6,31 @@ from rich.console import Console
 
 from streams.cli.demo_output import verdict
 from streams.demo.demo import Demo
-from streams.demo.live_view import PlainView, Snapshot, StageFigures, bar, picture, share, sparkline, view_for
+from streams.demo.live_view import PlainView, Snapshot, StageBar, bar, picture, share, sparkline, view_for
 from streams.errors import ExitCode, TrackerError
 from streams.exporter.figures import Figures
+from streams.simulator.deviations import CALM
 from streams.simulator.event import NO_STAGE, Event
-from streams.simulator.knobs import CALM
-from streams.simulator.producer import Delivery
-from streams.simulator.run import Run
+from streams.simulator.run import Simulation
 from streams.simulator.stream import Scenario
+from streams.simulator.targets import Confirmations
 from streams.simulator.truth import Truth
-from tracker.figures.contribution import Field
+from tracker.figures.fields import FieldName
 from tracker.journey.definition import Definition, Rule, Stage
 
 DAY_MS = 86_400_000
 NOW_MS = 1_795_341_600_000
 NAMES = ("awareness", "evaluation", "consideration", "purchase_decision", "post_purchase", "repurchase", "loyalty")
 DEFINITION = Definition("seven", 1, tuple(Stage(name, (Rule(),), drops_after_ms=7 * DAY_MS) for name in NAMES))
-KNOBS = replace(CALM, returns=0.2, duplicates=0.1, disorder=0.2, late=0.1, quiet=0.1, poison=0.02)
-SCENARIO = Scenario(starts_ms=NOW_MS - DAY_MS, interval_ms=1, customers=500, knobs=KNOBS)
+DEVIATIONS = replace(CALM, returns=0.2, duplicates=0.1, disorder=0.2, late=0.1, quiet=0.1, poison=0.02)
+SCENARIO = Scenario(starts_ms=NOW_MS - DAY_MS, interval_ms=1, customers=500, deviations=DEVIATIONS)
 
 
 class Tracker:
     """A pipeline that applies what it is sent the moment somebody looks, `slow` messages behind; also a target."""
 
     def __init__(self, *, slow: int = 0, lies: int = 0) -> None:
-        self.delivery = Delivery()
+        self.delivery = Confirmations()
         self.messages: list[Event] = []
         self.slow = slow
         self.lies = lies
@@ -40,7 +40,7 @@ class Tracker:
         self.messages.append(event)
         self.delivery.sent += 1
 
-    def finish(self) -> Delivery:
+    def finish(self) -> Confirmations:
         self.delivery.confirmed = self.delivery.sent
         return self.delivery
 
@@ -52,16 +52,16 @@ class Tracker:
                 met.setdefault(event.customer, set()).add(event.stage)
                 old = newest.get(event.customer, event)
                 newest[event.customer] = max(old, event, key=lambda one: (one.at_ms, one.stage))
-        counts: dict[Field, int] = {}
+        counts: dict[FieldName, int] = {}
         for customer, stages in met.items():
             last = newest[customer]
             status = "dropped" if last.at_ms + 7 * DAY_MS < NOW_MS else "active"
-            fields = [Field("seven", "current", stage=NAMES[last.stage], status=status)]
-            fields += [Field("seven", "reached", day="d", stage=NAMES[stage]) for stage in stages]
-            fields.append(Field("seven", "funnel", day="d", stage=NAMES[max(stages)]))
+            fields = [FieldName("seven", "current", stage=NAMES[last.stage], status=status)]
+            fields += [FieldName("seven", "reached", day="d", stage=NAMES[stage]) for stage in stages]
+            fields.append(FieldName("seven", "funnel", day="d", stage=NAMES[max(stages)]))
             for field in fields:
                 counts[field] = counts.get(field, 0) + 1
-        loyal = Field("seven", "reached", day="d", stage="loyalty")
+        loyal = FieldName("seven", "reached", day="d", stage="loyalty")
         counts[loyal] = counts.get(loyal, 0) + self.lies
         return Figures(counts, {})
 
@@ -105,7 +105,7 @@ class Clock:
 def demo(tracker: Tracker, view=None) -> Demo:
     """The demo over a tracker in memory."""
     clock = Clock()
-    run = Run(SCENARIO, tracker, Truth())
+    run = Simulation(SCENARIO, tracker, Truth())
     return Demo(run, DEFINITION, tracker, view or Recorder(), clock=clock, sleep=clock.sleep, now_ms=lambda: NOW_MS)
 
 
@@ -170,7 +170,7 @@ def test_a_failed_delivery_ends_the_demo() -> None:
 
 
 STAGES = tuple(
-    StageFigures(name, count, count // 2, count // 100)
+    StageBar(name, count, count // 2, count // 100)
     for name, count in zip(NAMES, (10_000, 5_000, 1_500, 300, 150, 50, 20), strict=True)
 )
 SNAPSHOT = Snapshot(12.3, "customers arrive", STAGES, 18_000, 9_000, 8_990, 10, 400, 9, 500, 510, (1.0, 5.0, 9.0))

@@ -8,7 +8,7 @@ import pytest
 from kafka import TopicPartition
 
 from schemas.rejection import Place, Rejection
-from schemas.routed import Stray
+from schemas.routed import RoutedTouchpoint
 from schemas.topics import REJECTED, ROUTED
 from streams.cli import rejected as command
 from streams.cli import rejected_output as output
@@ -24,7 +24,7 @@ from streams.events.rejected import (
     size,
     still_wrong,
 )
-from streams.person.moments import moment_ms, shown
+from streams.person.times import moment_ms, shown
 from tests.stored import Redis
 
 NOW_MS = 1_795_000_000_000
@@ -219,7 +219,7 @@ def test_a_dry_run_sends_nothing() -> None:
 def test_routed_bytes_are_judged_inside() -> None:
     """What came over `journey.routed` is unpacked before it is judged; its bytes go back packed."""
     inside = json.dumps(GOOD).encode()
-    packed = msgspec.msgpack.encode(Stray(inside, NOW_MS))
+    packed = msgspec.msgpack.encode(RoutedTouchpoint(inside, NOW_MS))
     place = Place(ROUTED, 0, 1)
     assert still_wrong(rejection(value=packed, place=place)) is None
     assert still_wrong(rejection(value=packed)).reason == "not_json"

@@ -19,7 +19,7 @@ from streams.exporter.series import DEEP, FRESHNESS, FUNNEL
 from streams.settings.settings import read as read_settings
 from streams.stores.keys import keys
 from tests.stored import Redis, crowd, definition, fill
-from tracker.figures.contribution import FIGURES, parse
+from tracker.figures.fields import FIGURES, parse
 
 TOPICS = ("touchpoints.web", "touchpoints.shop")
 

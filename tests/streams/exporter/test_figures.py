@@ -1,6 +1,6 @@
 from streams.exporter.figures import Figures, read
 from streams.stores.keys import keys
-from tracker.figures.contribution import parse
+from tracker.figures.fields import parse
 
 STAGES = ("seen", "bought")
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from streams.exporter.figures import Figures
 from streams.exporter.rows import AGES, FunnelRows
 from tests.stored import DAY_MS, MONDAY_MS, definition
-from tracker.figures.contribution import day_of, parse
+from tracker.figures.fields import day_of, parse
 from tracker.journey.definition import STATUSES, Buckets, Rule, Survey
 
 SEVEN = """

@@ -6,8 +6,8 @@ from schemas.routed import Ruling
 from schemas.topics import ROUTED
 from streams.cli import identity as command
 from streams.errors import ExitCode, TrackerError
-from streams.person.holdings import counts, export, timers
 from streams.person.identity import conflicts, describe, whole
+from streams.person.redis_data import counts, export, timers
 from streams.person.show import follow
 from streams.stores.keys import day_list, keys
 from tests.flow.harness import WEB, World, crash_at, run_through
@@ -15,7 +15,7 @@ from tests.stored import Redis
 from tests.touchpoints import DAY_MS, HOUR_MS, START_MS, touchpoint
 from tests.virtual_time import run
 from tracker.identity.kinds import strongest
-from tracker.planning.plan import encode_routed
+from tracker.planning.message import encode_routed
 
 PARTITIONS = 4
 ANN, EVE, BOB = "anonymous_id:a1", "email_sha256:e1", "anonymous_id:b1"

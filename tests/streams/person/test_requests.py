@@ -37,8 +37,8 @@ def test_both_homes_are_told() -> None:
     """Each name of its peer, in the partition where it is at home."""
     producer = Producer()
     send(producer, [*rulings("c1", ANN, 7, linked=False), Erase("c1", 8)], 16)
-    letters = [Ruling("c1", ANN, 7, linked=False), Ruling(ANN, "c1", 7, linked=False), Erase("c1", 8)]
-    assert producer.sent == [(ROUTED, one.name.encode(), home(one.name, 16), one) for one in letters]
+    messages = [Ruling("c1", ANN, 7, linked=False), Ruling(ANN, "c1", 7, linked=False), Erase("c1", 8)]
+    assert producer.sent == [(ROUTED, one.name.encode(), home(one.name, 16), one) for one in messages]
 
 
 def test_what_the_broker_does_not_confirm_is_an_error() -> None:

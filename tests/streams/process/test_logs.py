@@ -68,7 +68,7 @@ def test_repeats_do_not_flood(capsys) -> None:
 def test_left_out_lines_are_counted() -> None:
     """When the while is over, the next line comes through and says how many were left out."""
     now_s = 0.0
-    repeats = logs.Repeats(clock=lambda: now_s)
+    repeats = logs.RepeatFilter(clock=lambda: now_s)
     record = logging.makeLogRecord({"name": "aiokafka", "msg": "no connection"})
     passed = [repeats.filter(record) for _ in range(10)]
     now_s = logs.REPEATS_WINDOW_S + 1

@@ -49,7 +49,7 @@ def test_the_documented_call_works(monkeypatch) -> None:
 
 
 CALLS = """
-from streams.producer import Producer
+from streams.sdk.producer import Producer
 def calls(producer: Producer) -> None:
     producer.touch("shop", "Order Completed", customer_id="c", properties={"amount": 1.5}, extra={"own": 1})
     producer.touch("shop", "Order Completed", customer_id="c", properties={"amount": "1.5"})

@@ -3,7 +3,7 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.sdk.repeats import Mark, Repeats, Source
+from streams.sdk.repeats import Mark, Origin, Repeats
 
 
 @dataclass
@@ -59,7 +59,7 @@ def test_a_kept_mark_outlives_a_restart() -> None:
     """A consumer that begins with what it had kept drops what its predecessor handled."""
     before = Repeats()
     before.is_new(Message(3, 7))
-    assert before.highest == {Source("journey.transitions", 0, 0): Mark(3, 7)}
+    assert before.highest == {Origin("journey.transitions", 0, 0): Mark(3, 7)}
     assert not Repeats(before.highest).is_new(Message(3, 7))
 
 

@@ -9,7 +9,7 @@ import pytest
 from streams.errors import ExitCode, TrackerError
 from streams.servers import ports
 from streams.servers.process import ServerProcess
-from streams.servers.process_group import Household
+from streams.servers.process_group import ProcessGroup
 from tests.servers import wait_until
 
 LISTEN = """
@@ -40,13 +40,13 @@ class Fake(ServerProcess):
 
 
 @pytest.fixture
-def home() -> Iterator[Household]:
-    """A household for one test."""
-    with Household() as home:
+def home() -> Iterator[ProcessGroup]:
+    """A group for one test."""
+    with ProcessGroup() as home:
         yield home
 
 
-def test_it_keeps_its_port_over_restart_and_kill(home: Household) -> None:
+def test_it_keeps_its_port_over_restart_and_kill(home: ProcessGroup) -> None:
     """The port found at first is the port for good; the process is another."""
     server = Fake(home)
     server.start()
@@ -63,7 +63,7 @@ def test_it_keeps_its_port_over_restart_and_kill(home: Household) -> None:
     assert not server.runs
 
 
-def test_pause_and_resume(home: Household) -> None:
+def test_pause_and_resume(home: ProcessGroup) -> None:
     """A paused server runs without answering; it can be stopped all the same."""
     server = Fake(home)
     server.start()
@@ -77,7 +77,7 @@ def test_pause_and_resume(home: Household) -> None:
     assert not server.runs
 
 
-def test_a_port_lost_to_another_is_replaced(home: Household, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_lost_to_another_is_replaced(home: ProcessGroup, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between finding a port and listening on it somebody may be quicker: the next one is tried."""
     with socket.create_server((ports.LOOPBACK, 0)) as other:
         taken, free = other.getsockname()[1], ports.free_port()
@@ -89,7 +89,7 @@ def test_a_port_lost_to_another_is_replaced(home: Household, monkeypatch: pytest
         server.stop()
 
 
-def test_a_port_that_was_asked_for_is_not_replaced(home: Household) -> None:
+def test_a_port_that_was_asked_for_is_not_replaced(home: ProcessGroup) -> None:
     """In use is in use: said at once."""
     with socket.create_server((ports.LOOPBACK, 0)) as other, pytest.raises(TrackerError, match="is in use") as caught:
         Fake(home, port=other.getsockname()[1]).start()
@@ -104,7 +104,7 @@ def test_a_port_that_was_asked_for_is_not_replaced(home: Household) -> None:
         ("something else entirely", "something else entirely", ExitCode.FAILED),
     ],
 )
-def test_a_failed_start_tells_the_last_words(home: Household, said: str, told: str, code: ExitCode) -> None:
+def test_a_failed_start_tells_the_last_words(home: ProcessGroup, said: str, told: str, code: ExitCode) -> None:
     """What the server said on its way out, translated where it is known."""
     server = Fake(home)
     server.script = f"print({said!r}); raise SystemExit(7)"
@@ -113,7 +113,7 @@ def test_a_failed_start_tells_the_last_words(home: Household, said: str, told: s
     assert caught.value.exit_code is code
 
 
-def test_a_server_that_ends_later_tells_why(home: Household) -> None:
+def test_a_server_that_ends_later_tells_why(home: ProcessGroup) -> None:
     """What it said is translated then too."""
     server = Fake(home)
     server.script = LISTEN.replace(
@@ -124,7 +124,7 @@ def test_a_server_that_ends_later_tells_why(home: Household) -> None:
     assert "ended by itself: the disk is full" in server.failure().message
 
 
-def test_a_start_that_hangs_ends_at_its_deadline(home: Household) -> None:
+def test_a_start_that_hangs_ends_at_its_deadline(home: ProcessGroup) -> None:
     """A server that never becomes ready is ended and told of."""
     server = Fake(home)
     server.script = "import time; print('thinking', flush=True); time.sleep(300)"

@@ -1,4 +1,4 @@
-"""The household: nothing outlives its parent, however the parent ends."""
+"""The group: nothing outlives its parent, however the parent ends."""
 
 import os
 import shutil
@@ -12,14 +12,14 @@ import pytest
 
 from streams.errors import ExitCode, TrackerError
 from streams.servers import process_group
-from streams.servers.process_group import WAIT_FOR_WORD, Household
+from streams.servers.process_group import WAIT_FOR_WORD, ProcessGroup
 from streams.servers.watcher import there
 from tests.servers import wait_until
 
 PARENT = """
 import sys, time, multiprocessing
-from streams.servers.process_group import Household
-home = Household()
+from streams.servers.process_group import ProcessGroup
+home = ProcessGroup()
 with (home.directory / "log").open("wb") as log:
     child = home.start(["sleep", "300"], home.directory, log)
 print(child.pid, home.directory, flush=True)
@@ -75,7 +75,7 @@ def test_a_child_whose_parent_died_early_never_runs(tmp_path: Path) -> None:
 
 def test_the_terminal_does_not_reach_a_child(tmp_path: Path) -> None:
     """Each child leads a session of its own."""
-    with Household() as home, (tmp_path / "log").open("wb") as log:
+    with ProcessGroup() as home, (tmp_path / "log").open("wb") as log:
         child = home.start(["sleep", "300"], home.directory, log)
         assert os.getsid(child.pid) == child.pid != os.getsid(0)
         child.kill()
@@ -85,10 +85,10 @@ def test_the_terminal_does_not_reach_a_child(tmp_path: Path) -> None:
 
 def test_data_to_keep_has_one_household(tmp_path: Path) -> None:
     """A second one on the same directory is refused while the first lives, and welcome after it."""
-    with Household(tmp_path / "data"), pytest.raises(TrackerError, match="running on the data") as caught:
-        Household(tmp_path / "data")
+    with ProcessGroup(tmp_path / "data"), pytest.raises(TrackerError, match="running on the data") as caught:
+        ProcessGroup(tmp_path / "data")
     assert caught.value.remedy
-    with Household(tmp_path / "data") as home:
+    with ProcessGroup(tmp_path / "data") as home:
         assert home.directory == tmp_path / "data"
     assert (tmp_path / "data").exists()
 
@@ -97,7 +97,7 @@ def test_an_unusable_directory_is_told_in_a_line(tmp_path: Path) -> None:
     """A file where a directory should be: one line, a remedy, a code."""
     (tmp_path / "file").touch()
     with pytest.raises(TrackerError, match="Cannot use the directory") as caught:
-        Household(tmp_path / "file" / "data")
+        ProcessGroup(tmp_path / "file" / "data")
     assert caught.value.exit_code is ExitCode.CONFIGURATION
     assert "\n" not in str(caught.value)
 
@@ -107,6 +107,6 @@ def test_a_nearly_full_disk_is_told_before_the_start(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(process_group.tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=9 * 2**20))
     with pytest.raises(TrackerError, match="Only 9 MB are free") as caught:
-        Household()
+        ProcessGroup()
     assert caught.value.exit_code is ExitCode.DISK_FULL
     assert not list(tmp_path.iterdir())

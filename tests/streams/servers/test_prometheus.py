@@ -8,7 +8,7 @@ import yaml
 
 from streams.cli.demo_output import Watching, addresses
 from streams.servers import prometheus
-from streams.servers.process_group import Household
+from streams.servers.process_group import ProcessGroup
 from tests.deploy.promtool import needs
 
 
@@ -40,17 +40,17 @@ def test_the_demo_says_what_to_open_or_why_not() -> None:
 
 
 def test_both_run_with_what_ships_and_call_nobody() -> None:
-    """Started on free ports in the household, with our targets and rules; no receiver has anywhere to call."""
+    """Started on free ports in the group, with our targets and rules; no receiver has anywhere to call."""
     needs("prometheus")
     needs("prometheus-alertmanager")
-    with Household() as household:
-        watcher, manager = prometheus.start(household, {"exporter": ["http://127.0.0.1:1/metrics"]})
+    with ProcessGroup() as group:
+        watcher, manager = prometheus.start(group, {"exporter": ["http://127.0.0.1:1/metrics"]})
         told = yaml.safe_load((watcher.directory / "config.yml").read_text("utf-8"))
         jobs = {job["job_name"]: job["static_configs"][0]["targets"] for job in told["scrape_configs"]}
         assert jobs == {"exporter": ["127.0.0.1:1"], "prometheus": [watcher.address]}
         assert Path(told["rule_files"][0]).parent.is_dir()
         receivers = yaml.safe_load((manager.directory / "config.yml").read_text("utf-8"))["receivers"]
         assert receivers and all(each.keys() == {"name"} for each in receivers)
-        directory = household.directory
+        directory = group.directory
     assert not directory.exists()
     assert not watcher.runs and not manager.runs

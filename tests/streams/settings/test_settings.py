@@ -6,7 +6,7 @@ import pytest
 
 from streams.errors import ConfigurationError, ExitCode
 from streams.settings import settings
-from streams.settings.settings import KNOBS, Settings
+from streams.settings.settings import SETTINGS, Settings
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -24,17 +24,17 @@ def test_empty_environment_is_enough() -> None:
 
 
 def test_table_and_value_name_the_same_fields() -> None:
-    """Each knob has its field, and each field its knob, in the same order."""
-    assert [field.name for field in dataclasses.fields(Settings)] == [knob.field for knob in KNOBS]
+    """Each setting has its field, and each field its setting, in the same order."""
+    assert [field.name for field in dataclasses.fields(Settings)] == [setting.field for setting in SETTINGS]
 
 
 def test_variables_are_distinct() -> None:
     """No variable stands in the table twice."""
-    assert len({knob.variable for knob in KNOBS}) == len(KNOBS)
+    assert len({setting.variable for setting in SETTINGS}) == len(SETTINGS)
 
 
 def test_reference_is_complete() -> None:
-    """deploy/env/reference.env is what the table says, every knob at its default."""
+    """deploy/env/reference.env is what the table says, every setting at its default."""
     assert (REPOSITORY / "deploy/env/reference.env").read_text(encoding="utf-8") == settings.reference()
 
 
@@ -155,7 +155,7 @@ def test_kinds_of_alias_are_read() -> None:
     """By commas or blanks; printed as they are written; nonsense is one clear line."""
     found = settings.read({"TRACKER_ALIAS_KINDS": "customer_id anonymous_id, device_id:10"})
     assert (found.kinds.order, found.kinds.limits) == (("customer_id", "anonymous_id", "device_id"), {"device_id": 10})
-    shown = {knob.field: value for knob, value in found.shown()}
+    shown = {setting.field: value for setting, value in found.shown()}
     assert shown["alias_kinds"] == "customer_id,anonymous_id,device_id:10"
     with pytest.raises(ConfigurationError, match="TRACKER_ALIAS_KINDS is 'device_id': it must be kinds of alias"):
         settings.read({"TRACKER_ALIAS_KINDS": "device_id"})

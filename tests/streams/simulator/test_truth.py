@@ -1,7 +1,7 @@
 from random import Random
 
 from streams.simulator.event import Event
-from streams.simulator.truth import Standing, Truth
+from streams.simulator.truth import TrueStages, Truth
 
 STAGES = ("seen", "tried", "bought")
 
@@ -17,7 +17,7 @@ def test_newest_is_current_highest_is_furthest() -> None:
         truth = Truth(STAGES)
         for one in Random(seed).sample(sent, 3):
             truth.add(one)
-        assert truth.customers() == {"ada": Standing("tried", "bought")}
+        assert truth.customers() == {"ada": TrueStages("tried", "bought")}
         assert truth.funnel() == {"seen": 1, "tried": 1, "bought": 1}
         assert truth.current() == {"seen": 0, "tried": 1, "bought": 0}
 
@@ -48,7 +48,7 @@ def test_copies_and_poison_count_apart() -> None:
     truth.add(event(-1, 9))
     assert (truth.messages, truth.touchpoints, truth.copies) == (4, 2, 1)
     assert truth.rejected() == {"not_json": 1}
-    assert truth.customers() == {"ada": Standing("seen", "seen")}
+    assert truth.customers() == {"ada": TrueStages("seen", "seen")}
 
 
 def test_all_aliases_of_a_person_count_once() -> None:
@@ -56,7 +56,7 @@ def test_all_aliases_of_a_person_count_once() -> None:
     truth = Truth(STAGES)
     truth.add(event(0, 1, "anonymous_id:x", person="ada"))
     truth.add(event(1, 2, "ada"))
-    assert truth.customers() == {"ada": Standing("tried", "tried")}
+    assert truth.customers() == {"ada": TrueStages("tried", "tried")}
 
 
 def test_quiet_for_longer_than_allowed_is_dropped() -> None:

@@ -51,9 +51,9 @@ class StoreContract:
         """The first owner finds no offset, no message, and at least the epoch that it asks for."""
 
         async def scenario(store):
-            tenure = await store.take(3, 1_000)
-            assert (tenure.partition, tenure.epoch, tenure.offsets, tenure.outbox) == (3, 1_000, {}, [])
-            assert (tenure.sequence, tenure.writes) == (0, 0)
+            lease = await store.take(3, 1_000)
+            assert (lease.partition, lease.epoch, lease.offsets, lease.outbox) == (3, 1_000, {}, [])
+            assert (lease.sequence, lease.writes) == (0, 0)
             assert await store.read(3, ["nobody"]) == [None]
             assert await store.read(3, []) == []
 
@@ -69,13 +69,13 @@ class StoreContract:
         assert rig.run(scenario) == [1_790_000_000_000, 1_790_000_000_001, 1_790_000_000_002, 253_402_300_799_999]
 
     def test_a_write_brings_everything_at_once(self, rig: Rig) -> None:
-        """States, sums, timers, outbox, offset and sequence are there after it, and the tenure has moved on."""
+        """States, sums, timers, outbox, offset and sequence are there after it, and the lease has moved on."""
 
         async def scenario(store):
-            tenure = await store.take(0, 1)
-            await store.apply(tenure, {WEB: 7}, plan({"a": b"\x00\xff"}, {"f": 2}, {"a": 50}), b"\x93blob", 2)
-            await store.apply(tenure, {SHOP: 3}, plan({"b": b"B"}, {"f": -1, "g": 4}), b"", 2)
-            assert (tenure.offsets, tenure.sequence, tenure.writes) == ({WEB: 7, SHOP: 3}, 2, 2)
+            lease = await store.take(0, 1)
+            await store.apply(lease, {WEB: 7}, plan({"a": b"\x00\xff"}, {"f": 2}, {"a": 50}), b"\x93blob", 2)
+            await store.apply(lease, {SHOP: 3}, plan({"b": b"B"}, {"f": -1, "g": 4}), b"", 2)
+            assert (lease.offsets, lease.sequence, lease.writes) == ({WEB: 7, SHOP: 3}, 2, 2)
             assert await store.read(0, ["b", "x", "a"]) == [b"B", None, b"\x00\xff"]
 
         rig.run(scenario)
@@ -88,14 +88,14 @@ class StoreContract:
         """A call that is repeated because its answer was lost changes nothing and is told as a success."""
 
         async def scenario(store):
-            tenure = await store.take(0, 1)
-            await store.apply(tenure, {WEB: 7}, plan({"a": b"A"}, {"f": 2}, {"a": 5}), b"blob", 1)
+            lease = await store.take(0, 1)
+            await store.apply(lease, {WEB: 7}, plan({"a": b"A"}, {"f": 2}, {"a": 5}), b"blob", 1)
             once = rig.held(0)
-            tenure.offsets, tenure.sequence, tenure.writes = {}, 0, 0
-            await store.apply(tenure, {WEB: 7}, plan({"a": b"A"}, {"f": 2}, {"a": 5}), b"blob", 1)
+            lease.offsets, lease.sequence, lease.writes = {}, 0, 0
+            await store.apply(lease, {WEB: 7}, plan({"a": b"A"}, {"f": 2}, {"a": 5}), b"blob", 1)
             assert rig.held(0) == once
-            assert (tenure.offsets, tenure.sequence, tenure.writes) == ({WEB: 7}, 1, 1)
-            await store.apply(tenure, {WEB: 9}, plan(), b"", 1)
+            assert (lease.offsets, lease.sequence, lease.writes) == ({WEB: 7}, 1, 1)
+            await store.apply(lease, {WEB: 9}, plan(), b"", 1)
 
         rig.run(scenario)
 
@@ -103,9 +103,9 @@ class StoreContract:
         """A field at zero is no field, so that old days do not pile up."""
 
         async def scenario(store):
-            tenure = await store.take(0, 1)
-            await store.apply(tenure, {WEB: 1}, plan(aggregates={"f": 2, "g": 1, "zero": 0}), b"", 0)
-            await store.apply(tenure, {WEB: 2}, plan(aggregates={"f": -2}), b"", 0)
+            lease = await store.take(0, 1)
+            await store.apply(lease, {WEB: 1}, plan(aggregates={"f": 2, "g": 1, "zero": 0}), b"", 0)
+            await store.apply(lease, {WEB: 2}, plan(aggregates={"f": -2}), b"", 0)
 
         rig.run(scenario)
         assert rig.held(0).aggregates == {"g": 1}
@@ -131,11 +131,11 @@ class StoreContract:
         """The epoch is gone: the owner must begin again, and nothing half is written."""
 
         async def scenario(store):
-            tenure = await store.take(0, 1)
-            await store.apply(tenure, {WEB: 5}, plan({"a": b"A"}), b"", 0)
+            lease = await store.take(0, 1)
+            await store.apply(lease, {WEB: 5}, plan({"a": b"A"}), b"", 0)
             rig.wipe()
             with pytest.raises(Lost):
-                await store.apply(tenure, {WEB: 9}, plan({"a": b"AA"}, {"f": 1}), b"x", 1)
+                await store.apply(lease, {WEB: 9}, plan({"a": b"AA"}, {"f": 1}), b"x", 1)
             assert rig.held(0) == Held()
             again = await store.take(0, 2_000)
             assert (again.epoch, again.offsets, again.writes) == (2_000, {}, 0)
@@ -147,15 +147,15 @@ class StoreContract:
         """The store has gone back by one write of `web`: the next write is refused, also where it is of `shop`."""
 
         async def scenario(store):
-            tenure = await store.take(0, 1)
-            await store.apply(tenure, {WEB: 5}, plan({"a": b"A"}), b"", 0)
-            await store.apply(tenure, {SHOP: 2}, plan({"b": b"B"}), b"", 0)
+            lease = await store.take(0, 1)
+            await store.apply(lease, {WEB: 5}, plan({"a": b"A"}), b"", 0)
+            await store.apply(lease, {SHOP: 2}, plan({"b": b"B"}), b"", 0)
             saved = rig.save()
-            await store.apply(tenure, {WEB: 9}, plan({"a": b"AA"}, {"f": 1}), b"x", 1)
+            await store.apply(lease, {WEB: 9}, plan({"a": b"AA"}, {"f": 1}), b"x", 1)
             rig.restore(saved)
             before = rig.held(0)
             with pytest.raises(Lost):
-                await store.apply(tenure, {topic: 12}, plan({"a": b"AAA"}, {"f": 1}), b"x", 2)
+                await store.apply(lease, {topic: 12}, plan({"a": b"AAA"}, {"f": 1}), b"x", 2)
             assert rig.held(0) == before
             assert (await store.take(0, 1)).offsets == {WEB: 5, SHOP: 2}
 
@@ -167,10 +167,10 @@ class StoreContract:
         async def scenario(store):
             await store.take(0, 1)
             saved = rig.save()
-            tenure = await store.take(0, 1)
+            lease = await store.take(0, 1)
             rig.restore(saved)
             with pytest.raises(Lost):
-                await store.apply(tenure, {WEB: 9}, plan(), b"", 0)
+                await store.apply(lease, {WEB: 9}, plan(), b"", 0)
 
         rig.run(scenario)
 
@@ -178,13 +178,13 @@ class StoreContract:
         """It goes by the newest blob's sequence alone; a call that comes late or twice takes nothing."""
 
         async def scenario(store):
-            tenure = await store.take(0, 1)
-            await store.apply(tenure, {WEB: 1}, plan(), b"one", 1)
-            await store.apply(tenure, {WEB: 2}, plan(), b"two", 3)
-            await store.trim(tenure, 1)
+            lease = await store.take(0, 1)
+            await store.apply(lease, {WEB: 1}, plan(), b"one", 1)
+            await store.apply(lease, {WEB: 2}, plan(), b"two", 3)
+            await store.trim(lease, 1)
             heir = await store.take(0, 1)
             assert (heir.outbox, heir.sequence) == ([b"one", b"two"], 3)
-            await store.trim(tenure, 3)
+            await store.trim(lease, 3)
             assert rig.held(0).outbox == [b"one", b"two"], "an old owner trims nothing"
             await store.trim(heir, 3)
             assert rig.held(0).outbox == []
@@ -198,14 +198,14 @@ class StoreContract:
         """The most overdue first, no more than asked for, none before its time; those that fired are gone."""
 
         async def scenario(store):
-            tenure = await store.take(0, 1)
+            lease = await store.take(0, 1)
             moments = {"late": 30, "first": 10, "second": 20, "far": 253_402_300_799_999}
             two = Due(["first", "second"])
-            await store.apply(tenure, {WEB: 1}, plan(timers=moments), b"", 0)
+            await store.apply(lease, {WEB: 1}, plan(timers=moments), b"", 0)
             assert await store.due(0, 9, 10) == Due([])
             assert await store.due(0, 30, 10) == Due(["first", "second", "late"])
             assert await store.due(0, 30, 2) == two
-            await store.apply(tenure, {"timers": 1}, plan(timers={"first": 40}), b"", 0, two)
+            await store.apply(lease, {"timers": 1}, plan(timers={"first": 40}), b"", 0, two)
             assert await store.due(0, 30, 10) == Due(["late"])
             assert await store.due(0, 40, 10) == Due(["late", "first"])
 
@@ -215,16 +215,16 @@ class StoreContract:
         """Looks at the beginning of a day wait in its list, and leave it from its head as they fire, page by page."""
 
         async def scenario(store):
-            tenure = await store.take(0, 1)
+            lease = await store.take(0, 1)
             moments = {"a": 7 * DAY_MS, "b": 8 * DAY_MS, "c": 7 * DAY_MS, "d": 7 * DAY_MS, "e": 7 * DAY_MS + 1}
-            await store.apply(tenure, {WEB: 1}, plan(timers=moments), b"", 0)
+            await store.apply(lease, {WEB: 1}, plan(timers=moments), b"", 0)
             assert await store.due(0, 7 * DAY_MS - 1, 10) == Due([])
             page = await store.due(0, 8 * DAY_MS, 2)
             assert page == Due(["a", "c"], 7)
-            await store.apply(tenure, {"timers": 1}, plan(timers={"c": 8 * DAY_MS}), b"", 0, page)
+            await store.apply(lease, {"timers": 1}, plan(timers={"c": 8 * DAY_MS}), b"", 0, page)
             assert (rig.held(0).days, rig.held(0).timers) == ({7: ["d"], 8: ["b", "c"]}, {"e": 7 * DAY_MS + 1})
             page = await store.due(0, 8 * DAY_MS, 2)
-            await store.apply(tenure, {"timers": 2}, plan(timers={"d": 7 * DAY_MS + 5}), b"", 0, page)
+            await store.apply(lease, {"timers": 2}, plan(timers={"d": 7 * DAY_MS + 5}), b"", 0, page)
             assert await store.due(0, 8 * DAY_MS - 1, 9) == Due(["e", "d"])
             assert await store.due(0, 8 * DAY_MS, 9) == Due(["b", "c"], 8)
 
@@ -235,12 +235,12 @@ class StoreContract:
         """A repeat of the write that takes the head of a list away takes no second one."""
 
         async def scenario(store):
-            tenure = await store.take(0, 1)
-            await store.apply(tenure, {WEB: 1}, plan(timers=dict.fromkeys("abc", DAY_MS)), b"", 0)
+            lease = await store.take(0, 1)
+            await store.apply(lease, {WEB: 1}, plan(timers=dict.fromkeys("abc", DAY_MS)), b"", 0)
             page = await store.due(0, DAY_MS, 1)
             for _ in range(2):
-                tenure.offsets, tenure.sequence, tenure.writes = {}, 0, 1
-                await store.apply(tenure, {"timers": 1}, plan(), b"", 0, page)
+                lease.offsets, lease.sequence, lease.writes = {}, 0, 1
+                await store.apply(lease, {"timers": 1}, plan(), b"", 0, page)
 
         rig.run(scenario)
         assert rig.held(0).days == {1: ["b", "c"]}
@@ -250,15 +250,15 @@ class StoreContract:
         listed = {"a": DAY_MS, "b": DAY_MS, "c": 2 * DAY_MS}
 
         async def scenario(store):
-            tenure = await store.take(0, 1)
-            await store.apply(tenure, {WEB: 1}, plan({"a": b"A", "b": b"B", "c": b"C"}, {"f": 3}, listed), b"", 0)
-            await store.apply(tenure, {WEB: 2}, plan(timers={"a": 5, "b": 6, "c": DAY_MS}), b"", 0)
+            lease = await store.take(0, 1)
+            await store.apply(lease, {WEB: 1}, plan({"a": b"A", "b": b"B", "c": b"C"}, {"f": 3}, listed), b"", 0)
+            await store.apply(lease, {WEB: 2}, plan(timers={"a": 5, "b": 6, "c": DAY_MS}), b"", 0)
             erasing = plan(aggregates={"f": -2})
             erasing.removed, erasing.suppressed = ["a", "c", "never seen"], [b"\x00digest", b"other"]
             for _ in range(2):
-                tenure.offsets, tenure.writes = {}, 2
-                await store.apply(tenure, {WEB: 3}, erasing, b"", 0)
-                assert tenure.suppressed == {b"\x00digest", b"other"}
+                lease.offsets, lease.writes = {}, 2
+                await store.apply(lease, {WEB: 3}, erasing, b"", 0)
+                assert lease.suppressed == {b"\x00digest", b"other"}
             assert await store.read(0, ["a", "b", "c"]) == [None, b"B", None]
             assert (await store.take(0, 1)).suppressed == {b"\x00digest", b"other"}
             assert (await store.take(1, 1)).suppressed == set()
@@ -272,11 +272,11 @@ class StoreContract:
         """A write to one partition, or its taking, leaves every other as it is."""
 
         async def scenario(store):
-            tenures = [await store.take(number, 1) for number in range(8)]
-            for tenure in tenures:
-                await store.apply(tenure, {WEB: 1}, plan({"a": b"%d" % tenure.partition}), b"", 0)
+            leases = [await store.take(number, 1) for number in range(8)]
+            for lease in leases:
+                await store.apply(lease, {WEB: 1}, plan({"a": b"%d" % lease.partition}), b"", 0)
             await store.take(5, 1)
-            await store.apply(tenures[4], {WEB: 2}, plan({"b": b"B"}), b"", 0)
+            await store.apply(leases[4], {WEB: 2}, plan({"b": b"B"}), b"", 0)
             assert await store.read(7, ["a", "b"]) == [b"7", None]
 
         rig.run(scenario)
@@ -289,15 +289,15 @@ class StoreContract:
         listed = dict.fromkeys(names, DAY_MS)
 
         async def scenario(store):
-            tenure = await store.take(0, 1)
-            await store.apply(tenure, {WEB: 1}, plan(states, dict.fromkeys(names, 1), timers), b"", 0)
+            lease = await store.take(0, 1)
+            await store.apply(lease, {WEB: 1}, plan(states, dict.fromkeys(names, 1), timers), b"", 0)
             assert await store.read(0, names) == list(states.values())
             held = rig.held(0)
             assert held.aggregates == dict.fromkeys(names, 1)
             assert held.timers == timers
-            await store.apply(tenure, {WEB: 2}, plan(timers=listed), b"", 0, Due(names))
+            await store.apply(lease, {WEB: 2}, plan(timers=listed), b"", 0, Due(names))
             assert rig.held(0).days == {1: names}
-            await store.apply(tenure, {WEB: 3}, plan(), b"", 0, Due(names, 1))
+            await store.apply(lease, {WEB: 3}, plan(), b"", 0, Due(names, 1))
             assert await store.due(0, 10**9, 10) == Due([])
 
         rig.run(scenario)

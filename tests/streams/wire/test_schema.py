@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from schemas.rejection import Place, Rejection
 from schemas.transition import Transition, Why
-from streams.simulator.knobs import Knobs
+from streams.simulator.deviations import Deviations
 from streams.simulator.poison import KINDS
 from streams.simulator.stream import Scenario, events
 from streams.wire.schema import EXAMPLE, MESSAGES, document
@@ -19,7 +19,7 @@ from tracker.tracking_plans.compatibility import narrowings
 
 PUBLISHED = Path(__file__).parents[3] / "schemas" / "published"
 TOUCHPOINT = jsonschema.Draft202012Validator(document("touchpoint"))
-EVERYTHING = Knobs(0.2, 0.2, 0.1, 0.1, 0.1, 0.3, 0.3, 0.3, 0.1, 0.0)
+EVERYTHING = Deviations(0.2, 0.2, 0.1, 0.1, 0.1, 0.3, 0.3, 0.3, 0.1, 0.0)
 # Not a matter of the schema: no JSON at all, and the size of the whole.
 BEYOND = {"empty", "no_value", "text", "binary", "truncated", "too_large"}
 
@@ -35,7 +35,7 @@ def test_the_schema_is_one(name) -> None:
 
 def test_what_the_simulator_sends_is_valid() -> None:
     """Every touchpoint of simulated customers, with all that may go wrong on their way, keeps to the schema."""
-    sent = list(events(Scenario(starts_ms=START_MS, interval_ms=50, customers=500, knobs=EVERYTHING)))
+    sent = list(events(Scenario(starts_ms=START_MS, interval_ms=50, customers=500, deviations=EVERYTHING)))
     assert len(sent) > 1000
     for event in sent:
         TOUCHPOINT.validate(json.loads(event.value))

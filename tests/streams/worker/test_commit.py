@@ -7,20 +7,21 @@ from collections.abc import Callable
 import pytest
 
 from schemas.topics import TRANSITIONS
-from streams.clients.outbox import Parcel, pack, unpack
+from streams.clients.outbox import OutboxBatch, pack, unpack
 from streams.clients.publisher import MemoryPublisher, Unpublished
 from streams.errors import ConfigurationError
 from streams.stores.memory import MemoryStore
-from streams.stores.store import Fenced, Lost, Tenure, Unavailable
+from streams.stores.store import Fenced, Lease, Lost, Unavailable
 from streams.worker.cache import Cache
 from streams.worker.commit import TIMERS, Commit
-from streams.worker.meters import Meters
+from streams.worker.metrics import WorkerMetrics
 from tests.flow.harness import SHOP, WEB, Crash, definition
 from tests.touchpoints import DAY_MS, START_MS, Record, touchpoint
 from tests.virtual_time import run
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.planning.message import Message
-from tracker.planning.plan import Batch, Planner
+from tracker.planning.plan import PartitionBatch
+from tracker.planning.planner import Planner
 
 NOW_MS = START_MS + 1_000
 STEPS = (1, 3, 4, 5, 6, 7)
@@ -41,7 +42,7 @@ class Flaky(MemoryStore):
         if when < 0:
             raise Unavailable("down")
         # Whoever gets no answer does not know what has become of the call.
-        told = [copy.deepcopy(part) if when and isinstance(part, Tenure) else part for part in args]
+        told = [copy.deepcopy(part) if when and isinstance(part, Lease) else part for part in args]
         answer = await call(*told)
         if when > 0:
             raise Unavailable("the answer is lost")
@@ -70,39 +71,39 @@ class Owner:
         self.store = store
         self.publisher = MemoryPublisher()
         self.cache = Cache(1_000_000)
-        self.meters = Meters()
+        self.metrics = WorkerMetrics()
         self.steps: list[int] = []
 
         def reached(step: int) -> None:
             self.steps.append(step)
             after_step(step)
 
-        planner = Planner(Journeys([definition()]), partitions=1)
-        self.commit = Commit(planner, store, self.publisher, self.cache, self.meters, reached)
+        planner = Planner(CustomerFold([definition()]), partitions=1)
+        self.commit = Commit(planner, store, self.publisher, self.cache, self.metrics, reached)
 
     async def take(self):
-        self.tenure = await self.commit.take(0, START_MS)
-        return self.tenure
+        self.lease = await self.commit.take(0, START_MS)
+        return self.lease
 
     async def batch(self, *names: str, topic: str = WEB, at: int = 0):
-        return await self.commit.batch(self.tenure, [of(*names, topic=topic, at=at)], NOW_MS, NOW_MS)
+        return await self.commit.batch(self.lease, [of(*names, topic=topic, at=at)], NOW_MS, NOW_MS)
 
     def count(self, name: str, **labels: str) -> float:
-        return self.meters.registry.get_sample_value(name, labels) or 0.0
+        return self.metrics.registry.get_sample_value(name, labels) or 0.0
 
 
-def of(*names: str, topic: str = WEB, at: int = 0) -> Batch:
+def of(*names: str, topic: str = WEB, at: int = 0) -> PartitionBatch:
     """One first visit each, from an offset on."""
-    return Batch(topic, 0, [Record(at + place, touchpoint(name)) for place, name in enumerate(names)])
+    return PartitionBatch(topic, 0, [Record(at + place, touchpoint(name)) for place, name in enumerate(names)])
 
 
 def numbers(*owners: Owner) -> list[tuple[int, int, int, bytes]]:
     """Everything published by these, repeats and all, as (partition, epoch, sequence, value)."""
     return [
-        (parcel.partition, parcel.epoch, sequence, message.value)
+        (batch.partition, batch.epoch, sequence, message.value)
         for owner in owners
-        for parcel in owner.publisher.parcels
-        for sequence, message in enumerate(parcel.messages, parcel.first_sequence)
+        for batch in owner.publisher.batches
+        for sequence, message in enumerate(batch.messages, batch.first_sequence)
     ]
 
 
@@ -131,7 +132,7 @@ def test_the_steps_follow_one_another() -> None:
         assert owner.steps == list(STEPS)
         assert store.calls == ["take", "read", "apply", "trim"]
         assert store.held(0).outbox == []
-        assert [message.topic for message in owner.publisher.parcels[0].messages] == [TRANSITIONS]
+        assert [message.topic for message in owner.publisher.batches[0].messages] == [TRANSITIONS]
 
     run(scenario())
 
@@ -169,10 +170,10 @@ def test_step_4_a_store_that_is_away_is_waited_for() -> None:
         began = asyncio.get_running_loop().time()
         batch = asyncio.ensure_future(owner.batch("ann"))
         await asyncio.sleep(5)
-        assert owner.meters.away == {"redis"}
+        assert owner.metrics.away == {"redis"}
         assert store.held(0).writes == 0
         await batch
-        assert owner.meters.away == set()
+        assert owner.metrics.away == set()
         assert owner.count("tracker_outages_total", server="redis") == 20
         assert asyncio.get_running_loop().time() - began < 45, "pauses are bounded"
 
@@ -203,7 +204,7 @@ def test_step_6_a_lost_answer_is_asked_for_again_and_counts_once(failures: list[
         store.failures["apply"] = failures
         await owner.batch("ann", "bob")
         assert same(store, await plain())
-        assert (owner.tenure.offsets, owner.tenure.writes) == ({WEB: 2}, 1)
+        assert (owner.lease.offsets, owner.lease.writes) == ({WEB: 2}, 1)
 
     run(scenario())
 
@@ -223,9 +224,9 @@ def test_step_6_a_crash_leaves_an_outbox_that_the_next_owner_sends_first() -> No
         [blob] = first.store.held(0).outbox
         assert numbers(first) == []
         heir = Owner(first.store)
-        tenure = await heir.take()
-        assert heir.publisher.parcels == [unpack(blob)], "as they were packed, with the epoch of their own time"
-        assert (tenure.offsets, tenure.outbox, heir.store.held(0).outbox) == ({WEB: 2}, [], [])
+        lease = await heir.take()
+        assert heir.publisher.batches == [unpack(blob)], "as they were packed, with the epoch of their own time"
+        assert (lease.offsets, lease.outbox, heir.store.held(0).outbox) == ({WEB: 2}, [], [])
         assert same(heir.store, await plain())
         await heir.batch("cyd", at=2)
         assert [sequence for _, _, sequence, _ in numbers(heir)] == [1, 2, 3]
@@ -279,7 +280,7 @@ def test_step_7_a_broker_that_is_away_is_waited_for() -> None:
         owner.publisher.fail_next = 8
         batch = asyncio.ensure_future(owner.batch("ann", "bob"))
         await asyncio.sleep(1)
-        assert owner.meters.away == {"kafka"}
+        assert owner.metrics.away == {"kafka"}
         assert len(owner.store.held(0).outbox) == 1
         await batch
         assert same(owner.store, await plain())
@@ -292,8 +293,8 @@ def test_step_7_a_crash_between_publishing_and_trimming_repeats_identically() ->
     """The broker may have had the messages: the next owner sends them again under the same numbers."""
 
     class Dying(MemoryPublisher):
-        async def publish(self, parcel):
-            await super().publish(parcel)
+        async def publish(self, batch):
+            await super().publish(batch)
             raise Crash
 
     async def scenario() -> None:
@@ -347,7 +348,7 @@ def test_taking_waits_for_both_servers() -> None:
     async def scenario() -> None:
         first = Owner(MemoryStore())
         await first.take()
-        blob = pack(Parcel(0, 7, 1, [Message("t", 0, None, b"")]))
+        blob = pack(OutboxBatch(0, 7, 1, [Message("t", 0, None, b"")]))
         store = Flaky()
         store.held(0).outbox.append(blob)
         store.held(0).sequence = 1
@@ -355,7 +356,7 @@ def test_taking_waits_for_both_servers() -> None:
         store.failures["take"] = [-1, 1]
         heir.publisher.fail_next = 2
         await heir.take()
-        assert (store.held(0).outbox, heir.publisher.parcels) == ([], [unpack(blob)])
+        assert (store.held(0).outbox, heir.publisher.batches) == ([], [unpack(blob)])
 
     run(scenario())
 
@@ -375,7 +376,7 @@ def test_taking_drops_the_cache() -> None:
 
 
 def test_a_write_that_ends_after_the_partition_was_taken_anew_is_not_cached() -> None:
-    """The answer to an old tenure's write may come late; by then newer states may be in the cache."""
+    """The answer to an old lease's write may come late; by then newer states may be in the cache."""
 
     async def scenario() -> None:
         owner = Owner(MemoryStore())
@@ -420,8 +421,8 @@ def test_a_sweep_is_written_like_a_batch() -> None:
         owner = Owner(MemoryStore())
         await owner.take()
         await owner.batch("ann", "bob")
-        assert await owner.commit.sweep(owner.tenure, NOW_MS) == 0
-        assert await owner.commit.sweep(owner.tenure, START_MS + 3 * DAY_MS) == 2
+        assert await owner.commit.sweep(owner.lease, NOW_MS) == 0
+        assert await owner.commit.sweep(owner.lease, START_MS + 3 * DAY_MS) == 2
         held = owner.store.held(0)
         assert (held.offsets[TIMERS], held.timers, held.days) == (1, {}, {})
         assert held.aggregates["retail|dropoffs|seen"] == 2
@@ -429,7 +430,7 @@ def test_a_sweep_is_written_like_a_batch() -> None:
         heir = Owner(owner.store)
         await heir.take()
         with pytest.raises(Fenced):
-            await owner.commit._write(owner.tenure, {TIMERS: 2}, (await heir.batch("cyd", at=2)), owner.meters.clock())
+            await owner.commit._write(owner.lease, {TIMERS: 2}, (await heir.batch("cyd", at=2)), owner.metrics.clock())
 
     run(scenario())
 
@@ -443,7 +444,7 @@ def test_a_sweep_whose_answer_is_lost_counts_once(failures: list[int]) -> None:
         await owner.take()
         await owner.batch("ann")
         store.failures["apply"] = failures
-        await owner.commit.sweep(owner.tenure, START_MS + 3 * DAY_MS)
+        await owner.commit.sweep(owner.lease, START_MS + 3 * DAY_MS)
         assert store.held(0).aggregates["retail|dropoffs|seen"] == 1
 
     run(scenario())
@@ -455,11 +456,11 @@ def test_the_memory_publisher_fails_when_told_to() -> None:
     async def scenario() -> None:
         publisher = MemoryPublisher()
         publisher.fail_next = 1
-        parcel = Parcel(0, 1, 1, [Message("t", 0, None, b"")])
+        batch = OutboxBatch(0, 1, 1, [Message("t", 0, None, b"")])
         with pytest.raises(Unpublished):
-            await publisher.publish(parcel)
-        await publisher.publish(parcel)
-        assert publisher.parcels == [parcel]
+            await publisher.publish(batch)
+        await publisher.publish(batch)
+        assert publisher.batches == [batch]
 
     run(scenario())
 

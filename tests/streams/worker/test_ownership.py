@@ -5,11 +5,11 @@ from faust.types import TP
 
 from streams.errors import ExitCode, Mismatch
 from streams.worker.ownership import check_home
-from streams.worker.transport import Delivery
+from streams.worker.transport import FetchedBatch
 from tests.flow.harness import INPUTS, WEB, Worker, World
 from tests.touchpoints import Record, residents, touchpoint
 from tests.virtual_time import run
-from tracker.planning.plan import Batch
+from tracker.planning.plan import PartitionBatch
 
 
 def everything(*partitions: int) -> set[TP]:
@@ -33,16 +33,16 @@ def test_half_a_home_stops_the_worker(missing: str) -> None:
     assert "tracker topics" in caught.value.remedy
 
 
-def test_half_a_home_opens_no_lane() -> None:
+def test_half_a_home_opens_no_partition() -> None:
     """The check comes before anything is taken or let go."""
 
     async def scenario() -> None:
         worker = Worker(World(partitions=2))
         await worker.own(0)
-        lane = worker.ownership.lanes[0]
+        one = worker.ownership.partitions[0]
         with pytest.raises(Mismatch):
             worker.ownership.assign(everything(0, 1) - {TP(WEB, 1)})
-        assert worker.ownership.lanes == {0: lane}
+        assert worker.ownership.partitions == {0: one}
         await worker.stop()
 
     run(scenario())
@@ -72,9 +72,9 @@ def test_a_new_assignment_takes_everything_anew() -> None:
         world = World(partitions=3)
         worker = Worker(world)
         await worker.own(0, 1)
-        before = {number: lane.tenure.epoch for number, lane in worker.ownership.lanes.items()}
+        before = {number: one.lease.epoch for number, one in worker.ownership.partitions.items()}
         await worker.own(1, 2)
-        after = {number: lane.tenure.epoch for number, lane in worker.ownership.lanes.items()}
+        after = {number: one.lease.epoch for number, one in worker.ownership.partitions.items()}
         assert set(after) == {1, 2}
         assert after[1] > before[1]
         assert worker.ended == []
@@ -111,9 +111,11 @@ def test_a_batch_of_nobodys_partition_is_let_go() -> None:
     async def scenario() -> None:
         worker = Worker(World(partitions=2))
         await worker.own(0)
-        worker.ownership.put(Delivery(Batch(WEB, 1, [Record(0, b"")]), 1, 1), lambda: pytest.fail("acknowledged"))
+        worker.ownership.put(
+            FetchedBatch(PartitionBatch(WEB, 1, [Record(0, b"")]), 1, 1), lambda: pytest.fail("acknowledged")
+        )
         await worker.stop()
-        assert worker.ownership.lanes == {}
+        assert worker.ownership.partitions == {}
 
     run(scenario())
 

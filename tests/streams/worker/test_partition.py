@@ -1,4 +1,4 @@
-"""A lane: one partition, one batch at a time, from its taking to its end."""
+"""A partition worker: one partition, one batch at a time, from its taking to its end."""
 
 import asyncio
 import copy
@@ -9,15 +9,15 @@ from faust.types import TP
 
 from streams.stores.memory import Held
 from streams.worker.commit import Commit
-from streams.worker.partition import GRACE_S, SWEEP_EVERY_S, Lane
-from streams.worker.transport import Delivery
+from streams.worker.partition import GRACE_S, SWEEP_EVERY_S, PartitionWorker
+from streams.worker.transport import FetchedBatch
 from tests.flow.harness import INPUTS, SHOP, SUPPORT, WEB, Worker, World
 from tests.touchpoints import START_MS, Record, residents, touchpoint
 from tests.virtual_time import run
-from tracker.planning.plan import Batch
+from tracker.planning.plan import PartitionBatch
 
 
-class OneLane(Worker):
+class OnePartition(Worker):
     """A worker with one partition, whose batches a test may hold up in step 4."""
 
     def __init__(self, world: World | None = None, **options) -> None:
@@ -35,23 +35,23 @@ class OneLane(Worker):
         self.world.store.read = held_up
 
     @property
-    def lane(self) -> Lane:
-        return self.ownership.lanes[0]
+    def partition(self) -> PartitionWorker:
+        return self.ownership.partitions[0]
 
-    def delivery(self, *names: str, topic: str = WEB, at: int = 0, epoch: int | None = None) -> Delivery:
+    def delivery(self, *names: str, topic: str = WEB, at: int = 0, epoch: int | None = None) -> FetchedBatch:
         records = [Record(at + place, touchpoint(name)) for place, name in enumerate(names)]
-        tenure_epoch = self.lane.tenure.epoch if epoch is None else epoch
-        return Delivery(Batch(topic, 0, records), tenure_epoch, at + len(names))
+        lease_epoch = self.partition.lease.epoch if epoch is None else epoch
+        return FetchedBatch(PartitionBatch(topic, 0, records), lease_epoch, at + len(names))
 
-    def put(self, delivery: Delivery) -> None:
-        self.lane.put(delivery, lambda: self.acknowledged.append(delivery))
+    def put(self, delivery: FetchedBatch) -> None:
+        self.partition.put(delivery, lambda: self.acknowledged.append(delivery))
 
     def count(self, name: str, **labels: str) -> float:
-        return self.meters.registry.get_sample_value(name, labels) or 0.0
+        return self.metrics.registry.get_sample_value(name, labels) or 0.0
 
 
-async def taken(**options) -> OneLane:
-    worker = OneLane(**options)
+async def taken(**options) -> OnePartition:
+    worker = OnePartition(**options)
     await worker.own(0)
     return worker
 
@@ -67,14 +67,14 @@ async def until(condition: Callable[[], object]) -> None:
         await asyncio.sleep(0.01)
 
 
-def test_a_lane_reads_from_the_stores_offsets() -> None:
+def test_a_partition_reads_from_the_stores_offsets() -> None:
     """Whatever Kafka's group offset says: reading begins after what was applied, under the new epoch."""
 
     async def scenario() -> None:
         world = World(partitions=1)
         produce(world, 10)
         world.store.held(0).offsets = {WEB: 4}
-        worker = OneLane(world)
+        worker = OnePartition(world)
         await worker.own(0)
         assert len(world.states()) == 6
         assert worker._epochs[0] == world.store.held(0).epoch >= START_MS
@@ -111,12 +111,12 @@ def test_a_topic_whose_batches_wait_is_held() -> None:
         worker.put(worker.delivery("ann"))
         await asyncio.sleep(0.1)
         worker.put(worker.delivery("bob", at=1))
-        assert (worker.held, worker.lane.waiting_records) == (set(), 1)
+        assert (worker.held, worker.partition.waiting_records) == (set(), 1)
         worker.put(worker.delivery("cyd", at=2))
-        assert (worker.held, worker.lane.waiting_records) == ({TP(WEB, 0)}, 2)
+        assert (worker.held, worker.partition.waiting_records) == ({TP(WEB, 0)}, 2)
         worker.gate.set()
         await until(lambda: len(worker.acknowledged) == 3)
-        assert (worker.held, worker.lane.waiting_records) == (set(), 0)
+        assert (worker.held, worker.partition.waiting_records) == (set(), 0)
         await worker.stop()
 
     run(scenario())
@@ -130,11 +130,11 @@ def test_topics_are_applied_in_step() -> None:
         worker.gate.clear()
         worker.put(worker.delivery("zed", topic=SUPPORT))
         await asyncio.sleep(0.1)
-        epoch = worker.lane.tenure.epoch
+        epoch = worker.partition.lease.epoch
         web = [Record(at, touchpoint(f"w{at}"), timestamp=1000 * at) for at in range(10)]
         shop = [Record(at, touchpoint(f"s{at}"), timestamp=3000 * at) for at in range(10)]
-        worker.put(Delivery(Batch(WEB, 0, web), epoch, 50))
-        worker.put(Delivery(Batch(SHOP, 0, shop), epoch, 50))
+        worker.put(FetchedBatch(PartitionBatch(WEB, 0, web), epoch, 50))
+        worker.put(FetchedBatch(PartitionBatch(SHOP, 0, shop), epoch, 50))
         worker.gate.set()
         await until(lambda: worker.world.store.held(0).offsets.get(SHOP))
         assert worker.world.store.held(0).offsets == {SUPPORT: 1, WEB: 10, SHOP: 4}
@@ -196,7 +196,7 @@ def test_a_batch_of_another_epoch_is_dropped() -> None:
     run(scenario())
 
 
-def test_a_fenced_lane_ends_the_process() -> None:
+def test_a_fenced_partition_ends_the_process() -> None:
     """Another owner has the partition without our having been told: only a fresh start is safe."""
 
     async def scenario() -> None:
@@ -211,7 +211,7 @@ def test_a_fenced_lane_ends_the_process() -> None:
     run(scenario())
 
 
-def test_a_lane_fenced_while_it_closes_is_quiet() -> None:
+def test_a_partition_fenced_while_it_closes_is_quiet() -> None:
     """The next owner was quick: nobody's fault, and nothing to end for."""
 
     async def scenario() -> None:
@@ -259,12 +259,12 @@ def test_a_batch_that_is_not_written_yet_is_left_to_the_next_owner() -> None:
 
 
 def test_a_store_that_lost_writes_is_built_again_from_where_it_stands() -> None:
-    """The lane takes its partition anew, rewinds to the store's offsets, and what was lost counts again."""
+    """The worker takes its partition anew, rewinds to the store's offsets, and what was lost counts again."""
 
     async def scenario() -> None:
         world = World(partitions=1)
         produce(world, 5)
-        worker = OneLane(world)
+        worker = OnePartition(world)
         await worker.own(0)
         saved = copy.deepcopy(world.store.held(0))
         produce(world, 5, first=5)
@@ -287,7 +287,7 @@ def test_a_store_that_lost_everything_is_built_again_from_kafka() -> None:
     async def scenario() -> None:
         world = World(partitions=1)
         produce(world, 5)
-        worker = OneLane(world)
+        worker = OnePartition(world)
         await worker.own(0)
         figures = world.figures()
         world.store.partitions[0] = Held()
@@ -307,7 +307,7 @@ def test_what_kafka_no_longer_holds_is_said_and_skipped(capsys) -> None:
         produce(world, 10)
         world.store.held(0).offsets = {WEB: 2}
         world.forget(TP(WEB, 0), 6)
-        worker = OneLane(world)
+        worker = OnePartition(world)
         await worker.own(0)
         assert sorted(world.states()) == ["c6", "c7", "c8", "c9"]
         assert worker.count("tracker_touchpoints_missing_total", topic=WEB) == 4
@@ -324,7 +324,7 @@ def test_records_deleted_before_a_slow_worker_came_are_said(capsys) -> None:
     async def scenario() -> None:
         world = World(partitions=1)
         produce(world, 3)
-        worker = OneLane(world)
+        worker = OnePartition(world)
         await worker.own(0)
         worker.put(worker.delivery("ann", at=4))
         await until(lambda: world.store.held(0).offsets[WEB] == 5)
@@ -348,7 +348,7 @@ def test_a_new_store_says_what_kafka_has_forgotten_already() -> None:
         world = World(partitions=1)
         produce(world, 10)
         world.forget(TP(WEB, 0), 6)
-        worker = OneLane(world)
+        worker = OnePartition(world)
         await worker.own(0)
         assert worker.count("tracker_touchpoints_missing_total", topic=WEB) == 6
         await worker.stop()
@@ -364,7 +364,7 @@ def test_retention_of_what_was_applied_is_no_loss() -> None:
         produce(world, 10)
         world.store.held(0).offsets = {WEB: 6}
         world.forget(TP(WEB, 0), 6)
-        worker = OneLane(world)
+        worker = OnePartition(world)
         await worker.own(0)
         assert worker.count("tracker_touchpoints_missing_total", topic=WEB) == 0
         assert len(world.states()) == 4
@@ -380,7 +380,7 @@ def test_a_topic_created_anew_is_read_from_its_beginning(capsys) -> None:
         world = World(partitions=1)
         produce(world, 3)
         world.store.held(0).offsets = {WEB: 500}
-        worker = OneLane(world)
+        worker = OnePartition(world)
         await worker.own(0)
         assert len(world.states()) == 3
         assert world.store.held(0).offsets[WEB] == 3
@@ -396,7 +396,7 @@ def test_a_broker_that_is_away_is_waited_for_before_reading() -> None:
     async def scenario() -> None:
         world = World(partitions=1)
         produce(world, 3)
-        worker = OneLane(world)
+        worker = OnePartition(world)
         bounds, failures = worker.bounds, [OSError("away")] * 4
 
         async def flaky(*args):
@@ -408,14 +408,14 @@ def test_a_broker_that_is_away_is_waited_for_before_reading() -> None:
         await worker.own(0)
         assert len(world.states()) == 3
         assert worker.count("tracker_outages_total", server="kafka") == 4
-        assert worker.meters.away == set()
+        assert worker.metrics.away == set()
         await worker.stop()
 
     run(scenario())
 
 
 def test_what_cannot_be_handled_ends_the_process() -> None:
-    """A fault of ours is told once, and the lane applies nothing after it."""
+    """A fault of ours is told once, and the partition worker applies nothing after it."""
 
     async def scenario() -> None:
         worker = await taken()
@@ -439,13 +439,13 @@ def test_it_is_caught_up_when_every_topic_is() -> None:
 
     async def scenario() -> None:
         worker = await taken()
-        assert worker.lane.caught_up
-        worker.put(Delivery(worker.delivery("ann").batch, worker.lane.tenure.epoch, 50))
+        assert worker.partition.caught_up
+        worker.put(FetchedBatch(worker.delivery("ann").batch, worker.partition.lease.epoch, 50))
         await asyncio.sleep(0.5)
-        assert not worker.lane.caught_up
+        assert not worker.partition.caught_up
         worker.put(worker.delivery("ann", at=49))
         await asyncio.sleep(0.5)
-        assert worker.lane.caught_up
+        assert worker.partition.caught_up
         await worker.stop()
 
     run(scenario())
@@ -483,7 +483,7 @@ def test_many_timers_due_do_not_keep_batches_waiting() -> None:
         names = residents(0, 1, 2_500)
         for name in names:
             world.produce(WEB, touchpoint(name), to=0)
-        worker = OneLane(world, batch=5_000)
+        worker = OnePartition(world, batch=5_000)
         await worker.own(0)
         world.turn(3 * 86_400_000)
         worker.gate.clear()
@@ -491,7 +491,7 @@ def test_many_timers_due_do_not_keep_batches_waiting() -> None:
         await until(lambda: worker.reads > 1)
         meanwhile: list[int] = []
         note = lambda: meanwhile.append(world.figure("retail|dropoffs|seen"))  # noqa: E731
-        worker.lane.put(worker.delivery("new", at=2_500), note)
+        worker.partition.put(worker.delivery("new", at=2_500), note)
         worker.gate.set()
         await worker.settle()
         assert meanwhile == [1_001], "one round of the others, and the new one, whose touchpoint is old too"

@@ -3,18 +3,18 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.worker.queue import LAGGARD_S, WaitingRoom
-from streams.worker.transport import Delivery
+from streams.worker.queue import LAGGARD_S, AlignedQueue
+from streams.worker.transport import FetchedBatch
 from tests.flow.harness import SHOP, WEB
 from tests.touchpoints import Record
 from tests.virtual_time import run
-from tracker.planning.plan import Batch
+from tracker.planning.plan import PartitionBatch
 
 TOPICS = (WEB, SHOP)
 stamps = st.lists(st.integers(0, 20), min_size=1, max_size=5)
 
 
-class Room(WaitingRoom):
+class Room(AlignedQueue):
     """A waiting room that notes which topics are held."""
 
     def __init__(self) -> None:
@@ -28,7 +28,9 @@ class Room(WaitingRoom):
         records = [Record(first + place, b"", timestamp=time) for place, time in enumerate(times)]
         self.next[topic] = first + len(times)
         end = self.next[topic] + (0 if last else 1)
-        self.put(Delivery(Batch(topic, 0, records), epoch, end), lambda: self.acknowledged.append((topic, end)))
+        self.put(
+            FetchedBatch(PartitionBatch(topic, 0, records), epoch, end), lambda: self.acknowledged.append((topic, end))
+        )
 
     acknowledged: list[tuple[str, int]] = []  # noqa: RUF012  # of no interest but to one test
 

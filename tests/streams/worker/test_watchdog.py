@@ -3,8 +3,8 @@ from types import SimpleNamespace
 
 from aiokafka.errors import KafkaConnectionError
 
-from streams.stores.store import Tenure
-from streams.worker.meters import Meters
+from streams.stores.store import Lease
+from streams.worker.metrics import WorkerMetrics
 from streams.worker.transport import Bounds
 from streams.worker.watchdog import LOOKS, Watchdog
 from tests.flow.harness import WEB
@@ -26,20 +26,20 @@ class Reader:
         return dict.fromkeys(topics, self.found)
 
 
-def watch(reader: Reader, applied: int | None, idle_s: float = 100.0) -> tuple[Watchdog, Meters, list[str]]:
+def watch(reader: Reader, applied: int | None, idle_s: float = 100.0) -> tuple[Watchdog, WorkerMetrics, list[str]]:
     """A watchdog of one partition that has applied so far, and nothing for so long; it may be idle for 60 s."""
-    meters, stalls = Meters(), []
-    meters.last_applied_s -= idle_s
-    tenure = None if applied is None else Tenure(0, 1, {WEB: applied}, 0, [], 0)
-    return Watchdog({0: SimpleNamespace(tenure=tenure)}, (WEB,), reader, meters, 60.0, stalls.append), meters, stalls
+    metrics, stalls = WorkerMetrics(), []
+    metrics.last_applied_s -= idle_s
+    lease = None if applied is None else Lease(0, 1, {WEB: applied}, 0, [], 0)
+    return Watchdog({0: SimpleNamespace(lease=lease)}, (WEB,), reader, metrics, 60.0, stalls.append), metrics, stalls
 
 
 def test_work_that_waits_while_nothing_is_done_is_a_stall() -> None:
     """Records behind the applied offset and nothing applied for longer than it may take."""
-    dog, meters, stalls = watch(Reader(0, 30), applied=10)
+    dog, metrics, stalls = watch(Reader(0, 30), applied=10)
     run(dog.look())
     assert (dog.waiting, len(stalls)) == (20, 1)
-    assert meters.registry.get_sample_value("tracker_lag_records", {"topic": WEB, "partition": "0"}) == 20
+    assert metrics.registry.get_sample_value("tracker_lag_records", {"topic": WEB, "partition": "0"}) == 20
 
 
 def test_a_partition_not_taken_yet_counts_as_waiting() -> None:
@@ -69,12 +69,12 @@ def test_nothing_to_do_is_no_stall_and_gives_time_anew() -> None:
 def test_an_outage_is_no_stall() -> None:
     """Whether Kafka does not answer or the store: starting anew would gain nothing."""
     reader = Reader(0, 30)
-    dog, meters, stalls = watch(reader, applied=10)
+    dog, metrics, stalls = watch(reader, applied=10)
     reader.found = KafkaConnectionError("away")
     run(dog.look())
     reader.found = Bounds(0, 30)
-    meters.last_applied_s -= 100
-    meters.outage("redis", "away")
+    metrics.last_applied_s -= 100
+    metrics.outage("redis", "away")
     run(dog.look())
     assert stalls == []
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.tracker.making import DAY_MS, START_MS, journey, stage
 from tracker.alerts.backtest import Backtest, as_data
-from tracker.alerts.history import History
+from tracker.alerts.history import FigureHistory
 from tracker.journey.definition import Alerts, DropOffAlert
 
 STEP_MS = 300_000
@@ -16,7 +16,7 @@ BROKE = 3 * DAY
 def shop(*, broken: int = 24, truths: tuple[int, ...] = (), **alerts) -> Backtest:
     """Four days of a stage in which one of ten drops off, three of ten on the fourth for so many steps."""
     definition = journey(stage("a", drops_after_ms=1, alerts=Alerts(**alerts)))
-    history = History(definition, START_MS, START_MS + 4 * DAY_MS - STEP_MS, STEP_MS)
+    history = FigureHistory(definition, START_MS, START_MS + 4 * DAY_MS - STEP_MS, STEP_MS)
     dropped = [30 if BROKE <= step < BROKE + broken else 10 for step in range(4 * DAY)]
     figures = history.stages["a"]
     figures.dropoffs = list(accumulate(dropped))

@@ -1,16 +1,16 @@
 from random import Random
 
 from tests.tracker.making import DAY_MS, HOUR_MS, START_MS, journey, stage, touch
-from tracker.alerts.history import MAX_CHANNELS, History
-from tracker.engine.customer import Journeys
-from tracker.figures.contribution import day_of, parse
+from tracker.alerts.history import MAX_CHANNELS, FigureHistory
+from tracker.engine.customer import CustomerFold
+from tracker.figures.fields import day_of, parse
 
 STEP_MS = HOUR_MS // 4
 SHOP = journey(stage("a", drops_after_ms=6 * HOUR_MS), stage("b", drops_after_ms=DAY_MS), stage("c", goal=True))
 
 
-def history(*touches, days=3) -> History:
-    made = History(SHOP, START_MS, START_MS + days * DAY_MS, STEP_MS)
+def history(*touches, days=3) -> FigureHistory:
+    made = FigureHistory(SHOP, START_MS, START_MS + days * DAY_MS, STEP_MS)
     made.fold("c", list(touches))
     made.settle()
     return made
@@ -20,7 +20,7 @@ def test_each_step_shows_what_the_live_engine_would() -> None:
     """At every step the figures are the contribution of the state that a worker would have stored by then."""
     chance = Random(1)
     touches = sorted((touch(chance.choice("abcx"), chance.uniform(0, 60)) for _ in range(40)), key=lambda t: t.at_ms)
-    made, journeys = history(*touches), Journeys([SHOP])
+    made, journeys = history(*touches), CustomerFold([SHOP])
     for step in range(made.steps):
         now_ms = made.at_ms(step)
         seen = [each for each in touches if each.at_ms <= now_ms]
@@ -45,7 +45,7 @@ def test_a_drop_off_is_seen_when_it_is_due() -> None:
 
 def test_what_was_before_is_there_at_the_first_step() -> None:
     """A history may begin in the middle: earlier touchpoints are folded, and nothing is missing."""
-    made = History(SHOP, START_MS + 2 * HOUR_MS, START_MS + 9 * HOUR_MS, STEP_MS)
+    made = FigureHistory(SHOP, START_MS + 2 * HOUR_MS, START_MS + 9 * HOUR_MS, STEP_MS)
     made.fold("c", [touch("a", 1), touch("b", 3)])
     made.settle()
     assert (made.stages["a"].visits[0], made.stages["b"].visits[0], made.stages["b"].visits[-1]) == (1, 0, 1)

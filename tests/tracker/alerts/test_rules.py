@@ -4,8 +4,8 @@ from math import inf, isnan
 import pytest
 
 from tests.tracker.making import START_MS, journey, stage
-from tracker.alerts.history import History
-from tracker.alerts.rules import Run, Timing, runs, silences, spikes, stalls, two_proportions
+from tracker.alerts.history import FigureHistory
+from tracker.alerts.rules import AlertRun, Timing, runs, silences, spikes, stalls, two_proportions
 from tracker.journey.definition import DropOffAlert, StalledAlert
 
 MINUTE_MS = 60_000
@@ -17,10 +17,10 @@ DAY = 288
     ("held", "expected"),
     [
         (range(10, 12), []),
-        (range(10, 13), [Run(10, 12, 16)]),
-        ([*range(10, 13), 16], [Run(10, 12, 20)]),
-        ([*range(10, 13), 17, 18, 19], [Run(10, 12, 16), Run(17, 19, 23)]),
-        ([10, 11, 13, 14, 15], [Run(13, 15, 19)]),
+        (range(10, 13), [AlertRun(10, 12, 16)]),
+        ([*range(10, 13), 16], [AlertRun(10, 12, 20)]),
+        ([*range(10, 13), 17, 18, 19], [AlertRun(10, 12, 16), AlertRun(17, 19, 23)]),
+        ([10, 11, 13, 14, 15], [AlertRun(13, 15, 19)]),
         ([], []),
     ],
     ids=["too short", "long enough", "lingers", "again", "a gap begins anew", "never"],
@@ -41,9 +41,9 @@ def test_z_is_that_of_two_proportions() -> None:
     assert two_proportions(36, 120, 24, 240) == pytest.approx(0.2 * 24)
 
 
-def figures(dropped: list[int], left: list[int]) -> History:
+def figures(dropped: list[int], left: list[int]) -> FigureHistory:
     """A stage by its flows in each five minutes; as many come as leave or drop off."""
-    made = History(journey(stage("a", drops_after_ms=1)), START_MS, START_MS + (len(left) - 1) * 300_000, 300_000)
+    made = FigureHistory(journey(stage("a", drops_after_ms=1)), START_MS, START_MS + (len(left) - 1) * 300_000, 300_000)
     it = made.stages["a"]
     it.dropoffs, it.departures = list(accumulate(dropped)), list(accumulate(left))
     it.visits = it.decided = [a + b for a, b in zip(it.dropoffs, it.departures, strict=True)]

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from tests.tracker.making import DAY_MS, HOUR_MS, START_MS, journey, stage, touch, touches
-from tracker.engine.customer import MAX_INSTANCES, Journeys
+from tracker.engine.customer import MAX_INSTANCES, CustomerFold
 from tracker.engine.migration import UnknownDefinitionError
 from tracker.engine.summary import summaries
 from tracker.journey.definition import Definition, Funnel, Rule
@@ -13,7 +13,7 @@ from tracker.journey.definition import Definition, Funnel, Rule
 
 def told(definition: Definition, text: str) -> list[str]:
     """The transitions of touches that come one by one, as `kind origin>stage`."""
-    journeys, record, lines = Journeys([definition]), None, []
+    journeys, record, lines = CustomerFold([definition]), None, []
     for one in touches(text):
         change = journeys.fold("c", record, [one], one.at_ms)
         record = change.after
@@ -44,7 +44,7 @@ def test_what_happens_is_told(text, lines):
 def test_a_transition_says_why_and_what_was_skipped():
     """The event, its type and channel, the rule it met, and the stages that were jumped over."""
     definition = journey("a", "b", stage("c", "other", "c"))
-    change = Journeys([definition]).fold("c", None, [touch("a", 0), touch("c", 1, "e9", channel="shop")], START_MS)
+    change = CustomerFold([definition]).fold("c", None, [touch("a", 0), touch("c", 1, "e9", channel="shop")], START_MS)
     last = change.transitions[-1]
     assert (last.why.event_id, last.why.type, last.why.channel, last.why.rule) == ("e9", "c", "shop", 1)
     assert (last.skipped, last.at_ms, last.version) == (("b",), START_MS + HOUR_MS, 1)
@@ -53,14 +53,14 @@ def test_a_transition_says_why_and_what_was_skipped():
 def test_the_same_batch_on_the_same_record_gives_the_same_change():
     """A replay after a crash is identical, byte for byte."""
     given = touches("a0 b9 a3 c200 a0 b9")
-    journeys = Journeys([journey("a", "b", "c")])
+    journeys = CustomerFold([journey("a", "b", "c")])
     record = journeys.fold("c", None, touches("b2"), START_MS).after
     assert journeys.fold("c", record, given, START_MS) == journeys.fold("c", record, given, START_MS)
 
 
 def test_touches_are_counted_once_each():
     """Applied, duplicate, ignored: also touches that bear on nothing count once, in one batch or in two."""
-    journeys = Journeys([journey("a")])
+    journeys = CustomerFold([journey("a")])
     first = journeys.fold("c", None, [touch("a", 0, "1"), touch("z", 1, "2"), touch("z", 1, "2")], START_MS)
     assert (first.applied, first.duplicate, first.ignored, first.late) == (2, 1, 1, 0)
     again = journeys.fold("c", first.after, [touch("z", 1, "2"), touch("a", 0, "1"), touch("y", 1, "3")], START_MS)
@@ -69,7 +69,7 @@ def test_touches_are_counted_once_each():
 
 def test_each_value_of_the_key_is_an_instance_of_its_own():
     """Figures count instances; a touchpoint without the key belongs to none."""
-    journeys = Journeys([journey("a", "b", key=("properties", "order"))])
+    journeys = CustomerFold([journey("a", "b", key=("properties", "order"))])
     given = [
         touch("a", 0, properties={"order": "o1"}),
         touch("a", 1, properties={"order": 7}),
@@ -85,7 +85,7 @@ def test_each_value_of_the_key_is_an_instance_of_its_own():
 
 def test_a_customer_has_a_bounded_number_of_instances():
     """Beyond the bound new instances do not begin; those that exist go on."""
-    journeys = Journeys([journey("a", "b", key=("properties", "order"))])
+    journeys = CustomerFold([journey("a", "b", key=("properties", "order"))])
     many = [touch("a", n / 100, f"e{n}", properties={"order": n}) for n in range(MAX_INSTANCES + 5)]
     change = journeys.fold("c", None, many, START_MS)
     assert len(summaries(journeys, change.after)) == MAX_INSTANCES
@@ -97,7 +97,7 @@ def test_a_customer_has_a_bounded_number_of_instances():
 def test_journeys_run_side_by_side_on_the_same_touches():
     """Each has its own state; a touchpoint that bears on one of them is not ignored."""
     other = Definition("k", 1, (stage("x", "b"),))
-    journeys = Journeys([journey("a"), other])
+    journeys = CustomerFold([journey("a"), other])
     change = journeys.fold("c", None, touches("a0 b1 z2"), START_MS)
     assert {one.journey: one.current for one in summaries(journeys, change.after)} == {"j": "a", "k": "x"}
     assert (change.applied, change.ignored) == (3, 1)
@@ -105,15 +105,15 @@ def test_journeys_run_side_by_side_on_the_same_touches():
 
 def test_a_journey_that_is_not_run_any_more_keeps_its_state():
     """What is stored of other journeys passes through."""
-    both = Journeys([journey("a"), Definition("k", 1, (stage("x", "b"),))])
+    both = CustomerFold([journey("a"), Definition("k", 1, (stage("x", "b"),))])
     record = both.fold("c", None, touches("a0 b1"), START_MS).after
-    change = Journeys([journey("a")]).fold("c", record, touches("a2"), START_MS)
+    change = CustomerFold([journey("a")]).fold("c", record, touches("a2"), START_MS)
     assert [one.journey for one in summaries(both, change.after)] == ["j", "k"]
 
 
 def test_the_next_deadline_is_that_of_the_earliest_instance():
     """One timer a customer: the first moment at which anything would change."""
-    journeys = Journeys([journey(stage("a", drops_after_ms=HOUR_MS), key=("properties", "k"))])
+    journeys = CustomerFold([journey(stage("a", drops_after_ms=HOUR_MS), key=("properties", "k"))])
     given = [touch("a", n, properties={"k": n}) for n in (3, 1, 2)]
     change = journeys.fold("c", None, given, START_MS)
     assert change.due_ms == START_MS + 2 * HOUR_MS + 1
@@ -123,7 +123,7 @@ def test_the_next_deadline_is_that_of_the_earliest_instance():
 
 def test_touchpoints_do_not_pay_for_timers():
     """A timer is set where none stands that is early enough; one that fires early sets the next, one in vain none."""
-    journeys = Journeys([journey(stage("a", drops_after_ms=6 * HOUR_MS), stage("b", drops_after_ms=HOUR_MS))])
+    journeys = CustomerFold([journey(stage("a", drops_after_ms=6 * HOUR_MS), stage("b", drops_after_ms=HOUR_MS))])
     first = journeys.fold("c", None, touches("a0"), START_MS)
     assert first.arm_ms == START_MS + 6 * HOUR_MS + 1
     later = journeys.fold("c", first.after, [touch("a", 1, "1")], START_MS + HOUR_MS)
@@ -139,7 +139,7 @@ def test_touchpoints_do_not_pay_for_timers():
 
 def test_a_timer_far_off_waits_for_its_day():
     """The look at the beginning of the day sets the exact one; whoever has dropped off needs none."""
-    journeys = Journeys([journey(stage("a", drops_after_ms=5 * DAY_MS))])
+    journeys = CustomerFold([journey(stage("a", drops_after_ms=5 * DAY_MS))])
     first = journeys.fold("c", None, touches("a0"), START_MS)
     due_ms = START_MS + 5 * DAY_MS + 1
     assert first.arm_ms == due_ms - due_ms % DAY_MS
@@ -154,18 +154,18 @@ def test_a_timer_far_off_waits_for_its_day():
 def test_a_new_window_is_applied_to_what_the_log_holds():
     """A definition that differs in windows, limits or order folds the stored log again."""
     old, new = journey("a", "b", funnel=Funnel(window_ms=HOUR_MS)), journey("a", "b", funnel=Funnel(window_ms=DAY_MS))
-    record = Journeys([old]).fold("c", None, touches("a0 b3"), START_MS).after
-    change = Journeys([new]).fold("c", record, [], START_MS)
+    record = CustomerFold([old]).fold("c", None, touches("a0 b3"), START_MS).after
+    change = CustomerFold([new]).fold("c", record, [], START_MS)
     assert change.aggregates == {"j|funnel|2025-10-09|a": -1, "j|funnel|2025-10-09|b": 1}
 
 
 def test_a_new_stage_needs_the_old_definition():
     """With it stages are found by name, and the figures move over; without it there is one clear error."""
     old, new = journey("a", "c"), journey("a", "b", "c", order="forward")
-    before = Journeys([old]).fold("c", None, touches("c0 a3"), START_MS)
+    before = CustomerFold([old]).fold("c", None, touches("c0 a3"), START_MS)
     with pytest.raises(UnknownDefinitionError, match="rebuild"):
-        Journeys([new]).fold("c", before.after, [], START_MS)
-    journeys = Journeys([new], former=[old])
+        CustomerFold([new]).fold("c", before.after, [], START_MS)
+    journeys = CustomerFold([new], former=[old])
     change = journeys.fold("c", before.after, touches("b9"), START_MS)
     assert (summaries(journeys, change.after)[0].current, journeys.contribution(before.after)) == (
         "c",
@@ -189,7 +189,7 @@ def test_aggregates_are_always_the_sum_of_contributions(seed):
         exits=(Rule(type="x"),),
         key=("properties", "k") if seed % 2 else None,
     )
-    journeys, record, total = Journeys([definition], horizon_ms=3 * DAY_MS), None, {}
+    journeys, record, total = CustomerFold([definition], horizon_ms=3 * DAY_MS), None, {}
     for n in range(40):
         given = [
             touch(chance.choice("aabcxz"), chance.randrange(300), f"e{chance.randrange(60)}", properties={"k": n % 3})

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from tests.tracker.making import DAY_MS, HOUR_MS, START_MS, journey, seen, stage, touch, touches
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.engine.engine import COMPACT_FROM
 from tracker.engine.summary import summaries
 from tracker.journey.definition import Definition, Funnel, Rule, Segment
@@ -53,7 +53,7 @@ def test_a_touchpoint_at_the_last_moment_is_in_time():
 
 def test_the_clock_alone_drops_a_customer_one_millisecond_after_the_deadline():
     """At the deadline the customer is still waiting; `due_ms` is the moment after it."""
-    journeys = Journeys([journey(stage("a", drops_after_ms=HOUR_MS))])
+    journeys = CustomerFold([journey(stage("a", drops_after_ms=HOUR_MS))])
     change = journeys.fold("c", None, [touch("a")], START_MS)
     assert change.due_ms == START_MS + HOUR_MS + 1
     still = journeys.fold("c", change.after, [], change.due_ms - 1)
@@ -126,7 +126,7 @@ def some_touches(chance: random.Random, count: int, days: int) -> list[Touch]:
 def test_order_of_arrival_duplicates_and_batches_change_nothing_within_the_horizon(seed):
     """Whatever order touchpoints within seven days come in, once or twice, one by one or together: one state."""
     chance = random.Random(seed)
-    journeys = Journeys([full()])
+    journeys = CustomerFold([full()])
     given = some_touches(chance, 12, days=7)
     now_ms = START_MS + 9 * DAY_MS
     whole = summaries(journeys, journeys.fold("c", None, given, now_ms).after)
@@ -150,7 +150,7 @@ def without_corrections(found: list) -> list:
 def test_a_long_life_folds_into_a_base_and_ends_in_the_same_state(seed):
     """Touchpoints of months, each at most seven days late, give the state of the sorted set, in a bounded record."""
     chance = random.Random(seed)
-    bounded, complete = Journeys([full()]), Journeys([full()], horizon_ms=None)
+    bounded, complete = CustomerFold([full()]), CustomerFold([full()], horizon_ms=None)
     given = sorted(some_touches(chance, 160, days=200), key=lambda one: one.at_ms + chance.randrange(6 * DAY_MS))
     record, late = None, 0
     for one in given:
@@ -166,7 +166,7 @@ def test_a_long_life_folds_into_a_base_and_ends_in_the_same_state(seed):
 
 def test_what_is_older_than_the_horizon_counts_as_late_and_once():
     """Eight days late: applied on top of the base, counted late; the same again is a duplicate."""
-    journeys = Journeys([journey("a", "b")])
+    journeys = CustomerFold([journey("a", "b")])
     record = journeys.fold("c", None, [touch("b", 8 * 24)], START_MS).after
     change = journeys.fold("c", record, [touch("a", 0)], START_MS)
     assert (change.applied, change.late, change.duplicate) == (1, 1, 0)
@@ -178,7 +178,7 @@ def test_what_is_older_than_the_horizon_counts_as_late_and_once():
 
 def test_of_two_versions_of_a_touchpoint_the_earlier_counts_whichever_comes_first():
     """One event id with two times is one touchpoint, at the earlier time."""
-    journeys = Journeys([journey("a")])
+    journeys = CustomerFold([journey("a")])
     versions = [touch("a", 1, "e"), touch("a", 2, "e")]
     for first, second in (versions, versions[::-1]):
         record = journeys.fold("c", None, [first], START_MS).after
@@ -189,7 +189,7 @@ def test_of_two_versions_of_a_touchpoint_the_earlier_counts_whichever_comes_firs
 
 def test_a_drop_off_told_too_early_is_corrected():
     """The clock had dropped a customer; a touchpoint that happened before the deadline takes it back."""
-    journeys = Journeys([journey(stage("a", drops_after_ms=HOUR_MS))])
+    journeys = CustomerFold([journey(stage("a", drops_after_ms=HOUR_MS))])
     record = journeys.fold("c", None, [touch("a")], START_MS).after
     dropped = journeys.fold("c", record, [], START_MS + 2 * HOUR_MS)
     change = journeys.fold("c", dropped.after, [touch("a", 0.5)], START_MS + HOUR_MS)

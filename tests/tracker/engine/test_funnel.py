@@ -7,7 +7,7 @@ import pytest
 
 from tests.tracker.making import HOUR_MS, START_MS, journey, seen, stage, touch, touches
 from tracker.engine.chain import chain_of
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.engine.engine import Engine
 from tracker.engine.summary import funnel_chain
 from tracker.journey.definition import Definition, Exclusion, Funnel, Rule
@@ -20,9 +20,9 @@ def depth(definition: Definition, text: str) -> int:
 
 
 def chain(definition: Definition, text: str) -> str:
-    journeys = Journeys([definition], horizon_ms=None)
+    journeys = CustomerFold([definition], horizon_ms=None)
     record = journeys.fold("c", None, touches(text), START_MS).after
-    links = funnel_chain(journeys.runners[0], decode(record).journeys[0].instances[0])
+    links = funnel_chain(journeys.instance_folds[0], decode(record).journeys[0].instances[0])
     return " ".join(f"{name}{(at_ms - START_MS) / HOUR_MS:g}" for name, at_ms, _ in links)
 
 

@@ -5,7 +5,7 @@ import pytest
 from tests.tracker.making import DAY_MS, START_MS, journey, stage, touch, touches
 from tracker.engine.batch import Batch
 from tracker.engine.engine import Engine, fingerprint
-from tracker.engine.intake import Runner
+from tracker.engine.instances import InstanceFold
 from tracker.engine.migration import migrate, same_shape
 from tracker.journey.definition import Definition, Exclusion, Funnel, Rule, Segment
 
@@ -14,16 +14,16 @@ VALUES = ("one", "two")
 
 def migrated(old: Definition, new: Definition, given: list, horizon_ms: int | None = None):
     """The instance of these touches under the new definition, and what folding them anew gives."""
-    runners = [Runner(one, horizon_ms) for one in (old, new)]
+    instance_folds = [InstanceFold(one, horizon_ms) for one in (old, new)]
     instances = []
-    for runner in runners:
+    for instance_fold in instance_folds:
         batch = Batch("c", given, START_MS, {})
-        items = runner.items(batch)
-        instance = runner.engine.open(None, min(entry for entry, _ in items))
+        items = instance_fold.items(batch)
+        instance = instance_fold.engine.open(None, min(entry for entry, _ in items))
         for item in items:
-            runner.fold(instance, [item], batch)
+            instance_fold.fold(instance, [item], batch)
         instances.append(instance)
-    return migrate(instances[0], runners[0].engine, runners[1].engine), instances[1]
+    return migrate(instances[0], instance_folds[0].engine, instance_folds[1].engine), instances[1]
 
 
 @pytest.mark.parametrize(

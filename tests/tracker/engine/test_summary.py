@@ -1,7 +1,7 @@
 """Summaries: what a record says, in the journey's own words."""
 
 from tests.tracker.making import DAY_MS, HOUR_MS, START_MS, journey, seen, stage, touch, touches
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.engine.summary import funnel_chain, summaries
 from tracker.journey.definition import Definition, Rule, Segment
 from tracker.records.state import decode
@@ -41,15 +41,15 @@ def test_every_instance_that_has_begun_is_told():
     """By its key; of a journey that is not run, nothing is told."""
     keyed = Definition("orders", 1, (stage("a"),), exits=(Rule(type="x"),), key=("properties", "order"))
     given = [touch(kind, place, properties={"order": f"o{place}"}) for place, kind in enumerate("aax")]
-    record = Journeys([keyed, journey("a")]).fold("c", None, given, START_MS).after
-    assert [one.key for one in summaries(Journeys([keyed]), record)] == ["o0", "o1"]
+    record = CustomerFold([keyed, journey("a")]).fold("c", None, given, START_MS).after
+    assert [one.key for one in summaries(CustomerFold([keyed]), record)] == ["o0", "o1"]
 
 
 def test_the_funnels_chain_is_found_in_the_log():
     """Stage, moment, and seconds since the touchpoint before."""
-    journeys = Journeys([journey("a", "b")])
+    journeys = CustomerFold([journey("a", "b")])
     record = journeys.fold("c", None, touches("a0 a1 b3"), START_MS).after
     instance = decode(record).journeys[0].instances[0]
-    assert funnel_chain(journeys.runners[0], instance) == [
+    assert funnel_chain(journeys.instance_folds[0], instance) == [
         ("a", START_MS + HOUR_MS, None), ("b", START_MS + 3 * HOUR_MS, 7200.0),
     ]  # fmt: skip

@@ -1,19 +1,16 @@
-"""Contributions: what a state adds to the figures, and the names of the fields."""
-
-from datetime import UTC, datetime
+"""Contributions: what a state adds to the figures."""
 
 import pytest
 
-from tests.tracker.making import DAY_MS, HOUR_MS, START_MS, journey, stage, touch, touches
-from tracker.engine.customer import Journeys
-from tracker.figures.contribution import Field, day_of, parse
+from tests.tracker.making import HOUR_MS, START_MS, journey, stage, touch, touches
+from tracker.engine.customer import CustomerFold
 from tracker.journey.definition import Buckets, Definition, Rule, Segment, Survey
 
 DAY = "2025-10-09"
 
 
 def vector(definition: Definition, text: str, at_h: float = 0) -> dict[str, int]:
-    return Journeys([definition]).fold("c", None, touches(text), START_MS + round(at_h * HOUR_MS)).aggregates
+    return CustomerFold([definition]).fold("c", None, touches(text), START_MS + round(at_h * HOUR_MS)).aggregates
 
 
 def test_other_buckets_are_another_shape_and_figures_and_answers_move_over():
@@ -21,8 +18,8 @@ def test_other_buckets_are_another_shape_and_figures_and_answers_move_over():
     survey = (Survey("nps", Rule(type="s")),)
     old = journey("a", "b", feedback=survey)
     new = journey("a", "b", feedback=survey, buckets=Buckets((HOUR_MS,), (HOUR_MS,)))
-    before = Journeys([old]).fold("c", None, [*touches("a0 b2"), touch("s", 3, properties={"score": 9})], START_MS)
-    journeys = Journeys([new], former=[old])
+    before = CustomerFold([old]).fold("c", None, [*touches("a0 b2"), touch("s", 3, properties={"score": 9})], START_MS)
+    journeys = CustomerFold([new], former=[old])
     change = journeys.fold("c", before.after, [], START_MS)
     assert change.aggregates == {
         "j|stay|a|21600": -1, "j|stay|a|inf": 1, "j|convert|b|21600": -1, "j|convert|b|inf": 1,
@@ -56,7 +53,7 @@ def test_a_stage_is_reached_within_days_of_the_beginning(after_h, days):
 
 def test_an_earlier_beginning_of_the_same_day_lengthens_every_conversion():
     """A late touchpoint moves the stages that came after it to what it took since then."""
-    journeys = Journeys([journey("a", "b")])
+    journeys = CustomerFold([journey("a", "b")])
     first = journeys.fold("c", None, touches("b5"), START_MS)
     assert "j|convert|b|21600" not in first.aggregates
     change = journeys.fold("c", first.after, [touch("a", 3)], START_MS)
@@ -85,7 +82,7 @@ def test_drop_offs_recoveries_completions_and_exits_are_counted():
 def test_a_segment_breaks_figures_down_and_a_changed_value_moves_them():
     """Each figure has a field of its own by value; what is not declared counts as `other`."""
     definition = journey("a", segments=(Segment("s", ("context", "s"), ("x",), "last"),))
-    journeys = Journeys([definition])
+    journeys = CustomerFold([definition])
     first = journeys.fold("c", None, [touch("a", context={"s": "?"})], START_MS)
     assert first.aggregates["j|current|a|active|s=other"] == 1
     second = journeys.fold("c", first.after, [touch("a", 1, context={"s": "x"})], START_MS)
@@ -96,7 +93,7 @@ def test_a_segment_breaks_figures_down_and_a_changed_value_moves_them():
 
 def test_an_earlier_beginning_moves_the_customer_to_another_cohort():
     """A late touchpoint of the day before: every figure by day moves, the others stay."""
-    journeys = Journeys([journey("a")])
+    journeys = CustomerFold([journey("a")])
     first = journeys.fold("c", None, [touch("a")], START_MS)
     change = journeys.fold("c", first.after, [touch("a", -24)], START_MS)
     assert change.aggregates == {
@@ -108,42 +105,3 @@ def test_an_earlier_beginning_moves_the_customer_to_another_cohort():
         "j|funnel|2025-10-08|a": 1,
         "j|corrections": 1,
     }
-
-
-def test_every_field_that_is_written_can_be_read():
-    """`parse` gives the parts back, whatever characters names are made of."""
-    odd = Definition("a|b", 1, (stage("50%", "a"), stage("x=y", "b", goal=True, drops_after_ms=DAY_MS)))
-    fields = [parse(name) for name in vector(odd, "a0 b1 a2", at_h=99)]
-    assert {field.journey for field in fields} == {"a|b"}
-    assert {field.stage for field in fields} == {None, "50%", "x=y"}
-
-
-@pytest.mark.parametrize(
-    ("name", "field"),
-    [
-        ("r|current|buy|waiting", Field("r", "current", stage="buy", status="waiting")),
-        (
-            "r|reached|2026-11-22|buy|7|t=b2b",
-            Field("r", "reached", "2026-11-22", "buy", days="7", segment="t", value="b2b"),
-        ),
-        ("r|feedback|nps|9", Field("r", "feedback", kind="nps", score="9")),
-        ("r|stay|buy|inf", Field("r", "stay", stage="buy", bucket="inf")),
-        ("r|corrections", Field("r", "corrections")),
-    ],
-)
-def test_a_field_is_read_by_its_figure(name, field):
-    """One table says which parts a figure has."""
-    assert parse(name) == field
-
-
-@pytest.mark.parametrize("name", ["", "r", "r|nothing|x", "r|current|buy", "r|cohort|d|x|y"])
-def test_what_is_no_field_is_refused(name):
-    """A ValueError that names it."""
-    with pytest.raises(ValueError, match="no aggregate"):
-        parse(name)
-
-
-def test_a_day_is_the_utc_date():
-    """The same as the calendar's, leap years and centuries too."""
-    for days in range(0, 80_000, 97):
-        assert day_of(days * DAY_MS + DAY_MS - 1) == datetime.fromtimestamp(days * 86400, UTC).date().isoformat()

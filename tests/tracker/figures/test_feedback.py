@@ -5,7 +5,7 @@ from itertools import permutations
 import pytest
 
 from tests.tracker.making import START_MS, journey, touch
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.figures.feedback import join
 from tracker.journey.definition import Condition, Rule, Segment, Survey
 from tracker.records.state import decode
@@ -19,7 +19,7 @@ def answer(score: object, hours: float = 1, scale: str = "nps"):
 
 
 def figures(given: list, **more) -> dict[str, int]:
-    journeys = Journeys([journey("a", feedback=(NPS, CSAT), **more)])
+    journeys = CustomerFold([journey("a", feedback=(NPS, CSAT), **more)])
     change = journeys.fold("c", None, given, START_MS)
     assert journeys.contribution(change.after) == change.aggregates
     return {name: count for name, count in change.aggregates.items() if "|feedback|" in name}
@@ -29,7 +29,7 @@ def test_the_latest_answer_counts_whatever_the_order():
     """One answer a kind: the newest, at one moment the higher; repetition changes nothing."""
     given = [touch("a"), answer(3, 1), answer(9, 2), answer(8, 2), answer(9, 2)]
     for order in permutations(given):
-        journeys = Journeys([journey("a", feedback=(NPS,))])
+        journeys = CustomerFold([journey("a", feedback=(NPS,))])
         record, total = None, {}
         for one in order:
             change = journeys.fold("c", record, [one], START_MS)
@@ -75,7 +75,7 @@ def test_two_customers_who_are_one_have_the_newer_answers():
 
 def test_who_never_answered_pays_one_byte():
     """The state of a customer without an answer grows by an empty list."""
-    silent = Journeys([journey("a")]).fold("c", None, [touch("a")], START_MS).after
-    asked = Journeys([journey("a", feedback=(NPS,))]).fold("c", None, [touch("a")], START_MS).after
+    silent = CustomerFold([journey("a")]).fold("c", None, [touch("a")], START_MS).after
+    asked = CustomerFold([journey("a", feedback=(NPS,))]).fold("c", None, [touch("a")], START_MS).after
     assert len(silent) == len(asked)
     assert decode(silent).journeys[0].instances[0].feedback == ()

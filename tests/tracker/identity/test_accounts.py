@@ -4,11 +4,11 @@ import pytest
 
 from schemas.routed import Enrolled, Member, Trace
 from tests.tracker.making import DAY_MS, HOUR_MS, START_MS, journey, stage, touch
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.engine.engine import Engine
-from tracker.identity.accounts import Accounts, fold, with_accounts
-from tracker.identity.membership import Standing
-from tracker.journey.definition import Accounts as Rule
+from tracker.identity.accounts import AccountFold, fold, with_accounts
+from tracker.identity.membership import AccountLinks
+from tracker.journey.definition import AccountFold as Rule
 from tracker.journey.definition import Definition, Funnel, Segment
 from tracker.journey.fields import MAX_MEMBERS
 from tracker.records.state import VERSION, Progress, Record
@@ -54,7 +54,7 @@ def test_the_journey_of_accounts_has_the_same_stages() -> None:
     assert both[0] is people
     assert (both[1].journey, both[1].of_people, both[1].title) == ("firms", "j", "Way (accounts)")
     assert (both[1].stages, both[1].order, both[1].funnel.window_ms) == (STAGES, "forward", DAY_MS)
-    assert Journeys(both).fold("c", None, [touch("a")], START_MS).aggregates.keys().isdisjoint({"firms|visits|a"})
+    assert CustomerFold(both).fold("c", None, [touch("a")], START_MS).aggregates.keys().isdisjoint({"firms|visits|a"})
 
 
 @pytest.mark.parametrize(
@@ -111,11 +111,11 @@ def test_without_people_there_is_no_journey() -> None:
     """The last one who leaves takes it along."""
     definition = of()
     assert fold(Engine(definition), []) is None
-    accounts, record, standing = Accounts(Journeys([definition])), Record(VERSION, []), Standing()
-    accounts.gather(NAME, record, standing, [news("p1", trace(a=0))], hour(1))
+    accounts, record, account_links = AccountFold(CustomerFold([definition])), Record(VERSION, []), AccountLinks()
+    accounts.gather(NAME, record, account_links, [news("p1", trace(a=0))], hour(1))
     assert len(record.journeys) == 1
-    accounts.gather(NAME, record, standing, [news("p1", None)], hour(1))
-    assert (record.journeys, standing.members) == ([], {})
+    accounts.gather(NAME, record, account_links, [news("p1", None)], hour(1))
+    assert (record.journeys, account_links.members) == ([], {})
 
 
 def news(person: str, told: Trace | None, since: float = 0) -> Member:
@@ -124,10 +124,10 @@ def news(person: str, told: Trace | None, since: float = 0) -> Member:
 
 def test_what_happens_is_told_with_whose_news_it_was() -> None:
     """In order it is told as of a customer; what changes the past is a correction."""
-    accounts, record, standing = Accounts(Journeys([of()])), Record(VERSION, []), Standing()
+    accounts, record, account_links = AccountFold(CustomerFold([of()])), Record(VERSION, []), AccountLinks()
 
-    def told(*letters: Member) -> list[tuple[str, str | None, str | None]]:
-        gathered = accounts.gather(NAME, record, standing, letters, hour(99))
+    def told(*messages: Member) -> list[tuple[str, str | None, str | None]]:
+        gathered = accounts.gather(NAME, record, account_links, messages, hour(99))
         return [(one.kind, one.stage, one.why.member) for one in gathered.transitions]
 
     assert told(news("p1", trace(a=5))) == [("entered", "a", "p1")]
@@ -139,18 +139,18 @@ def test_what_happens_is_told_with_whose_news_it_was() -> None:
 
 def test_too_many_people_leave_the_earliest() -> None:
     """Of more people than count, those stay who were seen with the account first."""
-    accounts, record, standing = Accounts(Journeys([of()])), Record(VERSION, []), Standing()
+    accounts, record, account_links = AccountFold(CustomerFold([of()])), Record(VERSION, []), AccountLinks()
     many = [news(f"p{number:04}", trace(a=number), number) for number in range(1, MAX_MEMBERS + 2)]
-    gathered = accounts.gather(NAME, record, standing, many, hour(9))
-    assert (len(standing.members["j"]), gathered.refused) == (MAX_MEMBERS, 1)
-    accounts.gather(NAME, record, standing, [news("first", trace(a=0), 0)], hour(9))
-    assert "first" in standing.members["j"]
-    assert f"p{MAX_MEMBERS:04}" not in standing.members["j"]
+    gathered = accounts.gather(NAME, record, account_links, many, hour(9))
+    assert (len(account_links.members["j"]), gathered.refused) == (MAX_MEMBERS, 1)
+    accounts.gather(NAME, record, account_links, [news("first", trace(a=0), 0)], hour(9))
+    assert "first" in account_links.members["j"]
+    assert f"p{MAX_MEMBERS:04}" not in account_links.members["j"]
 
 
 def test_who_is_new_is_asked_once() -> None:
     """A person's home hears that it is counted, and may object."""
-    accounts, record, standing = Accounts(Journeys([of()])), Record(VERSION, []), Standing()
-    letters = [news("p1", trace(a=0)), news("p1", trace(a=0, b=1)), news("p2", trace(a=0))]
-    gathered = accounts.gather(NAME, record, standing, letters, hour(9))
-    assert gathered.letters == [Enrolled("p1", NAME, "j"), Enrolled("p2", NAME, "j")]
+    accounts, record, account_links = AccountFold(CustomerFold([of()])), Record(VERSION, []), AccountLinks()
+    messages = [news("p1", trace(a=0)), news("p1", trace(a=0, b=1)), news("p2", trace(a=0))]
+    gathered = accounts.gather(NAME, record, account_links, messages, hour(9))
+    assert gathered.messages == [Enrolled("p1", NAME, "j"), Enrolled("p2", NAME, "j")]

@@ -2,23 +2,25 @@
 
 import msgspec
 
-from schemas.routed import Adopted, Erase, Forget, Routed, Ruling, Stray, Tie
+from schemas.routed import Adopted, Erase, Forget, Routed, RoutedTouchpoint, Ruling, Tie
 from schemas.topics import ROUTED
 from tests.flow.harness import WEB, definition
 from tests.touchpoints import START_MS, Record, touchpoint
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.identity.erasure import Erasure
-from tracker.planning.plan import Batch, Plan, Planner, encode_routed
+from tracker.planning.message import encode_routed
+from tracker.planning.plan import PartitionBatch, Plan
+from tracker.planning.planner import Planner
 
 NOW_MS = START_MS + 1_000
-JOURNEYS = Journeys([definition()])
+JOURNEYS = CustomerFold([definition()])
 SEEN = touchpoint("", ids={"customer_id": "c1", "anonymous_id": "a1"})
 ANN = "anonymous_id:a1"
 
 
 def applied(planner: Planner, states: dict[str, bytes], *batches: tuple[str, bytes], suppressed: set[bytes]) -> Plan:
     """The plan of records (topic, value) in one go."""
-    made = [Batch(topic, 0, [Record(place, value)]) for place, (topic, value) in enumerate(batches)]
+    made = [PartitionBatch(topic, 0, [Record(place, value)]) for place, (topic, value) in enumerate(batches)]
     reading = planner.read(0, made, NOW_MS, suppressed=suppressed)
     plan = planner.plan(reading, {name: states.get(name) for name in reading.names()}, NOW_MS)
     states |= plan.states
@@ -28,7 +30,7 @@ def applied(planner: Planner, states: dict[str, bytes], *batches: tuple[str, byt
     return plan
 
 
-def letters(plan: Plan) -> list[Routed]:
+def messages(plan: Plan) -> list[Routed]:
     return [msgspec.msgpack.decode(one.value, type=Routed) for one in plan.messages if one.topic == ROUTED]
 
 
@@ -49,7 +51,7 @@ def test_what_is_erased_counts_no_more_and_stays_out() -> None:
     plan = applied(planner, states, (ROUTED, encode_routed(Erase("c1", NOW_MS))), suppressed=suppressed)
     assert (plan.removed, states) == (["c1"], {})
     assert plan.aggregates == {field: -count for field, count in first.aggregates.items()}
-    assert letters(plan) == [Forget(ANN, "c1")]
+    assert messages(plan) == [Forget(ANN, "c1")]
     told = [msgspec.json.decode(one.value) for one in plan.messages if one.topic != ROUTED]
     assert [(one["kind"], one["customer"], one["alias"]) for one in told] == [("erased", "c1", "c1")]
     again = applied(planner, states, (WEB, SEEN), suppressed=suppressed)
@@ -74,7 +76,7 @@ def test_who_speaks_of_an_erased_name_is_asked_to_forget_it() -> None:
         Ruling("c1", "anonymous_id:a2", 1, linked=True),
         Adopted("c1", "c9"),
     ]
-    said.append(Stray(SEEN, 1, "c1", ANN))
+    said.append(RoutedTouchpoint(SEEN, 1, "c1", ANN))
     plan = applied(planner, states, *((ROUTED, encode_routed(one)) for one in said), suppressed=suppressed)
-    assert letters(plan) == [Forget(ANN, "c1"), Forget("anonymous_id:a2", "c1"), Forget("c9", "c1")]
+    assert messages(plan) == [Forget(ANN, "c1"), Forget("anonymous_id:a2", "c1"), Forget("c9", "c1")]
     assert plan.counts["suppressed"] == 1

@@ -2,22 +2,22 @@
 
 import msgspec
 
-from schemas.routed import Adopted, History, Offer, Release, Ruling, Stray, Tie
+from schemas.routed import Adopted, History, Offer, Release, RoutedTouchpoint, Ruling, Tie
 from tests.tracker.making import journey, touch
-from tracker.engine.customer import Journeys
-from tracker.identity.linking import Kin, Linking, Relation
+from tracker.engine.customer import CustomerFold
+from tracker.identity.linking import Incoming, Linking, Relation
 from tracker.identity.ties import Ties, read, root
 from tracker.records.state import VERSION, Record, decode, encode
 
-JOURNEYS = Journeys([journey("a", "b", "c")])
+JOURNEYS = CustomerFold([journey("a", "b", "c")])
 LINKING = Linking(JOURNEYS)
 ANN, NOW_MS = "anonymous_id:ann", 1_770_000_000_000
 CLAIM = Tie(ANN, "c1", 1_000, "e1", Offer(("c1",)))
 
 
-def relate(name: str, before: bytes | None = None, touches: tuple = (), **kin: list) -> Relation:
+def relate(name: str, before: bytes | None = None, touches: tuple = (), **incoming: list) -> Relation:
     """One batch for a name."""
-    return LINKING.relate(name, before, list(touches), Kin(**kin), NOW_MS)
+    return LINKING.relate(name, before, list(touches), Incoming(**incoming), NOW_MS)
 
 
 def ties(relation: Relation) -> Ties:
@@ -31,17 +31,17 @@ def history(*touches: object) -> bytes:
 def test_a_customer_tells_an_alias_once() -> None:
     """The same tie, however often it is seen, is no news; an older touchpoint is."""
     first = relate("c1", links=[(ANN, 2_000, "e2"), (ANN, 3_000, "e3")])
-    assert first.letters == [Tie(ANN, "c1", 2_000, "e2", Offer(("c1",)))]
+    assert first.messages == [Tie(ANN, "c1", 2_000, "e2", Offer(("c1",)))]
     known = first.change.after
-    assert not LINKING.concerns(Kin(links=[(ANN, 2_500, "e9")]), known)
-    assert relate("c1", known, links=[(ANN, 1_000, "e1")]).letters == [CLAIM]
+    assert not LINKING.concerns(Incoming(links=[(ANN, 2_500, "e9")]), known)
+    assert relate("c1", known, links=[(ANN, 1_000, "e1")]).messages == [CLAIM]
 
 
 def test_an_alias_sends_its_history_to_its_customer() -> None:
     """What was counted for it alone is counted no more."""
     before = history(touch("a"), touch("b", 1))
-    relation = relate(ANN, before, letters=[CLAIM])
-    [answer, sent] = relation.letters
+    relation = relate(ANN, before, messages=[CLAIM])
+    [answer, sent] = relation.messages
     assert isinstance(answer, Tie)
     assert answer.name == "c1"
     assert isinstance(sent, History)
@@ -54,20 +54,23 @@ def test_an_alias_sends_its_history_to_its_customer() -> None:
 
 def test_touchpoints_of_an_alias_go_on_as_they_came() -> None:
     """The customer's home decodes the original bytes."""
-    known = relate(ANN, letters=[CLAIM]).change.after
+    known = relate(ANN, messages=[CLAIM]).change.after
     relation = relate(ANN, known, (touch("a"),), originals=[(b"bytes", 77)])
-    assert relation.letters == [Stray(b"bytes", 77, "c1", ANN)]
+    assert relation.messages == [RoutedTouchpoint(b"bytes", 77, "c1", ANN)]
     assert decode(relation.change.after).journeys == []
-    assert msgspec.msgpack.decode(msgspec.msgpack.encode(relation.letters[0]), type=Stray) == relation.letters[0]
+    assert (
+        msgspec.msgpack.decode(msgspec.msgpack.encode(relation.messages[0]), type=RoutedTouchpoint)
+        == relation.messages[0]
+    )
 
 
 def test_a_customer_remembers_under_which_alias_a_touchpoint_came() -> None:
     """And asks the alias' home once whether that is right."""
     first = relate("c1", under=[(ANN, touch("a")), (ANN, touch("b", 1))])
-    assert first.letters == [Adopted(ANN, "c1")]
+    assert first.messages == [Adopted(ANN, "c1")]
     assert len(ties(first).adopted[ANN]) == 24
     again = relate("c1", first.change.after, under=[(ANN, touch("a"))])
-    assert (again.letters, again.change.duplicate) == ([], 1)
+    assert (again.messages, again.change.duplicate) == ([], 1)
 
 
 def test_a_touchpoint_that_was_long_on_its_way_counts_where_it_belongs() -> None:
@@ -85,8 +88,8 @@ def test_a_touchpoint_that_was_long_on_its_way_counts_where_it_belongs() -> None
 def test_a_release_gives_back_what_came_under_the_alias_alone() -> None:
     """The customer keeps its own touchpoints."""
     held = relate("c1", history(touch("c", 2)), under=[(ANN, touch("a"))]).change.after
-    relation = relate("c1", held, letters=[Release("c1", ANN)])
-    [sent] = relation.letters
+    relation = relate("c1", held, messages=[Release("c1", ANN)])
+    [sent] = relation.messages
     assert isinstance(sent, History)
     assert sent.name == sent.alias == ANN
     assert JOURNEYS.contribution(sent.record) == JOURNEYS.contribution(history(touch("a")))
@@ -98,29 +101,29 @@ def test_a_release_gives_back_what_came_under_the_alias_alone() -> None:
 
 def test_an_alias_that_moved_on_has_its_history_released() -> None:
     """By the customer it belonged to before, and by whoever says to hold some of it."""
-    known = relate(ANN, letters=[CLAIM]).change.after
+    known = relate(ANN, messages=[CLAIM]).change.after
     older = Tie(ANN, "c2", 500, "e0", Offer(("c2",)))
-    moved = relate(ANN, known, letters=[older])
-    assert Release("c1", ANN) in moved.letters
+    moved = relate(ANN, known, messages=[older])
+    assert Release("c1", ANN) in moved.messages
     assert [one.kind for one in moved.change.transitions] == ["linked", "conflict"]
-    assert relate(ANN, moved.change.after, letters=[Adopted(ANN, "c1")]).letters == [Release("c1", ANN)]
-    assert relate(ANN, moved.change.after, letters=[Adopted(ANN, "c2")]).letters == []
+    assert relate(ANN, moved.change.after, messages=[Adopted(ANN, "c1")]).messages == [Release("c1", ANN)]
+    assert relate(ANN, moved.change.after, messages=[Adopted(ANN, "c2")]).messages == []
 
 
 def test_a_history_that_comes_home_goes_on_to_the_present_customer() -> None:
     """The alias' home is where everything about it passes."""
-    known = relate(ANN, letters=[CLAIM]).change.after
+    known = relate(ANN, messages=[CLAIM]).change.after
     part = encode(Record(VERSION, decode(history(touch("a"))).journeys))
-    assert relate(ANN, known, letters=[History(ANN, ANN, part)]).letters == [History("c1", ANN, part)]
+    assert relate(ANN, known, messages=[History(ANN, ANN, part)]).messages == [History("c1", ANN, part)]
 
 
 def test_a_cut_brings_an_alias_home() -> None:
     """And a tie seen later does not undo what a person said."""
-    known = relate(ANN, letters=[CLAIM]).change.after
-    cut = relate(ANN, known, letters=[Ruling(ANN, "c1", NOW_MS, linked=False)])
-    assert cut.letters == [Release("c1", ANN)]
+    known = relate(ANN, messages=[CLAIM]).change.after
+    cut = relate(ANN, known, messages=[Ruling(ANN, "c1", NOW_MS, linked=False)])
+    assert cut.messages == [Release("c1", ANN)]
     assert root(ANN, ties(cut)) == ANN
-    later = relate(ANN, cut.change.after, letters=[Tie(ANN, "c1", 10, "e0", Offer(("c1",)))])
+    later = relate(ANN, cut.change.after, messages=[Tie(ANN, "c1", 10, "e0", Offer(("c1",)))])
     assert root(ANN, ties(later)) == ANN
-    again = relate(ANN, later.change.after, letters=[Ruling(ANN, "c1", NOW_MS + 1, linked=True)])
+    again = relate(ANN, later.change.after, messages=[Ruling(ANN, "c1", NOW_MS + 1, linked=True)])
     assert root(ANN, ties(again)) == "c1"

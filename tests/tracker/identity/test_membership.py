@@ -4,10 +4,10 @@ from typing import Any
 
 from schemas.routed import Adopted, Enrolled, History, Member, Release, Trace
 from tests.tracker.making import DAY_MS, HOUR_MS, START_MS, journey, stage, touch
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.identity.accounts import with_accounts
-from tracker.identity.linking import Kin, Linking, Relation
-from tracker.identity.membership import MAX_ACCOUNTS, Mark, Standing, may_stand, merge, read, write
+from tracker.identity.linking import Incoming, Linking, Relation
+from tracker.identity.membership import MAX_ACCOUNTS, AccountLinks, AliasMark, may_have_accounts, merge, read, write
 from tracker.journey.definition import Accounts as Rule
 from tracker.records.state import VERSION, Record, decode, encode
 from tracker.touch import Touch
@@ -19,7 +19,7 @@ NOW_MS = START_MS + 400 * DAY_MS
 def linking(**rule: Any) -> Linking:
     """One that knows accounts by this rule."""
     people = journey(stage("a", drops_after_ms=DAY_MS), "b", accounts=Rule("firms", **rule))
-    return Linking(Journeys(with_accounts([people])))
+    return Linking(CustomerFold(with_accounts([people])))
 
 
 def seen(kind: str, hours: float = 0, account: str | None = ACME, **more: Any) -> Touch:
@@ -29,15 +29,17 @@ def seen(kind: str, hours: float = 0, account: str | None = ACME, **more: Any) -
     return made
 
 
-def batch(before: bytes | None, *touches: Touch, name: str = "c1", by: Linking | None = None, **kin: Any) -> Relation:
-    return (by or LINKING).relate(name, before, list(touches), Kin(**kin), NOW_MS)
+def batch(
+    before: bytes | None, *touches: Touch, name: str = "c1", by: Linking | None = None, **incoming: Any
+) -> Relation:
+    return (by or LINKING).relate(name, before, list(touches), Incoming(**incoming), NOW_MS)
 
 
 LINKING = linking()
 
 
 def members(relation: Relation) -> list[Member]:
-    return [letter for letter in relation.letters if isinstance(letter, Member)]
+    return [message for message in relation.messages if isinstance(message, Member)]
 
 
 def test_an_account_hears_what_its_people_did() -> None:
@@ -55,10 +57,10 @@ def test_who_has_to_do_with_no_account_pays_nothing() -> None:
     """Neither the touch nor the record speaks of one."""
     plain = LINKING.journeys.fold("c1", None, [touch("a")], NOW_MS).after
     assert not LINKING.membership.concerns([touch("b")], plain)
-    assert not may_stand(plain)
+    assert not may_have_accounts(plain)
     assert LINKING.membership.concerns([seen("b")], plain)
     assert LINKING.membership.concerns([touch("b", 1)], batch(plain, seen("b")).change.after)
-    assert not Linking(Journeys([journey("a")])).membership.concerns([seen("a")], None)
+    assert not Linking(CustomerFold([journey("a")])).membership.concerns([seen("a")], None)
 
 
 def test_gaps_are_told_and_outlive_the_log() -> None:
@@ -94,40 +96,40 @@ def test_the_earliest_accounts_stay() -> None:
 def test_an_alias_takes_its_accounts_along() -> None:
     """What came under it says so; without it the person belongs to the account no more."""
     held = batch(None, seen("b", 2, UMBRA), under=[(ANN, seen("a"))]).change.after
-    assert sorted(read(decode(held).standing).told["j"].since_ms) == [ACME, UMBRA]
-    left = batch(held, letters=[Release("c1", ANN)])
+    assert sorted(read(decode(held).account_links).reported["j"].since_ms) == [ACME, UMBRA]
+    left = batch(held, messages=[Release("c1", ANN)])
     assert [(one.name, one.trace is None) for one in members(left)] == [(ACME, True), (UMBRA, False)]
-    [history] = [letter for letter in left.letters if isinstance(letter, History)]
-    home = batch(None, name=ANN, letters=[history])
+    [history] = [message for message in left.messages if isinstance(message, History)]
+    home = batch(None, name=ANN, messages=[history])
     assert [(one.name, one.member) for one in members(home)] == [(ACME, ANN)]
 
 
 def test_an_alias_that_bears_on_no_journey_takes_its_accounts_along_too() -> None:
     """Its home is asked whether it is right to hold them, and they go back."""
-    by = Linking(Journeys(with_accounts([journey("a", accounts=Rule("firms"))])))
+    by = Linking(CustomerFold(with_accounts([journey("a", accounts=Rule("firms"))])))
     held = batch(None, touch("a"), by=by, under=[(ANN, seen("nothing"))])
-    assert Adopted(ANN, "c1") in held.letters
+    assert Adopted(ANN, "c1") in held.messages
     assert [one.name for one in members(held)] == [ACME]
-    left = batch(held.change.after, by=by, letters=[Release("c1", ANN)])
+    left = batch(held.change.after, by=by, messages=[Release("c1", ANN)])
     assert [one.trace for one in members(left)] == [None]
-    [history] = [letter for letter in left.letters if isinstance(letter, History)]
-    assert read(decode(history.record).standing).marks == {ANN: {ACME: Mark(START_MS)}}
+    [history] = [message for message in left.messages if isinstance(message, History)]
+    assert read(decode(history.record).account_links).marks == {ANN: {ACME: AliasMark(START_MS)}}
 
 
 def test_an_account_that_counts_a_stranger_is_told() -> None:
     """What is right is not answered."""
     known = batch(None, seen("a")).change.after
-    assert members(batch(known, letters=[Enrolled("c1", ACME, "j")])) == []
-    assert members(batch(known, letters=[Enrolled("c1", UMBRA, "j")])) == [Member(UMBRA, "c1", "j")]
+    assert members(batch(known, messages=[Enrolled("c1", ACME, "j")])) == []
+    assert members(batch(known, messages=[Enrolled("c1", UMBRA, "j")])) == [Member(UMBRA, "c1", "j")]
 
 
 def test_a_standing_is_read_as_it_was_written() -> None:
     """Nothing is written where there is nothing, and the record's end tells."""
-    standing = Standing({"c1": {ACME: Mark(5, ["context.role=buyer"])}})
-    assert read(write(standing)) == standing
-    assert write(Standing()) == b""
-    assert may_stand(encode(Record(VERSION, [], standing=write(standing))))
-    assert not may_stand(encode(Record(VERSION, [])))
+    account_links = AccountLinks({"c1": {ACME: AliasMark(5, ["context.role=buyer"])}})
+    assert read(write(account_links)) == account_links
+    assert write(AccountLinks()) == b""
+    assert may_have_accounts(encode(Record(VERSION, [], account_links=write(account_links))))
+    assert not may_have_accounts(encode(Record(VERSION, [])))
 
 
 def test_spans_meet_over_gaps_that_are_short_enough() -> None:

@@ -5,7 +5,7 @@ import pytest
 from tracker.journey.definition import Definition
 from tracker.journey.fields import FORMS, LANES
 from tracker.journey.file import read
-from tracker.maps.grid import ROWS, Chip, Row, condition_words, journey_map, percent, time_words
+from tracker.maps.grid import ROWS, Chip, MapRow, condition_words, journey_map, percent, time_words
 from tracker.maps.html import to_html
 from tracker.maps.markdown import to_markdown
 from tracker.maps.picture import to_svg
@@ -47,7 +47,7 @@ def journey(text: str = FILLED) -> Definition:
     return definition
 
 
-def row(form: str, name: str, figures: dict[str, object] | None = None) -> Row:
+def row(form: str, name: str, figures: dict[str, object] | None = None) -> MapRow:
     return next(each for each in journey_map(journey(), form, figures).rows if each.name == name)
 
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from tests.tracker.making import DAY_MS, START_MS, journey, stage, touch
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.engine.summary import summaries
 from tracker.journey.definition import Definition, Exclusion, Funnel, Rule, Segment
 from tracker.records.state import Record, UnreadableStateError, decode, encode
@@ -47,7 +47,7 @@ def some_customer(chance: random.Random, count: int) -> list:
 def test_a_customer_of_five_stages_and_ten_touchpoints_takes_at_most_400_bytes():
     """On average over a thousand customers; the figure is printed (pytest -s)."""
     chance = random.Random(4)
-    journeys = Journeys([five_stages()])
+    journeys = CustomerFold([five_stages()])
     sizes = [
         len(journeys.fold("c", None, some_customer(chance, 10), START_MS + 12 * DAY_MS).after) for _ in range(1000)
     ]
@@ -57,7 +57,7 @@ def test_a_customer_of_five_stages_and_ten_touchpoints_takes_at_most_400_bytes()
 
 def test_what_is_encoded_decodes():
     """A record with every field in use comes back as it was."""
-    journeys = Journeys([five_stages()])
+    journeys = CustomerFold([five_stages()])
     record = journeys.fold("c", None, some_customer(random.Random(1), 80), START_MS).after
     assert encode(decode(record)) == record
 
@@ -65,7 +65,7 @@ def test_what_is_encoded_decodes():
 @pytest.mark.parametrize("path", sorted(STATES.glob("*.msgpack")), ids=lambda path: path.stem)
 def test_a_state_of_an_earlier_program_is_read(path):
     """Records stored by earlier versions, kept as bytes, say what they said then, and fold on."""
-    journeys = Journeys([five_stages()])
+    journeys = CustomerFold([five_stages()])
     record = path.read_bytes()
     assert msgspec.json.encode(summaries(journeys, record)) == path.with_suffix(".json").read_bytes().strip()
     change = journeys.fold("c", record, [touch("review", 24 * 300)], START_MS)
@@ -74,7 +74,7 @@ def test_a_state_of_an_earlier_program_is_read(path):
 
 def test_a_record_with_fields_of_a_later_program_is_read():
     """A later program adds fields at the end; this one reads past them."""
-    journeys = Journeys([five_stages()])
+    journeys = CustomerFold([five_stages()])
     record = journeys.fold("c", None, [touch("page")], START_MS).after
     longer = msgspec.msgpack.encode([*msgspec.msgpack.decode(record), {"new": 1}])
     assert summaries(journeys, longer) == summaries(journeys, record)
@@ -95,7 +95,7 @@ def test_a_state_of_a_later_version_is_refused():
 
 def make_fixture() -> tuple[bytes, bytes]:
     """The bytes and the summary of a customer with every kind of past; written once for each version."""
-    journeys = Journeys([five_stages()])
+    journeys = CustomerFold([five_stages()])
     given = [*some_customer(random.Random(2), 60), touch("again", 24 * 65), touch("page", 24 * 175, "after a gap")]
     given.append(touch("nothing", 1, "other"))
     record = journeys.fold("c", None, given, START_MS).after

@@ -3,9 +3,9 @@
 import pytest
 
 from tests.strategies import BASE_MS, UNIT_MS
-from tracker.engine.customer import Journeys
+from tracker.engine.customer import CustomerFold
 from tracker.journey.definition import Condition, Definition, Exclusion, Funnel, Rule, Stage
-from tracker.replay.explain import account, account_of_record, describe
+from tracker.replay.explain import describe, explain, explain_record
 from tracker.replay.replay import columns_of
 from tracker.touch import Touch
 
@@ -28,7 +28,7 @@ def touch(kind, hour, name=None, **properties):
 
 def told(touches, now_hour):
     columns = columns_of([DEFINITION], touches)
-    return account(DEFINITION, columns, "ann", columns.of("ann"), BASE_MS + now_hour * UNIT_MS)
+    return explain(DEFINITION, columns, "ann", columns.of("ann"), BASE_MS + now_hour * UNIT_MS)
 
 
 def hours(at_ms):
@@ -92,12 +92,12 @@ def test_nobody_in_the_journey():
 
 def test_a_stored_customer():
     """A stored record tells its log; what is older than the horizon is folded together."""
-    journeys = Journeys([DEFINITION], horizon_ms=10 * UNIT_MS)
+    journeys = CustomerFold([DEFINITION], horizon_ms=10 * UNIT_MS)
     record = None
     old = [touch("add", 0, f"old{number}") for number in range(200)]
     for one in [*old, touch("add", 30), touch("page", 31), touch("add", 32)]:
         record = journeys.fold("ann", record, [one], one.at_ms).after
-    (only,) = account_of_record(journeys, "ann", record, BASE_MS + 33 * UNIT_MS)
+    (only,) = explain_record(journeys, "ann", record, BASE_MS + 33 * UNIT_MS)
     (story,) = only.stories
     assert story.summary.current == "basket"
     assert [hours(line.at_ms) for line in story.lines][-3:] == ["30 h", "31 h", "32 h"]

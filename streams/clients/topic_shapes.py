@@ -1,0 +1,174 @@
+"""The topics in Kafka: what an installation needs, what is there, how they differ, and the making of what lacks.
+
+It never changes a topic that exists: that is for people, who get the remedy told.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from schemas.touchpoint import MAX_TOUCHPOINT_BYTES
+from streams.clients.clients import kafka_admin
+from streams.errors import Mismatch
+from streams.settings.settings import Settings
+
+DAY_MS: Final = 24 * 60 * 60 * 1000
+UNLIMITED: Final = -1
+# A rejection holds what was received in base64; transitions and routed logs are smaller.
+MAX_MESSAGE_BYTES: Final = 2 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class TopicShape:
+    """One topic, as it should be or as it is."""
+
+    name: str
+    partitions: int
+    replication: int
+    retention_ms: int
+    """-1: for ever."""
+    cleanup: str = "delete"
+    max_message_bytes: int = MAX_MESSAGE_BYTES
+    is_input: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing about a topic that is not as it should be."""
+
+    topic: str
+    what: str
+    found: str
+    wanted: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.topic}: {self.what} {self.found}" + (f", {self.wanted} wanted" if self.wanted else "")
+
+
+def wanted(settings: Settings) -> tuple[TopicShape, ...]:
+    """The topics that the settings ask for."""
+    return tuple(
+        TopicShape(
+            topic.name,
+            settings.partitions,
+            settings.replication,
+            (settings.retention_days or topic.retention_days) * DAY_MS,
+            is_input=topic.direction == "input",
+        )
+        for topic in settings.topics()
+    )
+
+
+def differences(need: Iterable[TopicShape], there: Mapping[str, TopicShape]) -> list[Difference]:
+    """How what is there differs from what is needed, in the order of need."""
+    return [each for shape in need for each in _of_topic(shape, there.get(shape.name))]
+
+
+def _of_topic(need: TopicShape, there: TopicShape | None) -> list[Difference]:
+    if there is None:
+        return [Difference(need.name, "topic", "missing", "", "Run `tracker topics create`.")]
+    alter = f"kafka-configs.sh --alter --entity-type topics --entity-name {need.name} --add-config"
+    found: list[tuple[str, object, object, str]] = []
+    # Inputs share the customers' home partitions. Outputs are written to the same numbers, and may have more.
+    if there.partitions < need.partitions or (need.is_input and there.partitions != need.partitions):
+        remedy = f"Set TRACKER_PARTITIONS={there.partitions} if all inputs have as many; else `tracker repartition`."
+        found.append(("partitions", there.partitions, need.partitions, remedy))
+    if there.replication < need.replication:
+        remedy = f"Raise it with kafka-reassign-partitions.sh, or set TRACKER_REPLICATION={there.replication}."
+        found.append(("replication", there.replication, f"at least {need.replication}", remedy))
+    if there.retention_ms != UNLIMITED and there.retention_ms < need.retention_ms:
+        remedy = f"{alter} retention.ms={need.retention_ms}, or lower TRACKER_RETENTION_DAYS."
+        found.append(("retention", _days(there.retention_ms), f"at least {_days(need.retention_ms)}", remedy))
+    if "compact" in there.cleanup:
+        # Compaction keeps the last touchpoint of each customer alone.
+        found.append(("cleanup.policy", there.cleanup, need.cleanup, f"{alter} cleanup.policy=delete."))
+    if there.max_message_bytes < MAX_TOUCHPOINT_BYTES:
+        remedy = f"{alter} max.message.bytes={need.max_message_bytes}."
+        found.append(("max.message.bytes", there.max_message_bytes, f"at least {MAX_TOUCHPOINT_BYTES}", remedy))
+    return [Difference(need.name, what, str(is_), str(should), remedy) for what, is_, should, remedy in found]
+
+
+def _days(milliseconds: int) -> str:
+    return "unlimited" if milliseconds == UNLIMITED else f"{milliseconds / DAY_MS:g} days"
+
+
+def find(admin: Any, names: Iterable[str]) -> dict[str, TopicShape]:
+    """Those of the topics that are there, as they are."""
+    from kafka.admin import ConfigResource, ConfigResourceType
+
+    present = sorted(set(names) & set(admin.list_topics()))
+    if not present:
+        return {}
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in present]
+    configs = admin.describe_configs(resources, config_filter="all")["topic"]
+    return {told["name"]: _shape(told, configs[told["name"]]) for told in admin.describe_topics(present)}
+
+
+def _shape(told: Mapping[str, Any], configs: Mapping[str, Any]) -> TopicShape:
+    partitions = told["partitions"]
+    return TopicShape(
+        told["name"],
+        len(partitions),
+        min((len(partition["replica_nodes"]) for partition in partitions), default=0),
+        int(configs["retention.ms"]["value"]),
+        configs["cleanup.policy"]["value"],
+        int(configs["max.message.bytes"]["value"]),
+    )
+
+
+def check(settings: Settings) -> list[Difference]:
+    """How the topics in Kafka differ from what the settings need; none: all is well."""
+    need = wanted(settings)
+    with kafka_admin(settings) as admin:
+        return differences(need, find(admin, (shape.name for shape in need)))
+
+
+def create(settings: Settings) -> list[str]:
+    """Makes the topics that are missing; their names.
+
+    May be called again and by several at once. Raises Mismatch where one that exists is not as it should be.
+    """
+    need = wanted(settings)
+    with kafka_admin(settings) as admin:
+        missing = {shape.name: shape for shape in need}
+        for name in find(admin, missing):
+            del missing[name]
+        made = _make(admin, missing) if missing else []
+        require(differences(need, find(admin, (shape.name for shape in need))))
+    return made
+
+
+def _make(admin: Any, shapes: Mapping[str, TopicShape]) -> list[str]:
+    from kafka.errors import TopicAlreadyExistsError, for_code
+
+    asked = {
+        name: {
+            "num_partitions": shape.partitions,
+            "replication_factor": shape.replication,
+            "configs": {
+                "retention.ms": str(shape.retention_ms),
+                "cleanup.policy": shape.cleanup,
+                "max.message.bytes": str(shape.max_message_bytes),
+            },
+        }
+        for name, shape in shapes.items()
+    }
+    answer = admin.create_topics(asked, raise_errors=False)
+    made = []
+    for topic in answer["topics"]:
+        error = for_code(topic["error_code"])
+        if not topic["error_code"]:
+            made.append(topic["name"])
+        elif error is not TopicAlreadyExistsError:  # somebody else made it a moment ago
+            raise error(topic["error_message"])
+    admin.wait_for_topics(list(asked))
+    return made
+
+
+def require(found: list[Difference]) -> None:
+    """Raises Mismatch with every difference and the first one's remedy."""
+    if found:
+        lines = "\n       ".join(str(each) for each in found)
+        remedies = "\n        ".join(dict.fromkeys(each.remedy for each in found))
+        raise Mismatch(f"The topics are not as they should be.\n       {lines}", remedies)

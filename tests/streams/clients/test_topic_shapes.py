@@ -1,0 +1,108 @@
+import dataclasses
+import json
+
+import pytest
+
+from streams.cli import main
+from streams.clients import topic_shapes as topics
+from streams.errors import ExitCode, Mismatch, Unreachable
+from streams.settings import settings
+
+NEED = topics.TopicShape("touchpoints.web", partitions=8, replication=2, retention_ms=30 * topics.DAY_MS)
+
+
+def different(**as_it_is) -> list[str]:
+    there = dataclasses.replace(NEED, **as_it_is)
+    return [str(each) for each in topics.differences([NEED], {NEED.name: there})]
+
+
+def test_same_is_no_difference() -> None:
+    """A topic that is as it should be has no differences."""
+    assert different() == []
+
+
+def test_missing_topic_can_be_created() -> None:
+    """A topic that is not there is one difference, and the remedy makes it."""
+    (found,) = topics.differences([NEED], {})
+    assert (str(found), found.remedy) == ("touchpoints.web: topic missing", "Run `tracker topics create`.")
+
+
+@pytest.mark.parametrize(
+    ("as_it_is", "said"),
+    [
+        ({"partitions": 4}, "partitions 4, 8 wanted"),
+        ({"partitions": 16}, "partitions 16, 8 wanted"),
+        ({"replication": 1}, "replication 1, at least 2 wanted"),
+        ({"retention_ms": topics.DAY_MS}, "retention 1 days, at least 30 days wanted"),
+        ({"cleanup": "compact,delete"}, "cleanup.policy compact,delete, delete wanted"),
+        ({"max_message_bytes": 1000}, "max.message.bytes 1000, at least 262144 wanted"),
+    ],
+)
+def test_each_difference_is_found(as_it_is, said) -> None:
+    """What would lose touchpoints or split customers is told."""
+    assert different(**as_it_is) == [f"touchpoints.web: {said}"]
+
+
+@pytest.mark.parametrize("more", [{"replication": 3}, {"retention_ms": topics.UNLIMITED}, {"max_message_bytes": 2**24}])
+def test_more_is_no_difference(more) -> None:
+    """More copies, longer retention or room for larger messages is nothing to mend."""
+    assert different(**more) == []
+
+
+def test_outputs_may_have_more_partitions() -> None:
+    """Messages of a partition go to the same number, which has to exist; more are the readers' affair."""
+    need = dataclasses.replace(NEED, is_input=False)
+    assert topics.differences([need], {need.name: dataclasses.replace(need, partitions=NEED.partitions + 1)}) == []
+    assert topics.differences([need], {need.name: dataclasses.replace(need, partitions=1)}) != []
+
+
+def test_all_topics_are_asked_for() -> None:
+    """Each channel, and each topic of the table, is wanted with the settings' partitions and retention."""
+    asked = settings.read({"TRACKER_CHANNELS": "web,kiosk", "TRACKER_PARTITIONS": "3", "TRACKER_RETENTION_DAYS": "2"})
+    need = {shape.name: shape for shape in topics.wanted(asked)}
+    assert {"touchpoints.web", "touchpoints.kiosk", "journey.routed", "touchpoints.rejected"} <= need.keys()
+    assert {(shape.partitions, shape.retention_ms) for shape in need.values()} == {(3, 2 * topics.DAY_MS)}
+
+
+def test_all_differences_are_told_at_once() -> None:
+    """The error names every difference, and each remedy once."""
+    found = topics.differences([NEED, dataclasses.replace(NEED, name="touchpoints.shop")], {})
+    with pytest.raises(Mismatch) as caught:
+        topics.require(found)
+    assert "touchpoints.web" in caught.value.message and "touchpoints.shop" in caught.value.message
+    assert caught.value.remedy == "Run `tracker topics create`."
+
+
+def test_no_kafka_is_told() -> None:
+    """Where nothing listens, checking the topics says so."""
+    with pytest.raises(Unreachable):
+        topics.check(settings.read({"KAFKA_BOOTSTRAP": "127.0.0.1:9"}))
+
+
+@pytest.fixture
+def own_channel(servers, names, monkeypatch):
+    """An installation on the shared Kafka whose one channel nobody else has."""
+    monkeypatch.setenv("KAFKA_BOOTSTRAP", servers.kafka_bootstrap)
+    monkeypatch.setenv("TRACKER_CHANNELS", names.group("channel").replace(".", "-"))
+    monkeypatch.setenv("TRACKER_PARTITIONS", "8")
+
+
+@pytest.mark.integration
+def test_creating_twice_is_creating_once(own_channel, capsys) -> None:
+    """The second `topics create` finds nothing to do, and `topics check` agrees."""
+    assert main.main(["topics", "create", "--json"]) == ExitCode.OK
+    assert any(name.startswith("touchpoints.") for name in json.loads(capsys.readouterr().out)["created"])
+    assert main.main(["topics", "create", "--json"]) == ExitCode.OK
+    assert json.loads(capsys.readouterr().out) == {"created": []}
+    assert main.main(["topics", "check"]) == ExitCode.OK
+
+
+@pytest.mark.integration
+def test_wrong_partitions_are_a_mismatch(own_channel, monkeypatch, capsys) -> None:
+    """Topics with other partitions than the settings say end both commands with MISMATCH and a remedy."""
+    assert main.main(["topics", "create"]) == ExitCode.OK
+    monkeypatch.setenv("TRACKER_PARTITIONS", "4")
+    assert main.main(["topics", "check"]) == ExitCode.MISMATCH
+    assert "partitions 8, 4 wanted\n    Set TRACKER_PARTITIONS=8" in capsys.readouterr().out
+    assert main.main(["topics", "create"]) == ExitCode.MISMATCH
+    assert "remedy: Set TRACKER_PARTITIONS=8" in capsys.readouterr().err

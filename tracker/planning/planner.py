@@ -1,0 +1,299 @@
+"""The planner: all that one batch changes, decided before anything is written.
+
+Steps 2, 3 and 5 of the delivery (docs/delivery.md) are decided here. The caller fetches what `read` asks for and
+carries out what `plan` returns; this file knows neither Kafka nor Redis.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from schemas.rejection import Place, Rejection
+from schemas.routed import Erase, Routed, RoutedTouchpoint
+from schemas.topics import REJECTED, ROUTED, TRANSITIONS
+from tracker.engine.customer import Change, CustomerFold
+from tracker.figures.tally import Tally, written
+from tracker.home import home
+from tracker.identity.erasure import Erasure
+from tracker.identity.kinds import KINDS, Kinds
+from tracker.identity.linking import Incoming, Linking
+from tracker.planning.decode import Flaw, decode
+from tracker.planning.marks import mark_of
+from tracker.planning.message import Message, decode_routed, encode_routed
+from tracker.planning.plan import KafkaRecord, PartitionBatch, Plan, Reading
+from tracker.planning.slices import finished, slices
+from tracker.touch import Touch
+
+# In base64 it still fits into the 1 MiB that a broker takes unless told otherwise: a rejection that no broker took
+# would hold up its partition for ever. The whole record stays where it came from.
+MAX_REJECTED_BYTES: Final = 700 * 1024
+RELATED: Final = 50
+"""Names that are related without a pause: each takes as long as twenty that are only folded."""
+TOLD: Final = "told:"
+"""Before the kind and the journey of a transition, in a plan's counts."""
+_encode_json = msgspec.json.Encoder().encode
+
+
+class Planner:
+    """Decides what a batch changes, for an installation's journeys, kinds of alias and number of partitions."""
+
+    def __init__(self, journeys: CustomerFold, partitions: int, kinds: Kinds = KINDS, salt: str | None = None) -> None:
+        """`salt`: of the digests that keep erased names out."""
+        self.journeys = journeys
+        self.partitions = partitions
+        self.kinds = kinds
+        self.erasure = Erasure(journeys, salt)
+        self._linking = Linking(journeys, kinds)
+
+    def read(
+        self,
+        partition: int,
+        batches: Sequence[PartitionBatch],
+        now_ms: int,
+        marks: Mapping[str, int] | None = None,
+        suppressed: Collection[bytes] = (),
+    ) -> Reading:
+        """`reading` without pauses."""
+        return finished(self.reading(partition, batches, now_ms, marks, suppressed))
+
+    def reading(
+        self,
+        partition: int,
+        batches: Sequence[PartitionBatch],
+        now_ms: int,
+        marks: Mapping[str, int] | None = None,
+        suppressed: Collection[bytes] = (),
+    ) -> Generator[None, None, Reading]:
+        """Steps 2 and 3, in slices: batches decoded, rejections and strangers set aside, the rest grouped by name.
+
+        `marks`: of each home partition the newest message that was applied before; repeats of those are dropped.
+        `suppressed`: digests of erased names, for whom nothing is taken in.
+        """
+        reading = Reading(partition)
+        for batch in batches:
+            for records in slices(batch.records):
+                if batch.topic == ROUTED:
+                    self._read_routed(reading, batch, records, now_ms, marks or {})
+                else:
+                    self._read(reading, batch, records, now_ms)
+                if len(records) < len(batch.records):
+                    yield
+        if suppressed or reading.erased:
+            self._keep_out(reading, suppressed)
+        return reading
+
+    def _read(self, reading: Reading, batch: PartitionBatch, records: Sequence[KafkaRecord], now_ms: int) -> None:
+        touches, kinds = reading.touches, self.kinds
+        partition, partitions = reading.partition, self.partitions
+        for record in records:
+            value, received_ms = record.value, record.timestamp
+            touch = decode(value, received_ms, kinds)
+            if isinstance(touch, Flaw):
+                _set_aside(reading, touch, batch, record, now_ms)
+                continue
+            name = touch.customer
+            seen = touches.get(name)
+            if seen is None:
+                if home(name, partitions) != partition:
+                    self._send_home(reading, name, RoutedTouchpoint(value or b"", received_ms))
+                    continue
+                seen = touches[name] = []
+            seen.append(touch)
+            if touch.links or ":" in name:
+                self._note_incoming(reading, touch, value, received_ms)
+        reading.counts["read"] += len(records)
+
+    def _note_incoming(self, reading: Reading, touch: Touch, value: bytes | None, received_ms: int | None) -> None:
+        """Keep what linking needs of a touchpoint: who it was seen with, and its bytes where it may move on."""
+        name = touch.customer
+        incoming = reading.incoming.get(name)
+        if incoming is None:
+            incoming = reading.incoming[name] = Incoming()
+        for other in touch.links:
+            incoming.links.append((other, touch.at_ms, touch.event_id))
+        if not self.kinds.is_unique(name):
+            incoming.originals.append((value or b"", received_ms))
+
+    def _read_routed(
+        self,
+        reading: Reading,
+        batch: PartitionBatch,
+        records: Sequence[KafkaRecord],
+        now_ms: int,
+        marks: Mapping[str, int],
+    ) -> None:
+        for record in records:
+            mark = mark_of(record.headers)
+            if mark is not None:
+                source, number = mark
+                if number <= max(reading.marks.get(source, 0), marks.get(source, 0)):
+                    reading.counts["repeats"] += 1
+                    continue
+                reading.marks[source] = number
+            try:
+                message = decode_routed(record.value or b"")
+            except msgspec.MsgspecError:
+                message = RoutedTouchpoint(record.value or b"", record.timestamp)
+            if isinstance(message, RoutedTouchpoint):
+                self._read_routed_touchpoint(reading, batch, record, message, now_ms)
+            elif home(message.name, self.partitions) != reading.partition:
+                self._send_home(reading, message.name, message)
+            elif isinstance(message, Erase):
+                reading.erased.add(message.name)
+            else:
+                reading.incoming.setdefault(message.name, Incoming()).messages.append(message)
+        reading.counts["read"] += len(records)
+
+    def _read_routed_touchpoint(
+        self, reading: Reading, batch: PartitionBatch, record: KafkaRecord, message: RoutedTouchpoint, now_ms: int
+    ) -> None:
+        touch = decode(message.value, message.received_at_ms, self.kinds)
+        if isinstance(touch, Flaw):
+            _set_aside(reading, touch, batch, record, now_ms)
+            return
+        name = message.name or touch.customer
+        if home(name, self.partitions) != reading.partition:
+            self._send_home(reading, name, message)
+        elif message.name is not None:
+            reading.incoming.setdefault(name, Incoming()).under.append((message.alias or touch.customer, touch))
+        else:
+            reading.touches.setdefault(name, []).append(touch)
+            if touch.links or ":" in name:
+                self._note_incoming(reading, touch, message.value, message.received_at_ms)
+
+    def _send_home(self, reading: Reading, name: str, message: Routed) -> None:
+        reading.counts["routed"] += 1
+        reading.messages.append(_routed(name, message, self.partitions))
+
+    def _keep_out(self, reading: Reading, suppressed: Collection[bytes]) -> None:
+        """Drop what came for names that are erased; whoever speaks of them is asked to forget them."""
+        digest = self.erasure.digest
+        gone = [name for name in reading.names() if name in reading.erased or digest(name) in suppressed]
+        for name in dict.fromkeys(gone):
+            incoming = reading.incoming.pop(name, Incoming())
+            reading.counts["suppressed"] += len(reading.touches.pop(name, ())) + len(incoming.under)
+            messages = self.erasure.answers(name, incoming.messages)
+            reading.messages += [_routed(message.name, message, self.partitions) for message in messages]
+
+    def plan(self, reading: Reading, states: Mapping[str, bytes | None], now_ms: int) -> Plan:
+        """`planning` without pauses."""
+        return finished(self.planning(reading, states, now_ms))
+
+    def planning(
+        self, reading: Reading, states: Mapping[str, bytes | None], now_ms: int
+    ) -> Generator[None, None, Plan]:
+        """Step 5, in slices: touches folded into the states of their customers, and names related to each other."""
+        plan = Plan({}, {}, {}, reading.messages, reading.counts)
+        related = {
+            name: incoming
+            for name, incoming in reading.incoming.items()
+            if self._linking.concerns(incoming, states[name])
+        }
+        tally: Tally = {}
+        alone = [each for each in reading.touches.items() if each[0] not in related]
+        for people in slices(alone):
+            self._fold(plan, reading.partition, people, states, now_ms, tally)
+            if len(people) < len(alone):
+                yield
+        plan.aggregates = written(tally)
+        for names in slices(list(related), RELATED):
+            for name in names:
+                self._relate(plan, reading, name, states[name], now_ms)
+            if len(names) < len(related):
+                yield
+        for name in sorted(reading.erased):
+            self._erase(plan, reading.partition, name, states[name], now_ms)
+        plan.counts["customers"] = len(reading.touches)
+        return plan
+
+    def _fold(
+        self,
+        plan: Plan,
+        partition: int,
+        people: Iterable[tuple[str, list[Touch]]],
+        states: Mapping[str, bytes | None],
+        now_ms: int,
+        tally: Tally,
+    ) -> None:
+        membership = self._linking.membership
+        for name, touches in people:
+            before = states[name]
+            change = self.journeys.fold(name, before, touches, now_ms, tally)
+            if membership.concerns(touches, before):
+                messages = membership.follow(name, change, touches)
+                plan.messages += [_routed(message.name, message, self.partitions) for message in messages]
+            _enter(plan, partition, name, before, change)
+
+    def _relate(self, plan: Plan, reading: Reading, name: str, before: bytes | None, now_ms: int) -> None:
+        relation = self._linking.relate(name, before, reading.touches.get(name, []), reading.incoming[name], now_ms)
+        _enter(plan, reading.partition, name, before, relation.change)
+        plan.counts.update(relation.counts)
+        plan.messages += [_routed(message.name or name, message, self.partitions) for message in relation.messages]
+
+    def _erase(self, plan: Plan, partition: int, name: str, before: bytes | None, now_ms: int) -> None:
+        plan.suppressed += self.erasure.entries(name)
+        if before is None:
+            return
+        farewell = self.erasure.farewell(name, before, now_ms)
+        plan.removed.append(name)
+        plan.counts["erased"] += 1
+        _enter(plan, partition, name, before, farewell.change)
+        plan.messages += [_routed(message.name, message, self.partitions) for message in farewell.messages]
+
+    def sweep(self, partition: int, states: Mapping[str, bytes | None], now_ms: int) -> Plan:
+        """The same for customers whose timer has fired: no touch, only the clock has moved."""
+        plan = Plan({}, {}, {}, [], Counter())
+        tally: Tally = {}
+        for customer, before in states.items():
+            if before is not None:
+                _enter(plan, partition, customer, before, self.journeys.fold(customer, before, (), now_ms, tally))
+        plan.aggregates = written(tally)
+        return plan
+
+
+def _enter(plan: Plan, partition: int, customer: str, before: bytes | None, change: Change) -> None:
+    """Put what a fold did to one customer into the plan."""
+    if change.after != before:
+        plan.states[customer] = change.after
+    aggregates = plan.aggregates
+    for name, difference in change.aggregates.items():
+        aggregates[name] = aggregates.get(name, 0) + difference
+    if change.arm_ms is not None:
+        plan.timers[customer] = change.arm_ms
+    counts = plan.counts
+    if change.transitions:
+        key = customer.encode()
+        for transition in change.transitions:
+            plan.messages.append(Message(TRANSITIONS, partition, key, _encode_json(transition)))
+            counts[f"{TOLD}{transition.kind}:{transition.journey}"] += 1
+    counts["applied"] += change.applied
+    counts["duplicate"] += change.duplicate
+    counts["late"] += change.late
+
+
+def _routed(name: str, message: Routed, partitions: int) -> Message:
+    return Message(ROUTED, home(name, partitions), name.encode(), encode_routed(message))
+
+
+def _set_aside(reading: Reading, flaw: Flaw, batch: PartitionBatch, record: KafkaRecord, now_ms: int) -> None:
+    reading.counts["rejected"] += 1
+    reading.counts[f"rejected:{flaw.reason}"] += 1
+    reading.messages.append(_reject(flaw, batch, record, now_ms))
+
+
+def _reject(flaw: Flaw, batch: PartitionBatch, record: KafkaRecord, now_ms: int) -> Message:
+    value, detail = record.value, flaw.detail
+    if value is not None and len(value) > MAX_REJECTED_BYTES:
+        value, detail = value[:MAX_REJECTED_BYTES], f"{detail}; the first {MAX_REJECTED_BYTES} bytes are kept here"
+    rejection = Rejection(
+        reason=flaw.reason,
+        detail=detail,
+        place=Place(batch.topic, batch.partition, record.offset),
+        rejected_at_ms=now_ms,
+        value=value,
+        key=record.key,
+        received_at_ms=record.timestamp,
+    )
+    return Message(REJECTED, batch.partition, record.key, _encode_json(rejection))
