@@ -5,7 +5,6 @@ Time passes as it does; only what the rules call an hour, a day and a week is sh
 
 import json
 import re
-import shutil
 import subprocess
 import urllib.parse
 import urllib.request
@@ -13,11 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
 import yaml
 
 from streams.servers import ports
-from tests.deploy.promtool import REMEDY
+from tests.deploy.promtool import needs
 from tests.servers import wait_until
 
 ROOT = Path(__file__).parents[1]
@@ -39,14 +37,6 @@ SPANS = {
 def shrunk(expression: str) -> str:
     """The expression with its spans shrunk."""
     return re.sub(r"\b(\d+[wdhm])\b(?=\]|\)|\s|$)", lambda found: SPANS.get(found[1], found[1]), expression)
-
-
-def program(name: str) -> str:
-    """The path of an installed program; else the test says how to get it."""
-    found = shutil.which(name)
-    if found is None:
-        pytest.skip(f"{name} is not installed: {REMEDY}")
-    return found
 
 
 @contextmanager
@@ -101,7 +91,7 @@ class Prometheus:
     def running(self) -> Iterator["Prometheus"]:
         """Started and ready; ended with the block."""
         words = [
-            program("prometheus"),
+            needs("prometheus"),
             f"--config.file={self.place / 'prometheus.yml'}",
             f"--storage.tsdb.path={self.place / 'data'}",
             f"--web.listen-address=127.0.0.1:{self.port}",
@@ -154,7 +144,7 @@ class Alertmanager:
     def running(self) -> Iterator["Alertmanager"]:
         """Started and ready; ended with the block."""
         words = [
-            program("prometheus-alertmanager"),
+            needs("prometheus-alertmanager"),
             f"--config.file={self.place / 'alertmanager.yml'}",
             f"--storage.path={self.place / 'data'}",
             f"--web.listen-address={self.address}",

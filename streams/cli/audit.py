@@ -6,10 +6,8 @@ It prints what `streams/stores/audit.py` finds.
 import json
 import os
 from dataclasses import replace
-from typing import Annotated
 
-import typer
-
+from streams.cli.options import AsJson
 from streams.cli.progress import progress
 from streams.clients.clients import redis_client
 from streams.clients.failures import door
@@ -24,7 +22,7 @@ from tracker.engine.customer import CustomerFold
 MOST_SHOWN = 20
 
 
-def audit(as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for machines.")] = False) -> int:
+def audit(as_json: AsJson = False) -> int:
     """Add up all customers and compare with the funnel.
 
     Every figure is the sum of what the customers' states contribute to it. This counts them again, partition by

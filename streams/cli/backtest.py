@@ -7,14 +7,15 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
 from schemas.topics import touchpoint_topic
+from streams.cli.options import AsJson, Events, JourneyFile, Until
 from streams.cli.paint import Paint
-from streams.cli.replay import lasting, named, outcome, say_what_was_read
+from streams.cli.replay import named, outcome, say_what_was_read
+from streams.cli.spans import lasting
 from streams.errors import ExitCode, UsageError
 from streams.events.files import ReadTally
 from streams.events.gathering import Gathered, gather, gather_from, moment, show_time, watched
@@ -38,11 +39,8 @@ MAX_FIGURES: Final = 10_000_000
 
 
 def backtest(
-    definition: Annotated[Path, typer.Argument(metavar="DEFINITION", help="The journey file.")],
-    events: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="EVENTS", help="Files of events, one JSON object a line, gzipped or not; - for stdin."),
-    ] = None,
+    definition: JourneyFile,
+    events: Events = None,
     *,
     truth: Annotated[
         list[str] | None,
@@ -57,8 +55,8 @@ def backtest(
     since: Annotated[
         str | None, typer.Option(metavar="T", help="Look from this moment on. Left out: from the first event.")
     ] = None,
-    until: Annotated[str | None, typer.Option(metavar="T", help="Leave out the events after this moment.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for machines.")] = False,
+    until: Until = None,
+    as_json: AsJson = False,
 ) -> int:
     """Tell which alerts recorded touchpoints would have raised.
 

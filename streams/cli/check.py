@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from streams.cli.options import AsJson
 from streams.cli.paint import Paint
 from streams.errors import ExitCode, UsageError
 from streams.settings import settings
@@ -52,7 +53,7 @@ def check(
     ] = None,
     *,
     strict: Annotated[bool, typer.Option(help="Let warnings count as problems.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for machines.")] = False,
+    as_json: AsJson = False,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of journey files instead.")] = False,
     keys: Annotated[bool, typer.Option("--keys", help="Print all keys of journey files instead.")] = False,
 ) -> int:

@@ -11,6 +11,7 @@ from typing import Annotated, Final
 
 import typer
 
+from streams.cli.options import AsJson, Events, Now, Until
 from streams.cli.paint import Paint
 from streams.cli.replay import named, outcome, say_what_was_read, share
 from streams.events.gathering import gather, moment
@@ -26,16 +27,11 @@ NOWHERE: Final = "(not in it)"
 def compare(
     old: Annotated[Path, typer.Argument(metavar="OLD", help="The journey file as it is.")],
     new: Annotated[Path, typer.Argument(metavar="NEW", help="The journey file as it shall be.")],
-    events: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="EVENTS", help="Files of events, one JSON object a line, gzipped or not; - for stdin."),
-    ] = None,
+    events: Events = None,
     *,
-    now: Annotated[
-        str | None, typer.Option(metavar="T", help="Look at this moment instead of the last event's.")
-    ] = None,
-    until: Annotated[str | None, typer.Option(metavar="T", help="Leave out the events after this moment.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for machines.")] = False,
+    now: Now = None,
+    until: Until = None,
+    as_json: AsJson = False,
 ) -> int:
     """Compare two versions of a journey on the same touchpoints.
 

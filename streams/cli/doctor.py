@@ -8,6 +8,7 @@ from typing import Final
 
 import typer
 
+from streams.cli.options import AsJson
 from streams.doctor import Finding, examine, verdict
 from streams.errors import ExitCode
 from streams.settings.settings import Settings, read, reference
@@ -17,7 +18,7 @@ SIGNS: Final = {"ok": ("ok", "32"), "warning": ("warning", "33"), "problem": ("p
 
 def doctor(
     *,
-    as_json: bool = typer.Option(False, "--json", help="One JSON object, for machines."),
+    as_json: AsJson = False,
     as_env: bool = typer.Option(False, "--reference-env", help="Print every setting, explained, as an env file."),
 ) -> int:
     """Check this installation, with a remedy for each finding.

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from streams.cli.options import JourneyFile
 from streams.errors import ExitCode, TrackerError, UsageError
 from tracker.journey.definition import Definition
 from tracker.journey.file import load
@@ -39,7 +40,7 @@ FORMATS: Final[dict[str, Callable[[Map], str]]] = {
 
 
 def draw(
-    definition: Annotated[Path, typer.Argument(metavar="DEFINITION", help="The journey file.")],
+    definition: JourneyFile,
     *,
     events: Annotated[
         list[str] | None,

@@ -16,25 +16,24 @@ import typer
 
 from schemas.routed import Erase
 from schemas.topics import ROUTED
-from streams.clients.clients import redis_client
-from streams.clients.failures import door
+from streams.cli.options import Person
 from streams.errors import ConfigurationError, ExitCode, Mismatch, TrackerError, UsageError
 from streams.person import requests
 from streams.person.identity import Identity, members, whole
 from streams.person.redis_data import StoredPlace, counts, places
 from streams.person.show import look_up, printable, spellings
+from streams.person.store import opened_store
 from streams.person.times import shown
 from streams.settings.definitions import load_journeys
 from streams.settings.settings import Settings, read
 from streams.stores.keys import keys
-from streams.stores.layout import require
 from tracker.engine.customer import CustomerFold
 from tracker.home import home
 from tracker.identity.erasure import Digests
 
 
 def erase(
-    alias: Annotated[str, typer.Argument(help="A customer's id, or any alias: `anonymous_id:...` and the like.")],
+    alias: Person,
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     receipt: Annotated[
@@ -59,9 +58,7 @@ def erase(
         raise UsageError(
             f"{receipt} exists, or its folder does not.", "Name another file: a receipt is not written over."
         )
-    with door(settings):
-        client = redis_client(settings)
-        require(client, settings.partitions)
+    with opened_store(settings) as client:
         _require_new(client, digests, alias, settings)
         identity = whole(client, alias, settings.partitions, settings.kinds)
         removed = {name: counts(client, one, journeys) for name, one in identity.members.items()}

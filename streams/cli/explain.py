@@ -6,26 +6,22 @@ The account is tracker/replay/explain.py's.
 import json
 import os
 from time import time
-from typing import Annotated
 
-import typer
-
-from streams.clients.clients import redis_client
-from streams.clients.failures import door
+from streams.cli.options import AsJson, Customer
 from streams.errors import ExitCode
 from streams.events.gathering import show_time
 from streams.person.show import follow, printable
+from streams.person.store import opened_store
 from streams.settings.definitions import load_journeys
 from streams.settings.settings import read
-from streams.stores.layout import require
 from tracker.engine.customer import CustomerFold
 from tracker.replay.explain import explain_record
 
 
 def explain(
-    customer: Annotated[str, typer.Argument(help="The customer's id, or any alias: `anonymous_id:...` and the like.")],
+    customer: Customer,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for machines.")] = False,
+    as_json: AsJson = False,
 ) -> int:
     """Tell why a customer is where they are.
 
@@ -39,9 +35,7 @@ def explain(
     """
     settings = read(os.environ)
     journeys = CustomerFold(load_journeys(settings), settings.lateness_horizon_ms)
-    with door(settings):
-        client = redis_client(settings)
-        require(client, settings.partitions)
+    with opened_store(settings) as client:
         stored, alias = follow(client, customer, settings.partitions, settings.kinds)
     told = explain_record(journeys, stored.customer, stored.record, int(time() * 1000))
     if as_json:

@@ -10,24 +10,23 @@ from typing import Annotated, Any
 
 import typer
 
+from streams.cli.options import Person
 from streams.cli.progress import progress
-from streams.clients.clients import redis_client
-from streams.clients.failures import door
 from streams.errors import ExitCode
 from streams.events.from_kafka import opened
 from streams.person.identity import Identity, whole
 from streams.person.kafka_data import traces
 from streams.person.redis_data import export as describe
 from streams.person.redis_data import places
+from streams.person.store import opened_store
 from streams.person.times import shown
 from streams.settings.definitions import load_journeys
 from streams.settings.settings import Settings, read
-from streams.stores.layout import require
 from tracker.engine.customer import CustomerFold
 
 
 def export(
-    alias: Annotated[str, typer.Argument(help="A customer's id, or any alias: `anonymous_id:...` and the like.")],
+    alias: Person,
     *,
     with_kafka: Annotated[
         bool, typer.Option("--with-kafka", help="Also every record of theirs that Kafka holds; reads all topics.")
@@ -45,9 +44,7 @@ def export(
     settings = read(os.environ)
     now_ms = int(time() * 1000)
     journeys = CustomerFold(load_journeys(settings), settings.lateness_horizon_ms)
-    with door(settings):
-        client = redis_client(settings)
-        require(client, settings.partitions)
+    with opened_store(settings) as client:
         identity = whole(client, alias, settings.partitions, settings.kinds)
         told: dict[str, Any] = {"exported_at": shown(now_ms), **describe(client, identity, journeys)}
     told["elsewhere"] = [place.as_data() for place in places(settings, now_ms)]

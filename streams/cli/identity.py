@@ -11,16 +11,15 @@ from typing import Annotated, Any, Final, Literal
 
 import typer
 
+from streams.cli.options import AsJson
 from streams.cli.progress import progress
-from streams.clients.clients import redis_client
-from streams.clients.failures import door
 from streams.errors import ExitCode, TrackerError, UsageError
 from streams.person import identity, requests
 from streams.person.show import find, printable
+from streams.person.store import opened_store
 from streams.settings.settings import Settings
 from streams.settings.settings import read as read_settings
 from streams.stores.keys import keys
-from streams.stores.layout import require
 from tracker.identity.ties import root
 
 app = typer.Typer(help="See who is who, and link or unlink names by hand.")
@@ -30,7 +29,6 @@ SETTLE_S: Final = 3.0
 Outcome = Literal["linked", "unlinked", "conflict", "together", "sent"]
 
 Alias = Annotated[str, typer.Argument(help="A customer's id, or `anonymous_id:...` and the like.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, for machines.")]
 Wait = Annotated[float, typer.Option("--wait", min=0.1, help="Seconds to wait until it holds.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Send it and go.")]
 
@@ -47,8 +45,7 @@ def show(alias: Alias, *, as_json: AsJson = False) -> int:
       tracker identity show anonymous_id:a-17 --json
     """
     settings = read_settings(os.environ)
-    with door(settings):
-        client = _client(settings)
+    with opened_store(settings) as client:
         told = identity.describe(identity.whole(client, alias, settings.partitions, settings.kinds))
     print(json.dumps(told, indent=2) if as_json else _drawn(told))
     return ExitCode.OK
@@ -90,8 +87,7 @@ def conflicts(*, as_json: AsJson = False) -> int:
       tracker identity conflicts --json
     """
     settings = read_settings(os.environ)
-    with door(settings):
-        client = _client(settings)
+    with opened_store(settings) as client:
         total = sum(int(client.hlen(keys(each).states)) for each in range(settings.partitions))
         with progress("names", total) as advance:
             found = list(identity.conflicts(client, settings.partitions, advance))
@@ -102,16 +98,9 @@ def conflicts(*, as_json: AsJson = False) -> int:
     return ExitCode.OK
 
 
-def _client(settings: Settings) -> Any:
-    client = redis_client(settings)
-    require(client, settings.partitions)
-    return client
-
-
 def _rule(one: str, other: str, *, linked: bool, wait_s: float | None, as_json: bool) -> int:
     settings = read_settings(os.environ)
-    with door(settings):
-        client = _client(settings)
+    with opened_store(settings) as client:
         first, second = (
             find(client, each, settings.partitions, kinds=settings.kinds).customer for each in (one, other)
         )

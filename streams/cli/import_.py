@@ -1,18 +1,18 @@
 """`tracker import`: touchpoints from the files of other systems, by a mapping table."""
 
 import os
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any, Final
 
 import msgspec
 import typer
 
 from schemas.touchpoint import Touchpoint
+from streams.cli.interrupt import ending_in_order
+from streams.cli.options import SummaryAsJson
 from streams.cli.paint import Paint
 from streams.cli.progress import progress
 from streams.errors import ExitCode, UsageError
@@ -44,7 +44,7 @@ def import_(
     rejected: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where to keep the bad rows. Left out: FILE.rejected.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
+    as_json: SummaryAsJson = False,
 ) -> int:
     """Import touchpoints from a file, by a mapping table.
 
@@ -70,7 +70,7 @@ def import_(
         source = rows(file, form or format_of(file), columns(table), table.delimiter, count)  # type: ignore[arg-type]
         running = Import(source, table, sender, notes)
         done: Position | None = notes.begin(again=from_start) if notes else None
-        with _ending_in_order(running):
+        with ending_in_order(running.stop):
             tally = running.run(done, lambda each: samples.append(each) if len(samples) < SHOWN else None)
     say(tally, notes, samples if dry_run else [], as_json=as_json, dry_run=dry_run, stopped=running.stopped)
     if running.stopped:
@@ -103,21 +103,6 @@ def _sender(settings: Settings, *, dry_run: bool) -> Iterator[Sender | None]:
 
     with connect(settings) as producer:
         yield producer
-
-
-@contextmanager
-def _ending_in_order(running: Import) -> Iterator[None]:
-    """The first Ctrl-C lets the block be confirmed; the second one is as rude as it ever was."""
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        running.stopped = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def say(

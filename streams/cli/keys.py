@@ -10,13 +10,13 @@ from typing import Annotated, Any, get_args
 import msgspec
 import typer
 
+from streams.cli.options import AsJson
 from streams.collector import sources, tables
 from streams.errors import ExitCode, UsageError
 from streams.settings import settings
 from tracker.identity.pseudonym import Treatment
 
 app = typer.Typer(help="Make and revoke the write keys of producers.")
-AS_JSON = typer.Option(False, "--json", help="One JSON object, for machines.")
 
 
 @app.command()
@@ -33,7 +33,7 @@ def new(
     personal: Annotated[str | None, typer.Option(help="E-mail and phone: keyed, sha256, keep or drop.")] = None,
     sender: Annotated[str | None, typer.Option(help="Whose webhooks it sends: shopify, zendesk ...")] = None,
     secret_file: Annotated[Path | None, typer.Option(help="A file with the secret that the sender signs with.")] = None,
-    as_json: bool = AS_JSON,
+    as_json: AsJson = False,
 ) -> int:
     """Make a write key, and the source if it is new. The key is printed this once; its hash is kept.
 
@@ -70,7 +70,7 @@ def new(
 
 
 @app.command("list")
-def list_(*, as_json: bool = AS_JSON) -> int:
+def list_(*, as_json: AsJson = False) -> int:
     """Show sources and their keys, as far as they are known: not the keys themselves.
 
     Examples:

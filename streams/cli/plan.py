@@ -12,6 +12,7 @@ import msgspec
 import typer
 import yaml
 
+from streams.cli.options import AsJson
 from streams.collector.plans import load
 from streams.errors import ExitCode, TrackerError, UsageError
 from streams.events.files import ReadTally
@@ -81,7 +82,7 @@ def check(
     before: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The plans before; what they allowed must still be allowed.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for machines.")] = False,
+    as_json: AsJson = False,
 ) -> int:
     """Check a file of plans, events with a plan, and a changed plan with the one before.
 

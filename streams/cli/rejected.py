@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from streams.cli import rejected_output as output
+from streams.cli.options import AsJson
 from streams.cli.progress import progress
 from streams.clients.clients import kafka_arguments, probe_kafka, redis_client
 from streams.clients.failures import door
@@ -64,7 +65,6 @@ Reasons = Annotated[
 ]
 Since = Annotated[str | None, typer.Option(help="Rejected since: 2h (ago), 2026-11-22, 2026-11-22T14:00:00Z.")]
 Until = Annotated[str | None, typer.Option(help="Rejected until, written likewise.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, for machines.")]
 
 
 @app.command("list")

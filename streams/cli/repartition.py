@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from streams.cli.options import AsJson
 from streams.cli.progress import progress
 from streams.clients.clients import kafka_admin, redis_client
 from streams.clients.failures import door
@@ -31,7 +32,7 @@ def repartition(
     allow_lag: Annotated[
         bool, typer.Option("--allow-lag", help="Go ahead although touchpoints wait; they are routed home later.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for machines.")] = False,
+    as_json: AsJson = False,
 ) -> int:
     """Move to another number of partitions.
 

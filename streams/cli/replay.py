@@ -6,12 +6,13 @@ It draws what tracker/replay/replay.py counts.
 import json
 import os
 import sys
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
+from streams.cli.options import AsJson, Events, JourneyFile, Now, Until
 from streams.cli.paint import Paint
+from streams.cli.spans import lasting
 from streams.errors import ExitCode, TrackerError, UsageError
 from streams.events.files import STDIN
 from streams.events.gathering import Gathered, gather, moment, show_time, watched
@@ -24,27 +25,21 @@ from tracker.replay.report import ReplayFigures, Report, customer_as_json
 
 BAR: Final = 24
 SHOWN_VALUES: Final = 12
-UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 
 
 def replay(
-    definition: Annotated[Path, typer.Argument(metavar="DEFINITION", help="The journey file.")],
-    events: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="EVENTS", help="Files of events, one JSON object a line, gzipped or not; - for stdin."),
-    ] = None,
+    definition: JourneyFile,
+    events: Events = None,
     *,
-    now: Annotated[
-        str | None, typer.Option(metavar="T", help="Look at this moment instead of the last event's.")
-    ] = None,
-    until: Annotated[str | None, typer.Option(metavar="T", help="Leave out the events after this moment.")] = None,
+    now: Now = None,
+    until: Until = None,
     customers: Annotated[bool, typer.Option("--customers", help="Also tell what became of each customer.")] = False,
     by: Annotated[
         str | None,
         typer.Option(metavar="SEGMENT", help="Break down by a segment, or a place: properties.plan, context.x:last."),
     ] = None,
     explain: Annotated[str | None, typer.Option(metavar="ID", help="Tell one customer's story instead.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for machines.")] = False,
+    as_json: AsJson = False,
 ) -> int:
     """Run recorded touchpoints through a journey.
 
@@ -186,19 +181,6 @@ def table(figures: ReplayFigures, paint: Paint) -> list[str]:
 def share(count: int, whole: int | None) -> str:
     """A share in per cent; a dash where there is nothing to share."""
     return f"{100 * count / whole:.1f} %" if whole else "-"
-
-
-def lasting(seconds: float | None) -> str:
-    """A length of time in its two greatest units."""
-    if seconds is None:
-        return "-"
-    rest = round(seconds)
-    parts = []
-    for size, unit in UNITS:
-        count, rest = divmod(rest, size)
-        if count:
-            parts.append(f"{count} {unit}")
-    return " ".join(parts[:2]) or f"{seconds:g} s"
 
 
 def customer_lines(by_customer: dict[str, Any], paint: Paint) -> list[str]:

@@ -8,17 +8,15 @@ import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from time import time
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-import typer
-
-from streams.clients.clients import redis_client
-from streams.clients.failures import door
+from streams.cli.options import AsJson, Customer
+from streams.cli.spans import lasting
 from streams.errors import ExitCode
 from streams.person.show import describe, follow, printable
+from streams.person.store import opened_store
 from streams.settings.definitions import load_journeys
 from streams.settings.settings import read
-from streams.stores.layout import require
 from tracker.engine.customer import CustomerFold
 
 MOST_PEOPLE: Final = 20
@@ -26,9 +24,9 @@ COLOURS: Final = {"waiting": "cyan", "dropped": "red", "completed": "green", "ex
 
 
 def show(
-    customer: Annotated[str, typer.Argument(help="The customer's id, or any alias: `anonymous_id:...` and the like.")],
+    customer: Customer,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for machines.")] = False,
+    as_json: AsJson = False,
 ) -> int:
     """Show where one customer is.
 
@@ -41,9 +39,7 @@ def show(
     """
     settings = read(os.environ)
     journeys = CustomerFold(load_journeys(settings), settings.lateness_horizon_ms)
-    with door(settings):
-        client = redis_client(settings)
-        require(client, settings.partitions)
+    with opened_store(settings) as client:
         stored, alias = follow(client, customer, settings.partitions, settings.kinds)
         told = {"alias": alias, **describe(stored, journeys)} if alias else describe(stored, journeys)
     if as_json:
@@ -114,7 +110,7 @@ def _draw_instance(console: Any, journey: Mapping[str, Any], instance: Mapping[s
         here = "→ " if one["stage"] == instance["current"] else "  "
         name = f"{here}{_plain(one['stage'])}"
         style = "bold" if here.strip() else ""
-        table.add_row(name, _clock(one["reached"]), str(one["visits"]), _span(one["seconds"]), style=style)
+        table.add_row(name, _clock(one["reached"]), str(one["visits"]), lasting(one["seconds"]), style=style)
     console.print(table)
 
 
@@ -152,14 +148,4 @@ def _ago(at: str | None, now_s: float) -> str:
     from datetime import datetime
 
     seconds = 0.0 if at is None else now_s - datetime.fromisoformat(at).timestamp()
-    return f" ({_span(int(seconds))} ago)" if seconds >= 60 else ""
-
-
-def _span(seconds: int) -> str:
-    """A length of time in its two largest units."""
-    parts = []
-    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)):
-        count, seconds = divmod(seconds, size)
-        if count:
-            parts.append(f"{count} {unit}")
-    return " ".join(parts[:2]) or "0 s"
+    return f" ({lasting(int(seconds))} ago)" if seconds >= 60 else ""

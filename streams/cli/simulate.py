@@ -1,18 +1,18 @@
 """`tracker simulate`: send the touchpoints of invented customers."""
 
 import os
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
 from schemas.topics import CHANNELS
+from streams.cli.interrupt import ending_in_order
+from streams.cli.options import SummaryAsJson
 from streams.cli.simulate_output import progress_of, summary
 from streams.errors import ExitCode, TrackerError, UsageError
 from streams.settings.settings import Settings, read
@@ -67,7 +67,7 @@ def simulate(
     truth: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write where each customer must stand in the end (JSON).")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
+    as_json: SummaryAsJson = False,
 ) -> int:
     """Send the touchpoints of invented customers who go down a seven-stage funnel.
 
@@ -95,7 +95,7 @@ def simulate(
     settings = read(os.environ)
     with _target(out, settings) as target:
         run = Simulation(plan, target, Truth(), rate=rate, duration_s=wish.duration_s)
-        with _ending_in_order(run), progress_of(run) as progress:
+        with ending_in_order(run.stop), progress_of(run) as progress:
             report = run.run(progress)
     if truth is not None:
         _write(truth, run.truth)
@@ -119,21 +119,6 @@ def _target(out: Path | None, settings: Settings) -> Iterator[Target]:
         # The simulated customers use these three channels, whatever others there are.
         require_topics(target.producer, settings, CHANNELS)
         yield target
-
-
-@contextmanager
-def _ending_in_order(run: Simulation) -> Iterator[None]:
-    """The first Ctrl-C lets the last message be confirmed; the second one is as rude as it ever was."""
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        run.stop()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _seconds(option: str, text: str | None) -> float | None:

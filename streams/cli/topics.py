@@ -6,15 +6,15 @@ from dataclasses import asdict
 
 import typer
 
+from streams.cli.options import AsJson
 from streams.errors import ExitCode
 from streams.settings import settings
 
 app = typer.Typer(help="Create and check the Kafka topics.")
-AS_JSON = typer.Option(False, "--json", help="One JSON object, for machines.")
 
 
 @app.command()
-def create(*, as_json: bool = AS_JSON) -> int:
+def create(*, as_json: AsJson = False) -> int:
     """Create the topics that are missing, and check the others.
 
     It may be run again at any time: topics that exist are never changed. How many partitions and copies and
@@ -37,7 +37,7 @@ def create(*, as_json: bool = AS_JSON) -> int:
 
 
 @app.command()
-def check(*, as_json: bool = AS_JSON) -> int:
+def check(*, as_json: AsJson = False) -> int:
     """Compare the topics in Kafka with what the settings ask for.
 
     Exits with 8 (MISMATCH) where they differ, and prints what to do about each difference.

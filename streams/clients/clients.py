@@ -25,22 +25,21 @@ REDIS_CONNECTIONS: Final = 16
 
 def kafka_bootstrap(settings: Settings) -> str:
     """Where Kafka is; raises ConfigurationError where the settings do not say."""
-    if settings.kafka_bootstrap is None:
-        raise ConfigurationError(
-            "KAFKA_BOOTSTRAP is not set, so it is unknown where Kafka is.",
-            "Set it, or start servers with `tracker servers up` and use the addresses it prints.",
-        )
-    return settings.kafka_bootstrap
+    return _address("Kafka", "KAFKA_BOOTSTRAP", settings.kafka_bootstrap)
 
 
 def redis_url(settings: Settings) -> str:
     """Where Redis is; raises ConfigurationError where the settings do not say."""
-    if settings.redis_url is None:
+    return _address("Redis", "REDIS_URL", settings.redis_url)
+
+
+def _address(server: str, variable: str, address: str | None) -> str:
+    if address is None:
         raise ConfigurationError(
-            "REDIS_URL is not set, so it is unknown where Redis is.",
+            f"{variable} is not set, so it is unknown where {server} is.",
             "Set it, or start servers with `tracker servers up` and use the addresses it prints.",
         )
-    return settings.redis_url
+    return address
 
 
 def kafka_ssl_context(settings: Settings) -> ssl.SSLContext | None:

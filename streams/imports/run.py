@@ -125,6 +125,10 @@ class Import:
     block_rows: int = BLOCK_ROWS
     stopped: bool = False
 
+    def stop(self) -> None:
+        """End after the present block."""
+        self.stopped = True
+
     def run(
         self, done: Position | None = None, look: Callable[[Touchpoint], None] = lambda _touchpoint: None
     ) -> ImportTally:

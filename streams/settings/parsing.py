@@ -73,26 +73,24 @@ def text(allowed: str = "any text") -> Kind:
 
 def whole(unit: str, low: int, high: int) -> Kind:
     """A whole number of a unit between two bounds, both included."""
-
-    def read(value: str) -> int:
-        number = int(value)
-        if not low <= number <= high:
-            raise ValueError(value)
-        return number
-
-    return Kind(f"a whole number of {unit} from {low} to {high}", read)
+    return Kind(f"a whole number of {unit} from {low} to {high}", _bounded(int, low, high))
 
 
 def seconds(low: float, high: float) -> Kind:
     """A number of seconds, fractions allowed."""
+    return Kind(f"a number of seconds from {low:g} to {high:g}", _bounded(float, low, high))
+
+
+def _bounded(number_of: Callable[[str], float], low: float, high: float) -> Callable[[str], float]:
+    """A reader of numbers between two bounds, both included."""
 
     def read(value: str) -> float:
-        number = float(value)
+        number = number_of(value)
         if not low <= number <= high:
             raise ValueError(value)
         return number
 
-    return Kind(f"a number of seconds from {low:g} to {high:g}", read)
+    return read
 
 
 def choice(*words: str) -> Kind:

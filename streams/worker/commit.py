@@ -26,6 +26,7 @@ from streams.worker.metrics import WorkerMetrics
 from streams.worker.step_clock import StepClock
 from tracker.planning.plan import PartitionBatch, Plan
 from tracker.planning.planner import Planner
+from tracker.planning.slices import Work
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -185,14 +186,11 @@ class Commit:
                 return answer
 
 
-async def _in_slices(work: Generator[None, None, T], is_wanted: Callable[[], bool]) -> T:
+async def _in_slices(pieces: Generator[None, None, T], is_wanted: Callable[[], bool]) -> T:
     """The result of work in slices; between them everybody else has a turn."""
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            result: T = end.value
-            return result
+    work = Work(pieces)
+    for _ in work:
         await asyncio.sleep(0)
         if not is_wanted():
             raise Unwanted
+    return work.result

@@ -3,6 +3,7 @@
 import pytest
 
 from streams.torture.rig import Rig
+from tests.faults.steps import end
 from tests.servers import PrivateServers
 
 pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.timeout(300)]
@@ -20,9 +21,7 @@ def test_the_worker_runs_on_a_redis_cluster(private_servers: PrivateServers, tmp
         cluster.nodes[1].kill9()
         rig.until(lambda: rig.feeder.confirmed > 1500, 2, 60, "the stream goes on")
         cluster.nodes[1].restart()
-        rig.settle(2, 120)
-        verdict = rig.judge(outbox_whole=False)
-        assert verdict.holds, (verdict.lost, verdict.wrong[:5])
+        verdict = end(rig, within_s=120, outbox_whole=False)
         assert verdict.customers > 1500
     finally:
         rig.close()

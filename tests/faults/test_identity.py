@@ -4,7 +4,7 @@ The reference is a union-find over all touchpoints (`tests/people.py`), then one
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import pytest
 
@@ -13,7 +13,9 @@ from streams.simulator.event import Event
 from streams.simulator.truth import Truth
 from streams.stores.keys import keys
 from streams.torture.rig import Rig
+from tests.faults import steps
 from tests.faults.profile import LONG, seconds
+from tests.faults.steps import Make
 from tests.people import by_customer, counted
 from tests.servers import wait_until
 from tracker.engine.customer import CustomerFold
@@ -21,7 +23,6 @@ from tracker.planning.decode import decode
 from tracker.touch import Touch
 
 pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.timeout(900)]
-Make = Callable[..., Rig]
 STEPS = (1, 3, 4, 5, 6, 7)
 # Everybody comes under other ids first, and every third is seen on somebody else's device.
 LINKS = Deviations(duplicates=0.05, disorder=0.1, late=0.05, wrong_clocks=0.05, anonymous=0.9, poison=0.001, shared=0.3)
@@ -55,9 +56,7 @@ def begin(rig: Make, **options: object) -> Rig:
 
 def end(made: Rig, *, outbox_whole: bool = True) -> None:
     """All applied, outboxes empty, figures the sum of the states, and every state the reference's."""
-    made.settle(2, 180)
-    verdict = made.judge(outbox_whole=outbox_whole)
-    assert verdict.holds, (verdict.lost, verdict.wrong[:5])
+    steps.end(made, outbox_whole=outbox_whole)
     journeys = CustomerFold([made.definition], made.settings.lateness_horizon_ms)
     expected = made.truth.figures(journeys, int(time.time() * 1000))
     found = {}

@@ -2,23 +2,13 @@
 
 import resource
 import time
-from collections.abc import Callable
 
 import pytest
 
-from streams.torture.rig import Rig
 from tests.faults.profile import seconds
-from tests.faults.test_redis import begin, keep_for
+from tests.faults.steps import Make, begin, end, keep_for
 
 pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.timeout(900)]
-Make = Callable[..., Rig]
-
-
-def end(made: Rig) -> None:
-    """Everything applied, and as in truth."""
-    made.settle(2, 240)
-    verdict = made.judge()
-    assert verdict.holds, (verdict.lost, verdict.wrong[:5])
 
 
 def test_killed(rig: Make) -> None:
@@ -28,7 +18,7 @@ def test_killed(rig: Make) -> None:
     made.kafka.kill9()
     keep_for(made, seconds(6, 20))
     made.kafka.restart()
-    end(made)
+    end(made, within_s=240)
 
 
 def test_graceful_restarts(rig: Make) -> None:
@@ -38,7 +28,7 @@ def test_graceful_restarts(rig: Make) -> None:
     for _ in range(int(seconds(2, 5))):
         made.kafka.restart()
         keep_for(made, seconds(3, 8))
-    end(made)
+    end(made, within_s=240)
 
 
 def test_frozen(rig: Make) -> None:
@@ -48,7 +38,7 @@ def test_frozen(rig: Make) -> None:
     made.kafka.pause()
     keep_for(made, seconds(8, 30))
     made.kafka.resume()
-    end(made)
+    end(made, within_s=240)
 
 
 def test_a_disk_that_takes_no_more(rig: Make) -> None:
@@ -60,7 +50,7 @@ def test_a_disk_that_takes_no_more(rig: Make) -> None:
     made.until(lambda: not made.kafka.runs, 2, 60, "the broker has ended itself")
     keep_for(made, seconds(2, 20))
     made.kafka.restart()
-    end(made)
+    end(made, within_s=240)
 
 
 def test_a_new_crew_goes_on_where_redis_stands(rig: Make) -> None:
@@ -72,6 +62,4 @@ def test_a_new_crew_goes_on_where_redis_stands(rig: Make) -> None:
     time.sleep(0.1)
     made.crew.keep(2)
     made.feed(500, None)
-    made.settle(2, 120)
-    verdict = made.judge()
-    assert verdict.holds, (verdict.lost, verdict.wrong[:5])
+    end(made, within_s=120)

@@ -1,39 +1,11 @@
 """Redis that dies, forgets, freezes or fills up: the tracker waits, reads again and ends exact."""
 
-import time
-from collections.abc import Callable
-
 import pytest
 
-from streams.torture.rig import Rig
 from tests.faults.profile import seconds
-from tests.servers import wait_until
+from tests.faults.steps import Make, begin, end, keep_for
 
 pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.timeout(900)]
-Make = Callable[..., Rig]
-
-
-def begin(made: Rig, customers: int = 3000, rate: float = 600) -> None:
-    """Two workers in the middle of a stream."""
-    made.crew.keep(2)
-    made.feed(customers, rate)
-    wait_until(lambda: made.total_applied() > 500, 60)
-
-
-def end(made: Rig, *, outbox_whole: bool) -> None:
-    """Everything applied, and as in truth."""
-    made.settle(2, 180)
-    verdict = made.judge(outbox_whole=outbox_whole)
-    assert verdict.holds, (verdict.lost, verdict.wrong[:5])
-    assert verdict.customers > 2500
-
-
-def keep_for(made: Rig, length_s: float) -> None:
-    """Workers are kept at work while a fault lasts."""
-    until_s = time.monotonic() + length_s
-    while time.monotonic() < until_s:
-        made.crew.keep(2)
-        time.sleep(0.2)
 
 
 def test_killed_with_an_append_only_file(rig: Make) -> None:
@@ -43,7 +15,7 @@ def test_killed_with_an_append_only_file(rig: Make) -> None:
     made.redis_server.kill9()
     keep_for(made, 1)
     made.redis_server.restart()
-    end(made, outbox_whole=False)
+    assert end(made, outbox_whole=False).customers > 2500
 
 
 def test_killed_without_persistence(rig: Make) -> None:
@@ -53,7 +25,7 @@ def test_killed_without_persistence(rig: Make) -> None:
     made.redis_server.kill9()
     keep_for(made, 1)
     made.redis_server.restart()
-    end(made, outbox_whole=False)
+    assert end(made, outbox_whole=False).customers > 2500
 
 
 def test_down_for_a_while(rig: Make) -> None:
@@ -63,7 +35,7 @@ def test_down_for_a_while(rig: Make) -> None:
     made.redis_server.stop()
     keep_for(made, seconds(10, 60))
     made.redis_server.restart()
-    end(made, outbox_whole=True)
+    assert end(made, outbox_whole=True).customers > 2500
     assert made.crew.ends == []
 
 
@@ -77,7 +49,7 @@ def test_frozen(rig: Make, length_s: float) -> None:
     made.redis_server.pause()
     keep_for(made, length_s)
     made.redis_server.resume()
-    end(made, outbox_whole=True)
+    assert end(made, outbox_whole=True).customers > 2500
 
 
 def test_out_of_memory(rig: Make) -> None:
@@ -90,7 +62,7 @@ def test_out_of_memory(rig: Make) -> None:
     keep_for(made, seconds(4, 30))
     assert made.total_applied() - at_s < 1500
     client.config_set("maxmemory", "0")
-    end(made, outbox_whole=True)
+    assert end(made, outbox_whole=True).customers > 2500
 
 
 def test_flushed_under_the_workers(rig: Make) -> None:
@@ -98,7 +70,7 @@ def test_flushed_under_the_workers(rig: Make) -> None:
     made = rig()
     begin(made)
     made.client.flushall()
-    end(made, outbox_whole=False)
+    assert end(made, outbox_whole=False).customers > 2500
 
 
 def test_flushed_while_nothing_happens(rig: Make) -> None:

@@ -1,25 +1,16 @@
 """Streams that are not as they should be: doubled, disordered, poisoned, read again from the beginning."""
 
 import time
-from collections.abc import Callable
 
 import pytest
 
 from streams.simulator.deviations import CALM, Deviations
 from streams.stores.keys import keys
-from streams.torture.rig import Rig
 from tests.faults.profile import seconds
+from tests.faults.steps import Make, end
 from tests.servers import wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.timeout(600)]
-Make = Callable[..., Rig]
-
-
-def end(made: Rig, *, outbox_whole: bool = True) -> None:
-    """Everything applied, and as in truth."""
-    made.settle(2, 180)
-    verdict = made.judge(outbox_whole=outbox_whole)
-    assert verdict.holds, (verdict.lost, verdict.wrong[:5])
 
 
 @pytest.mark.parametrize("share", [0.01, 0.05, 0.2])
@@ -89,9 +80,7 @@ def test_a_slow_worker(rig: Make) -> None:
         made.crew.thaw(slow)
         time.sleep(0.05)
     assert feeder.confirmed > 0
-    made.settle(1, 120)
-    verdict = made.judge()
-    assert verdict.holds, (verdict.lost, verdict.wrong[:5])
+    end(made, workers=1, within_s=120)
 
 
 def test_the_verdict_can_fail(rig: Make) -> None:

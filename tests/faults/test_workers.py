@@ -2,18 +2,16 @@
 
 import random
 import time
-from collections.abc import Callable
 
 import psutil
 import pytest
 
 from streams.errors import ExitCode
-from streams.torture.rig import Rig
 from tests.faults.profile import seconds
+from tests.faults.steps import Make, end
 from tests.servers import wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.timeout(600)]
-Make = Callable[..., Rig]
 
 
 def test_an_undisturbed_run_is_exact(rig: Make) -> None:
@@ -21,9 +19,7 @@ def test_an_undisturbed_run_is_exact(rig: Make) -> None:
     made = rig()
     made.crew.keep(2)
     made.feed(2000, rate=None)
-    made.settle(2, 90)
-    verdict = made.judge()
-    assert verdict.holds, verdict.wrong[:5]
+    verdict = end(made, within_s=90)
     assert verdict.customers == len(made.truth.customers()) > 1900
 
 
@@ -37,9 +33,7 @@ def test_ten_kills_at_random(rig: Make) -> None:
         wait_until(lambda enough=enough: feeder.confirmed > enough or feeder.done, 30)
         made.crew.keep(2)
         made.crew.kill(chance.choice(made.crew.hands))
-    made.settle(2, 120)
-    verdict = made.judge()
-    assert verdict.holds, verdict.wrong[:5]
+    end(made, within_s=120)
 
 
 @pytest.mark.parametrize("step", [1, 3, 4, 5, 6, 7])
@@ -51,9 +45,7 @@ def test_killed_after_step(rig: Make, step: int) -> None:
     doomed = made.crew.hands[0]
     wait_until(lambda: not doomed.running, 60)
     assert doomed.process.returncode == -9
-    made.settle(1, 90)
-    verdict = made.judge()
-    assert verdict.holds, verdict.wrong[:5]
+    end(made, workers=1, within_s=90)
 
 
 def test_a_frozen_worker_wakes_up_too_late(rig: Make) -> None:
@@ -70,9 +62,7 @@ def test_a_frozen_worker_wakes_up_too_late(rig: Make) -> None:
     made.crew.thaw(frozen)
     wait_until(lambda: "write refused" in frozen.log.read_text(errors="replace"), 60)
     assert frozen.running or frozen.process.returncode == ExitCode.FENCED
-    made.settle(2, 120)
-    verdict = made.judge()
-    assert verdict.holds, verdict.wrong[:5]
+    end(made, within_s=120)
 
 
 def test_a_rolling_restart(rig: Make) -> None:
@@ -86,9 +76,7 @@ def test_a_rolling_restart(rig: Make) -> None:
         made.crew.keep(3)
         before = made.total_applied()
         made.until(lambda applied=before: made.total_applied() > applied, 3, 60, "the others go on")
-    made.settle(3, 120)
-    verdict = made.judge()
-    assert verdict.holds, verdict.wrong[:5]
+    end(made, workers=3, within_s=120)
 
 
 def test_joins_and_leaves(rig: Make) -> None:
@@ -103,6 +91,4 @@ def test_joins_and_leaves(rig: Make) -> None:
         else:
             made.crew.stop(chance.choice(made.crew.hands))
         time.sleep(seconds(3, 5))
-    made.settle(2, 150)
-    verdict = made.judge()
-    assert verdict.holds, verdict.wrong[:5]
+    end(made, within_s=150)

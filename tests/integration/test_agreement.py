@@ -27,7 +27,8 @@ from streams.simulator.stream import Scenario
 from streams.simulator.targets import kafka_target
 from streams.simulator.truth import Truth
 from streams.stores.audit import audit_store
-from tests.prometheus import Prometheus, program
+from tests.deploy.promtool import needs
+from tests.prometheus import Prometheus
 from tests.servers import wait_until
 from tracker.engine.customer import CustomerFold
 from tracker.journey.definition import Definition
@@ -163,7 +164,7 @@ def simulate(running: RealPipeline, diary: Diary) -> None:
 
 def test_truth_redis_metrics_and_prometheus_agree(tmp_path) -> None:
     """Every figure by stage, cohort, bucket and score, exactly; the canary went the whole way and is in none."""
-    program("prometheus")
+    needs("prometheus")
     settings = read_settings({**os.environ, "TRACKER_PARTITIONS": "4"})
     with ExitStack() as stack:
         running = stack.enter_context(pipeline(settings, os.environ, lambda _line: None))

@@ -18,7 +18,8 @@ from kafka import KafkaProducer
 from streams.clients.clients import kafka_arguments
 from streams.demo.pipeline import RealPipeline, pipeline
 from streams.settings.settings import read as read_settings
-from tests.prometheus import Alertmanager, Prometheus, program
+from tests.deploy.promtool import needs
+from tests.prometheus import Alertmanager, Prometheus
 from tests.servers import wait_until
 from tests.touchpoints import touchpoint
 
@@ -162,8 +163,8 @@ def everything(tmp_path) -> Iterator[tuple[RealPipeline, Prometheus, Receiver]]:
 
 def test_bad_news_and_broken_tracking(tmp_path) -> None:
     """Drop-off times three pages with stage and figures; a silent channel is told alone; a night of few is no news."""
-    program("prometheus")
-    program("prometheus-alertmanager")
+    needs("prometheus")
+    needs("prometheus-alertmanager")
     with everything(tmp_path) as (running, prometheus, receiver), ExitStack() as stack:
         producer = KafkaProducer(**kafka_arguments(running.settings), linger_ms=5)
         stack.callback(producer.close)

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from streams.errors import ExitCode
-from tests.prometheus import program
+from tests.deploy.promtool import needs
 from tests.servers import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -105,8 +105,8 @@ def test_stopped_half_way_nothing_is_left(number, code) -> None:
 
 def test_kept_it_is_watched() -> None:
     """With --keep Prometheus scrapes everything and Alertmanager hears of it; Ctrl-C ends them with the rest."""
-    program("prometheus")
-    program("prometheus-alertmanager")
+    needs("prometheus")
+    needs("prometheus-alertmanager")
     with demo("--fast", "--keep") as process:
         said = iter(process.stdout.readline, "")
         page = next(found[1] for line in said if (found := re.search(r"(http://\S+)/alerts", line)))

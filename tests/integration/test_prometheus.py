@@ -19,7 +19,8 @@ from streams.simulator.run import Simulation
 from streams.simulator.stream import Scenario
 from streams.simulator.targets import kafka_target
 from streams.simulator.truth import Truth
-from tests.prometheus import Prometheus, program, shrunk
+from tests.deploy.promtool import needs
+from tests.prometheus import Prometheus, shrunk
 from tests.servers import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -60,7 +61,7 @@ def address(page: str) -> str:
 
 def test_every_panel_has_data(tmp_path) -> None:
     """Each query of each dashboard returns something, each rule is computed, and the figures are Redis'."""
-    program("prometheus")
+    needs("prometheus")
     settings = read_settings({**os.environ, "TRACKER_PARTITIONS": "4"})
     with ExitStack() as stack:
         running = stack.enter_context(pipeline(settings, os.environ, lambda _line: None))

@@ -2,22 +2,22 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.routed import Erase, Ruling
+from schemas.routed import Erase
 from schemas.topics import ROUTED
 from tests.flow.harness import SHOP, SUPPORT, WEB, World, crash_at, run_through
+from tests.laws.arrivals import Arrival, crashes, names, outcome, rule_on, touchpoints
 from tests.people import Seen, people
-from tests.touchpoints import DAY_MS, HOUR_MS, START_MS, touchpoint
+from tests.touchpoints import DAY_MS
 from tests.virtual_time import run
 from tracker.engine.customer import CustomerFold
 from tracker.figures.fields import parse
-from tracker.identity.kinds import strongest
 from tracker.journey.definition import Definition, Rule
-from tracker.planning.decode import decode as decode_touch
 from tracker.planning.message import encode_routed
 from tracker.records.state import Progress, decode
 from tracker.replay.replay import columns_of, replay
@@ -39,43 +39,17 @@ POOLS = {"customer_id": ("c1", "c2", "c3"), "anonymous_id": ("a1", "a2"), "email
 ACCOUNTS = ("x", "y")
 
 
-@dataclass(frozen=True)
-class Arrival:
-    """A touchpoint on its way to Kafka."""
-
-    topic: str
-    value: bytes
-    key: str
-    at_ms: int
-
-    @property
-    def touch(self) -> Touch:
-        found = decode_touch(self.value, self.at_ms)
-        assert isinstance(found, Touch)
-        return found
-
-
 @st.composite
-def streams(draw: st.DrawFn) -> list[Arrival]:
-    """Touchpoints of people under one or two ids each, many with an account's, in any order, some twice."""
-    arrivals = []
-    for place in range(draw(st.integers(1, 14))):
-        topic, kind = draw(st.sampled_from(KINDS))
-        at_ms = START_MS + draw(st.integers(0, 60)) * HOUR_MS
-        kinds = draw(st.lists(st.sampled_from(list(POOLS)), max_size=2, unique=True))
-        ids = {one: draw(st.sampled_from(POOLS[one])) for one in kinds}
-        if not ids or draw(st.booleans()):
-            ids["account_id"] = draw(st.sampled_from(ACCOUNTS))
-        context = {"role": draw(st.sampled_from(["buyer", "user"]))}
-        channel = topic.partition(".")[2]
-        value = touchpoint("", kind, at_ms, event_id=f"e{place}", channel=channel, ids=ids, context=context)
-        arrivals.append(Arrival(topic, value, strongest(ids), at_ms))
-    again = draw(st.lists(st.sampled_from(arrivals), max_size=3))
-    return list(draw(st.permutations(arrivals + again)))
+def fields(draw: st.DrawFn) -> dict[str, Any]:
+    """Up to two ids, mostly an account's too, and a role."""
+    ids = draw(names(POOLS, 0, 2))
+    if not ids or draw(st.booleans()):
+        ids["account_id"] = draw(st.sampled_from(ACCOUNTS))
+    return {"ids": ids, "context": {"role": draw(st.sampled_from(["buyer", "user"]))}}
 
 
+streams = touchpoints(KINDS, fields())
 rules = st.sampled_from(RULES)
-crashes = st.lists(st.tuples(st.sampled_from((1, 3, 4, 5, 6, 7)), st.integers(1, 4)), max_size=4)
 pairs = st.permutations(["c1", "c2", "anonymous_id:a1", "anonymous_id:a2"]).map(lambda names: frozenset(names[:2]))
 
 
@@ -83,12 +57,7 @@ def world_of(
     rule: str, stream: Sequence[Arrival], batch: int, points: Sequence[tuple[int, int]], hours: int = 96
 ) -> World:
     """The world so many hours later, when workers have read the stream in batches and died at these points."""
-    world = World(PARTITIONS, JOURNEY + rule)
-    for arrival in stream:
-        world.produce(arrival.topic, arrival.value, to=arrival.key, at_ms=arrival.at_ms)
-    world.turn(hours * HOUR_MS)
-    run(run_through(world, crash_at(*points), batch=batch))
-    return world
+    return run(outcome(World(PARTITIONS, JOURNEY + rule), stream, batch, points, hours))
 
 
 def counted(world: CustomerFold, record: bytes) -> dict[str, int]:
@@ -155,15 +124,8 @@ def progress_of(world: World, touches: Sequence[Touch]) -> Progress:
     return decode(world.journeys.fold("", None, touches, world.now_ms).after).journeys[0].instances[0].progress
 
 
-def cut(world: World, pair: frozenset[str], *, linked: bool = False) -> None:
-    """Say it to both, as the command line does."""
-    world.turn(1_000)
-    for name, peer in (sorted(pair), sorted(pair, reverse=True)):
-        world.produce(ROUTED, encode_routed(Ruling(name, peer, world.now_ms, linked)), to=name)
-
-
 @settings(max_examples=EXAMPLES)
-@given(rules, streams(), st.integers(1, 6), crashes)
+@given(rules, streams, st.integers(1, 6), crashes())
 def test_accounts_follow_from_their_people(
     rule: str, stream: list[Arrival], batch: int, points: list[tuple[int, int]]
 ) -> None:
@@ -177,7 +139,7 @@ def test_accounts_follow_from_their_people(
 
 
 @settings(max_examples=EXAMPLES)
-@given(rules, streams())
+@given(rules, streams)
 def test_a_replay_counts_the_same_accounts(rule: str, stream: list[Arrival]) -> None:
     """What the live tracker found arriving is what a replay finds in the whole set."""
     world = world_of(rule, stream, 5, [])
@@ -194,29 +156,29 @@ def test_a_replay_counts_the_same_accounts(rule: str, stream: list[Arrival]) -> 
 
 
 @settings(max_examples=EXAMPLES)
-@given(rules, streams(), pairs, st.integers(1, 6), crashes)
+@given(rules, streams, pairs, st.integers(1, 6), crashes())
 def test_people_take_their_accounts_along(
     rule: str, stream: list[Arrival], pair: frozenset[str], batch: int, points: list[tuple[int, int]]
 ) -> None:
     """A person who is divided in two leaves the accounts that the other was seen with; one made whole is in all."""
     world = world_of(rule, stream, batch, [])
-    cut(world, pair)
+    rule_on(world, [sorted(pair)], linked=False)
     run(run_through(world, crash_at(*points), batch=batch))
     assert found(world) == expected(world, stream, [pair])
-    cut(world, pair, linked=True)
+    rule_on(world, [sorted(pair)], linked=True)
     run(run_through(world, crash_at(), batch=batch))
     assert found(world) == expected(world, stream, linked=[Seen(world.now_ms, "", *sorted(pair))])
     assert world.figures() == world.contributions()
 
 
 @settings(max_examples=EXAMPLES)
-@given(rules, streams(), pairs, st.sets(st.integers(0, PARTITIONS - 1), min_size=1), crashes)
+@given(rules, streams, pairs, st.sets(st.integers(0, PARTITIONS - 1), min_size=1), crashes())
 def test_a_rebuild_ends_in_the_same_accounts(
     rule: str, stream: list[Arrival], pair: frozenset[str], lost: set[int], points: list[tuple[int, int]]
 ) -> None:
     """Redis loses some partitions or all; `journey.routed` still holds what accounts were told before."""
     world = world_of(rule, stream, 3, [])
-    cut(world, pair)
+    rule_on(world, [sorted(pair)], linked=False)
     run(run_through(world, crash_at()))
     before = found(world)
     for partition in lost:
@@ -228,7 +190,7 @@ def test_a_rebuild_ends_in_the_same_accounts(
 
 
 @settings(max_examples=EXAMPLES)
-@given(rules, streams(), st.sampled_from(["c1", "c2", "c3"]), crashes)
+@given(rules, streams, st.sampled_from(["c1", "c2", "c3"]), crashes())
 def test_the_erased_count_no_more(rule: str, stream: list[Arrival], name: str, points: list[tuple[int, int]]) -> None:
     """No account counts an erased person, and figures and records agree."""
     world = world_of(rule, stream, 3, [])

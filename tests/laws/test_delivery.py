@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.flow.harness import SHOP, SUPPORT, WEB, World, crash_at, run_through
-from tests.touchpoints import DAY_MS, HOUR_MS, START_MS, touchpoint
+from tests.laws.arrivals import Arrival, crashes, mixed, outcome
+from tests.touchpoints import HOUR_MS, START_MS, touchpoint
 from tests.virtual_time import run
 from tracker.home import home
 
@@ -15,24 +16,19 @@ PARTITIONS = 2
 CUSTOMERS = ("ann", "bob", "cyd", "dan")
 # Each example is several workers' lives: a fortieth of what the other laws are tried on.
 EXAMPLES = settings().max_examples // 40
-STEPS = (1, 3, 4, 5, 6, 7)
 # Told when something comes late, which is for the order of arrival to say.
 BY_ARRIVAL = "retail|corrections"
 
 
 @dataclass(frozen=True)
-class Arrival:
-    """A record on its way to Kafka."""
+class Sent(Arrival):
+    """A record on its way to a partition, the right one or not."""
 
-    topic: str
-    value: bytes
-    partition: int
-    at_ms: int
     home: int
 
 
 @st.composite
-def streams(draw: st.DrawFn) -> list[Arrival]:
+def streams(draw: st.DrawFn) -> list[Sent]:
     """Touchpoints in any order, some twice, some sent to the wrong partition, some no touchpoints at all."""
     kinds = [(WEB, "Page Viewed"), (WEB, "Product Added"), (SHOP, "Order Completed"), (SUPPORT, "Ticket")]
     arrivals = []
@@ -42,22 +38,13 @@ def streams(draw: st.DrawFn) -> list[Arrival]:
         name = draw(st.sampled_from(CUSTOMERS))
         value = touchpoint(name, kind, at_ms, event_id=f"e{place}", channel=topic.partition(".")[2])
         value = draw(st.sampled_from([value] * 8 + [b"poison", b"{}"]))
-        arrivals.append(Arrival(topic, value, draw(st.integers(0, PARTITIONS - 1)), at_ms, home(name, PARTITIONS)))
-    again = draw(st.lists(st.sampled_from(arrivals), max_size=3))
-    return list(draw(st.permutations(arrivals + again)))
+        arrivals.append(Sent(topic, value, draw(st.integers(0, PARTITIONS - 1)), at_ms, home(name, PARTITIONS)))
+    return draw(mixed(arrivals))
 
 
-crashes = st.lists(st.tuples(st.sampled_from(STEPS), st.integers(1, 4)), max_size=6)
-
-
-async def outcome(stream: Sequence[Arrival], batch: int, points: Sequence[tuple[int, int]]) -> World:
+def world_of(stream: Sequence[Sent], batch: int, points: Sequence[tuple[int, int]]) -> World:
     """The world after workers have read the stream in batches of this size, dying at these points one by one."""
-    world = World(PARTITIONS)
-    for arrival in stream:
-        world.produce(arrival.topic, arrival.value, to=arrival.partition, at_ms=arrival.at_ms)
-    world.turn(3 * DAY_MS)
-    await run_through(world, crash_at(*points), batch=batch)
-    return world
+    return run(outcome(World(PARTITIONS), stream, batch, points))
 
 
 def told(world: World) -> list[str]:
@@ -79,10 +66,10 @@ def settled(world: World) -> dict[str, object]:
 
 
 @settings(max_examples=EXAMPLES)
-@given(streams(), st.integers(1, 5), crashes)
-def test_no_crash_loses_or_doubles_anything(stream: list[Arrival], batch: int, points: list[tuple[int, int]]) -> None:
+@given(streams(), st.integers(1, 5), crashes(6))
+def test_no_crash_loses_or_doubles_anything(stream: list[Sent], batch: int, points: list[tuple[int, int]]) -> None:
     """Workers that die after any step, one after the other: states and figures are those of a life without death."""
-    broken, whole = run(outcome(stream, batch, points)), run(outcome(stream, 1_000, []))
+    broken, whole = world_of(stream, batch, points), world_of(stream, 1_000, [])
     assert settled(broken) == settled(whole)
     assert broken.figures() == broken.contributions()
     assert rejected(broken) == rejected(whole)
@@ -93,19 +80,19 @@ def test_no_crash_loses_or_doubles_anything(stream: list[Arrival], batch: int, p
         assert broken.store.held(partition).outbox == []
 
 
-def lengths(stream: Sequence[Arrival]) -> dict[tuple[str, int], int]:
+def lengths(stream: Sequence[Sent]) -> dict[tuple[str, int], int]:
     """How many records each topic-partition has."""
     counts: dict[tuple[str, int], int] = {}
     for arrival in stream:
-        counts[arrival.topic, arrival.partition] = counts.get((arrival.topic, arrival.partition), 0) + 1
+        counts[arrival.topic, arrival.to] = counts.get((arrival.topic, arrival.to), 0) + 1
     return counts
 
 
 @settings(max_examples=EXAMPLES)
 @given(streams(), st.integers(1, 5), st.integers(1, 5))
-def test_no_cut_changes_the_outcome(stream: list[Arrival], one: int, other: int) -> None:
+def test_no_cut_changes_the_outcome(stream: list[Sent], one: int, other: int) -> None:
     """Batches of any size: the same states, the same figures."""
-    first, second = run(outcome(stream, one, [])), run(outcome(stream, other, []))
+    first, second = world_of(stream, one, []), world_of(stream, other, [])
     assert settled(first) == settled(second)
     assert {field: count for field, count in first.figures().items() if field != BY_ARRIVAL} == {
         field: count for field, count in second.figures().items() if field != BY_ARRIVAL
@@ -113,20 +100,20 @@ def test_no_cut_changes_the_outcome(stream: list[Arrival], one: int, other: int)
 
 
 @settings(max_examples=EXAMPLES)
-@given(streams(), crashes)
-def test_a_crash_tells_the_same_story(stream: list[Arrival], points: list[tuple[int, int]]) -> None:
+@given(streams(), crashes(6))
+def test_a_crash_tells_the_same_story(stream: list[Sent], points: list[tuple[int, int]]) -> None:
     """One touchpoint a batch, dying anywhere: once repeats are dropped by their numbers, the same transitions."""
     # At home and of one topic: else a crash changes who comes first, and with that what is told of late ones.
-    one_by_one = [replace(arrival, partition=arrival.home) for arrival in stream if arrival.topic == WEB]
-    broken, whole = run(outcome(one_by_one, 1, points)), run(outcome(one_by_one, 1, []))
+    one_by_one = [replace(arrival, to=arrival.home) for arrival in stream if arrival.topic == WEB]
+    broken, whole = world_of(one_by_one, 1, points), world_of(one_by_one, 1, [])
     assert told(broken) == told(whole)
 
 
 @settings(max_examples=EXAMPLES)
 @given(streams(), st.integers(1, 5), st.integers(1, 5))
-def test_reading_all_again_tells_nothing(stream: list[Arrival], one: int, other: int) -> None:
+def test_reading_all_again_tells_nothing(stream: list[Sent], one: int, other: int) -> None:
     """From zero into what is there already: no figure moves, no transition is told."""
-    world = run(outcome(stream, one, []))
+    world = world_of(stream, one, [])
     figures = world.figures()
     world.batches.clear()
     for held in world.store.partitions.values():

@@ -8,19 +8,8 @@ from hypothesis import strategies as st
 from schemas.routed import Erase
 from schemas.topics import ROUTED
 from tests.flow.harness import World, crash_at, run_through
-from tests.laws.test_identity import (
-    EXAMPLES,
-    PARTITIONS,
-    Arrival,
-    apart,
-    crashes,
-    expected,
-    found,
-    outcome,
-    rule,
-    rulings,
-    streams,
-)
+from tests.laws.arrivals import Arrival, crashes, rule_on
+from tests.laws.test_identity import EXAMPLES, PARTITIONS, apart, expected, found, rulings, streams, world_of
 from tests.virtual_time import run
 from tracker.identity.ties import Ties, read, root
 from tracker.planning.message import encode_routed
@@ -73,7 +62,7 @@ def holds(world: World, stream: Sequence[Arrival], gone: set[str], cut: Sequence
 
 
 @settings(max_examples=EXAMPLES)
-@given(streams(), st.sampled_from(NAMES), rulings(), st.integers(1, 6), crashes, st.randoms())
+@given(streams, st.sampled_from(NAMES), rulings(), st.integers(1, 6), crashes(), st.randoms())
 def test_nothing_of_an_identity_is_left(
     stream: list[Arrival],
     name: str,
@@ -83,27 +72,27 @@ def test_nothing_of_an_identity_is_left(
     random,
 ) -> None:
     """In any order of its names, each asked for once or twice, with everything sent again afterwards."""
-    world = run(outcome(stream, batch, []))
-    rule(world, pairs[:1], linked=False)
+    world = world_of(stream, batch, [])
+    rule_on(world, pairs[:1], linked=False)
     run(run_through(world, crash_at(), batch=batch))
     gone = identity(world, name)
     order = sorted(gone) + random.sample(sorted(gone), random.randint(0, len(gone)))
     random.shuffle(order)
     erase(world, order)
     for arrival in stream:
-        world.produce(arrival.topic, arrival.value, to=arrival.key, at_ms=arrival.at_ms)
+        world.produce(arrival.topic, arrival.value, to=arrival.to, at_ms=arrival.at_ms)
     run(run_through(world, crash_at(*points), batch=batch))
     holds(world, stream, gone, [frozenset(pair) for pair in pairs[:1]])
 
 
 @settings(max_examples=EXAMPLES)
 @given(
-    streams(),
+    streams,
     st.sampled_from(NAMES),
     rulings(),
     st.sets(st.integers(0, PARTITIONS - 1), min_size=1),
     st.integers(1, 6),
-    crashes,
+    crashes(),
 )
 def test_a_rebuild_does_not_bring_them_back(
     stream: list[Arrival],
@@ -114,8 +103,8 @@ def test_a_rebuild_does_not_bring_them_back(
     points: list[tuple[int, int]],
 ) -> None:
     """Redis loses some partitions or all, with the digests in them; Kafka still holds that it was asked for."""
-    world = run(outcome(stream, 3, []))
-    rule(world, pairs[:1], linked=False)
+    world = world_of(stream, 3, [])
+    rule_on(world, pairs[:1], linked=False)
     run(run_through(world, crash_at(), batch=batch))
     gone = identity(world, name)
     erase(world, sorted(gone))

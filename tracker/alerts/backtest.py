@@ -6,11 +6,13 @@ It puts the rules of tracker/alerts/rules.py to a history and says what came of 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from statistics import median
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from tracker.alerts.history import FigureHistory, Values
-from tracker.alerts.rules import HOUR_MS, PASTS_MS, TIMING, AlertRun, Spike, falls, runs, silences, spikes, stalls
+from tracker.alerts.rules import HOUR_MS, PASTS_MS, TIMING, AlertRun, Fall, Spike, falls, runs, silences, spikes, stalls
 from tracker.journey.definition import Definition, DropOffAlert, Stage
+
+S = TypeVar("S", Spike, Fall)
 
 WEEK_MS: Final = 7 * 24 * HOUR_MS
 LOOK_BACK_MS: Final = 2 * HOUR_MS
@@ -117,15 +119,8 @@ class Backtest:
         limits = stage.alerts.drop_off
         if limits is None:
             return
-        found = {each.step: each for each in spikes(self.history, stage.name, limits)}
-        for run in self._runs("JourneyDropoffSpike", found):
-            seen = found[run.fired]
-            figures = {
-                "customers": seen.dropped,
-                "share": round(seen.share, 4),
-                "share_before": round(seen.share_before, 4),
-                "z": round(seen.z, 2),
-            }
+        for run, seen in self._fired("JourneyDropoffSpike", spikes(self.history, stage.name, limits)):
+            figures = _compared(seen.dropped, seen)
             began_ms = self._excess_began(stage.name, run.fired, seen.share_before)
             yield self._firing("JourneyDropoffSpike", stage, limits.severity, run, figures, began_ms)
 
@@ -133,15 +128,8 @@ class Backtest:
         limits = stage.alerts.conversion_fall
         if limits is None:
             return
-        found = {each.step: each for each in falls(self.history, stage.name, limits)}
-        for run in self._runs("JourneyConversionFall", found):
-            seen = found[run.fired]
-            figures = {
-                "customers": seen.begun,
-                "share": round(seen.share, 4),
-                "share_before": round(seen.share_before, 4),
-                "z": round(seen.z, 2),
-            }
+        for run, seen in self._fired("JourneyConversionFall", falls(self.history, stage.name, limits)):
+            figures = _compared(seen.begun, seen)
             yield self._firing("JourneyConversionFall", stage, limits.severity, run, figures, None)
 
     def _stalled(self, stage: Stage) -> Iterator[Firing]:
@@ -170,6 +158,11 @@ class Backtest:
         truth_ms = self.truth_of(start_ms)
         return Firing(alert, self.definition.journey, stage.name, None, severity, start_ms, self._end_ms(run), figures,
                       began_ms if truth_ms is None else truth_ms)  # fmt: skip
+
+    def _fired(self, alert: str, seen: Iterable[S]) -> Iterator[tuple[AlertRun, S]]:
+        """The alert's runs, each with what was seen at the step at which it fired."""
+        found = {each.step: each for each in seen}
+        return ((run, found[run.fired]) for run in self._runs(alert, found))
 
     def _runs(self, alert: str, held: Iterable[int]) -> Iterator[AlertRun]:
         return runs(held, TIMING[alert], self.history.step_ms)
@@ -227,6 +220,16 @@ def as_data(
             for row in rows
         ],
         "truths": [show_time(at) for at in backtest.truths_ms],
+    }
+
+
+def _compared(customers: int, seen: Spike | Fall) -> dict[str, float]:
+    """The figures of an alert that compares a share with the one before."""
+    return {
+        "customers": customers,
+        "share": round(seen.share, 4),
+        "share_before": round(seen.share_before, 4),
+        "z": round(seen.z, 2),
     }
 
 

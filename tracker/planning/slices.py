@@ -4,7 +4,7 @@ It knows neither the work nor the clock.
 """
 
 from collections.abc import Generator, Iterator, Sequence
-from typing import Final, TypeVar
+from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -21,11 +21,21 @@ def slices(items: Sequence[T], size: int = SLICE) -> Iterator[Sequence[T]]:
         yield items[begin : begin + size]
 
 
-def finished(work: Generator[None, None, T]) -> T:
+class Work(Generic[T]):
+    """Work in pieces: to be gone through piece by piece, and then `result` is there."""
+
+    result: T
+
+    def __init__(self, pieces: Generator[None, None, T]) -> None:
+        self._pieces: Final = pieces
+
+    def __iter__(self) -> Iterator[None]:
+        self.result = yield from self._pieces
+
+
+def finished(pieces: Generator[None, None, T]) -> T:
     """The result of work in pieces, done without pauses."""
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            result: T = end.value
-            return result
+    work = Work(pieces)
+    for _ in work:
+        pass
+    return work.result
