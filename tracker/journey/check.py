@@ -20,8 +20,9 @@ from tracker.journey.fields import (
     NAME_REMEDY,
     WARN_SERIES,
 )
-from tracker.journey.reader import Block, Reader, Word
+from tracker.journey.reader import Block, Reader
 from tracker.journey.series_count import count
+from tracker.journey.values import Word
 from tracker.problem import Severity, choose
 from tracker.yaml_tree import Node
 

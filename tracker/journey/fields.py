@@ -57,7 +57,7 @@ class Field:
 
     name: str
     kind: str
-    """One of the readers in tracker/journey/reader.py: text, name, duration, blocks, …"""
+    """One of the READERS in tracker/journey/reader.py: text, name, duration, blocks, …"""
     meaning: str
     of: str = ""
     """The block that a kind made of blocks holds."""

@@ -26,7 +26,8 @@ from tracker.journey.definition import (
 )
 from tracker.journey.doubts import doubt
 from tracker.journey.fields import ACCOUNTS, ALERTS, LANES, MAX_NAME, NAME
-from tracker.journey.reader import Block, Reader, Word, rule_of
+from tracker.journey.reader import Block, Reader, rule_of
+from tracker.journey.values import Word
 from tracker.problem import Problem
 from tracker.yaml_tree import MAX_BYTES, Mapping, YamlError, grow
 
