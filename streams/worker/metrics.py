@@ -15,7 +15,7 @@ from schemas.transition import Kind
 from streams.process.series import BUCKETS, PIPELINE
 from streams.worker.step_clock import StepClock
 from tracker.planning.plan import PartitionBatch, Plan
-from tracker.planning.planner import TOLD
+from tracker.planning.planner import REPORTED
 
 log = structlog.get_logger()
 
@@ -101,7 +101,7 @@ class WorkerMetrics:
         self._add("tracker_touchpoints_duplicate_total", counts["duplicate"])
         self._add("tracker_touchpoints_late_total", counts["late"])
         for name, count in counts.items():
-            if name.startswith(TOLD):
+            if name.startswith(REPORTED):
                 _, kind, journey = name.split(":", 2)
                 self._add("tracker_transitions_total", count, journey, kind)
         for topic, count in Counts(message.topic for message in plan.messages).items():

@@ -50,7 +50,7 @@ class Reader(Notes):
         """The values of a group of keys, as the table says; unknown and missing keys are noted."""
         if not isinstance(node, Mapping):
             example = next((f"{each.name}: …" for each in BLOCKS[name]), "")
-            return self.note(node, f"{kind(node)} where a group of keys is wanted", f"write keys such as `{example}`")
+            return self.note(node, f"expected a group of keys, found {kind(node)}", f"write keys such as `{example}`")
         fields = {each.name: each for each in BLOCKS[name]}
         block = Block(node)
         for key, (key_node, value) in node.entries.items():
@@ -96,7 +96,7 @@ def _nested_or_off(reader: Reader, each: Field, node: Node) -> Block | Wrong | N
     if isinstance(node, Scalar) and (node.value is False or node.text == OFF):
         return None
     if not isinstance(node, Mapping):
-        return reader.note(node, f"{each.name}: {kind(node)} where thresholds or `{OFF}` are wanted",
+        return reader.note(node, f"{each.name}: expected thresholds or `{OFF}`, found {kind(node)}",
                            f"write `{sample(each)}`, or `{each.name}: {OFF}`")  # fmt: skip
     return reader.block(node, each.of)
 
@@ -108,7 +108,7 @@ def _blocks(reader: Reader, each: Field, node: Node) -> tuple[Block, ...]:
 
 def _named(reader: Reader, each: Field, node: Node) -> dict[str, tuple[Node, Block]] | Wrong:
     if not isinstance(node, Mapping):
-        return reader.note(node, f"{each.name}: {kind(node)} where names and their keys are wanted",
+        return reader.note(node, f"{each.name}: expected names and their keys, found {kind(node)}",
                            f"write `name: {{{BLOCKS[each.of][0].name}: …}}`")  # fmt: skip
     blocks: dict[str, tuple[Node, Block]] = {}
     for key, (key_node, value) in node.entries.items():

@@ -65,7 +65,7 @@ def sample(each: Field) -> str:
 
 def _text(notes: Notes, each: Field, node: Node) -> str | Wrong:
     if not isinstance(node, Scalar) or not node.text.strip():
-        return notes.note(node, f"{each.name}: {kind(node)} where a text is wanted", f"write `{sample(each)}`")
+        return notes.note(node, f"{each.name}: expected a text, found {kind(node)}", f"write `{sample(each)}`")
     if len(node.text) > MAX_TEXT:
         return notes.note(node, f"{each.name}: a text of {len(node.text)} characters", f"use up to {MAX_TEXT}")
     return node.text.strip()
@@ -99,7 +99,7 @@ def _number(notes: Notes, each: Field, node: Node) -> float | Wrong:
 def _yes(notes: Notes, each: Field, node: Node) -> bool | Wrong:
     value = node.value if isinstance(node, Scalar) else None
     if not isinstance(value, bool):
-        return notes.note(node, f"{each.name}: {kind(node)} where true or false is wanted", "write true or false")
+        return notes.note(node, f"{each.name}: expected true or false, found {kind(node)}", "write true or false")
     return value
 
 
@@ -177,7 +177,7 @@ def _path_remedy(text: str) -> str:
 def items_of(notes: Notes, node: Node) -> list[Node]:
     """The items of a list; a single value counts as a list of one."""
     if isinstance(node, Scalar) and node.value is None:
-        notes.note(node, "nothing where a list is wanted", "write a value, or [one, two]")
+        notes.note(node, "expected a list, found nothing", "write a value, or [one, two]")
         return []
     return node.items if isinstance(node, Sequence) else [node]
 
@@ -199,7 +199,7 @@ def _names(notes: Notes, each: Field, node: Node) -> tuple[Word, ...]:
 def _pair(notes: Notes, each: Field, node: Node) -> tuple[Word, Word] | Wrong:
     words = _names(notes, each, node)
     if len(words) != 2:
-        return notes.note(node, f"{each.name}: {len(words)} names where two stages are wanted",
+        return notes.note(node, f"{each.name}: expected two stages, found {len(words)} names",
                            f"write `{sample(each)}`")  # fmt: skip
     return words[0], words[1]
 
@@ -211,7 +211,7 @@ def _word(notes: Notes, each: Field, node: Node) -> Word | Wrong:
 
 def _open(notes: Notes, each: Field, node: Node) -> dict[str, Any] | Wrong:
     if not isinstance(node, Mapping):
-        return notes.note(node, f"{each.name}: {kind(node)} where names and values are wanted",
+        return notes.note(node, f"{each.name}: expected names and values, found {kind(node)}",
                            f"write `{sample(each)}`")  # fmt: skip
     read: dict[str, Any] = plain(node)
     return read
@@ -219,7 +219,7 @@ def _open(notes: Notes, each: Field, node: Node) -> dict[str, Any] | Wrong:
 
 def _where(notes: Notes, each: Field, node: Node) -> tuple[tuple[Condition, Node], ...] | Wrong:
     if not isinstance(node, Mapping) or not node.entries:
-        return notes.note(node, f"{each.name}: {kind(node)} where conditions are wanted",
+        return notes.note(node, f"{each.name}: expected conditions, found {kind(node)}",
                            "write `where: {properties.price: {gte: 10}}`")  # fmt: skip
     conditions: list[tuple[Condition, Node]] = []
     for key, (key_node, value) in node.entries.items():
@@ -253,12 +253,12 @@ def _single(notes: Notes, operator: str, node: Node) -> Any:
     if isinstance(node, Scalar) and node.value is not None:
         return node.value
     remedy = "write {exists: false} for a missing value" if kind(node) == "nothing" else "write a text or a number"
-    return notes.note(node, f"{operator}: {kind(node)} where one value is wanted", remedy)
+    return notes.note(node, f"{operator}: expected one value, found {kind(node)}", remedy)
 
 
 def _several(notes: Notes, operator: str, node: Node) -> Any:
     if not isinstance(node, Sequence):
-        return notes.note(node, f"{operator}: {kind(node)} where a list is wanted", f"write `{operator}: [one, two]`")
+        return notes.note(node, f"{operator}: expected a list, found {kind(node)}", f"write `{operator}: [one, two]`")
     if not node.items:
         effect = "so the rule can never match" if operator == "in" else "so it says nothing"
         return notes.note(node, f"{operator}: the list is empty, {effect}", "name the values, or remove the condition")
@@ -278,7 +278,7 @@ def _ordered(notes: Notes, operator: str, node: Node) -> Any:
     remedy = f"write a number, such as {operator}: 10, or a date, such as {operator}: 2026-01-31"
     if isinstance(node, Scalar) and _looks_like_number(node.text):
         remedy = f"write it without quotes: {operator}: {node.text.strip()}"
-    return notes.note(node, f"{operator}: {kind(node)} where a number or a date is wanted", remedy)
+    return notes.note(node, f"{operator}: expected a number or a date, found {kind(node)}", remedy)
 
 
 def _looks_like_number(text: str) -> bool:
@@ -288,12 +288,12 @@ def _looks_like_number(text: str) -> bool:
 def _truth(notes: Notes, operator: str, node: Node) -> Any:
     if isinstance(node, Scalar) and isinstance(node.value, bool):
         return node.value
-    return notes.note(node, f"{operator}: {kind(node)} where true or false is wanted", f"write `{operator}: true`")
+    return notes.note(node, f"{operator}: expected true or false, found {kind(node)}", f"write `{operator}: true`")
 
 
 def _pattern(notes: Notes, operator: str, node: Node) -> Any:
     if not isinstance(node, Scalar) or not node.text:
-        return notes.note(node, f"{operator}: {kind(node)} where a regular expression is wanted",
+        return notes.note(node, f"{operator}: expected a regular expression, found {kind(node)}",
                            "write a text, such as '^/checkout'")  # fmt: skip
     if problem := pattern_problem(node.text):
         return notes.note(node, f"{operator}: {problem}", "make it simpler, or use contains for a plain text")

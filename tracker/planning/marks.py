@@ -1,8 +1,9 @@
-"""Repeats: the number by which a message among the tracker's own is known, made of the headers it travels with.
+"""Marks: the number by which a repeated message of the tracker itself is recognised, made from its headers.
 
-A worker that dies between publishing and noting it leaves messages that its successor publishes once more, and one
-that was paused may do so late. In one partition of a topic the messages of a home partition come in rising order of
-(epoch, sequence); what is not above the highest one seen is a repeat.
+A worker that dies after publishing and before trimming its outbox leaves messages that its successor publishes again; a
+worker that was paused may publish them late. In one partition of a topic the messages of one sending partition come in
+rising order of (epoch, sequence). A message whose mark is not above the highest one seen is therefore a repeat. One
+number for each sender is enough; remembering single messages would grow without end.
 """
 
 from collections.abc import Iterable
@@ -12,11 +13,12 @@ PARTITION: Final = "partition"
 EPOCH: Final = "epoch"
 SEQUENCE: Final = "sequence"
 
+# The epoch in the high bits orders owners before messages. 48 bits last 8,900 years at a thousand messages a second.
 _SEQUENCE_BITS: Final = 48
 
 
 def mark_of(headers: Iterable[tuple[str, bytes]]) -> tuple[str, int] | None:
-    """The sender, by the name under which its mark is kept, and the mark; None for a message of anybody else."""
+    """The key under which the sender's mark is kept, and the mark; None for a message of anybody else."""
     found = dict(headers)
     try:
         sender, epoch, sequence = (int(found[name]) for name in (PARTITION, EPOCH, SEQUENCE))

@@ -1,6 +1,6 @@
-"""A plan and what it is made of: the batch that comes in, what was read of it, and all that one write changes.
+"""A plan and its inputs: the batch that comes in, what was read from it, and everything that one write changes.
 
-Values alone; `tracker/planning/planner.py` decides what is in them.
+It holds values alone; `tracker/planning/planner.py` fills them.
 """
 
 from collections import Counter
@@ -14,7 +14,7 @@ from tracker.touch import Touch
 
 
 class KafkaRecord(Protocol):
-    """What a batch needs of a Kafka record; aiokafka's own records fit."""
+    """The fields of a Kafka record that a batch needs; aiokafka's records have them."""
 
     offset: int
     key: bytes | None
@@ -44,22 +44,22 @@ class PartitionBatch:
 
 @dataclass(slots=True)
 class Reading:
-    """A batch after steps 2 and 3: whose states are needed, and what needs none."""
+    """A batch after steps 2 and 3: touches and messages by name, whose states are needed, and what needs no state."""
 
     partition: int
     touches: dict[str, list[Touch]] = field(default_factory=dict)
-    """By name at home here, in the order of arrival."""
+    """By name with its home here: its touches in the order of arrival."""
     incoming: dict[str, Incoming] = field(default_factory=dict)
-    """By name at home here: what is said of it besides its own touchpoints."""
+    """By name with its home here: links and messages besides its own touchpoints."""
     erased: set[str] = field(default_factory=set)
-    """Names at home here whose records go."""
+    """Names with their home here whose records are to be removed."""
     marks: dict[str, int] = field(default_factory=dict)
-    """By home partition that sent messages: the newest of them, to be remembered with the offsets."""
+    """By sending partition: the mark of its newest message, to be written together with the offsets."""
     messages: list[Message] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
     def names(self) -> list[str]:
-        """Whose states are needed."""
+        """The names whose states are needed."""
         return [*self.touches, *(name for name in self.incoming if name not in self.touches), *self.erased]
 
 
@@ -70,10 +70,10 @@ class Plan:
     states: dict[str, bytes]
     aggregates: dict[str, int]
     timers: dict[str, int]
-    """New timers: moments (ms) at which a customer must be looked at again, by customer."""
+    """New timers by customer: the moment (ms) at which to look at the customer again."""
     messages: list[Message]
     counts: Counter[str]
     removed: list[str] = field(default_factory=list)
-    """Names whose record and timers go."""
+    """Names whose record and timers are removed."""
     suppressed: list[bytes] = field(default_factory=list)
-    """Digests of names that nothing is taken in for any more."""
+    """Digests of erased names, for which nothing is accepted any more."""

@@ -1,4 +1,4 @@
-"""The planner: all that one batch changes, decided before anything is written.
+"""The planner: everything that one batch changes, decided before anything is written.
 
 Steps 2, 3 and 5 of the delivery (docs/delivery.md) are decided here. The caller fetches what `read` asks for and
 carries out what `plan` returns; this file knows neither Kafka nor Redis.
@@ -27,13 +27,13 @@ from tracker.planning.plan import KafkaRecord, PartitionBatch, Plan, Reading
 from tracker.planning.slices import finished, slices
 from tracker.touch import Touch
 
-# In base64 it still fits into the 1 MiB that a broker takes unless told otherwise: a rejection that no broker took
-# would hold up its partition for ever. The whole record stays where it came from.
+# In base64 this still fits into the 1 MiB that a broker accepts by default. A rejection that no broker accepts would
+# block its partition for ever. The whole record is still in its topic.
 MAX_REJECTED_BYTES: Final = 700 * 1024
 RELATED: Final = 50
-"""Names that are related without a pause: each takes as long as twenty that are only folded."""
-TOLD: Final = "told:"
-"""Before the kind and the journey of a transition, in a plan's counts."""
+"""Names related without a pause; each takes as long as twenty that are only folded (see SLICE)."""
+REPORTED: Final = "reported:"
+"""Prefix of a transition's kind and journey in a plan's counts."""
 _encode_json = msgspec.json.Encoder().encode
 
 
@@ -41,7 +41,7 @@ class Planner:
     """Decides what a batch changes, for an installation's journeys, kinds of alias and number of partitions."""
 
     def __init__(self, journeys: CustomerFold, partitions: int, kinds: Kinds = KINDS, salt: str | None = None) -> None:
-        """`salt`: of the digests that keep erased names out."""
+        """`salt`: the salt of the digests that keep erased names out."""
         self.journeys = journeys
         self.partitions = partitions
         self.kinds = kinds
@@ -56,7 +56,7 @@ class Planner:
         marks: Mapping[str, int] | None = None,
         suppressed: Collection[bytes] = (),
     ) -> Reading:
-        """`reading` without pauses."""
+        """As `reading`, without pauses."""
         return finished(self.reading(partition, batches, now_ms, marks, suppressed))
 
     def reading(
@@ -67,10 +67,10 @@ class Planner:
         marks: Mapping[str, int] | None = None,
         suppressed: Collection[bytes] = (),
     ) -> Generator[None, None, Reading]:
-        """Steps 2 and 3, in slices: batches decoded, rejections and strangers set aside, the rest grouped by name.
+        """Steps 2 and 3, in slices: decode, set aside rejections and touchpoints of other homes, group the rest.
 
-        `marks`: of each home partition the newest message that was applied before; repeats of those are dropped.
-        `suppressed`: digests of erased names, for whom nothing is taken in.
+        `marks`: by sending partition the mark of the newest message that was applied; what is not above it is dropped.
+        `suppressed`: digests of erased names, for which nothing is accepted.
         """
         reading = Reading(partition)
         for batch in batches:
@@ -107,7 +107,7 @@ class Planner:
         reading.counts["read"] += len(records)
 
     def _note_incoming(self, reading: Reading, touch: Touch, value: bytes | None, received_ms: int | None) -> None:
-        """Keep what linking needs of a touchpoint: who it was seen with, and its bytes where it may move on."""
+        """Keep what linking needs of a touchpoint: the names beside its own, and its bytes where it may be sent on."""
         name = touch.customer
         incoming = reading.incoming.get(name)
         if incoming is None:
@@ -126,6 +126,7 @@ class Planner:
         marks: Mapping[str, int],
     ) -> None:
         for record in records:
+            # The mark is written with the offsets in step 6, so what was applied and what is dropped always agree.
             mark = mark_of(record.headers)
             if mark is not None:
                 source, number = mark
@@ -136,6 +137,7 @@ class Planner:
             try:
                 message = decode_routed(record.value or b"")
             except msgspec.MsgspecError:
+                # Anybody may write to the topic: other bytes are tried as a touchpoint, and rejected if they are none.
                 message = RoutedTouchpoint(record.value or b"", record.timestamp)
             if isinstance(message, RoutedTouchpoint):
                 self._read_routed_touchpoint(reading, batch, record, message, now_ms)
@@ -169,7 +171,7 @@ class Planner:
         reading.messages.append(_routed(name, message, self.partitions))
 
     def _keep_out(self, reading: Reading, suppressed: Collection[bytes]) -> None:
-        """Drop what came for names that are erased; whoever speaks of them is asked to forget them."""
+        """Drop what came for erased names, and ask the senders to forget them."""
         digest = self.erasure.digest
         gone = [name for name in reading.names() if name in reading.erased or digest(name) in suppressed]
         for name in dict.fromkeys(gone):
@@ -179,13 +181,16 @@ class Planner:
             reading.messages += [_routed(message.name, message, self.partitions) for message in messages]
 
     def plan(self, reading: Reading, states: Mapping[str, bytes | None], now_ms: int) -> Plan:
-        """`planning` without pauses."""
+        """As `planning`, without pauses."""
         return finished(self.planning(reading, states, now_ms))
 
     def planning(
         self, reading: Reading, states: Mapping[str, bytes | None], now_ms: int
     ) -> Generator[None, None, Plan]:
-        """Step 5, in slices: touches folded into the states of their customers, and names related to each other."""
+        """Step 5, in slices: fold touches into their customers' states, and relate names to each other.
+
+        `states` must have every name of `reading.names()`, with None where there is no record.
+        """
         plan = Plan({}, {}, {}, reading.messages, reading.counts)
         related = {
             name: incoming
@@ -244,7 +249,7 @@ class Planner:
         plan.messages += [_routed(message.name, message, self.partitions) for message in farewell.messages]
 
     def sweep(self, partition: int, states: Mapping[str, bytes | None], now_ms: int) -> Plan:
-        """The same for customers whose timer has fired: no touch, only the clock has moved."""
+        """The plan for customers whose timer has fired: there are no touches, only the clock has moved."""
         plan = Plan({}, {}, {}, [], Counter())
         tally: Tally = {}
         for customer, before in states.items():
@@ -255,7 +260,7 @@ class Planner:
 
 
 def _enter(plan: Plan, partition: int, customer: str, before: bytes | None, change: Change) -> None:
-    """Put what a fold did to one customer into the plan."""
+    """Add the change of one customer to the plan."""
     if change.after != before:
         plan.states[customer] = change.after
     aggregates = plan.aggregates
@@ -268,7 +273,7 @@ def _enter(plan: Plan, partition: int, customer: str, before: bytes | None, chan
         key = customer.encode()
         for transition in change.transitions:
             plan.messages.append(Message(TRANSITIONS, partition, key, _encode_json(transition)))
-            counts[f"{TOLD}{transition.kind}:{transition.journey}"] += 1
+            counts[f"{REPORTED}{transition.kind}:{transition.journey}"] += 1
     counts["applied"] += change.applied
     counts["duplicate"] += change.duplicate
     counts["late"] += change.late

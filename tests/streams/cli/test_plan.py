@@ -57,7 +57,7 @@ def test_a_plan_may_become_wider_and_not_tighter(capsys, files) -> None:
     now.write_text((files / "plans.yaml").read_text().replace("      - amount\n", "").replace("  - amount\n", ""))
     assert run(capsys, "plan", "check", now, "--before", files / "plans.yaml")[0] == 0
     code, said, _ = run(capsys, "plan", "check", files / "plans.yaml", "--before", now)
-    assert code == 1 and "web-shop, Order Completed: $.amount: must be there now" in said
+    assert code == 1 and "web-shop, Order Completed: $.amount: is required now" in said
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def test_what_is_told_is_counted_by_journey_and_kind(metrics: WorkerMetrics) -> 
     """From 0 on, so that the first one is an increase; a name may hold a colon."""
     metrics.begin(["shop:a"])
     assert value(metrics, "tracker_transitions_total", journey="shop:a", kind="dropped") == 0
-    metrics.swept(1, plan(**{"told:dropped:shop:a": 3, "told:linked:": 1}))
+    metrics.swept(1, plan(**{"reported:dropped:shop:a": 3, "reported:linked:": 1}))
     assert value(metrics, "tracker_transitions_total", journey="shop:a", kind="dropped") == 3
     assert value(metrics, "tracker_transitions_total", journey="", kind="linked") == 1
 
