@@ -20,9 +20,9 @@ from streams.cli.options import Person
 from streams.errors import ConfigurationError, ExitCode, Mismatch, TrackerError, UsageError
 from streams.person import requests
 from streams.person.identity import Identity, members, whole
+from streams.person.opened import opened_store
 from streams.person.redis_data import StoredPlace, counts, places
 from streams.person.show import look_up, printable, spellings
-from streams.person.store import opened_store
 from streams.person.times import shown
 from streams.settings.definitions import load_journeys
 from streams.settings.settings import Settings, read

@@ -10,8 +10,8 @@ from time import time
 from streams.cli.options import AsJson, Customer
 from streams.errors import ExitCode
 from streams.events.gathering import show_time
+from streams.person.opened import opened_store
 from streams.person.show import follow, printable
-from streams.person.store import opened_store
 from streams.settings.definitions import load_journeys
 from streams.settings.settings import read
 from tracker.engine.customer import CustomerFold

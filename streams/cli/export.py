@@ -16,9 +16,9 @@ from streams.errors import ExitCode
 from streams.events.from_kafka import opened
 from streams.person.identity import Identity, whole
 from streams.person.kafka_data import traces
+from streams.person.opened import opened_store
 from streams.person.redis_data import export as describe
 from streams.person.redis_data import places
-from streams.person.store import opened_store
 from streams.person.times import shown
 from streams.settings.definitions import load_journeys
 from streams.settings.settings import Settings, read

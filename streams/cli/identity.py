@@ -15,8 +15,8 @@ from streams.cli.options import AsJson
 from streams.cli.progress import progress
 from streams.errors import ExitCode, TrackerError, UsageError
 from streams.person import identity, requests
+from streams.person.opened import opened_store
 from streams.person.show import find, printable
-from streams.person.store import opened_store
 from streams.settings.settings import Settings
 from streams.settings.settings import read as read_settings
 from streams.stores.keys import keys

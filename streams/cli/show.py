@@ -13,8 +13,8 @@ from typing import Any, Final
 from streams.cli.options import AsJson, Customer
 from streams.cli.spans import lasting
 from streams.errors import ExitCode
+from streams.person.opened import opened_store
 from streams.person.show import describe, follow, printable
-from streams.person.store import opened_store
 from streams.settings.definitions import load_journeys
 from streams.settings.settings import read
 from tracker.engine.customer import CustomerFold
