@@ -84,7 +84,7 @@ def architecture_page() -> str:
     return f"{written}{heading}{ROOMS}{''.join(rows)}"
 
 
-ROOMS = """Made by `make docs` from the layers in `pyproject.toml` and the first line of each room; a test holds it so.
+ROOMS = """Made by `make docs` from the layers in `pyproject.toml` and the first line of each room; a test checks it.
 A room may import rooms of lower levels. Rooms of one level do not import each other.
 
 | level | room | what lives there |
