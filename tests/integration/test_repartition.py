@@ -232,7 +232,7 @@ def test_figures_that_are_no_sum_stop_it(redis) -> None:
     """A store whose figures are off is left as it is, and workers may start again."""
     redis.hincrby(keys(0).aggregates, "gone|cohort|2026-11-22", 1)
     before, admin = everything(redis, 4), Admin(4)
-    with pytest.raises(Mismatch, match=r"gone\|cohort\|2026-11-22 is 1, the customers say 0"):
+    with pytest.raises(Mismatch, match=r"gone\|cohort\|2026-11-22 is 1, the customers add up to 0"):
         work(redis, admin).run()
     assert everything(redis, 4) == before
     assert set(admin.partitions.values()) == {4}

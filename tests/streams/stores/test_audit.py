@@ -39,7 +39,7 @@ def test_a_figure_that_is_off_is_named(redis) -> None:
     assert wrong.partition == partition
     ((field, stored, summed),) = wrong.differences
     assert (field, stored) == (bought, summed + 5)
-    assert f"{bought} is {stored}, the customers say {summed}" in command.as_text([wrong])
+    assert f"{bought} is {stored}, the customers add up to {summed}" in command.as_text([wrong])
     assert json.loads(command.as_data([wrong]))["ok"] is False
 
 
