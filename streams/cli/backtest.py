@@ -67,7 +67,7 @@ def backtest(
 
     Nothing is judged in the first 25 hours, since alerts compare with the day before. The delay of a drop-off spike is
     counted from the time at which the excess began by the figures, the delay of a stalled stage from the last customer
-    who left it. With --truth the delay is counted from that time, and an alert within six hours of it is not false.
+    who left it. With --truth the delay is counted from that time, and an alert up to six hours after it is not false.
 
     Exit codes: 1 when no alert followed a --truth, or when no line is a touchpoint.
 

@@ -125,6 +125,7 @@ def _rule(one: str, other: str, *, linked: bool, wait_s: float | None, as_json: 
                 if before.are_one
                 else "They belong to different customers.",
             )
+        # The latest ruling wins; this one must win even where an earlier one came from a clock that was ahead.
         at_ms = max(int(time() * 1000), before.ruled_ms + 1)
         with requests.producer(settings) as producer:
             requests.send(producer, requests.rulings(first, second, at_ms, linked=linked), settings.partitions)

@@ -88,6 +88,7 @@ class Delivery:
 
     def _admit(self, size: int, count: int) -> None:
         if self.away:
+            # One request may pass as the probe: when none is on its way and the last failure is a second old.
             if self._rounds or self._waiting or self._clock_s() < self._probe_at_s:
                 raise unavailable("Kafka does not confirm at the moment; nothing was kept.")
         elif self.held + count > self._max_messages or self.held_bytes + size > self._max_bytes:
@@ -146,6 +147,7 @@ class Delivery:
         self._probe_at_s = self._clock_s() + PROBE_AFTER_S
         self._settle(loads, trouble)
         if trouble and self._waiting:
+            # What waits behind a failed round would only fail after a time-out of its own.
             waiting, self._waiting = list(self._waiting), deque()
             self._settle(waiting, "Kafka does not confirm at the moment; nothing was kept.")
 

@@ -125,6 +125,7 @@ def _changing(path: Path) -> Iterator[Book]:
             out.write(msgspec.json.format(msgspec.json.encode(book), indent=2) + b"\n")
             out.flush()
             os.fsync(out.fileno())
+        # The rename comes after the sync: a collector or a crash sees the old file or the new one, never half of it.
         draft.replace(path)
 
 

@@ -55,4 +55,5 @@ class Watched(Generic[T]):
             stat = self._path.stat()
         except OSError:
             return None
+        # The inode distinguishes a file that was renamed into place within one tick of the clock and has the same size.
         return stat.st_mtime_ns, stat.st_size, stat.st_ino
