@@ -36,7 +36,7 @@ class Run:
         return f"{prefix}{self.channels}"
 
     def keep(self, what: str, about: dict[str, Any], measure: Callable[[], dict[str, Any]]) -> None:
-        """Measure, tell, and keep; what could not be measured is told and is no result."""
+        """Measure, print, and store; a failed measurement is printed and not stored."""
         begun_s = time.monotonic()
         name = f"{what} " + " ".join(f"{key}={word}" for key, word in about.items())
         try:
@@ -45,8 +45,8 @@ class Run:
             print(f"{name}: NOT MEASURED: {problem}", file=sys.stderr, flush=True)
             return
         results.keep(self.options.into, what, about, figures)
-        told = "  ".join(f"{key} {_short(figure)}" for key, figure in figures.items())
-        print(f"{name}: {told}  [{time.monotonic() - begun_s:.0f} s]", flush=True)
+        line = "  ".join(f"{key} {_short(figure)}" for key, figure in figures.items())
+        print(f"{name}: {line}  [{time.monotonic() - begun_s:.0f} s]", flush=True)
 
     def fill(self, count: int, customers: int) -> str:
         """A channel with so many touchpoints, the last of which happened a minute ago."""

@@ -25,7 +25,7 @@ class Candidate:
     missing: Callable[[], str | None] = lambda: None
     """Why it cannot run on this machine, or None."""
     in_redis: bool = False
-    """Whether Redis' offsets tell how far it is; else the processes say so themselves."""
+    """Whether its progress is read from Redis' offsets; otherwise its processes print it."""
     at_most_s: float = float("inf")
     """Where the whole topic would take a quarter of an hour: the rate of a part of it is as good."""
 

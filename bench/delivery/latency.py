@@ -1,6 +1,6 @@
 """Latency: from Kafka's timestamp of a touchpoint to its state, at a steady rate, by the workers' own histogram.
 
-The worker stops its watch when a batch is through step 7, so what is told includes the write of the state (step 6)
+The worker stops its clock after step 7 of a batch, so the figure includes the write of the state (step 6)
 and the confirmed publishing of the transitions: it is an upper bound of the time to the committed state.
 """
 

@@ -13,7 +13,7 @@ from bench.delivery.team import Team
 
 LOOK_S: Final = 0.05
 START_WITHIN_S: Final = 90.0
-# Nothing more for so long, and a candidate that tells in steps has told its last.
+# A candidate that prints its progress in steps and adds nothing for so long is done.
 QUIET_S: Final = 4.0
 
 
@@ -34,7 +34,7 @@ def look(team: Team, ground: Ground, candidate: Candidate, channel: str) -> tupl
     """(unix seconds, touchpoints applied)."""
     if candidate.in_redis:
         return time.time(), sum(ground.applied_by_partition(channel))
-    return team.told()
+    return team.progress()
 
 
 def mark(team: Team, ground: Ground, at_s: float, applied: int) -> Mark:

@@ -70,13 +70,13 @@ class Team:
             for file in sorted(self.directory.glob("*.err")) + sorted(self.directory.glob("*.out"))
         )
 
-    def told(self) -> tuple[float, int]:
+    def progress(self) -> tuple[float, int]:
         """(unix seconds, events) of the newest lines of all peers."""
         at_s, events = 0.0, 0
         for file in self.directory.glob("*.out"):
-            # Faust's greeting, which is told on the same way, is none of ours.
-            if told := PROGRESS.findall(_tail(file)):
-                at_s, events = max(at_s, float(told[-1][0])), events + int(told[-1][1])
+            # Faust prints a greeting to the same file; it is skipped.
+            if lines := PROGRESS.findall(_tail(file)):
+                at_s, events = max(at_s, float(lines[-1][0])), events + int(lines[-1][1])
         return at_s, events
 
     def cpu_s(self) -> float:

@@ -45,7 +45,7 @@ def meaning(name: str) -> str:
 
 
 LIVELY = Deviations()
-# Nothing but the journeys themselves: each touchpoint once, in order, at the right time.
+# No deviations: each touchpoint once, in order, with the right time.
 CALM = Deviations(
     skips=0, returns=0, duplicates=0, disorder=0, late=0, wrong_clocks=0, anonymous=0, tickets=0, poison=0, shared=0
 )

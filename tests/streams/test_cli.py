@@ -95,14 +95,14 @@ def test_wrong_value_is_explained(table, capsys) -> None:
 
 
 def test_group_without_its_command(table, capsys) -> None:
-    """`tracker topics` alone tells which commands it has, with exit 2."""
+    """`tracker topics` alone lists its commands, with exit 2."""
     table(topics=group())
     assert main.main(["topics"]) == ExitCode.USAGE
     assert "error:" in capsys.readouterr().err
 
 
 def test_error_is_two_lines(capsys) -> None:
-    """What a person can mend is told in a line with its remedy, and its exit code is kept."""
+    """An error that a person can correct is reported in a line with its remedy, and its exit code is kept."""
 
     def fail() -> None:
         raise Mismatch("There are 3 partitions, not 8.", "Run `tracker repartition`.")

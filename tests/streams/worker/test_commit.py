@@ -255,7 +255,7 @@ def test_a_fault_of_ours_is_no_outage() -> None:
     run(scenario())
 
 
-def test_the_memory_publisher_fails_when_told_to() -> None:
+def test_the_memory_publisher_fails_when_asked_to() -> None:
     """The fake that ships with the product does what the tests believe."""
 
     async def scenario() -> None:

@@ -72,7 +72,7 @@ def test_what_kafka_no_longer_holds_is_said_and_skipped(capsys) -> None:
 
 
 def test_records_deleted_before_a_slow_worker_came_are_said(capsys) -> None:
-    """Retention that overtakes a reader is told; a gap of one, as a transaction leaves, is not."""
+    """Retention that overtakes a reader is reported; a gap of one, as a transaction leaves, is not."""
 
     async def scenario() -> None:
         world = World(partitions=1)

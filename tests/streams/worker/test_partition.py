@@ -145,7 +145,7 @@ def test_a_batch_of_another_epoch_is_dropped() -> None:
 
 
 def test_a_fenced_partition_ends_the_process() -> None:
-    """Another owner has the partition without our having been told: only a fresh start is safe."""
+    """Another owner has the partition before Kafka revoked it here: only a fresh start is safe."""
 
     async def scenario() -> None:
         worker = await taken()
@@ -231,7 +231,7 @@ def test_a_broker_that_is_away_is_waited_for_before_reading() -> None:
 
 
 def test_what_cannot_be_handled_ends_the_process() -> None:
-    """A fault of ours is told once, and the partition worker applies nothing after it."""
+    """A fault of the tracker is reported once, and the partition worker applies nothing after it."""
 
     async def scenario() -> None:
         worker = await taken()
