@@ -1,6 +1,7 @@
-"""The race: how many touchpoints a second each candidate applies, and the processor time of everything meanwhile.
+"""The race: touchpoints a second of each candidate, and the processor time of candidate, Kafka and Redis meanwhile.
 
-Measured from the first look that finds something applied to the last that finds more, so starting up does not count.
+It is measured from the first look that finds applied touchpoints to the last that finds more, so the start does not
+count.
 """
 
 import time
@@ -18,12 +19,12 @@ QUIET_S: Final = 4.0
 
 
 class NotMeasuredError(Exception):
-    """A candidate did not do its work; the message has its last words."""
+    """A candidate did not do its work; the message has the end of its output."""
 
 
 @dataclass(slots=True)
 class Mark:
-    """What was seen at one moment."""
+    """The state of a run at one moment."""
 
     at_s: float
     applied: int

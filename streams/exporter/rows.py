@@ -227,7 +227,7 @@ def _add_cohorts(rows: Rows, whole: Labels, journey: _Journey, counts: _Cohort, 
     customers = rows[(SEGMENT_COHORT_CUSTOMERS if is_part else COHORT_CUSTOMERS).name]
     reached = rows[(SEGMENT_COHORT_REACHED if is_part else COHORT_REACHED).name]
     for place, days in enumerate(WITHIN_DAYS):
-        # A UTC day is mature when `days` have passed for whoever began in its last millisecond: one day more.
+        # A UTC day is mature `days` after its end: a customer may have begun in its last millisecond.
         matured = today - days - 1
         for cohort, last in (("recent", today), ("mature", matured)):
             of_days = range(last - COHORT_DAYS + 1, last + 1)

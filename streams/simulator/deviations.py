@@ -36,7 +36,7 @@ class Deviations:
                 name = deviation.name.replace("_", "-")
                 raise UsageError(f"--{name} is {share}.", "Give a share between 0 and 1, such as 0.05.")
         if self.poison == 1:
-            raise UsageError("--poison is 1, so nobody would ever come.", "Give a share below 1, such as 0.05.")
+            raise UsageError("--poison is 1, so no customer would ever come.", "Give a share below 1, such as 0.05.")
 
 
 def meaning(name: str) -> str:

@@ -32,7 +32,7 @@ def test_healthy_redis_has_no_finding() -> None:
     [
         ({"redis_version": "6.0.9"}, "problem", "too old"),
         ({"role": "slave"}, "problem", "replica"),
-        ({"maxmemory_policy": "allkeys-lru"}, "problem", "may forget customers"),
+        ({"maxmemory_policy": "allkeys-lru"}, "problem", "may evict customers"),
         ({"aof_enabled": 0}, "warning", "appendonly no"),
         ({"aof_last_write_status": "err"}, "problem", "cannot write its append-only file"),
         ({"maxmemory": 100, "used_memory": 95}, "warning", "95% of its maxmemory"),
