@@ -37,7 +37,7 @@ def format_of(name: str) -> Format:
         return "csv"
     if plain.endswith((".jsonl", ".ndjson", ".json")):
         return "jsonl"
-    raise UsageError(f"{name}: the format is not clear from the name.", "Add --format csv or --format jsonl.")
+    raise UsageError(f"{name}: the format is not clear from the name.", "Say --format csv or --format jsonl.")
 
 
 def rows(
