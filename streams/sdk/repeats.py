@@ -1,26 +1,27 @@
-"""Repeats: a helper for whoever consumes the tracker's topics, which drops messages that came before.
+"""Repeats: a helper for consumers of the tracker's topics; it drops messages that came before.
 
-It knows the three headers of each message and nothing of what a message says. Use it with the records of
-kafka-python or aiokafka, one `Repeats` a consumer:
+It reads three headers of each message and not its content. Use it with the records of kafka-python or aiokafka, one
+`Repeats` for each consumer:
 
     repeats = Repeats()
     for record in consumer:
         if repeats.is_new(record):
             handle(record)
 
-**What repeats are.** A worker that dies between publishing and noting it leaves messages that its successor publishes
-once more: the same key, value and headers `partition` (the customer's home), `epoch` and `sequence`. In one partition
-of one topic the messages of a home partition come in rising order of (epoch, sequence); what is not above the highest
-one seen is a repeat.
+**What repeats are.** A worker that dies after publishing and before noting it leaves messages that its successor
+publishes again: with the same key, value and headers `partition` (the customer's home), `epoch` and `sequence`. In one
+partition of one topic, the messages of a home partition come in rising order of (epoch, sequence). A message that is
+not above the highest one seen is a repeat.
 
-**Restarts.** Keep `Repeats.highest` where you keep your own results, in the same transaction, and begin with it:
-`Repeats(kept)`. A consumer that goes on from Kafka's committed offset without it may handle again what lies
-between that offset and the crash, as every consumer may.
+**Restarts.** Store `Repeats.highest` with your own results, in the same transaction, and start with it:
+`Repeats(kept)`. A consumer that continues from Kafka's committed offset without it may handle the messages between
+that offset and the crash again, as every consumer may.
 
 **A rebuild.** When Redis has lost its last second, or everything, the tracker reads that part of its input again and
-tells again what follows from it: with a newer epoch, since it cannot know what it had told. Such messages are new by
-their headers. `rebuilds` counts them by home partition, so that a consumer can say so. Whoever must not act twice
-even then keeps what it acted on: a transition happens once for its (customer, journey, instance, kind, stage, at_ms).
+publishes the resulting messages again. They have a newer epoch, since the tracker cannot know which it had published,
+so their headers make them new. `rebuilds` counts rebuilds by home partition, so that a consumer can report them. A
+consumer that must not act twice even then must store what it acted on: a transition happens once for its (customer,
+journey, instance, kind, stage, at_ms).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -32,7 +33,7 @@ __all__ = ["Consumed", "Origin", "Repeats", "Source"]
 
 
 class Consumed(Protocol):
-    """What this helper needs of a record."""
+    """The attributes of a record that this helper reads."""
 
     topic: str
     partition: int
@@ -40,7 +41,7 @@ class Consumed(Protocol):
 
 
 class Origin(NamedTuple):
-    """Where messages come in order: one partition of a topic, from one home partition."""
+    """Within one origin, messages come in order: one partition of a topic, from one home partition."""
 
     topic: str
     partition: int
@@ -52,7 +53,7 @@ Source = Origin
 
 
 class Mark(NamedTuple):
-    """What tells the messages of a home partition apart; later ones are greater."""
+    """The number of a message among those of its home partition; later messages have greater marks."""
 
     epoch: int
     sequence: int
@@ -63,31 +64,31 @@ NAMES: Final = (PARTITION, EPOCH, SEQUENCE)
 
 
 class Repeats:
-    """Tells new messages from repeats; remembers one mark for each source, however many messages come."""
+    """Distinguishes new messages from repeats; it keeps one mark for each origin, however many messages come."""
 
     def __init__(self, highest: Mapping[Origin, Mark] | None = None) -> None:
         self.highest: dict[Origin, Mark] = dict(highest or {})
-        """The mark of the newest message of each source; to be kept by consumers that restart."""
+        """By origin, the mark of the newest message; consumers that restart should store it."""
         self.dropped = 0
-        """Repeats so far."""
+        """How many repeats were dropped so far."""
         self.rebuilds: dict[int, int] = {}
-        """By home partition: how often the tracker began to tell again what it may have told before."""
+        """By home partition, how often the tracker began to publish again what it may have published before."""
 
     def is_new(self, record: Consumed) -> bool:
-        """Whether the record is to be handled; a record without the tracker's headers always is."""
-        told = read(record)
-        if told is None:
+        """Whether the record is new and must be handled; a record without the tracker's headers always is."""
+        numbered = read(record)
+        if numbered is None:
             return True
-        source, mark = told
-        before = self.highest.get(source)
+        origin, mark = numbered
+        before = self.highest.get(origin)
         if before is not None:
             if mark <= before:
                 self.dropped += 1
                 return False
             if mark.sequence <= before.sequence:
-                # Sequences go on over epochs; one that falls back was forgotten by Redis.
-                self.rebuilds[source.home] = self.rebuilds.get(source.home, 0) + 1
-        self.highest[source] = mark
+                # Sequences continue over epochs. One that falls back shows that Redis has lost the newer ones.
+                self.rebuilds[origin.home] = self.rebuilds.get(origin.home, 0) + 1
+        self.highest[origin] = mark
         return True
 
     def fresh(self, records: Iterable[R]) -> Iterator[R]:
@@ -96,7 +97,7 @@ class Repeats:
 
 
 def read(record: Consumed) -> tuple[Origin, Mark] | None:
-    """Where a record comes from and its mark; None where the tracker did not write it."""
+    """The origin and the mark of a record; None for a record that the tracker did not write."""
     headers = dict(record.headers or ())
     try:
         home, epoch, sequence = (int(headers[name]) for name in NAMES)

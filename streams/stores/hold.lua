@@ -1,7 +1,12 @@
--- Takes a partition so that nobody who held it before can write: for commands that change what workers have stored.
--- KEYS, all of one slot: 1 epoch integer, 2 writes integer, 3 layout integer
--- ARGV: 1 floor, the lowest epoch to take (the wall clock in ms)
+-- Takes a partition for a command that changes what workers have stored: no earlier holder can write any more.
+-- KEYS, all of one slot:
+--   1 epoch   integer  the owner's; raised here, so that the command is the owner
+--   2 writes  integer  the owner's; writes that the partition has seen; only read
+--   3 layout  integer  of the repartition; the number of partitions of the last move; only read
+-- ARGV:
+--   1 floor   the lowest epoch to take (the wall clock in ms)
 -- Returns {epoch, writes, layout ('' for none)}.
+-- The epoch is formatted with all its digits, whatever Lua's default format for large numbers is.
 local epoch = math.max(tonumber(redis.call('GET', KEYS[1]) or '0') + 1, tonumber(ARGV[1]))
 epoch = string.format('%.0f', epoch)
 redis.call('SET', KEYS[1], epoch)

@@ -1,10 +1,13 @@
--- Step 6, first part: how a partition stands before a write, while its epoch and its count of writes are watched.
--- KEYS, all of one slot, written by the partition's owner alone:
---   1 epoch    integer
---   2 writes   integer  writes that the partition has seen
---   and on     hashes
--- ARGV: for each hash the number of fields that are wanted, then these
--- Returns {epoch, writes, {value, ...}, ...}, false where there is nothing.
+-- Step 6, first part: reads a partition before a write, while its epoch and its count of writes are watched.
+-- KEYS, all of one slot, all written by the partition's owner alone; only read here:
+--   1 epoch       integer  the owner's epoch
+--   2 writes      integer  writes that the partition has seen
+--   3 offsets     hash     topic -> next offset to apply
+--   4 aggregates  hash     field -> integer
+--   5 days        hash     day -> customers in its list
+-- ARGV: for each hash from key 3 on, the number of fields, then the fields
+-- Returns {epoch, writes, {value, ...}, ...}, with false for what does not exist.
+-- One call instead of one HMGET a hash: a single round trip between WATCH and MULTI.
 local found = {redis.call('GET', KEYS[1]), redis.call('GET', KEYS[2])}
 local at = 1
 for key = 3, #KEYS do

@@ -27,13 +27,13 @@ class Held:
 
 
 class MemoryStore:
-    """Speaks `streams.stores.store.Store`; `partitions` is open to be looked at."""
+    """Implements `streams.stores.store.Store`; tests may look into `partitions`."""
 
     def __init__(self) -> None:
         self.partitions: dict[int, Held] = {}
 
     def held(self, partition: int) -> Held:
-        """What is held of a partition, empty where nothing is."""
+        """What is held of a partition; a new partition is empty."""
         return self.partitions.setdefault(partition, Held())
 
     async def take(self, partition: int, floor_epoch: int) -> Lease:

@@ -1,4 +1,4 @@
-"""The protocol of a store, and what it says when it refuses."""
+"""The protocol of a store, and the exceptions by which it refuses."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,41 +9,41 @@ from tracker.planning.plan import Plan
 
 @dataclass(slots=True)
 class Lease:
-    """The fenced right to write a partition: what the next write is checked against, and who is kept out."""
+    """The fenced right to write a partition. The store checks each write against its epoch and its count of writes."""
 
     partition: int
     epoch: int
     offsets: dict[str, int]
-    """By topic, the next offset to apply."""
+    """By topic, the next offset to apply; also the other fields of `Keys.offsets`."""
     sequence: int
-    """Messages ever put into the outbox."""
+    """How many messages were ever put into the outbox."""
     outbox: list[bytes]
     """Blobs that Kafka may not have yet, oldest first."""
     writes: int
-    """Writes that the partition has ever seen; tells a store that has gone back in time from one that has not."""
+    """How many writes the partition has seen. Another number in the store shows that it has gone back in time."""
     suppressed: set[bytes] = field(default_factory=set)
     """Digests of erased names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """Customers whose timer is due, and where their timers stand."""
+    """Customers whose timer is due, and where their timers are stored."""
 
     customers: list[str]
     day: int | None = None
-    """The day whose list they head; None: they are of the sorted set."""
+    """The day at the head of whose list they are; None: they are in the sorted set."""
 
 
 class Fenced(Exception):  # noqa: N818  # a state of the store, not an error of our code
-    """Another owner holds a newer epoch: whoever gets this must stop writing."""
+    """Another owner holds a newer epoch: the receiver must stop writing."""
 
 
 class Lost(Exception):  # noqa: N818  # a state of the store, not an error of our code
-    """The store has forgotten writes: what was applied since must be read from Kafka again."""
+    """The store has lost writes: the records that they applied must be read from Kafka again."""
 
 
 class Unavailable(Exception):  # noqa: N818  # a state of the store, not an error of our code
-    """The store does not answer, or cannot take writes now; the call may have had its effect or not."""
+    """The store does not answer, or cannot take writes now. The call may or may not have had its effect."""
 
 
 class Store(Protocol):
@@ -53,7 +53,7 @@ class Store(Protocol):
         """The partition under a new epoch of at least `floor_epoch`; older holders are fenced from here on."""
 
     async def read(self, partition: int, customers: Sequence[str]) -> list[bytes | None]:
-        """The records of customers, in their order."""
+        """The records of customers, in the order asked; None where there is none."""
 
     async def apply(
         self,
@@ -64,23 +64,23 @@ class Store(Protocol):
         sequence: int,
         fired: Due | None = None,
     ) -> None:
-        """Write all of a plan, or nothing; the second call with the same arguments changes nothing.
+        """Write all of a plan, or nothing. A second call with the same arguments changes nothing.
 
-        `fired` are the timers that the plan is the answer to: they are taken away. Raises `Fenced` or `Lost`. On
-        success the lease's offset, sequence, writes and erased names have moved on.
+        `fired` are the timers that the plan answers; they are removed. Raises `Fenced` or `Lost`. On success the
+        lease's offsets, sequence, writes and erased names are updated.
         """
 
     async def verify(self, lease: Lease) -> None:
-        """Return when the store stands where the lease believes. Raises `Fenced` or `Lost`."""
+        """Return when the store agrees with the lease. Raises `Fenced` or `Lost`."""
 
     async def trim(self, lease: Lease, sequence: int) -> None:
-        """Empty the outbox, if its newest blob is the one that was applied with this sequence; else do nothing."""
+        """Empty the outbox, if its newest blob was applied with this sequence; otherwise do nothing."""
 
     async def due(self, partition: int, now_ms: int, limit: int) -> Due:
-        """Customers whose timer is due: those of a day that has begun, else the most overdue first."""
+        """Customers whose timer is due: those of a day that has begun, else those of the sorted set, oldest first."""
 
     async def miss(self, partition: int, topic: str, first: int, end: int) -> None:
-        """Remember that Kafka no longer had the offsets from `first` to before `end`; `tracker doctor` tells it."""
+        """Record that Kafka no longer had the offsets from `first` to before `end`; `tracker doctor` reports it."""
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close the connections."""

@@ -99,7 +99,7 @@ def test_the_plain_way_is_the_general_way(definition, touches, data):
     """Plain touchpoints change and report the same on the fast path and on the general way."""
     plainly, generally = (CustomerFold([definition], horizon_ms=12 * UNIT_MS) for _ in range(2))
     for instance_fold in generally.instance_folds:
-        instance_fold._plain = None
+        instance_fold._fast_path = None
     ordered, size = sorted(touches, key=lambda touch: touch.at_ms), data.draw(st.integers(1, 6))
     in_order = [ordered[begin : begin + size] for begin in range(0, len(ordered), size)]
     record = None
