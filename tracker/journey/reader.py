@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from tracker.journey.definition import Rule
 from tracker.journey.fields import BLOCKS, OFF, Field
-from tracker.journey.values import VALUES, Notes, Wrong, items_of, read_name, sample
+from tracker.journey.values import VALUES, ProblemNotes, Wrong, items_of, read_name, sample
 from tracker.problem import choose
 from tracker.yaml_tree import Mapping, Node, Scalar, kind
 
@@ -38,7 +38,7 @@ def rule_of(block: Block) -> Rule:
     return Rule(block.get("channel"), block.get("type"), where)
 
 
-class Reader(Notes):
+class Reader(ProblemNotes):
     """Reads nodes and gathers problems; never stops at the first."""
 
     def __init__(self, *, whole: bool = True) -> None:

@@ -36,7 +36,7 @@ class Wrong:
 WRONG: Final = Wrong()
 
 
-class Notes:
+class ProblemNotes:
     """The problems found so far in one file, each with its place and remedy."""
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ def sample(each: Field) -> str:
     return f"{each.name}: [{{{BLOCKS[each.of][0].name}: …}}]" if each.kind == "blocks" else f"{each.name}: …"
 
 
-def _text(notes: Notes, each: Field, node: Node) -> str | Wrong:
+def _text(notes: ProblemNotes, each: Field, node: Node) -> str | Wrong:
     if not isinstance(node, Scalar) or not node.text.strip():
         return notes.note(node, f"{each.name}: expected a text, found {kind(node)}", f"write `{sample(each)}`")
     if len(node.text) > MAX_TEXT:
@@ -71,7 +71,7 @@ def _text(notes: Notes, each: Field, node: Node) -> str | Wrong:
     return node.text.strip()
 
 
-def read_name(notes: Notes, each: Field, node: Node) -> str | Wrong:
+def read_name(notes: ProblemNotes, each: Field, node: Node) -> str | Wrong:
     """A text that can be a name."""
     text = _text(notes, each, node)
     if isinstance(text, str) and not re.fullmatch(NAME, text):
@@ -79,7 +79,7 @@ def read_name(notes: Notes, each: Field, node: Node) -> str | Wrong:
     return text
 
 
-def _whole(notes: Notes, each: Field, node: Node) -> int | Wrong:
+def _whole(notes: ProblemNotes, each: Field, node: Node) -> int | Wrong:
     value = node.value if isinstance(node, Scalar) else None
     if isinstance(value, bool) or not isinstance(value, int) or not each.smallest <= value <= each.largest:
         remedy = f"write a whole number from {each.smallest} to {each.largest}"
@@ -87,7 +87,7 @@ def _whole(notes: Notes, each: Field, node: Node) -> int | Wrong:
     return value
 
 
-def _number(notes: Notes, each: Field, node: Node) -> float | Wrong:
+def _number(notes: ProblemNotes, each: Field, node: Node) -> float | Wrong:
     value = node.value if isinstance(node, Scalar) else None
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or not each.smallest <= value <= each.largest:  # type: ignore[operator]
@@ -96,21 +96,21 @@ def _number(notes: Notes, each: Field, node: Node) -> float | Wrong:
     return float(value)  # type: ignore[arg-type]
 
 
-def _yes(notes: Notes, each: Field, node: Node) -> bool | Wrong:
+def _yes(notes: ProblemNotes, each: Field, node: Node) -> bool | Wrong:
     value = node.value if isinstance(node, Scalar) else None
     if not isinstance(value, bool):
         return notes.note(node, f"{each.name}: expected true or false, found {kind(node)}", "write true or false")
     return value
 
 
-def _choice(notes: Notes, each: Field, node: Node) -> str | Wrong:
+def _choice(notes: ProblemNotes, each: Field, node: Node) -> str | Wrong:
     if isinstance(node, Scalar) and node.text in each.choices:
         return node.text
     word = node.text if isinstance(node, Scalar) else ""
     return notes.note(node, f"{each.name}: {kind(node)} is none of its values", choose(word, each.choices))
 
 
-def _moment(notes: Notes, each: Field, node: Node) -> int | Wrong:
+def _moment(notes: ProblemNotes, each: Field, node: Node) -> int | Wrong:
     text = _text(notes, each, node)
     if not isinstance(text, str):
         return text
@@ -120,14 +120,14 @@ def _moment(notes: Notes, each: Field, node: Node) -> int | Wrong:
         return notes.note(node, f"{each.name}: {error}", error.remedy)
 
 
-def _duration(notes: Notes, each: Field, node: Node) -> int | Wrong:
+def _duration(notes: ProblemNotes, each: Field, node: Node) -> int | Wrong:
     read = _moment(notes, each, node)
     if read == 0:
         return notes.note(node, f"{each.name}: no time at all", "write a duration above zero, or leave the key out")
     return read
 
 
-def _durations(notes: Notes, each: Field, node: Node) -> tuple[int, ...] | Wrong:
+def _durations(notes: ProblemNotes, each: Field, node: Node) -> tuple[int, ...] | Wrong:
     """Durations in rising order."""
     read: list[int] = []
     for item in items_of(notes, node):
@@ -143,7 +143,7 @@ def _durations(notes: Notes, each: Field, node: Node) -> tuple[int, ...] | Wrong
     return tuple(read) if read else notes.note(node, f"{each.name}: no bounds", f"write `{sample(each)}`")
 
 
-def _window(notes: Notes, each: Field, node: Node) -> dict[str, tuple[Node, int]] | Wrong:
+def _window(notes: ProblemNotes, each: Field, node: Node) -> dict[str, tuple[Node, int]] | Wrong:
     """By stage name or `all`: the node of the name and the milliseconds."""
     if not isinstance(node, Mapping):
         read = _duration(notes, each, node)
@@ -156,12 +156,12 @@ def _window(notes: Notes, each: Field, node: Node) -> dict[str, tuple[Node, int]
     return windows
 
 
-def _path(notes: Notes, each: Field, node: Node) -> tuple[str, ...] | Wrong:
+def _path(notes: ProblemNotes, each: Field, node: Node) -> tuple[str, ...] | Wrong:
     text = _text(notes, each, node)
     return _path_of(notes, text, node) if isinstance(text, str) else text
 
 
-def _path_of(notes: Notes, text: str, node: Node) -> tuple[str, ...] | Wrong:
+def _path_of(notes: ProblemNotes, text: str, node: Node) -> tuple[str, ...] | Wrong:
     if len(text) <= 200 and re.fullmatch(PATH, text):
         return tuple(text.split("."))
     return notes.note(node, f"{text[:60]!r} is no place in a touchpoint", _path_remedy(text))
@@ -174,7 +174,7 @@ def _path_remedy(text: str) -> str:
     return f"did you mean properties.{bare}?" if re.fullmatch(r"\w{1,40}", bare) else PATH_REMEDY
 
 
-def items_of(notes: Notes, node: Node) -> list[Node]:
+def items_of(notes: ProblemNotes, node: Node) -> list[Node]:
     """The items of a list; a single value counts as a list of one."""
     if isinstance(node, Scalar) and node.value is None:
         notes.note(node, "expected a list, found nothing", "write a value, or [one, two]")
@@ -182,12 +182,12 @@ def items_of(notes: Notes, node: Node) -> list[Node]:
     return node.items if isinstance(node, Sequence) else [node]
 
 
-def _texts(notes: Notes, each: Field, node: Node) -> tuple[str, ...]:
+def _texts(notes: ProblemNotes, each: Field, node: Node) -> tuple[str, ...]:
     read = [_text(notes, each, item) for item in items_of(notes, node)]
     return tuple(text for text in read if isinstance(text, str))
 
 
-def _names(notes: Notes, each: Field, node: Node) -> tuple[Word, ...]:
+def _names(notes: ProblemNotes, each: Field, node: Node) -> tuple[Word, ...]:
     words = []
     for item in items_of(notes, node):
         text = _text(notes, each, item)
@@ -196,7 +196,7 @@ def _names(notes: Notes, each: Field, node: Node) -> tuple[Word, ...]:
     return tuple(words)
 
 
-def _pair(notes: Notes, each: Field, node: Node) -> tuple[Word, Word] | Wrong:
+def _pair(notes: ProblemNotes, each: Field, node: Node) -> tuple[Word, Word] | Wrong:
     words = _names(notes, each, node)
     if len(words) != 2:
         return notes.note(node, f"{each.name}: expected two stages, found {len(words)} names",
@@ -204,12 +204,12 @@ def _pair(notes: Notes, each: Field, node: Node) -> tuple[Word, Word] | Wrong:
     return words[0], words[1]
 
 
-def _word(notes: Notes, each: Field, node: Node) -> Word | Wrong:
+def _word(notes: ProblemNotes, each: Field, node: Node) -> Word | Wrong:
     text = _text(notes, each, node)
     return Word(text, node) if isinstance(text, str) else text
 
 
-def _open(notes: Notes, each: Field, node: Node) -> dict[str, Any] | Wrong:
+def _open(notes: ProblemNotes, each: Field, node: Node) -> dict[str, Any] | Wrong:
     if not isinstance(node, Mapping):
         return notes.note(node, f"{each.name}: expected names and values, found {kind(node)}",
                            f"write `{sample(each)}`")  # fmt: skip
@@ -217,7 +217,7 @@ def _open(notes: Notes, each: Field, node: Node) -> dict[str, Any] | Wrong:
     return read
 
 
-def _where(notes: Notes, each: Field, node: Node) -> tuple[tuple[Condition, Node], ...] | Wrong:
+def _where(notes: ProblemNotes, each: Field, node: Node) -> tuple[tuple[Condition, Node], ...] | Wrong:
     if not isinstance(node, Mapping) or not node.entries:
         return notes.note(node, f"{each.name}: expected conditions, found {kind(node)}",
                            "write `where: {properties.price: {gte: 10}}`")  # fmt: skip
@@ -229,7 +229,7 @@ def _where(notes: Notes, each: Field, node: Node) -> tuple[tuple[Condition, Node
     return tuple(conditions)
 
 
-def _conditions(notes: Notes, path: tuple[str, ...], node: Node) -> list[tuple[Condition, Node]]:
+def _conditions(notes: ProblemNotes, path: tuple[str, ...], node: Node) -> list[tuple[Condition, Node]]:
     if isinstance(node, Scalar):
         pairs: list[tuple[str, Node, Node]] = [("eq", node, node)]
     elif isinstance(node, Sequence):
@@ -249,14 +249,14 @@ def _conditions(notes: Notes, path: tuple[str, ...], node: Node) -> list[tuple[C
     return read
 
 
-def _single(notes: Notes, operator: str, node: Node) -> Any:
+def _single(notes: ProblemNotes, operator: str, node: Node) -> Any:
     if isinstance(node, Scalar) and node.value is not None:
         return node.value
     remedy = "write {exists: false} for a missing value" if kind(node) == "nothing" else "write a text or a number"
     return notes.note(node, f"{operator}: expected one value, found {kind(node)}", remedy)
 
 
-def _several(notes: Notes, operator: str, node: Node) -> Any:
+def _several(notes: ProblemNotes, operator: str, node: Node) -> Any:
     if not isinstance(node, Sequence):
         return notes.note(node, f"{operator}: expected a list, found {kind(node)}", f"write `{operator}: [one, two]`")
     if not node.items:
@@ -268,7 +268,7 @@ def _several(notes: Notes, operator: str, node: Node) -> Any:
     return WRONG if any(isinstance(value, Wrong) for value in values) else tuple(values)
 
 
-def _ordered(notes: Notes, operator: str, node: Node) -> Any:
+def _ordered(notes: ProblemNotes, operator: str, node: Node) -> Any:
     """A number, or a text that begins with a digit: dates and versions compare as text."""
     value = node.value if isinstance(node, Scalar) else None
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -285,13 +285,13 @@ def _looks_like_number(text: str) -> bool:
     return bool(re.fullmatch(r"\s*[-+]?[0-9]{1,30}(\.[0-9]{0,30})?\s*", text))
 
 
-def _truth(notes: Notes, operator: str, node: Node) -> Any:
+def _truth(notes: ProblemNotes, operator: str, node: Node) -> Any:
     if isinstance(node, Scalar) and isinstance(node.value, bool):
         return node.value
     return notes.note(node, f"{operator}: expected true or false, found {kind(node)}", f"write `{operator}: true`")
 
 
-def _pattern(notes: Notes, operator: str, node: Node) -> Any:
+def _pattern(notes: ProblemNotes, operator: str, node: Node) -> Any:
     if not isinstance(node, Scalar) or not node.text:
         return notes.note(node, f"{operator}: expected a regular expression, found {kind(node)}",
                            "write a text, such as '^/checkout'")  # fmt: skip
@@ -300,7 +300,7 @@ def _pattern(notes: Notes, operator: str, node: Node) -> Any:
     return node.text
 
 
-OPERANDS: Final[dict[str, Callable[[Notes, str, Node], Any]]] = {
+OPERANDS: Final[dict[str, Callable[[ProblemNotes, str, Node], Any]]] = {
     "eq": _single,
     "ne": _single,
     "in": _several,
@@ -314,7 +314,7 @@ OPERANDS: Final[dict[str, Callable[[Notes, str, Node], Any]]] = {
     "matches": _pattern,
 }
 
-VALUES: Final[dict[str, Callable[[Notes, Field, Node], Any]]] = {
+VALUES: Final[dict[str, Callable[[ProblemNotes, Field, Node], Any]]] = {
     "text": _text,
     "texts": _texts,
     "name": read_name,
