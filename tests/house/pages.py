@@ -81,22 +81,43 @@ def architecture_page() -> str:
     heading = "\n## The rooms\n\n"
     written = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").partition(heading)[0]
     rows = (f"| {level} | `{path}` | {purpose} |\n" for level, path, purpose in _rooms())
-    return f"{written}{heading}{ROOMS}{''.join(rows)}"
+    return f"{written}{heading}{ROOMS}{_picture()}{ROOMS_TABLE}{''.join(rows)}"
 
 
 ROOMS = """Made by `make docs` from the layers in `pyproject.toml` and the first line of each room; a test checks it.
-A room may import rooms of lower levels. Rooms of one level do not import each other.
+A room may import the rooms below it. Rooms beside each other do not import each other.
+
+"""
+ROOMS_TABLE = """
+Level 1 is the lowest row of a floor.
 
 | level | room | what lives there |
 |---|---|---|
 """
 
 
-def _rooms() -> Iterator[tuple[int, str, str]]:
-    """Level (1 is the lowest), path and purpose of each room, the highest level of each package first."""
+def _layers() -> dict[str, list[str]]:
+    """By package, the layers of its import contract from the top down; rooms of one layer are joined by ` | `."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     contracts = project["tool"]["importlinter"]["contracts"]
-    layers = {contract["containers"][0]: contract["layers"] for contract in contracts if "containers" in contract}
+    return {contract["containers"][0]: contract["layers"] for contract in contracts if "containers" in contract}
+
+
+def _picture() -> str:
+    """The three floors as boxes, each with its rooms level by level."""
+    floors = {package: _layers()[package] for package in ("streams", "tracker")} | {"schemas": ["what travels"]}
+    inside = max(len(layer) for layers in floors.values() for layer in layers) + 2
+    lines = []
+    for package, layers in floors.items():
+        lines.append("┌" + f" {package} ".center(inside, "─") + "┐")
+        lines += ["│" + layer.center(inside) + "│" for layer in layers]
+        lines.append("└" + "─" * inside + "┘")
+    return "```text\n" + "\n".join(lines) + "\n```\n"
+
+
+def _rooms() -> Iterator[tuple[int, str, str]]:
+    """Level (1 is the lowest), path and purpose of each room, the highest level of each package first."""
+    layers = _layers()
     for package in sorted(layers):
         for level, layer in zip(range(len(layers[package]), 0, -1), layers[package], strict=True):
             for room in layer.split(" | "):
