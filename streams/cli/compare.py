@@ -1,6 +1,6 @@
 """`tracker compare`: two versions of a journey on the same events.
 
-It prints what tracker/replay/compare.py counts.
+It prints what `tracker/replay/compare.py` counts.
 """
 
 import json

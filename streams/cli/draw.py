@@ -1,6 +1,6 @@
 """`tracker draw`: a journey file as a journey map, with figures where touchpoints are given.
 
-It chooses the file and its format; tracker/maps/grid.py makes the map.
+It chooses the file and its format; `tracker/maps/grid.py` makes the map.
 """
 
 import os
@@ -23,7 +23,7 @@ from tracker.maps.picture import to_svg
 from tracker.problem import choose
 
 
-class Form(StrEnum):
+class MapFormat(StrEnum):
     """The forms of the map."""
 
     CURRENT = "current"
@@ -49,9 +49,9 @@ def draw(
         ),
     ] = None,
     form: Annotated[
-        Form,
+        MapFormat,
         typer.Option(help="The journey as it is, the day around it, the planned journey, or the service behind it."),
-    ] = Form.CURRENT,
+    ] = MapFormat.CURRENT,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="The file to write: .svg, .html or .md. Left out: print Markdown."),

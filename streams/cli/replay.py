@@ -1,6 +1,6 @@
 """`tracker replay`: recorded events through a journey; no server is needed.
 
-It prints what tracker/replay/replay.py counts.
+It prints what `tracker/replay/replay.py` counts.
 """
 
 import json

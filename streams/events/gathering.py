@@ -1,6 +1,6 @@
 """Gathering events for a replay: files are read once and kept in columns, with the time that this took.
 
-It knows files, clocks and the terminal; tracker/replay/replay.py computes the figures.
+It knows files, clocks and the terminal; `tracker/replay/replay.py` computes the figures.
 """
 
 import sys

@@ -1,4 +1,7 @@
-"""The metrics of a worker process: counts and times of its own work, and whether Kafka and Redis answer."""
+"""What a worker process measures: counts and times of its work, and whether Kafka and Redis answer.
+
+`streams/process/series.py` names the series.
+"""
 
 from bisect import bisect_left
 from collections import Counter as Counts

@@ -1,4 +1,4 @@
-"""A partition worker: it applies one assigned partition, one write at a time over all topics."""
+"""A partition worker: it applies one assigned partition, one write at a time, and handles the store's refusals."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable

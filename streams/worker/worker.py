@@ -1,4 +1,4 @@
-"""A worker process: `wire` builds it from the settings, `run` runs it to its end."""
+"""A worker process: `wire` builds it from the settings, `run` runs it to its end and decides its exit code."""
 
 import asyncio
 import contextlib
