@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -21,6 +22,7 @@ from redis import Redis
 from schemas.rejection import Rejection
 from schemas.topics import REJECTED, ROUTED, topics
 from streams.clients.topic_shapes import create
+from streams.errors import ExitCode
 from streams.servers import Servers, ports
 from streams.settings import settings
 from streams.stores.keys import keys
@@ -37,8 +39,8 @@ NOW_MS = int(time.time() * 1000)
 class Workers:
     """`tracker worker` with some processes, their log in a file and their pages on known ports."""
 
-    def __init__(self, servers: Servers, folder: Path, processes: int, group: str) -> None:
-        self.port = ports.free_port()
+    def __init__(self, servers: Servers, folder: Path, processes: int, group: str, port: int = 0) -> None:
+        self.port = port or ports.free_port()
         self.log = folder / f"workers-{self.port}.log"
         environ = os.environ | {
             "KAFKA_BOOTSTRAP": servers.kafka_bootstrap, "REDIS_URL": servers.redis_url,
@@ -203,6 +205,35 @@ def test_sigterm_ends_all_in_order(workers: Workers) -> None:
     assert workers.end() == 0
     assert time.monotonic() - began < 10
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
+
+
+def test_a_taken_metrics_port_ends_all(workers: Workers, servers: Servers, tmp_path: Path) -> None:
+    """The second process can never listen, so the group ends with that fault's code and one line."""
+    held = socket.create_server(("127.0.0.1", 0))
+    with held:
+        started = Workers(servers, tmp_path, 2, f"taken-{NOW_MS}", port=held.getsockname()[1] - 1)
+        try:
+            assert started.process.wait(90) == ExitCode.PORT_IN_USE
+        finally:
+            started.process.kill()
+    lines = [line for line in started.log.read_text().splitlines() if "ending all of them" in line]
+    assert [msgspec.json.decode(line)["fault"] for line in lines] == ["PORT_IN_USE"]
+
+
+def test_an_unreadable_state_ends_all(workers: Workers, servers: Servers, redis: Redis, tmp_path: Path) -> None:
+    """No worker can apply what comes for the customer, so the group ends with FAULT and sets no touchpoint aside."""
+    name = "unreadable"
+    place = home(name, PARTITIONS)
+    redis.hset(keys(place).states, name, b"\xc1")
+    started = Workers(servers, tmp_path, 2, f"unreadable-{NOW_MS}")
+    try:
+        produce(servers, (WEB, place, touchpoint(name, at_ms=NOW_MS)))
+        assert started.process.wait(180) == ExitCode.FAULT
+    finally:
+        started.process.kill()
+        redis.hdel(keys(place).states, name)
+    assert "UnreadableStateError" in started.log.read_text()
+    assert '"unforeseen"' not in started.log.read_text()
 
 
 def children(pid: int) -> list[int]:
