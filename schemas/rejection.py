@@ -20,7 +20,10 @@ Reason = Literal[
 
 # Reasons of the collector to refuse valid touchpoints: the source may not send them, or they violate its tracking plan.
 DoorReason = Literal["not_allowed", "plan"]
-AnyReason = Literal[Reason, DoorReason]
+CollectorReason = Literal[Reason, DoorReason]
+# What a worker sets aside: a fault of the tracker met `unforeseen` records, which could be read.
+WorkerReason = Literal[Reason, "unforeseen"]
+AnyReason = Literal[CollectorReason, WorkerReason]
 
 
 class Place(msgspec.Struct, frozen=True):

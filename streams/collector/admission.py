@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from schemas.rejection import AnyReason, Place, Rejection
+from schemas.rejection import CollectorReason, Place, Rejection
 from schemas.topics import REJECTED, touchpoint_topic
 from schemas.touchpoint import MAX_EVENT_ID_LENGTH, SCHEMA
 from streams.collector.document import fault_of, is_deeper
@@ -63,7 +63,7 @@ class Admission:
         self._plans = plans
         self._kinds = kinds
 
-    def flaw_of(self, event: Any) -> tuple[AnyReason, str] | None:
+    def flaw_of(self, event: Any) -> tuple[CollectorReason, str] | None:
         """The reason and a sentence where an event is refused before it is adapted, else None."""
         if not isinstance(event, dict):
             return "not_a_touchpoint", "an event must be a JSON object"

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple, Protocol, get_args
 import msgspec
 
 from schemas.rejection import AnyReason, Place, Rejection
+from schemas.routed import RoutedTouchpoint
 from schemas.topics import REJECTED, ROUTED
 from streams.errors import ExitCode, TrackerError, Unreachable, UsageError
 from streams.stores.keys import PREFIX
@@ -167,6 +168,8 @@ def still_wrong(rejection: Rejection, kinds: Kinds = KINDS) -> Flaw | None:
         except msgspec.MsgspecError:
             pass
         else:
+            if not isinstance(routed, RoutedTouchpoint):
+                return None
             value, received_ms = routed.value, routed.received_at_ms or received_ms
     touch = decode(value, received_ms, kinds)
     return touch if isinstance(touch, Flaw) else None

@@ -13,7 +13,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import HistogramMetricFamily
 
-from schemas.rejection import Reason
+from schemas.rejection import WorkerReason
 from schemas.transition import Kind
 from streams.process.series import BUCKETS, PIPELINE
 from streams.worker.step_clock import StepClock
@@ -39,7 +39,7 @@ COUNTED: Final = {
 }
 """By count of a plan, its series: what is counted outside of the fold."""
 BEGIN_AT_ZERO: Final = {
-    "tracker_touchpoints_rejected_total": get_args(Reason),
+    "tracker_touchpoints_rejected_total": get_args(WorkerReason),
     "tracker_outages_total": ("kafka", "redis"),
 }
 

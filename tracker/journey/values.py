@@ -9,8 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tracker import duration
-from tracker.journey.conditions import pattern_problem
+from tracker import duration, patterns
 from tracker.journey.definition import Condition
 from tracker.journey.fields import (
     BLOCKS,
@@ -295,8 +294,8 @@ def _pattern(notes: ProblemNotes, operator: str, node: Node) -> Any:
     if not isinstance(node, Scalar) or not node.text:
         return notes.note(node, f"{operator}: expected a regular expression, found {kind(node)}",
                            "write a text, such as '^/checkout'")  # fmt: skip
-    if problem := pattern_problem(node.text):
-        return notes.note(node, f"{operator}: {problem}", "make it simpler, or use contains for a plain text")
+    if found := patterns.problem(node.text):
+        return notes.note(node, f"{operator}: {found.message}", found.remedy)
     return node.text
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from schemas.rejection import Place, Rejection
+from schemas.rejection import Place, Rejection, WorkerReason
 from schemas.routed import Erase, Routed, RoutedTouchpoint
 from schemas.topics import REJECTED, ROUTED, TRANSITIONS
 from tracker.engine.customer import Change, CustomerFold
@@ -92,7 +92,7 @@ class Planner:
             value, received_ms = record.value, record.timestamp
             touch = decode(value, received_ms, kinds)
             if isinstance(touch, Flaw):
-                _set_aside(reading, touch, batch, record, now_ms)
+                _set_aside(reading, touch.reason, touch.detail, batch, record, now_ms)
                 continue
             name = touch.customer
             seen = touches.get(name)
@@ -154,7 +154,7 @@ class Planner:
     ) -> None:
         touch = decode(message.value, message.received_at_ms, self.kinds)
         if isinstance(touch, Flaw):
-            _set_aside(reading, touch, batch, record, now_ms)
+            _set_aside(reading, touch.reason, touch.detail, batch, record, now_ms)
             return
         name = message.name or touch.customer
         if home(name, self.partitions) != reading.partition:
@@ -248,6 +248,11 @@ class Planner:
         _enter(plan, partition, name, before, farewell.change)
         plan.messages += [_routed(message.name, message, self.partitions) for message in farewell.messages]
 
+    def set_aside(self, plan: Plan, batch: PartitionBatch, record: KafkaRecord, detail: str, now_ms: int) -> None:
+        """Add to a plan, which was made without the record, that it is rejected as `unforeseen`."""
+        plan.counts["read"] += 1
+        _set_aside(plan, "unforeseen", detail, batch, record, now_ms)
+
     def sweep(self, partition: int, states: Mapping[str, bytes | None], now_ms: int) -> Plan:
         """The plan for customers whose timer has fired: there are no touches, only the clock has moved."""
         plan = Plan({}, {}, {}, [], Counter())
@@ -283,18 +288,20 @@ def _routed(name: str, message: Routed, partitions: int) -> Message:
     return Message(ROUTED, home(name, partitions), name.encode(), encode_routed(message))
 
 
-def _set_aside(reading: Reading, flaw: Flaw, batch: PartitionBatch, record: KafkaRecord, now_ms: int) -> None:
-    reading.counts["rejected"] += 1
-    reading.counts[f"rejected:{flaw.reason}"] += 1
-    reading.messages.append(_reject(flaw, batch, record, now_ms))
+def _set_aside(
+    into: Reading | Plan, reason: WorkerReason, detail: str, batch: PartitionBatch, record: KafkaRecord, now_ms: int
+) -> None:
+    into.counts["rejected"] += 1
+    into.counts[f"rejected:{reason}"] += 1
+    into.messages.append(_reject(reason, detail, batch, record, now_ms))
 
 
-def _reject(flaw: Flaw, batch: PartitionBatch, record: KafkaRecord, now_ms: int) -> Message:
-    value, detail = record.value, flaw.detail
+def _reject(reason: WorkerReason, detail: str, batch: PartitionBatch, record: KafkaRecord, now_ms: int) -> Message:
+    value = record.value
     if value is not None and len(value) > MAX_REJECTED_BYTES:
         value, detail = value[:MAX_REJECTED_BYTES], f"{detail}; the first {MAX_REJECTED_BYTES} bytes are kept here"
     rejection = Rejection(
-        reason=flaw.reason,
+        reason=reason,
         detail=detail,
         place=Place(batch.topic, batch.partition, record.offset),
         rejected_at_ms=now_ms,

@@ -156,8 +156,11 @@ def _tail_of(data: bytes) -> _Tail:
 
 
 def decode_progress(data: bytes) -> Progress:
-    """The progress kept as a base."""
-    return _progress.decode(data)
+    """The progress kept as a base; raises UnreadableStateError."""
+    try:
+        return _progress.decode(data)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise UnreadableStateError(f"a stored base is damaged: {error}") from error
 
 
 def _reason(data: bytes, error: str) -> str:

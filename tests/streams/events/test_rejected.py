@@ -8,7 +8,7 @@ import pytest
 from kafka import TopicPartition
 
 from schemas.rejection import Place, Rejection
-from schemas.routed import RoutedTouchpoint
+from schemas.routed import Erase, RoutedTouchpoint
 from schemas.topics import REJECTED, ROUTED
 from streams.cli import rejected as command
 from streams.cli import rejected_output as output
@@ -224,6 +224,13 @@ def test_routed_bytes_are_judged_inside() -> None:
     assert still_wrong(rejection(value=packed, place=place)) is None
     assert still_wrong(rejection(value=packed)).reason == "not_json"
     assert still_wrong(rejection(value=b"\xc1", place=place)).reason == "not_json"
+
+
+def test_any_message_of_the_tracker_can_be_sent_again() -> None:
+    """What is no touchpoint, such as a tie, is read by its own decoder: nothing is wrong with it."""
+    place = Place(ROUTED, 1, 0)
+    erase = msgspec.msgpack.encode(Erase("c1", NOW_MS))
+    assert still_wrong(rejection(value=erase, place=place, reason="unforeseen")) is None
 
 
 def test_redis_remembers_by_place_and_content() -> None:
