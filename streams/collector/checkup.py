@@ -94,5 +94,5 @@ def _answer(settings: Settings) -> Result:
 def _why(body: bytes) -> str:
     try:
         return ", ".join(map(str, json.loads(body).get("waiting for", ["it is shutting down"])))
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, TypeError, RecursionError):
         return "it gives no reason"

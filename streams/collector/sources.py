@@ -17,6 +17,7 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 import structlog
 
+from schemas.unreadable import UNREADABLE
 from streams.collector.watched import Watched
 from streams.errors import ConfigurationError, ExitCode, TrackerError
 from tracker.identity.pseudonym import Treatment
@@ -79,7 +80,7 @@ def load(path: Path) -> KeyFile:
         return msgspec.json.decode(path.read_bytes(), type=KeyFile)
     except FileNotFoundError:
         return KeyFile()
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise ConfigurationError(
             f"COLLECTOR_KEYS names {str(path)!r}, which is not a file of write keys: {error}.",
             "Restore a copy, or let `tracker keys new` write a new file.",

@@ -14,6 +14,7 @@ from streams.errors import UsageError
 from streams.events.files import ReadTally, touches
 from tracker.identity.kinds import KINDS, Kinds
 from tracker.journey.definition import Definition
+from tracker.planning.decode import LATEST_MS
 from tracker.replay.columns import Columns, Path
 from tracker.replay.line import parse_time
 from tracker.replay.replay import replay
@@ -116,10 +117,10 @@ def moment(option: str, text: str | None) -> int | None:
     """The time of an option in milliseconds since 1970. Raises UsageError."""
     if text is None:
         return None
-    at_ms = int(text) if text.lstrip("-").isdigit() and len(text) < 20 else parse_time(text)
-    if at_ms is None:
+    at_ms = int(text) if text.lstrip("-").isdecimal() and len(text) < 20 else parse_time(text)
+    if at_ms is None or not 0 <= at_ms <= LATEST_MS:
         raise UsageError(
-            f"{option}: {text!r} is no moment", "write 2026-11-22T10:00:00Z, a day, or milliseconds since 1970"
+            f"{option}: {text[:40]!r} is no moment", "write 2026-11-22T10:00:00Z, a day, or milliseconds since 1970"
         )
     return at_ms
 

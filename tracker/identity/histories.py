@@ -19,7 +19,7 @@ from tracker.engine.instances import InstanceFold
 from tracker.engine.transitions import ProgressView, view
 from tracker.figures.feedback import join
 from tracker.records.log import ID_BYTES, NO_RULE, Entry
-from tracker.records.state import VERSION, Instance, Journey, Record, decode_progress
+from tracker.records.state import VERSION, Instance, Journey, Record, decode_progress, encode
 
 Views = Mapping[tuple[str, str | None], ProgressView]
 """What has been reported, by journey and instance."""
@@ -73,6 +73,15 @@ class Histories:
                     instance_fold.teller.regrouped(customer, instance.key, was, instance.progress, now_ms)
                 )
         return transitions
+
+    def try_on(self, record: Record) -> None:
+        """Look at every progress, and go on from it with touchpoints, on copies; raises whatever that raises."""
+        self.views(record)
+        for instance_fold, one in self._instances(record):
+            engine = instance_fold.engine
+            for progress in (encode(one.progress), one.base):
+                if progress is not None:
+                    _try_on(engine, progress)
 
     def _instances(self, record: Record) -> Iterator[tuple[InstanceFold, Instance]]:
         for journey in record.journeys:
@@ -204,6 +213,20 @@ def _refold(engine: Engine, instance: Instance, entries: list[Entry], before: In
     progress = engine.fold(entries, base) or begin(engine.definition, reported.zero_ms)
     progress.is_dropped = deadline_ms is not None and engine.deadline_ms(progress) == deadline_ms
     instance.progress = progress
+
+
+def _try_on(engine: Engine, data: bytes) -> None:
+    progress, definition = decode_progress(data), engine.definition
+    count = len(definition.stages)
+    lists = (progress.first, progress.visits, progress.spent, progress.gaps or progress.first)
+    if any(len(each) != count for each in lists) or len(progress.segments) != len(definition.segments):
+        raise ValueError("its lists are of other stages and segments")
+    if not (-1 <= progress.stage < count and -1 <= progress.furthest < count):
+        raise ValueError("its stage is none of the journey's")
+    at_ms, others = progress.zero_ms + progress.last, 1 + len(definition.funnel.exclude)
+    # One of the last stage alone, one of all stages at once, one of none that is an exit and every exclusion.
+    for bits in (1 << count - 1, (1 << count) - 1, (1 << others) - 1 << count):
+        engine.step(decode_progress(data), at_ms, bits, bytes(len(definition.segments)))
 
 
 def _landmarks(engine: Engine, base: bytes) -> Iterable[Entry]:

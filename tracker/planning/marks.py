@@ -15,13 +15,23 @@ SEQUENCE: Final = "sequence"
 
 # The epoch in the high bits orders owners before messages. 48 bits last 8,900 years at a thousand messages a second.
 _SEQUENCE_BITS: Final = 48
+_DIGITS: Final = 18
+"""The most digits of a number: an epoch, the largest of them, is a moment in milliseconds."""
 
 
-def mark_of(headers: Iterable[tuple[str, bytes]]) -> tuple[str, int] | None:
-    """The key under which the sender's mark is kept, and the mark; None for a message of anybody else."""
+def mark_of(headers: Iterable[tuple[str, bytes | None]]) -> tuple[str, int] | None:
+    """The key under which the sender's mark is kept, and the mark; None for a message of anybody else.
+
+    Anybody may write to the topic, with any headers or with headers without values: those make no mark.
+    """
     found = dict(headers)
-    try:
-        sender, epoch, sequence = (int(found[name]) for name in (PARTITION, EPOCH, SEQUENCE))
-    except (KeyError, ValueError):
+    numbers = [_number(found.get(name)) for name in (PARTITION, EPOCH, SEQUENCE)]
+    sender, epoch, sequence = numbers
+    if sender is None or epoch is None or sequence is None or sequence >> _SEQUENCE_BITS:
         return None
     return f"from {sender}", epoch << _SEQUENCE_BITS | sequence
+
+
+def _number(digits: bytes | None) -> int | None:
+    """The number in a header; None for no number, or one that no worker reaches."""
+    return int(digits) if digits and digits.isdigit() and len(digits) <= _DIGITS else None

@@ -60,10 +60,14 @@ class SourcePlan:
         validator = self.validators.get(type_)
         if validator is None:
             return [Violation("unplanned_type", "this type is not in the plan")] if self.closed else []
-        if validator.is_valid(properties):
-            return []
-        found = zip(range(MOST_REPORTED), validator.iter_errors(properties), strict=False)
-        return [_violation(error) for _, error in found]
+        try:
+            if validator.is_valid(properties):
+                return []
+            found = zip(range(MOST_REPORTED), validator.iter_errors(properties), strict=False)
+            return [_violation(error) for _, error in found]
+        except ValueError:
+            # The validator refuses more than 255 levels.
+            return [Violation("wrong_value", "properties: nested too deeply to be checked")]
 
 
 def _violation(error: ValidationError) -> Violation:
