@@ -76,6 +76,7 @@ class Linking:
             self.journeys.contribution(encode(record))
             # Into an empty record it comes as it is; when it meets itself, it is taken apart.
             self.histories.merge(record, decode(message.record))
+            self.journeys.contribution(encode(record))
         except (UnreadableStateError, UnknownDefinitionError):
             raise
         except Exception as error:
