@@ -93,10 +93,14 @@ def figures(journey: Definition, events: Sequence[str]) -> dict[str, Any] | None
     if not events:
         return None
     # Imported here, since a map without figures reads no events and is drawn at once.
-    from streams.events import gathering
+    from streams.cli.replay import say_what_was_read
+    from streams.events.gathering import gather
     from streams.settings.settings import kinds
+    from tracker.replay.replay import replay
 
-    return gathering.figures(journey, events, kinds(os.environ))
+    gathered = gather([journey], events, kinds=kinds(os.environ))
+    say_what_was_read(gathered)
+    return replay(journey, gathered.columns).as_json(gathered.tally.rejected)
 
 
 def write(output: Path, drawn: str) -> None:

@@ -69,10 +69,10 @@ def run(capsys, *words):
 def test_replay_applies_all_around_bad_lines(capsys, files) -> None:
     """Each bad line is counted with its number and its reason, and every customer around it counts."""
     code, out, err = run(capsys, "replay", files / "journey.yaml", files / "events.jsonl", "--json", "--customers")
-    told = json.loads(out)
+    report = json.loads(out)
     assert code == 0
-    assert told["events"]["rejected"] == len(ALL) - len(WELCOME)
-    assert sum(name.startswith("good") for name in told["by_customer"]) == len(ALL) + 1
+    assert report["events"]["rejected"] == len(ALL) - len(WELCOME)
+    assert sum(name.startswith("good") for name in report["by_customer"]) == len(ALL) + 1
     assert "events.jsonl:2: not_json: " in err
     assert max(map(len, err.splitlines())) < 1_000
 
@@ -105,14 +105,14 @@ def test_each_bad_line_by_itself(capsys, files, bad) -> None:
     bad_line = (BAD | SHORT)[bad]
     (files / "events.jsonl").write_bytes(line() + b"\n" + bad_line + b"\n")
     code, out, _ = run(capsys, "replay", files / "journey.yaml", files / "events.jsonl", "--json", "--now", AT_MS)
-    told = json.loads(out)
-    assert (code, told["customers"], told["events"]["rejected"]) == (0, 1, 1)
+    report = json.loads(out)
+    assert (code, report["customers"], report["events"]["rejected"]) == (0, 1, 1)
 
 
 @pytest.mark.parametrize(
     "moment", ["9" * 18, "9" * 5_000, "-5", "²", "1e999", "2026-13-01", "9999-12-31T23:59:59-23:59"]
 )
 def test_a_moment_beyond_the_calendar_is_a_wrong_call(capsys, files, moment) -> None:
-    """What is no moment is told in one line, not as a fault of the program."""
+    """What is no moment is report in one line, not as a fault of the program."""
     code, _, said = run(capsys, "replay", files / "journey.yaml", files / "events.jsonl", f"--now={moment}")
     assert (code, said.count("\n")) == (2, 2)
