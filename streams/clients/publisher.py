@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from streams.clients.outbox import OutboxBatch
-from tracker.planning.marks import EPOCH, PARTITION, SEQUENCE
+from tracker.planning.marks import EPOCH, GENERATION, PARTITION, SEQUENCE
 
 MAX_BATCH_BYTES: Final = 512 * 1024
 ABANDON_S: Final = 1.0
@@ -99,6 +99,8 @@ class KafkaPublisher:
     async def _send(self, producer: AIOKafkaProducer, batch: OutboxBatch) -> None:
         confirmations = []
         mark = [(PARTITION, b"%d" % batch.partition), (EPOCH, b"%d" % batch.epoch)]
+        if batch.generation:
+            mark.append((GENERATION, batch.generation.encode()))
         by_place: dict[tuple[str, int], list[tuple[int, Any]]] = defaultdict(list)
         for sequence, message in enumerate(batch.messages, batch.first_sequence):
             by_place[message.topic, message.partition].append((sequence, message))

@@ -25,6 +25,7 @@ PIPELINE: Final = (
     Series("tracker_touchpoints_rejected_total", "counter", "Records that were no touchpoint.", ("reason",)),
     Series("tracker_touchpoints_routed_total", "counter", "Touchpoints sent on to the partition of their customer."),
     Series("tracker_touchpoints_forwarded_total", "counter", "Touchpoints of aliases sent on to their customers."),
+    Series("tracker_routed_repeats_total", "counter", "Messages between partitions dropped because they came before."),
     Series("tracker_touchpoints_suppressed_total", "counter", "Touchpoints dropped because their customer is erased."),
     Series("tracker_identity_conflicts_total", "counter", "Aliases that one more customer claims, and does not get."),
     Series("tracker_aliases_refused_total", "counter", "Ties beyond the most that a name may have."),

@@ -70,14 +70,12 @@ class Moving:
         self._hold = client.register_script(_SCRIPTS.joinpath("hold.lua").read_text())
         self._switch = client.register_script(_SCRIPTS.joinpath("switch.lua").read_text())
 
-    def hold(self, floor_epoch: int) -> list[StoredPartition]:
+    def hold(self) -> list[StoredPartition]:
         """Every partition under a new epoch, also those that are new: whoever held one before can write no more."""
         held = []
         for partition in range(self._to):
             names = keys(partition, self._prefix)
-            epoch, writes, layout = self._hold(
-                keys=[names.epoch, names.writes, layout_key(partition, self._prefix)], args=[floor_epoch]
-            )
+            epoch, writes, layout = self._hold(keys=[names.epoch, names.writes, layout_key(partition, self._prefix)])
             held.append(StoredPartition(int(epoch), int(writes), int(layout) if layout else None))
         return held
 

@@ -1,6 +1,6 @@
 """Repeats: a helper for whoever consumes the tracker's topics, which drops messages that came before.
 
-It knows the three headers of each message and nothing of what a message says. Use it with the records of
+It knows the four headers of each message and nothing of what a message says. Use it with the records of
 kafka-python or aiokafka, one `Repeats` a consumer:
 
     repeats = Repeats()
@@ -9,24 +9,25 @@ kafka-python or aiokafka, one `Repeats` a consumer:
             handle(record)
 
 **What repeats are.** A worker that dies between publishing and noting it leaves messages that its successor publishes
-once more: the same key, value and headers `partition` (the customer's home), `epoch` and `sequence`. In one partition
-of one topic the messages of a home partition come in rising order of (epoch, sequence); what is not above the highest
-one seen is a repeat.
+once more: the same key, value and headers `partition` (the customer's home), `generation` (a random name that a worker
+gets when it takes that partition), `epoch` and `sequence`. In one partition of one topic the messages of a home
+partition and generation come in rising order of (epoch, sequence); what is not above the highest one seen is a repeat.
+Messages of tracker versions before 0.2.0 have no generation; they are compared among themselves.
 
 **Restarts.** Keep `Repeats.highest` where you keep your own results, in the same transaction, and begin with it:
-`Repeats(kept)`. A consumer that goes on from Kafka's committed offset without it may handle again what lies
-between that offset and the crash, as every consumer may.
+`Repeats(kept)`. What was kept before there were generations is accepted. A consumer that goes on from Kafka's
+committed offset without it may handle again what lies between that offset and the crash, as every consumer may.
 
 **A rebuild.** When Redis has lost its last second, or everything, the tracker reads that part of its input again and
-tells again what follows from it: with a newer epoch, since it cannot know what it had told. Such messages are new by
-their headers. `rebuilds` counts them by home partition, so that a consumer can say so. Whoever must not act twice
-even then keeps what it acted on: a transition happens once for its (customer, journey, instance, kind, stage, at_ms).
+tells again what follows from it, in a new generation. Such messages are new by their headers. `rebuilds` counts them
+by home partition, so that a consumer can say so. Whoever must not act twice even then keeps what it acted on: a
+transition happens once for its (customer, journey, instance, kind, stage, at_ms).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple, Protocol, TypeVar
 
-from tracker.planning.marks import EPOCH, PARTITION, SEQUENCE
+from tracker.planning.marks import EPOCH, GENERATION, MOST_GENERATIONS, PARTITION, SEQUENCE
 
 __all__ = ["Consumed", "Origin", "Repeats", "Source"]
 
@@ -40,11 +41,13 @@ class Consumed(Protocol):
 
 
 class Origin(NamedTuple):
-    """Where messages come in order: one partition of a topic, from one home partition."""
+    """Where messages come in order: one partition of a topic, from one home partition, in one generation of it."""
 
     topic: str
     partition: int
     home: int
+    generation: str = ""
+    """Empty for messages of versions without generations."""
 
 
 Source = Origin
@@ -52,7 +55,7 @@ Source = Origin
 
 
 class Mark(NamedTuple):
-    """What tells the messages of a home partition apart; later ones are greater."""
+    """What tells the messages of one origin apart; later ones are greater."""
 
     epoch: int
     sequence: int
@@ -63,11 +66,11 @@ NAMES: Final = (PARTITION, EPOCH, SEQUENCE)
 
 
 class Repeats:
-    """Tells new messages from repeats; remembers one mark for each source, however many messages come."""
+    """Tells new messages from repeats; remembers a few marks for each home partition, however many messages come."""
 
     def __init__(self, highest: Mapping[Origin, Mark] | None = None) -> None:
-        self.highest: dict[Origin, Mark] = dict(highest or {})
-        """The mark of the newest message of each source; to be kept by consumers that restart."""
+        self.highest: dict[Origin, Mark] = {Origin(*each): Mark(*mark) for each, mark in (highest or {}).items()}
+        """The mark of the newest message of each origin; to be kept, in this order, by consumers that restart."""
         self.dropped = 0
         """Repeats so far."""
         self.rebuilds: dict[int, int] = {}
@@ -80,15 +83,23 @@ class Repeats:
             return True
         source, mark = told
         before = self.highest.get(source)
-        if before is not None:
-            if mark <= before:
-                self.dropped += 1
-                return False
-            if mark.sequence <= before.sequence:
-                # Sequences go on over epochs; one that falls back was forgotten by Redis.
-                self.rebuilds[source.home] = self.rebuilds.get(source.home, 0) + 1
+        if before is None:
+            before = self._begin(source)
+        elif mark <= before:
+            self.dropped += 1
+            return False
+        if before is not None and mark.sequence <= before.sequence:
+            # Sequences go on over generations and epochs; one that falls back was forgotten by Redis.
+            self.rebuilds[source.home] = self.rebuilds.get(source.home, 0) + 1
         self.highest[source] = mark
         return True
+
+    def _begin(self, source: Origin) -> Mark | None:
+        """The mark of the generation before a new one; the oldest of more than a few are forgotten."""
+        known = [each for each in self.highest if each[:3] == source[:3]]
+        for each in known[: max(0, len(known) + 1 - MOST_GENERATIONS)]:
+            del self.highest[each]
+        return self.highest[known[-1]] if known else None
 
     def fresh(self, records: Iterable[R]) -> Iterator[R]:
         """The records without the repeats."""
@@ -100,6 +111,7 @@ def read(record: Consumed) -> tuple[Origin, Mark] | None:
     headers = dict(record.headers or ())
     try:
         home, epoch, sequence = (int(headers[name]) for name in NAMES)
-    except (KeyError, ValueError, TypeError):
+        generation = headers.get(GENERATION, b"").decode()
+    except (KeyError, ValueError, TypeError, AttributeError):
         return None
-    return Origin(record.topic, record.partition, home), Mark(epoch, sequence)
+    return Origin(record.topic, record.partition, home, generation), Mark(epoch, sequence)

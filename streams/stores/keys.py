@@ -10,9 +10,12 @@ class Keys(NamedTuple):
 
     epoch: str
     """Integer: the epoch of the owner; only its holder may write."""
+    generation: str
+    """String: names of the last takes, newest first, with spaces between them; the first is the owner's."""
     offsets: str
-    """Hash: topic to the next offset to apply; `timers` to the number of sweeps applied; `from 3` to the mark of the
-    newest message of `journey.routed` that the owner of partition 3 sent."""
+    """Hash: topic to the next offset to apply; `timers` to the number of sweeps applied; `from 3 NAME`, `since 3 NAME`
+    and `repeats 3 NAME`: what came over `journey.routed` from the owner of partition 3 whose generation is NAME
+    (`tracker/planning/marks.py`)."""
     states: str
     """Hash: customer to the versioned msgpack of `tracker/records/state.py`."""
     aggregates: str

@@ -11,7 +11,7 @@ from typing import Any, Final
 from redis import exceptions as errors
 
 from streams.stores.keys import PREFIX, Keys, day_list, keys
-from streams.stores.store import Due, Fenced, Lease, Lost, Unavailable
+from streams.stores.store import MOST_GENERATIONS, Due, Lease, Unavailable, new_generation
 from tracker.planning.plan import Plan
 from tracker.records.timer import DAY_MS, day_of
 
@@ -48,11 +48,16 @@ class RedisStore:
 
     async def take(self, partition: int, floor_epoch: int) -> Lease:
         names = keys(partition, self._prefix)
-        script_keys = [names.epoch, names.offsets, names.sequence, names.outbox, names.writes, names.suppressed]
-        reply = await _ask(self._take(keys=script_keys, args=[floor_epoch]))
-        epoch, offsets, sequence, outbox, writes, suppressed = reply
+        script_keys = [
+            names.epoch, names.generation, names.offsets, names.sequence, names.outbox, names.writes, names.suppressed
+        ]  # fmt: skip
+        reply = await _ask(self._take(keys=script_keys, args=[floor_epoch, new_generation(), MOST_GENERATIONS]))
+        epoch, generation, offsets, sequence, outbox, writes, suppressed = reply
         by_topic = {offsets[i].decode(): int(offsets[i + 1]) for i in range(0, len(offsets), 2)}
-        return Lease(partition, int(epoch), by_topic, int(sequence), list(outbox), int(writes), set(suppressed))
+        return Lease(
+            partition, int(epoch), by_topic, int(sequence), list(outbox), int(writes), set(suppressed),
+            _names(generation),
+        )  # fmt: skip
 
     async def read(self, partition: int, customers: Sequence[str]) -> list[bytes | None]:
         if not customers:
@@ -71,10 +76,7 @@ class RedisStore:
     ) -> None:
         changes = _Changes(keys(lease.partition, self._prefix), offsets, plan, blob, sequence, fired)
         await _ask(self._write(lease, changes))
-        lease.suppressed.update(plan.suppressed)
-        lease.offsets.update(offsets)
-        lease.sequence = sequence
-        lease.writes += 1
+        lease.moved_on(offsets, plan, sequence)
 
     async def _write(self, lease: Lease, changes: "_Changes") -> None:
         """All changes or none: where epoch or writes are others than was seen, Redis drops the transaction.
@@ -82,16 +84,19 @@ class RedisStore:
         A script could look and write in one, at twice the time that Redis takes: every value goes through Lua.
         """
         names, sums = changes.names, changes.sums
-        looked = [names.epoch, names.writes, names.offsets, *sums]
+        looked = [names.epoch, names.generation, names.writes, names.offsets, *sums]
         wanted = [part for fields in (changes.offsets, *sums.values()) for part in (len(fields), *fields)]
         while True:
             async with self._client.pipeline(transaction=True) as pipe:
                 await pipe.watch(names.epoch, names.writes)
-                epoch, writes, offsets, *held = await pipe.eval(self._look, len(looked), *looked, *wanted)
-                is_in = _number(epoch) == lease.epoch and _number(writes) == lease.writes + 1
-                if is_in and list(map(_number, offsets)) == list(changes.offsets.values()):
+                reply = await pipe.eval(self._look, len(looked), *looked, *wanted)
+                epoch, generations, writes = _number(reply[0]), _names(reply[1]), _number(reply[2])
+                offsets, *held = reply[3:]
+                if writes == lease.writes + 1 and list(map(_number, offsets)) == list(changes.offsets.values()):
+                    # An answer was lost on its way, where the owner is still the same.
+                    lease.require(epoch, generations, lease.writes)
                     return
-                _require(lease, _number(epoch), _number(writes))
+                lease.require(epoch, generations, writes)
                 pipe.multi()
                 for command in changes.commands(held):
                     pipe.execute_command(*command)
@@ -106,12 +111,13 @@ class RedisStore:
 
     async def verify(self, lease: Lease) -> None:
         names = keys(lease.partition, self._prefix)
-        epoch, writes = await _ask(self._client.mget(names.epoch, names.writes))
-        _require(lease, _number(epoch), _number(writes))
+        epoch, generation, writes = await _ask(self._client.mget(names.epoch, names.generation, names.writes))
+        lease.require(_number(epoch), _names(generation), _number(writes))
 
     async def trim(self, lease: Lease, sequence: int) -> None:
         names = keys(lease.partition, self._prefix)
-        await _ask(self._trim(keys=[names.epoch, names.sequence, names.outbox], args=[lease.epoch, sequence]))
+        script_keys = [names.epoch, names.generation, names.sequence, names.outbox]
+        await _ask(self._trim(keys=script_keys, args=[lease.epoch, lease.generation, sequence]))
 
     async def due(self, partition: int, now_ms: int, limit: int) -> Due:
         names = keys(partition, self._prefix)
@@ -163,6 +169,7 @@ class _Changes:
 
     def _sections(self, held: Sequence[Sequence[bytes | None]]) -> Iterator[tuple[str, str, list[Any]]]:
         names, plan, fired = self.names, self.plan, self.fired
+        yield "HDEL", names.offsets, plan.forgotten
         yield "HSET", names.states, _flat(plan.states)
         for (key, differences), before in zip(self.sums.items(), held, strict=True):
             fields = zip(differences.items(), before, strict=True)
@@ -194,19 +201,14 @@ def _number(held: bytes | None) -> int:
     return int(held) if held is not None else 0
 
 
+def _names(held: bytes | None) -> tuple[str, ...]:
+    """Generations, newest first; none where there is nothing, or what a version without generations left."""
+    return tuple(held.decode().split()) if held is not None else ()
+
+
 def _flat(mapping: Mapping[Any, Any]) -> list[Any]:
     """Keys and values by turns, as Redis takes them."""
     return [part for pair in mapping.items() for part in pair]
-
-
-def _require(lease: Lease, epoch: int, writes: int) -> None:
-    """Return when a partition stands where the lease believes. Raises `Fenced` or `Lost`."""
-    if epoch > lease.epoch:
-        raise Fenced(f"partition {lease.partition}: epoch {epoch} is newer than {lease.epoch}")
-    if epoch < lease.epoch:
-        raise Lost(f"partition {lease.partition}: epoch {lease.epoch} is gone")
-    if writes != lease.writes:
-        raise Lost(f"partition {lease.partition}: {writes} writes are there, not {lease.writes}")
 
 
 async def _ask(call: Awaitable[Any]) -> Any:

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from secrets import token_hex
+from typing import Final, Protocol
 
 from tracker.planning.plan import Plan
 
@@ -23,6 +24,50 @@ class Lease:
     """Writes that the partition has ever seen; tells a store that has gone back in time from one that has not."""
     suppressed: set[bytes] = field(default_factory=set)
     """Digests of erased names."""
+    generations: tuple[str, ...] = ()
+    """The name that the partition got when it was taken, and before it those of the takes that preceded, newest first.
+
+    Every take has a random name. Epochs alone would not do: in a store that was emptied or restored they begin again,
+    so that a worker of before could hold the very epoch of the present owner.
+    """
+
+    def moved_on(self, offsets: Mapping[str, int], plan: Plan, sequence: int) -> None:
+        """A write is done."""
+        self.suppressed.update(plan.suppressed)
+        self.offsets.update(offsets)
+        for field_name in plan.forgotten:
+            self.offsets.pop(field_name, None)
+        self.sequence = sequence
+        self.writes += 1
+
+    @property
+    def generation(self) -> str:
+        """The name of this lease's own take."""
+        return self.generations[0] if self.generations else ""
+
+    def require(self, epoch: int, generations: Sequence[str], writes: int) -> None:
+        """Return when the partition stands where the lease believes. Raises `Fenced` or `Lost`.
+
+        `epoch` is 0 and `generations` empty where the store holds nothing of the partition.
+        """
+        newest = generations[0] if generations else ""
+        if epoch > self.epoch:
+            raise Fenced(f"partition {self.partition}: epoch {epoch} is newer than {self.epoch}")
+        if newest and newest not in self.generations:
+            raise Fenced(f"partition {self.partition}: generation {newest} has taken it, after the store was set back")
+        if epoch < self.epoch or newest != self.generation:
+            raise Lost(f"partition {self.partition}: epoch {self.epoch} is gone")
+        if writes != self.writes:
+            raise Lost(f"partition {self.partition}: {writes} writes are there, not {self.writes}")
+
+
+MOST_GENERATIONS: Final = 4
+"""Takes that a partition remembers. One would do but for answers that are lost: then the take is done once more."""
+
+
+def new_generation() -> str:
+    """A name that no take has had."""
+    return token_hex(8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +95,10 @@ class Store(Protocol):
     """Holds states, aggregates, timers, outbox and offsets, by partition. Every call may raise `Unavailable`."""
 
     async def take(self, partition: int, floor_epoch: int) -> Lease:
-        """The partition under a new epoch of at least `floor_epoch`; older holders are fenced from here on."""
+        """The partition under the next epoch, at least `floor_epoch`, and a new generation; older holders are fenced.
+
+        `floor_epoch` keeps the epochs of one process apart from each other where the store was emptied between them.
+        """
 
     async def read(self, partition: int, customers: Sequence[str]) -> list[bytes | None]:
         """The records of customers, in their order."""

@@ -1,22 +1,34 @@
 -- Takes a partition for a new owner.
 -- KEYS, all of one slot:
 --   1 epoch       integer   holder: the owner
---   2 offsets     hash      topic -> next offset to apply
---   3 sequence    integer   messages ever put into the outbox
---   4 outbox      list      batches of messages that Kafka may not have yet
---   5 writes      integer   writes that the partition has seen
---   6 suppressed  set       digests of erased names
+--   2 generation  string    names of the last takes, newest first, with spaces between them
+--   3 offsets     hash      topic -> next offset to apply
+--   4 sequence    integer   messages ever put into the outbox
+--   5 outbox      list      batches of messages that Kafka may not have yet
+--   6 writes      integer   writes that the partition has seen
+--   7 suppressed  set       digests of erased names
 -- ARGV:
---   1 floor     lowest epoch to take (the wall clock in ms: grows even where Redis has lost everything)
--- Returns {epoch, {topic, offset, ...}, sequence, {blob, ...}, writes, {digest, ...}}.
+--   1 floor       lowest epoch to take: above all that the caller's process has held
+--   2 name        of this take; nobody else's
+--   3 most        names to remember
+-- Returns {epoch, generation, {topic, offset, ...}, sequence, {blob, ...}, writes, {digest, ...}}.
 local epoch = math.max(tonumber(redis.call('GET', KEYS[1]) or '0') + 1, tonumber(ARGV[1]))
 epoch = string.format('%.0f', epoch)
 redis.call('SET', KEYS[1], epoch)
+local names = {ARGV[2]}
+for name in string.gmatch(redis.call('GET', KEYS[2]) or '', '%S+') do
+  if #names < tonumber(ARGV[3]) then
+    names[#names + 1] = name
+  end
+end
+local generation = table.concat(names, ' ')
+redis.call('SET', KEYS[2], generation)
 return {
   epoch,
-  redis.call('HGETALL', KEYS[2]),
-  redis.call('GET', KEYS[3]) or '0',
-  redis.call('LRANGE', KEYS[4], 0, -1),
-  redis.call('GET', KEYS[5]) or '0',
-  redis.call('SMEMBERS', KEYS[6]),
+  generation,
+  redis.call('HGETALL', KEYS[3]),
+  redis.call('GET', KEYS[4]) or '0',
+  redis.call('LRANGE', KEYS[5], 0, -1),
+  redis.call('GET', KEYS[6]) or '0',
+  redis.call('SMEMBERS', KEYS[7]),
 }

@@ -63,12 +63,15 @@ class Commit:
         self._after_step = after_step
         self._epochs: dict[int, int] = {}
 
-    async def take(self, partition: int, floor_epoch: int) -> Lease:
+    async def take(self, partition: int) -> Lease:
         """The partition in our hands, once the messages that its last owner left in the outbox are out.
 
         Raises ConfigurationError where erased names would not be recognised.
         """
         self._cache.drop(partition)
+        # In an emptied store epochs begin again. Within this process they go on, for batches that were read under an
+        # earlier one are told from newer ones by their epoch.
+        floor_epoch = self._epochs.get(partition, 0) + 1
         lease = await self._insist("redis", lambda: self._store.take(partition, floor_epoch))
         if not self._planner.erasure.is_own(lease.suppressed):
             raise ConfigurationError(
@@ -149,7 +152,7 @@ class Commit:
         self, lease: Lease, offsets: Mapping[str, int], plan: Plan, clock: StepClock, fired: Due | None = None
     ) -> None:
         """Steps 6 and 7."""
-        batch = OutboxBatch(lease.partition, lease.epoch, lease.sequence + 1, plan.messages)
+        batch = OutboxBatch(lease.partition, lease.epoch, lease.sequence + 1, plan.messages, lease.generation)
         blob, sequence = pack(batch), batch.last_sequence
         await self._insist("redis", lambda: self._store.apply(lease, offsets, plan, blob, sequence, fired))
         if self._epochs.get(lease.partition) == lease.epoch:

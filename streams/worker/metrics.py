@@ -28,6 +28,7 @@ OF_NO_JOURNEY: Final = {"linked", "unlinked", "conflict", "erased"}
 COUNTED: Final = {
     "routed": "tracker_touchpoints_routed_total",
     "forwarded": "tracker_touchpoints_forwarded_total",
+    "repeats": "tracker_routed_repeats_total",
     "suppressed": "tracker_touchpoints_suppressed_total",
     "conflicts": "tracker_identity_conflicts_total",
     "aliases_refused": "tracker_aliases_refused_total",

@@ -127,8 +127,7 @@ class PartitionWorker:
             self._failed(error)
 
     async def _take(self) -> None:
-        floor_epoch = int(self._wall_s() * 1000)
-        lease = await self._commit.take(self.partition, floor_epoch)
+        lease = await self._commit.take(self.partition)
         bounds = await self._bounds(self._topics)
         start = {topic: await self._start(topic, lease, bound) for topic, bound in bounds.items()}
         self._expected = dict(start)
@@ -138,7 +137,10 @@ class PartitionWorker:
                 self._clock.saw(topic, 0, caught_up=True)
         self.lease = lease
         await self._reader.start_at(self.partition, lease.epoch, start)
-        log.info("partition taken", partition=self.partition, epoch=lease.epoch, offsets=start)
+        log.info(
+            "partition taken",
+            partition=self.partition, epoch=lease.epoch, generation=lease.generation, offsets=start,
+        )  # fmt: skip
 
     async def _bounds(self, topics: Iterable[str]) -> dict[str, Bounds]:
         pause_s = FIRST_PAUSE_S

@@ -29,7 +29,7 @@ from tracker.home import home
 from tracker.identity.accounts import with_accounts
 from tracker.journey.definition import Definition
 from tracker.journey.file import read
-from tracker.planning.marks import EPOCH, PARTITION, SEQUENCE
+from tracker.planning.marks import EPOCH, GENERATION, PARTITION, SEQUENCE
 from tracker.planning.plan import PartitionBatch
 from tracker.planning.planner import Planner
 
@@ -93,7 +93,8 @@ class World:
     def delivered(self, batch: OutboxBatch) -> None:
         """A batch has come to the broker: its messages are in their topics."""
         self.batches.append(batch)
-        mark = ((PARTITION, b"%d" % batch.partition), (EPOCH, b"%d" % batch.epoch))
+        generation = (GENERATION, batch.generation.encode())
+        mark = ((PARTITION, b"%d" % batch.partition), (EPOCH, b"%d" % batch.epoch), generation)
         for sequence, message in enumerate(batch.messages, batch.first_sequence):
             headers = (*mark, (SEQUENCE, b"%d" % sequence))
             self.produce(message.topic, message.value, to=message.partition, headers=headers)
@@ -110,11 +111,11 @@ class World:
 
     def published(self, topic: str) -> list[bytes]:
         """The messages of a topic, repeats left out, in the order of their numbers."""
-        by_number: dict[tuple[int, int, int], bytes] = {}
+        by_number: dict[tuple[int, str, int], bytes] = {}
         for batch in self.batches:
             for sequence, message in enumerate(batch.messages, batch.first_sequence):
                 if message.topic == topic:
-                    same = by_number.setdefault((batch.partition, batch.epoch, sequence), message.value)
+                    same = by_number.setdefault((batch.partition, batch.generation, sequence), message.value)
                     assert same == message.value, "a repeat is identical"
         return list(by_number.values())
 

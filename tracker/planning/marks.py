@@ -1,25 +1,95 @@
-"""Repeats: the number by which a message among the tracker's own is known, made of the headers it travels with.
+"""Marks: by what a message of `journey.routed` is known, and which messages came before.
 
 A worker that dies between publishing and noting it leaves messages that its successor publishes once more, and one
-that was paused may do so late. In one partition of a topic the messages of a home partition come in rising order of
-(epoch, sequence); what is not above the highest one seen is a repeat.
+that was paused may do so late. Every message therefore bears four headers: `partition` is the sender, `generation` is
+the random name that the sender got when it took its partition, `epoch` and `sequence` are numbers that rise within a
+generation. A message whose number is not above the highest one seen of the same sender and generation is a repeat.
+
+Numbers of different generations are not compared. Those of an emptied or restored store begin again at low values, and
+comparing them would drop everything that it sends (docs/decisions/0006-generations.md).
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 PARTITION: Final = "partition"
+GENERATION: Final = "generation"
 EPOCH: Final = "epoch"
 SEQUENCE: Final = "sequence"
 
-_SEQUENCE_BITS: Final = 48
+FROM: Final = "from "
+"""Before a source: the number of the newest message applied, which is `epoch << 48 | sequence`."""
+SINCE: Final = "since "
+"""Before a source: the offset in `journey.routed` at which it was first seen; the oldest generations go first."""
+REPEATS: Final = "repeats "
+"""Before a source: how many of its messages were dropped as repeats."""
+MOST_GENERATIONS: Final = 4
+"""Of a sender. Repeats are of its last one or two; what is older is not sent again, and further names are forged."""
+
+SEQUENCE_BITS: Final = 48
+_NAME: Final = re.compile(rb"[0-9a-z]{1,32}")
 
 
-def mark_of(headers: Iterable[tuple[str, bytes]]) -> tuple[str, int] | None:
-    """The sender, by the name under which its mark is kept, and the mark; None for a message of anybody else."""
+def mark_of(headers: Iterable[tuple[str, bytes]], partitions: int) -> tuple[str, int] | None:
+    """The source, `3 5f0c…` for partition 3 in a generation, and the number; None for a message of anybody else.
+
+    A message of a version that knew no generations has the source `3`.
+    """
     found = dict(headers)
     try:
         sender, epoch, sequence = (int(found[name]) for name in (PARTITION, EPOCH, SEQUENCE))
     except (KeyError, ValueError):
         return None
-    return f"from {sender}", epoch << _SEQUENCE_BITS | sequence
+    if not (0 <= sender < partitions and epoch >= 0 and 0 <= sequence < 1 << SEQUENCE_BITS):
+        return None
+    number = epoch << SEQUENCE_BITS | sequence
+    generation = found.get(GENERATION)
+    if generation is None:
+        return str(sender), number
+    if not _NAME.fullmatch(generation):
+        return None
+    return f"{sender} {generation.decode()}", number
+
+
+def is_repeat(source: str, number: int, offset: int, kept: Mapping[str, int], new: dict[str, int]) -> bool:
+    """Whether a message came before; what is to be remembered of it goes into `new`.
+
+    `kept`: the fields remembered before this batch; `new`: those of this batch. `offset`: in `journey.routed`.
+    """
+    mark = FROM + source
+    highest = new.get(mark) or kept.get(mark)
+    has_generation = " " in source
+    if highest is None:
+        new[mark] = number
+        if has_generation:
+            new[SINCE + source] = offset
+        return False
+    if has_generation and number >> SEQUENCE_BITS != highest >> SEQUENCE_BITS:
+        # A generation has one epoch, so one of the two is forged. The message is taken in, as anybody's is, and moves
+        # no mark: with a huge epoch it would silence the sender.
+        return False
+    if number > highest:
+        new[mark] = number
+        return False
+    repeats = REPEATS + source
+    new[repeats] = (new.get(repeats) or kept.get(repeats, 0)) + 1
+    return True
+
+
+def forgotten(kept: Mapping[str, int], new: dict[str, int]) -> list[str]:
+    """Fields to remove: of each sender that appears in `new`, those of all but its newest generations.
+
+    Fields of such generations leave `new` too.
+    """
+    begun = [field for field in new if field.startswith(SINCE)]
+    gone: list[str] = []
+    for sender in {field.split(" ")[1] for field in begun}:
+        start = f"{SINCE}{sender} "
+        since = {field: at for fields in (kept, new) for field, at in fields.items() if field.startswith(start)}
+        for field in sorted(since, key=lambda name: (since[name], name))[:-MOST_GENERATIONS]:
+            source = field.removeprefix(SINCE)
+            gone += (FROM + source, SINCE + source, REPEATS + source)
+    for field in gone:
+        new.pop(field, None)
+    return [field for field in gone if field in kept]

@@ -54,7 +54,9 @@ class Reading:
     erased: set[str] = field(default_factory=set)
     """Names at home here whose records go."""
     marks: dict[str, int] = field(default_factory=dict)
-    """By home partition that sent messages: the newest of them, to be remembered with the offsets."""
+    """Fields of `tracker/planning/marks.py` that the batch changes, to be remembered with the offsets."""
+    forgotten: list[str] = field(default_factory=list)
+    """Such fields that are remembered no longer."""
     messages: list[Message] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -77,3 +79,5 @@ class Plan:
     """Names whose record and timers go."""
     suppressed: list[bytes] = field(default_factory=list)
     """Digests of names that nothing is taken in for any more."""
+    forgotten: list[str] = field(default_factory=list)
+    """Fields of the offsets that go: marks of generations long past."""

@@ -21,7 +21,7 @@ from tracker.identity.incoming import Incoming
 from tracker.identity.kinds import KINDS, Kinds
 from tracker.identity.linking import Linking
 from tracker.planning.decode import Flaw, decode
-from tracker.planning.marks import mark_of
+from tracker.planning.marks import forgotten, is_repeat, mark_of
 from tracker.planning.message import Message, decode_routed, encode_routed
 from tracker.planning.plan import KafkaRecord, PartitionBatch, Plan, Reading
 from tracker.planning.slices import finished, slices
@@ -69,7 +69,8 @@ class Planner:
     ) -> Generator[None, None, Reading]:
         """Steps 2 and 3, in slices: batches decoded, rejections and strangers set aside, the rest grouped by name.
 
-        `marks`: of each home partition the newest message that was applied before; repeats of those are dropped.
+        `marks`: what is remembered of the messages of each home partition (`tracker/planning/marks.py`); repeats are
+        dropped.
         `suppressed`: digests of erased names, for whom nothing is taken in.
         """
         reading = Reading(partition)
@@ -81,6 +82,8 @@ class Planner:
                     self._read(reading, batch, records, now_ms)
                 if len(records) < len(batch.records):
                     yield
+        if reading.marks:
+            reading.forgotten = forgotten(marks or {}, reading.marks)
         if suppressed or reading.erased:
             self._keep_out(reading, suppressed)
         return reading
@@ -126,13 +129,10 @@ class Planner:
         marks: Mapping[str, int],
     ) -> None:
         for record in records:
-            mark = mark_of(record.headers)
-            if mark is not None:
-                source, number = mark
-                if number <= max(reading.marks.get(source, 0), marks.get(source, 0)):
-                    reading.counts["repeats"] += 1
-                    continue
-                reading.marks[source] = number
+            mark = mark_of(record.headers, self.partitions)
+            if mark is not None and is_repeat(mark[0], mark[1], record.offset, marks, reading.marks):
+                reading.counts["repeats"] += 1
+                continue
             try:
                 message = decode_routed(record.value or b"")
             except msgspec.MsgspecError:
@@ -186,7 +186,7 @@ class Planner:
         self, reading: Reading, states: Mapping[str, bytes | None], now_ms: int
     ) -> Generator[None, None, Plan]:
         """Step 5, in slices: touches folded into the states of their customers, and names related to each other."""
-        plan = Plan({}, {}, {}, reading.messages, reading.counts)
+        plan = Plan({}, {}, {}, reading.messages, reading.counts, forgotten=reading.forgotten)
         related = {
             name: incoming
             for name, incoming in reading.incoming.items()
