@@ -87,8 +87,9 @@ def _mismatch(found: list[Audited]) -> Mismatch:
             "Customers are stored in partitions where they are not at home.",
             "TRACKER_PARTITIONS is not the number that the workers run with, or they ran with different ones.",
         )
+    wrong = [each.partition for each in found if each.differences]
     return Mismatch(
         "The figures are not the sum of the customers.",
-        "If TRACKER_JOURNEYS names the files that the workers run, stop them, empty Redis and start them: "
-        "everything is built again from Kafka.",
+        "If TRACKER_JOURNEYS names the files that the workers run, have each partition that differs built again from "
+        f"Kafka: `tracker repair --partition {wrong[0]}`.",
     )

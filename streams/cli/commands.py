@@ -50,6 +50,7 @@ COMMANDS: Final = (
     Command("backtest", "streams.cli.backtest:backtest", "Tell which alerts recorded touchpoints would have raised."),
     Command("rejected", "streams.cli.rejected:app", "Look at touchpoints that could not be read, and send them again."),
     Command("audit", "streams.cli.audit:audit", "Add up all customers and compare with the funnel."),
+    Command("repair", "streams.cli.repair:repair", "Have one partition built again from Kafka."),
     Command("repartition", "streams.cli.repartition:repartition", "Move to another number of partitions."),
     Command("torture", "streams.cli.torture:torture", "Kill and freeze workers, then compare with the truth."),
     Command("doctor", "streams.cli.doctor:doctor", "Check this installation, with a remedy for each finding."),

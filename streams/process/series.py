@@ -39,6 +39,7 @@ PIPELINE: Final = (
            ("journey", "kind")),
     Series("tracker_timers_fired_total", "counter", "Customers looked at because their timer was due."),
     Series("tracker_messages_published_total", "counter", "Messages that Kafka has confirmed.", ("topic",)),
+    Series("tracker_partitions_rebuilt_total", "counter", "Partitions built again because Redis had lost keys."),
     Series("tracker_writes_refused_total", "counter", "Writes that the store refused.", ("why",)),
     Series("tracker_outages_total", "counter", "Calls to a server that failed and were tried again.", ("server",)),
     Series("tracker_cache_reads_total", "counter", "States needed, by where they were found.", ("found",)),

@@ -145,6 +145,8 @@ class Moving:
         pairs = [(getattr(names, name), getattr(copy, name)) for name in Staged._fields[1:]]
         days = sorted({*self._days(names.days), *self._days(copy.days)})
         pairs += [(day_list(names.days, day), day_list(copy.days, day)) for day in days]
+        # Sizes of before say nothing of the copy, which has none: they go.
+        pairs.append((names.sizes, f"{copy.ready}:sizes"))
         fixed = [names.epoch, layout_key(partition, self._prefix), copy.ready]
         answer: bytes = self._switch(keys=[*fixed, *chain.from_iterable(pairs)], args=[epoch, self._to])
         return answer.decode()

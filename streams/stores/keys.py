@@ -30,6 +30,9 @@ class Keys(NamedTuple):
     """Integer: how many messages have ever been put into the outbox."""
     writes: str
     """Integer: how many writes the partition has seen; fewer than its owner did, and the store has lost some."""
+    sizes: str
+    """String: the number of the last write, then how many entries each key of `Sizes` has at least after it
+    (`streams/stores/store.py`); fewer, and somebody or something has deleted a key."""
     missing: str
     """Hash: `topic:first` to the offset after the last that Kafka no longer had when it should have been applied."""
     suppressed: str

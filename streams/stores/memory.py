@@ -4,7 +4,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from streams.stores.store import MOST_GENERATIONS, Due, Lease, new_generation
+from streams.stores.store import MOST_GENERATIONS, Due, Lease, Sizes, damage, new_generation
 from tracker.planning.plan import Plan
 from tracker.records.timer import DAY_MS, day_of
 
@@ -26,6 +26,12 @@ class Held:
     suppressed: set[bytes] = field(default_factory=set)
     generations: tuple[str, ...] = field(default=(), compare=False)
     """Names of the last takes, newest first; they are random, so two partitions that hold the same differ in them."""
+    sizes: str = field(default="", compare=False)
+    """The seal of the last write."""
+
+    def counted(self) -> Sizes:
+        """How many entries there are."""
+        return Sizes(*(len(getattr(self, name)) for name in Sizes._fields))
 
 
 class MemoryStore:
@@ -44,7 +50,8 @@ class MemoryStore:
         held.generations = (new_generation(), *held.generations)[:MOST_GENERATIONS]
         offsets, outbox, suppressed = dict(held.offsets), list(held.outbox), set(held.suppressed)
         return Lease(
-            partition, held.epoch, offsets, held.sequence, outbox, held.writes, suppressed, held.generations
+            partition, held.epoch, offsets, held.sequence, outbox, held.writes, suppressed, held.generations,
+            held.counted(), damage(held.counted(), held.sizes, held.writes),
         )  # fmt: skip
 
     async def read(self, partition: int, customers: Sequence[str]) -> list[bytes | None]:
@@ -64,10 +71,13 @@ class MemoryStore:
         is_in = held.writes == lease.writes + 1 and offsets.items() <= held.offsets.items()
         lease.require(held.epoch, held.generations, lease.writes if is_in else held.writes)
         if not is_in:
+            lease.require_whole(held.counted())
             self._write(held, offsets, plan, blob, sequence)
             self._set_timers(held, plan.timers, fired)
             self._remove(held, plan.removed)
             held.suppressed.update(plan.suppressed)
+            held.sizes = held.counted().sealed(held.writes)
+        lease.sizes = held.counted()
         lease.moved_on(offsets, plan, sequence)
 
     @staticmethod
@@ -113,6 +123,15 @@ class MemoryStore:
     async def verify(self, lease: Lease) -> None:
         held = self.held(lease.partition)
         lease.require(held.epoch, held.generations, held.writes)
+        lease.require_whole(held.counted())
+
+    async def rebuild(self, lease: Lease) -> None:
+        held = self.held(lease.partition)
+        if held.epoch == lease.epoch and held.generations[:1] == lease.generations[:1]:
+            for emptied in (held.states, held.aggregates, held.timers, held.days, held.offsets):
+                emptied.clear()
+            held.sizes = ""
+            held.writes += 2
 
     async def trim(self, lease: Lease, sequence: int) -> None:
         held = self.held(lease.partition)

@@ -11,7 +11,8 @@ from typing import Any, Final
 from redis import exceptions as errors
 
 from streams.stores.keys import PREFIX, Keys, day_list, keys
-from streams.stores.store import MOST_GENERATIONS, Due, Lease, Unavailable, new_generation
+from streams.stores.rebuild import SCRIPT, removal
+from streams.stores.store import MOST_GENERATIONS, Damaged, Due, Lease, Sizes, Unavailable, damage, new_generation
 from tracker.planning.plan import Plan
 from tracker.records.timer import DAY_MS, day_of
 
@@ -34,6 +35,10 @@ OUTAGE: Final = (
 OUTAGE_WORDS: Final = ("OOM", "MISCONF", "LOADING", "BUSY", "NOREPLICAS", "MASTERDOWN", "CLUSTERDOWN", "READONLY")
 
 
+SIGNS: Final = {"HSET": 1, "ZADD": 1, "SADD": 1, "HDEL": -1, "ZREM": -1}
+"""Commands that answer how many entries they added or removed."""
+
+
 class RedisStore:
     """Speaks `streams.stores.store.Store` with an asyncio Redis client, single or Cluster."""
 
@@ -42,6 +47,8 @@ class RedisStore:
         self._prefix = prefix
         self._take = client.register_script(_SCRIPTS.joinpath("take.lua").read_text())
         self._trim = client.register_script(_SCRIPTS.joinpath("trim.lua").read_text())
+        self._verify = client.register_script(_SCRIPTS.joinpath("verify.lua").read_text())
+        self._rebuild = client.register_script(SCRIPT.read_text())
         # Within a transaction by their text: one that Redis has forgotten the name of would leave a write half done.
         self._look = _SCRIPTS.joinpath("look.lua").read_text()
         self._unlist = _SCRIPTS.joinpath("unlist.lua").read_text()
@@ -49,14 +56,16 @@ class RedisStore:
     async def take(self, partition: int, floor_epoch: int) -> Lease:
         names = keys(partition, self._prefix)
         script_keys = [
-            names.epoch, names.generation, names.offsets, names.sequence, names.outbox, names.writes, names.suppressed
+            names.epoch, names.generation, names.offsets, names.sequence, names.outbox, names.writes,
+            names.suppressed, names.sizes, names.states, names.aggregates, names.timers, names.days,
         ]  # fmt: skip
         reply = await _ask(self._take(keys=script_keys, args=[floor_epoch, new_generation(), MOST_GENERATIONS]))
-        epoch, generation, offsets, sequence, outbox, writes, suppressed = reply
+        epoch, generation, offsets, sequence, outbox, writes, suppressed, seal, counted = reply
+        sizes = Sizes(*counted)
         by_topic = {offsets[i].decode(): int(offsets[i + 1]) for i in range(0, len(offsets), 2)}
         return Lease(
             partition, int(epoch), by_topic, int(sequence), list(outbox), int(writes), set(suppressed),
-            _names(generation),
+            _names(generation), sizes, damage(sizes, seal.decode(), int(writes)),
         )  # fmt: skip
 
     async def read(self, partition: int, customers: Sequence[str]) -> list[bytes | None]:
@@ -84,35 +93,53 @@ class RedisStore:
         A script could look and write in one, at twice the time that Redis takes: every value goes through Lua.
         """
         names, sums = changes.names, changes.sums
-        looked = [names.epoch, names.generation, names.writes, names.offsets, *sums]
+        looked = [names.epoch, names.generation, names.writes, *_counted(names), names.offsets, *sums]
         wanted = [part for fields in (changes.offsets, *sums.values()) for part in (len(fields), *fields)]
         while True:
             async with self._client.pipeline(transaction=True) as pipe:
                 await pipe.watch(names.epoch, names.writes)
                 reply = await pipe.eval(self._look, len(looked), *looked, *wanted)
                 epoch, generations, writes = _number(reply[0]), _names(reply[1]), _number(reply[2])
-                offsets, *held = reply[3:]
+                sizes, (offsets, *held) = Sizes(*reply[3]), reply[4:]
                 if writes == lease.writes + 1 and list(map(_number, offsets)) == list(changes.offsets.values()):
                     # An answer was lost on its way, where the owner is still the same.
                     lease.require(epoch, generations, lease.writes)
+                    lease.sizes = sizes
                     return
                 lease.require(epoch, generations, writes)
+                lease.require_whole(sizes)
+                commands = list(changes.commands(held, sizes, writes + 1))
                 pipe.multi()
-                for command in changes.commands(held):
+                for command in commands:
                     pipe.execute_command(*command)
                 if changes.plan.removed:
                     pipe.eval(self._unlist, 1, names.days, *changes.plan.removed)
+                # An answer that does not come leaves the sizes unknown: the next look takes them as they are.
+                lease.sizes = None
                 try:
-                    await pipe.execute()
+                    replies = await pipe.execute()
                 except errors.WatchError:
                     # Somebody has written, or the connection is gone: another look tells.
                     continue
+                lease.sizes = changes.sizes_after(sizes, commands, replies)
                 return
 
     async def verify(self, lease: Lease) -> None:
         names = keys(lease.partition, self._prefix)
-        epoch, generation, writes = await _ask(self._client.mget(names.epoch, names.generation, names.writes))
+        seal = lease.sizes.sealed(lease.writes) if lease.sizes else ""
+        reply = await _ask(
+            self._verify(
+                keys=[names.epoch, names.generation, names.writes, names.sizes, *_counted(names)],
+                args=[lease.epoch, lease.generation, lease.writes, seal],
+            )
+        )
+        epoch, generation, writes, sizes = reply
         lease.require(_number(epoch), _names(generation), _number(writes))
+        lease.require_whole(Sizes(*sizes))
+
+    async def rebuild(self, lease: Lease) -> None:
+        asked = removal(keys(lease.partition, self._prefix), lease.epoch, lease.generation)
+        await _ask(self._rebuild(keys=asked.names, args=asked.arguments))
 
     async def trim(self, lease: Lease, sequence: int) -> None:
         names = keys(lease.partition, self._prefix)
@@ -124,8 +151,10 @@ class RedisStore:
         for day in sorted(map(int, await _ask(self._client.hkeys(names.days)))):
             if day * DAY_MS > now_ms:
                 break
-            if listed := await _ask(self._client.lrange(day_list(names.days, day), 0, limit - 1)):
-                return Due([customer.decode() for customer in listed], day)
+            listed = await _ask(self._client.lrange(day_list(names.days, day), 0, limit - 1))
+            if not listed:
+                raise Damaged(f"partition {partition}: the list of day {day} is gone")
+            return Due([customer.decode() for customer in listed], day)
         found = await _ask(self._client.zrange(names.timers, "-inf", now_ms, byscore=True, offset=0, num=limit))
         return Due([customer.decode() for customer in found])
 
@@ -155,17 +184,43 @@ class _Changes:
             days[self.fired.day] -= len(self.fired.customers)
         return {self.names.aggregates: self.plan.aggregates, self.names.days: days}
 
-    def commands(self, held: Sequence[Sequence[bytes | None]]) -> Iterator[Sequence[Any]]:
-        """The commands of the transaction. `held`: what stands in the fields of `sums`."""
+    def commands(self, held: Sequence[Sequence[bytes | None]], sizes: Sizes, writes: int) -> Iterator[Sequence[Any]]:
+        """The commands of the transaction. `held`: what stands in the fields of `sums`; `writes`: its own number."""
         names = self.names
         yield "HSET", names.offsets, *_flat(self.offsets)
         yield "INCR", names.writes
+        yield "SET", names.sizes, self._least(sizes, held).sealed(writes)
         for command, key, values in self._sections(held):
             if values:
                 yield command, key, *values
         if self.blob:
             yield "RPUSH", names.outbox, self.blob
             yield "SET", names.sequence, self.sequence
+
+    def _least(self, sizes: Sizes, held: Sequence[Sequence[bytes | None]]) -> Sizes:
+        """What the keys hold at least after the write. How many of the states and timers are new is not known yet."""
+        plan, fired = self.plan, self.fired
+        aggregates, days = (_grown(*each) for each in zip(self.sums.values(), held, strict=True))
+        removed = len(plan.removed)
+        fired_timers = len(fired.customers) if fired is not None and fired.day is None else 0
+        return Sizes(
+            max(0, sizes.states - removed),
+            sizes.aggregates + aggregates,
+            max(0, sizes.offsets - len(plan.forgotten)),
+            max(0, sizes.timers - removed - fired_timers),
+            max(0, sizes.days + days - removed),
+            sizes.suppressed,
+        )
+
+    def sizes_after(self, sizes: Sizes, commands: Sequence[Sequence[Any]], replies: Sequence[Any]) -> Sizes:
+        """What the keys hold after the write, by what Redis answered to each command."""
+        counted = dict(zip(_counted(self.names), sizes, strict=True))
+        for (command, key, *_), reply in zip(commands, replies, strict=False):
+            if key in counted and command in SIGNS:
+                counted[key] += SIGNS[command] * int(reply)
+        if self.plan.removed:
+            counted[self.names.days] -= int(replies[-1])
+        return Sizes(*counted.values())
 
     def _sections(self, held: Sequence[Sequence[bytes | None]]) -> Iterator[tuple[str, str, list[Any]]]:
         names, plan, fired = self.names, self.plan, self.fired
@@ -196,6 +251,11 @@ class _Changes:
         yield "SADD", names.suppressed, plan.suppressed
 
 
+def _counted(names: Keys) -> list[str]:
+    """The keys of `Sizes`."""
+    return [getattr(names, name) for name in Sizes._fields]
+
+
 def _number(held: bytes | None) -> int:
     """What Redis says of an integer; 0 where there is none."""
     return int(held) if held is not None else 0
@@ -204,6 +264,14 @@ def _number(held: bytes | None) -> int:
 def _names(held: bytes | None) -> tuple[str, ...]:
     """Generations, newest first; none where there is nothing, or what a version without generations left."""
     return tuple(held.decode().split()) if held is not None else ()
+
+
+def _grown(differences: Mapping[Any, int], before: Sequence[bytes | None]) -> int:
+    """How many fields more a hash of integers has when the differences are added to what stands in it."""
+    grown = 0
+    for more, was in zip(differences.values(), before, strict=True):
+        grown += bool(_number(was) + more) - (was is not None)
+    return grown
 
 
 def _flat(mapping: Mapping[Any, Any]) -> list[Any]:

@@ -3,9 +3,39 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from secrets import token_hex
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from tracker.planning.plan import Plan
+
+
+class Sizes(NamedTuple):
+    """How many entries the keys of a partition have that nobody but its owner takes entries from."""
+
+    states: int = 0
+    aggregates: int = 0
+    offsets: int = 0
+    timers: int = 0
+    days: int = 0
+    suppressed: int = 0
+
+    def lacking(self, least: "Sizes") -> str:
+        """Which keys have fewer entries than they must have, in words; empty where none has."""
+        fewer = [
+            f"{name} has {found} entries of {wanted}"
+            for name, found, wanted in zip(self._fields, self, least, strict=True)
+            if found < wanted
+        ]
+        return ", ".join(fewer)
+
+    def sealed(self, writes: int) -> str:
+        """What is stored of them, with the number of the write after which they hold."""
+        return " ".join(map(str, (writes, *self)))
+
+
+def damage(sizes: Sizes, seal: str, writes: int) -> str:
+    """What a partition lacks by its seal; empty where nothing, or where a version without seals has written since."""
+    counted_writes, *least = map(int, seal.split()) if seal else (-1,)
+    return sizes.lacking(Sizes(*least)) if counted_writes == writes else ""
 
 
 @dataclass(slots=True)
@@ -30,6 +60,10 @@ class Lease:
     Every take has a random name. Epochs alone would not do: in a store that was emptied or restored they begin again,
     so that a worker of before could hold the very epoch of the present owner.
     """
+    sizes: Sizes | None = None
+    """What the keys must hold at least; None where that is not known, after an answer was lost."""
+    damage: str = ""
+    """What the keys lacked when the partition was taken, in words."""
 
     def moved_on(self, offsets: Mapping[str, int], plan: Plan, sequence: int) -> None:
         """A write is done."""
@@ -60,6 +94,12 @@ class Lease:
         if writes != self.writes:
             raise Lost(f"partition {self.partition}: {writes} writes are there, not {self.writes}")
 
+    def require_whole(self, sizes: Sizes) -> None:
+        """Return when no key has fewer entries than the lease has seen. Raises `Damaged`."""
+        if self.sizes is not None and (lacking := sizes.lacking(self.sizes)):
+            raise Damaged(f"partition {self.partition}: {lacking}")
+        self.sizes = sizes
+
 
 MOST_GENERATIONS: Final = 4
 """Takes that a partition remembers. One would do but for answers that are lost: then the take is done once more."""
@@ -85,6 +125,10 @@ class Fenced(Exception):  # noqa: N818  # a state of the store, not an error of 
 
 class Lost(Exception):  # noqa: N818  # a state of the store, not an error of our code
     """The store has forgotten writes: what was applied since must be read from Kafka again."""
+
+
+class Damaged(Exception):  # noqa: N818  # a state of the store, not an error of our code
+    """A key of the partition is gone, or entries of it: the partition must be built again from Kafka."""
 
 
 class Unavailable(Exception):  # noqa: N818  # a state of the store, not an error of our code
@@ -114,18 +158,28 @@ class Store(Protocol):
     ) -> None:
         """Write all of a plan, or nothing; the second call with the same arguments changes nothing.
 
-        `fired` are the timers that the plan is the answer to: they are taken away. Raises `Fenced` or `Lost`. On
-        success the lease's offset, sequence, writes and erased names have moved on.
+        `fired` are the timers that the plan is the answer to: they are taken away. Raises `Fenced`, `Lost` or
+        `Damaged`. On success the lease's offset, sequence, writes, sizes and erased names have moved on.
         """
 
     async def verify(self, lease: Lease) -> None:
-        """Return when the store stands where the lease believes. Raises `Fenced` or `Lost`."""
+        """Return when the store stands where the lease believes. Raises `Fenced`, `Lost` or `Damaged`."""
+
+    async def rebuild(self, lease: Lease) -> None:
+        """Take away what Kafka brings again: states, figures, timers and offsets. The partition must be taken anew.
+
+        The outbox stays, since Kafka may not have it, and so do digests of erased names. Nothing happens where another
+        owner has taken the partition.
+        """
 
     async def trim(self, lease: Lease, sequence: int) -> None:
         """Empty the outbox, if its newest blob is the one that was applied with this sequence; else do nothing."""
 
     async def due(self, partition: int, now_ms: int, limit: int) -> Due:
-        """Customers whose timer is due: those of a day that has begun, else the most overdue first."""
+        """Customers whose timer is due: those of a day that has begun, else the most overdue first.
+
+        Raises `Damaged` where the list of such a day is gone.
+        """
 
     async def miss(self, partition: int, topic: str, first: int, end: int) -> None:
         """Remember that Kafka no longer had the offsets from `first` to before `end`; `tracker doctor` tells it."""

@@ -7,11 +7,14 @@
 --   5 outbox      list      batches of messages that Kafka may not have yet
 --   6 writes      integer   writes that the partition has seen
 --   7 suppressed  set       digests of erased names
+--   8 sizes       string    entries that the keys have at least
+--   9 states, 10 aggregates, 3 again: offsets, 11 timers, 12 days: counted
 -- ARGV:
 --   1 floor       lowest epoch to take: above all that the caller's process has held
 --   2 name        of this take; nobody else's
 --   3 most        names to remember
--- Returns {epoch, generation, {topic, offset, ...}, sequence, {blob, ...}, writes, {digest, ...}}.
+-- Returns {epoch, generation, {topic, offset, ...}, sequence, {blob, ...}, writes, {digest, ...}, sizes,
+--   {states, aggregates, offsets, timers, days, suppressed}}.
 local epoch = math.max(tonumber(redis.call('GET', KEYS[1]) or '0') + 1, tonumber(ARGV[1]))
 epoch = string.format('%.0f', epoch)
 redis.call('SET', KEYS[1], epoch)
@@ -31,4 +34,13 @@ return {
   redis.call('LRANGE', KEYS[5], 0, -1),
   redis.call('GET', KEYS[6]) or '0',
   redis.call('SMEMBERS', KEYS[7]),
+  redis.call('GET', KEYS[8]) or '',
+  {
+    redis.call('HLEN', KEYS[9]),
+    redis.call('HLEN', KEYS[10]),
+    redis.call('HLEN', KEYS[3]),
+    redis.call('ZCARD', KEYS[11]),
+    redis.call('HLEN', KEYS[12]),
+    redis.call('SCARD', KEYS[7]),
+  },
 }

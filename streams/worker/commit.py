@@ -63,9 +63,11 @@ class Commit:
         self._after_step = after_step
         self._epochs: dict[int, int] = {}
 
-    async def take(self, partition: int) -> Lease:
+    async def take(self, partition: int, damage: str = "") -> Lease:
         """The partition in our hands, once the messages that its last owner left in the outbox are out.
 
+        `damage`: what was found missing of it. Then, or where the store finds something missing at the take, all that
+        Kafka brings again is taken away, and the offsets of the lease are empty.
         Raises ConfigurationError where erased names would not be recognised.
         """
         self._cache.drop(partition)
@@ -73,6 +75,12 @@ class Commit:
         # earlier one are told from newer ones by their epoch.
         floor_epoch = self._epochs.get(partition, 0) + 1
         lease = await self._insist("redis", lambda: self._store.take(partition, floor_epoch))
+        if damage or lease.damage:
+            log.error(
+                "redis has lost keys of a partition; building it again from kafka",
+                partition=partition, lost=damage or lease.damage,
+            )  # fmt: skip
+            lease = await self._rebuilt(lease)
         if not self._planner.erasure.is_own(lease.suppressed):
             raise ConfigurationError(
                 "TRACKER_ID_SALT is not the one under which customers were erased: they would come back.",
@@ -83,6 +91,12 @@ class Commit:
             await self._publish(lease, unpack(blob))
         lease.outbox.clear()
         return lease
+
+    async def _rebuilt(self, damaged: Lease) -> Lease:
+        """The partition without what Kafka brings again."""
+        self._metrics.rebuilt()
+        await self._insist("redis", lambda: self._store.rebuild(damaged))
+        return await self._insist("redis", lambda: self._store.take(damaged.partition, damaged.epoch + 1))
 
     async def miss(self, lease: Lease, topic: str, first: int, end: int) -> None:
         """Remember, loudly, offsets that were never applied and that Kafka no longer has."""

@@ -142,6 +142,10 @@ class WorkerMetrics:
         """Offsets that were never applied and that Kafka no longer has."""
         self._add("tracker_touchpoints_missing_total", offsets, topic)
 
+    def rebuilt(self) -> None:
+        """Keys of a partition were gone, and it is built again."""
+        self._add("tracker_partitions_rebuilt_total", 1)
+
     def refused(self, why: str) -> None:
         """The store has refused a write."""
         self._add("tracker_writes_refused_total", 1, why)

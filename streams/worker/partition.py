@@ -8,7 +8,7 @@ from typing import Final, Protocol
 import structlog
 from aiokafka.errors import KafkaError
 
-from streams.stores.store import Fenced, Lease, Lost
+from streams.stores.store import Damaged, Fenced, Lease, Lost
 from streams.worker.commit import FIRST_PAUSE_S, LONGEST_PAUSE_S, Commit, Unwanted
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.queue import AlignedQueue
@@ -126,8 +126,8 @@ class PartitionWorker:
         except BaseException as error:  # noqa: BLE001  # whatever it is, the process must not go on without it
             self._failed(error)
 
-    async def _take(self) -> None:
-        lease = await self._commit.take(self.partition)
+    async def _take(self, damage: str = "") -> None:
+        lease = await self._commit.take(self.partition, damage)
         bounds = await self._bounds(self._topics)
         start = {topic: await self._start(topic, lease, bound) for topic, bound in bounds.items()}
         self._expected = dict(start)
@@ -183,6 +183,9 @@ class PartitionWorker:
             await work
         except Unwanted:
             log.info("batch left to the next owner", partition=self.partition)
+        except Damaged as error:
+            self._metrics.refused("lost")
+            await self._take(str(error))
         except Lost as error:
             log.warning("store has lost writes; reading again from where it stands", reason=str(error))
             self._metrics.refused("lost")

@@ -34,6 +34,9 @@ class Rig(Protocol):
     def wipe(self) -> None:
         """All gone."""
 
+    def delete(self, partition: int, name: str) -> None:
+        """One key of a partition gone, by its name in `Keys`."""
+
 
 def plan(
     states: dict[str, bytes] | None = None,
