@@ -55,5 +55,8 @@ class Transition(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, 
     """The alias that was linked, unlinked, claimed by two, or erased."""
     other: str | None = None
     """In a conflict: the customer who claims the alias too, and does not get it."""
+    again: bool = False
+    """True where it was published before: the tracker has lost its store, or a part of it, and reads its input again.
+    Whoever acts on transitions leaves these out."""
     schema: str = SCHEMA
     """The version of this structure, `transition/1`."""

@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from streams.clients.outbox import OutboxBatch
-from tracker.planning.marks import EPOCH, GENERATION, PARTITION, SEQUENCE
+from tracker.planning.marks import AGAIN, EPOCH, GENERATION, PARTITION, SEQUENCE
 
 MAX_BATCH_BYTES: Final = 512 * 1024
 ABANDON_S: Final = 1.0
@@ -109,6 +109,8 @@ class KafkaPublisher:
             records = producer.create_batch()
             for sequence, message in messages:
                 key, value, headers = message.key, message.value, self._headers(mark, sequence)
+                if message.again:
+                    headers.append((AGAIN, b"1"))
                 if records.append(key=key, value=value, timestamp=now_ms, headers=headers) is None:
                     records.close()
                     confirmations.append(await producer.send_batch(records, topic, partition=partition))

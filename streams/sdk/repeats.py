@@ -20,16 +20,24 @@ committed offset without it may handle again what lies between that offset and t
 
 **A rebuild.** When Redis has lost its last second, or everything, the tracker reads that part of its input again and
 tells again what follows from it, in a new generation. Such messages are new by their headers. `rebuilds` counts them
-by home partition, so that a consumer can say so. Whoever must not act twice even then keeps what it acted on: a
-transition happens once for its (customer, journey, instance, kind, stage, at_ms).
+by home partition, so that a consumer can say so. Transitions of input that was applied before bear the header `again`
+(and `"again": true` in their body), and are dropped here: a consumer that has come this far has had them. Whoever has
+begun later, and wants them, says `Repeats(keep_again=True)`.
+
+**Ids.** `transition_id` gives the same id to the same transition, however often it is published. It is the key for
+whoever keeps what it acted on; at the edge of a rebuild a transition may be published twice without the header.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from hashlib import blake2b
 from typing import Final, NamedTuple, Protocol, TypeVar
 
-from tracker.planning.marks import EPOCH, GENERATION, MOST_GENERATIONS, PARTITION, SEQUENCE
+import msgspec
 
-__all__ = ["Consumed", "Origin", "Repeats", "Source"]
+from schemas.transition import Transition
+from tracker.planning.marks import AGAIN, EPOCH, GENERATION, MOST_GENERATIONS, PARTITION, SEQUENCE
+
+__all__ = ["Consumed", "Origin", "Repeats", "Source", "transition_id"]
 
 
 class Consumed(Protocol):
@@ -68,11 +76,14 @@ NAMES: Final = (PARTITION, EPOCH, SEQUENCE)
 class Repeats:
     """Tells new messages from repeats; remembers a few marks for each home partition, however many messages come."""
 
-    def __init__(self, highest: Mapping[Origin, Mark] | None = None) -> None:
+    def __init__(self, highest: Mapping[Origin, Mark] | None = None, *, keep_again: bool = False) -> None:
         self.highest: dict[Origin, Mark] = {Origin(*each): Mark(*mark) for each, mark in (highest or {}).items()}
         """The mark of the newest message of each origin; to be kept, in this order, by consumers that restart."""
         self.dropped = 0
         """Repeats so far."""
+        self.again = 0
+        """Transitions so far that were published before a rebuild, and dropped."""
+        self._keep_again = keep_again
         self.rebuilds: dict[int, int] = {}
         """By home partition: how often the tracker began to tell again what it may have told before."""
 
@@ -92,6 +103,9 @@ class Repeats:
             # Sequences go on over generations and epochs; one that falls back was forgotten by Redis.
             self.rebuilds[source.home] = self.rebuilds.get(source.home, 0) + 1
         self.highest[source] = mark
+        if not self._keep_again and any(name == AGAIN for name, _ in record.headers):
+            self.again += 1
+            return False
         return True
 
     def _begin(self, source: Origin) -> Mark | None:
@@ -104,6 +118,13 @@ class Repeats:
     def fresh(self, records: Iterable[R]) -> Iterator[R]:
         """The records without the repeats."""
         return (record for record in records if self.is_new(record))
+
+
+def transition_id(value: bytes) -> str:
+    """The id of a message of `journey.transitions`: 32 hexadecimal digits, the same for the same transition."""
+    said = msgspec.json.decode(value, type=Transition)
+    parts = [said.customer, said.journey, said.instance, said.kind, said.stage, said.at_ms, said.alias, said.other]
+    return blake2b(msgspec.json.encode(parts), digest_size=16).hexdigest()
 
 
 def read(record: Consumed) -> tuple[Origin, Mark] | None:

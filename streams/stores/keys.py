@@ -33,6 +33,10 @@ class Keys(NamedTuple):
     sizes: str
     """String: the number of the last write, then how many entries each key of `Sizes` has at least after it
     (`streams/stores/store.py`); fewer, and somebody or something has deleted a key."""
+    told: str
+    """Hash: topic to the offset before which all that follows from its records was published before; where reading
+    begins below it, transitions are marked `again`. `dropped` to the moment (ms) before which drop-offs are, until the
+    partition has caught up."""
     missing: str
     """Hash: `topic:first` to the offset after the last that Kafka no longer had when it should have been applied."""
     suppressed: str

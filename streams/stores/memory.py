@@ -26,6 +26,7 @@ class Held:
     suppressed: set[bytes] = field(default_factory=set)
     generations: tuple[str, ...] = field(default=(), compare=False)
     """Names of the last takes, newest first; they are random, so two partitions that hold the same differ in them."""
+    told: dict[str, int] = field(default_factory=dict)
     sizes: str = field(default="", compare=False)
     """The seal of the last write."""
 
@@ -51,7 +52,7 @@ class MemoryStore:
         offsets, outbox, suppressed = dict(held.offsets), list(held.outbox), set(held.suppressed)
         return Lease(
             partition, held.epoch, offsets, held.sequence, outbox, held.writes, suppressed, held.generations,
-            held.counted(), damage(held.counted(), held.sizes, held.writes),
+            held.counted(), damage(held.counted(), held.sizes, held.writes), dict(held.told),
         )  # fmt: skip
 
     async def read(self, partition: int, customers: Sequence[str]) -> list[bytes | None]:
@@ -132,6 +133,10 @@ class MemoryStore:
                 emptied.clear()
             held.sizes = ""
             held.writes += 2
+
+    async def tell(self, lease: Lease, told: Mapping[str, int]) -> None:
+        self.held(lease.partition).told.update(told)
+        lease.told.update(told)
 
     async def trim(self, lease: Lease, sequence: int) -> None:
         held = self.held(lease.partition)

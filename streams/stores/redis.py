@@ -58,14 +58,14 @@ class RedisStore:
         script_keys = [
             names.epoch, names.generation, names.offsets, names.sequence, names.outbox, names.writes,
             names.suppressed, names.sizes, names.states, names.aggregates, names.timers, names.days,
+            names.told,
         ]  # fmt: skip
         reply = await _ask(self._take(keys=script_keys, args=[floor_epoch, new_generation(), MOST_GENERATIONS]))
-        epoch, generation, offsets, sequence, outbox, writes, suppressed, seal, counted = reply
+        epoch, generation, offsets, sequence, outbox, writes, suppressed, seal, counted, told = reply
         sizes = Sizes(*counted)
-        by_topic = {offsets[i].decode(): int(offsets[i + 1]) for i in range(0, len(offsets), 2)}
         return Lease(
-            partition, int(epoch), by_topic, int(sequence), list(outbox), int(writes), set(suppressed),
-            _names(generation), sizes, damage(sizes, seal.decode(), int(writes)),
+            partition, int(epoch), _integers(offsets), int(sequence), list(outbox), int(writes), set(suppressed),
+            _names(generation), sizes, damage(sizes, seal.decode(), int(writes)), _integers(told),
         )  # fmt: skip
 
     async def read(self, partition: int, customers: Sequence[str]) -> list[bytes | None]:
@@ -140,6 +140,10 @@ class RedisStore:
     async def rebuild(self, lease: Lease) -> None:
         asked = removal(keys(lease.partition, self._prefix), lease.epoch, lease.generation)
         await _ask(self._rebuild(keys=asked.names, args=asked.arguments))
+
+    async def tell(self, lease: Lease, told: Mapping[str, int]) -> None:
+        await _ask(self._client.hset(keys(lease.partition, self._prefix).told, mapping=dict(told)))
+        lease.told.update(told)
 
     async def trim(self, lease: Lease, sequence: int) -> None:
         names = keys(lease.partition, self._prefix)
@@ -254,6 +258,11 @@ class _Changes:
 def _counted(names: Keys) -> list[str]:
     """The keys of `Sizes`."""
     return [getattr(names, name) for name in Sizes._fields]
+
+
+def _integers(pairs: Sequence[bytes]) -> dict[str, int]:
+    """A hash of integers, as a script gives it."""
+    return {name.decode(): int(value) for name, value in zip(pairs[::2], pairs[1::2], strict=True)}
 
 
 def _number(held: bytes | None) -> int:

@@ -64,6 +64,9 @@ class Lease:
     """What the keys must hold at least; None where that is not known, after an answer was lost."""
     damage: str = ""
     """What the keys lacked when the partition was taken, in words."""
+    told: dict[str, int] = field(default_factory=dict)
+    """By topic, the offset before which all that follows from its records was published before; by `DROPPED`, the
+    moment (ms) before which drop-offs were."""
 
     def moved_on(self, offsets: Mapping[str, int], plan: Plan, sequence: int) -> None:
         """A write is done."""
@@ -103,6 +106,9 @@ class Lease:
 
 MOST_GENERATIONS: Final = 4
 """Takes that a partition remembers. One would do but for answers that are lost: then the take is done once more."""
+
+
+DROPPED: Final = "dropped"
 
 
 def new_generation() -> str:
@@ -171,6 +177,9 @@ class Store(Protocol):
         The outbox stays, since Kafka may not have it, and so do digests of erased names. Nothing happens where another
         owner has taken the partition.
         """
+
+    async def tell(self, lease: Lease, told: Mapping[str, int]) -> None:
+        """Remember before what everything was published, as `Lease.told` has it; the lease knows it then."""
 
     async def trim(self, lease: Lease, sequence: int) -> None:
         """Empty the outbox, if its newest blob is the one that was applied with this sequence; else do nothing."""

@@ -9,12 +9,13 @@
 --   7 suppressed  set       digests of erased names
 --   8 sizes       string    entries that the keys have at least
 --   9 states, 10 aggregates, 3 again: offsets, 11 timers, 12 days: counted
+--   13 told       hash      topic -> offset before which all was published
 -- ARGV:
 --   1 floor       lowest epoch to take: above all that the caller's process has held
 --   2 name        of this take; nobody else's
 --   3 most        names to remember
 -- Returns {epoch, generation, {topic, offset, ...}, sequence, {blob, ...}, writes, {digest, ...}, sizes,
---   {states, aggregates, offsets, timers, days, suppressed}}.
+--   {states, aggregates, offsets, timers, days, suppressed}, {topic, offset, ...}}.
 local epoch = math.max(tonumber(redis.call('GET', KEYS[1]) or '0') + 1, tonumber(ARGV[1]))
 epoch = string.format('%.0f', epoch)
 redis.call('SET', KEYS[1], epoch)
@@ -43,4 +44,5 @@ return {
     redis.call('HLEN', KEYS[12]),
     redis.call('SCARD', KEYS[7]),
   },
+  redis.call('HGETALL', KEYS[13]),
 }

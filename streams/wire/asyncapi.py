@@ -8,7 +8,7 @@ from typing import Any, Final
 from schemas.topics import REJECTED, TRANSITIONS, Topic
 from streams.settings.settings import Settings, read
 from streams.wire import schema
-from tracker.planning.marks import GENERATION
+from tracker.planning.marks import AGAIN, GENERATION
 
 Document = dict[str, Any]
 
@@ -28,6 +28,7 @@ HEADERS: Final = {
     "partition": "The partition of the tracker that wrote it.",
     GENERATION: "The random name of the owner's time with that partition.",
     "epoch": "Which owner of that partition wrote it; begins again where the store was emptied.",
+    AGAIN: "Only on transitions that were published before, of the same input; always 1.",
     "sequence": "Counts up within partition and generation: a message that comes again has the same four.",
 }
 SUMMARIES: Final = {

@@ -20,7 +20,7 @@ import structlog
 from streams.clients.outbox import OutboxBatch, pack, unpack
 from streams.clients.publisher import Publisher, Unpublished
 from streams.errors import ConfigurationError
-from streams.stores.store import Due, Lease, Store, Unavailable
+from streams.stores.store import DROPPED, Due, Lease, Store, Unavailable
 from streams.worker.cache import Cache
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.step_clock import StepClock
@@ -92,6 +92,10 @@ class Commit:
         lease.outbox.clear()
         return lease
 
+    async def tell(self, lease: Lease, told: Mapping[str, int]) -> None:
+        """Remember before what everything was published, so that what follows from reading it again says so."""
+        await self._insist("redis", lambda: self._store.tell(lease, told))
+
     async def _rebuilt(self, damaged: Lease) -> Lease:
         """The partition without what Kafka brings again."""
         self._metrics.rebuilt()
@@ -114,16 +118,20 @@ class Commit:
         now_ms: int,
         wall_ms: int,
         is_wanted: Callable[[], bool] = lambda: True,
+        *,
+        again: bool = False,
     ) -> Plan:
         """Steps 2 to 7 for a batch, or for several of the same partition that belong to the same time.
 
         Steps 2, 3 and 5 are done in slices, so that the partitions of a process share its core. Raises `Fenced` or
-        `Lost` when step 6 is refused, `Unwanted` when `is_wanted` says no before it; then nothing was written.
+        `Lost` when step 6 is refused, `Unwanted` when `is_wanted` says no before it; then nothing was written. `again`:
+        what follows from the batch was published before, and says so.
         """
         clock = self._metrics.clock()
         self._after_step(1)
         work = self._planner.reading(lease.partition, batches, wall_ms, lease.offsets, lease.suppressed)
         reading = await _in_slices(work, is_wanted)
+        reading.again, reading.dropped_before_ms = again, lease.told.get(DROPPED, 0)
         clock.step(3)
         self._after_step(3)
         states = await self._states(reading.partition, reading.names())
@@ -147,7 +155,7 @@ class Commit:
         if due.customers:
             clock = self._metrics.clock()
             states = await self._states(lease.partition, due.customers)
-            plan = self._planner.sweep(lease.partition, states, now_ms)
+            plan = self._planner.sweep(lease.partition, states, now_ms, lease.told.get(DROPPED, 0))
             await self._write(lease, {TIMERS: lease.offsets.get(TIMERS, 0) + 1}, plan, clock, due)
             self._metrics.swept(len(due.customers), plan)
         return len(due.customers)

@@ -5,10 +5,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import msgspec
 import pytest
+from kafka import KafkaConsumer, TopicPartition
 from redis import Redis
 
+from schemas.topics import TRANSITIONS
+from schemas.transition import Transition
 from streams.errors import ExitCode
+from streams.sdk.repeats import Repeats, transition_id
 from streams.stores.keys import keys
 from tests.integration.test_tools import Installation, installation
 from tests.servers import wait_until
@@ -48,6 +53,23 @@ def generation(client: Redis, partition: int) -> bytes:
     return (client.get(keys(partition).generation) or b"").split(b" ")[0]
 
 
+def completed(installation: Installation) -> set[str]:
+    """Whose journey was completed, to a consumer who drops repeats and what was published before: each thing once."""
+    consumer = KafkaConsumer(bootstrap_servers=installation.kafka)
+    places = [TopicPartition(TRANSITIONS, partition) for partition in range(installation.partitions)]
+    consumer.assign(places)
+    consumer.seek_to_beginning()
+    ends, repeats, values = consumer.end_offsets(places), Repeats(), []
+    while any(consumer.position(place) < ends[place] for place in places):
+        for records in consumer.poll(1_000).values():
+            values += [record.value for record in repeats.fresh(records)]
+    consumer.close()
+    assert repeats.again > 0
+    assert len({transition_id(value) for value in values}) == len(values)
+    told = [msgspec.json.decode(value, type=Transition) for value in values]
+    return {one.customer for one in told if one.kind == "completed"}
+
+
 def lose(client: Redis, name: str) -> None:
     """Delete a key of partition 0, and wait until its worker has begun anew and written more."""
     before, key = generation(client, 0), getattr(keys(0), name)
@@ -69,6 +91,7 @@ def test_a_deleted_key_is_built_again_and_no_other_partition(installation: Insta
         wait_until(lambda: installation.reached().get("purchase_decision") == sent[0], 60)
         assert installation.visits()["purchase_decision"] == sent[0]
         assert installation.told("audit")["ok"]
+    assert len(completed(installation)) == sent[0]
 
 
 def test_a_partition_is_built_again_by_hand(installation: Installation) -> None:
@@ -89,3 +112,4 @@ def test_a_partition_is_built_again_by_hand(installation: Installation) -> None:
         }, 60)  # fmt: skip
         assert installation.reached()["purchase_decision"] == 100
         assert generation(client, 1) == other
+    assert len(completed(installation)) == 100

@@ -17,6 +17,8 @@ PARTITION: Final = "partition"
 GENERATION: Final = "generation"
 EPOCH: Final = "epoch"
 SEQUENCE: Final = "sequence"
+AGAIN: Final = "again"
+"""A header of transitions that follow from input of which the same was published before."""
 
 FROM: Final = "from "
 """Before a source: the number of the newest message applied, which is `epoch << 48 | sequence`."""

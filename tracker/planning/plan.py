@@ -57,6 +57,10 @@ class Reading:
     """Fields of `tracker/planning/marks.py` that the batch changes, to be remembered with the offsets."""
     forgotten: list[str] = field(default_factory=list)
     """Such fields that are remembered no longer."""
+    again: bool = False
+    """Whether all that follows from the batch was published before."""
+    dropped_before_ms: int = 0
+    """Drop-offs before this moment were published before, whichever batch brings them to light; 0 for none."""
     messages: list[Message] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -81,3 +85,7 @@ class Plan:
     """Digests of names that nothing is taken in for any more."""
     forgotten: list[str] = field(default_factory=list)
     """Fields of the offsets that go: marks of generations long past."""
+    again: bool = False
+    """Whether the transitions were published before."""
+    dropped_before_ms: int = 0
+    """Drop-offs before this moment were."""

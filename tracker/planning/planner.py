@@ -9,6 +9,7 @@ from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from schemas.rejection import Place, Rejection
 from schemas.routed import Erase, Routed, RoutedTouchpoint
@@ -187,6 +188,7 @@ class Planner:
     ) -> Generator[None, None, Plan]:
         """Step 5, in slices: touches folded into the states of their customers, and names related to each other."""
         plan = Plan({}, {}, {}, reading.messages, reading.counts, forgotten=reading.forgotten)
+        plan.again, plan.dropped_before_ms = reading.again, reading.dropped_before_ms
         related = {
             name: incoming
             for name, incoming in reading.incoming.items()
@@ -243,9 +245,14 @@ class Planner:
         _enter(plan, partition, name, before, farewell.change)
         plan.messages += [_routed(message.name, message, self.partitions) for message in farewell.messages]
 
-    def sweep(self, partition: int, states: Mapping[str, bytes | None], now_ms: int) -> Plan:
-        """The same for customers whose timer has fired: no touch, only the clock has moved."""
-        plan = Plan({}, {}, {}, [], Counter())
+    def sweep(
+        self, partition: int, states: Mapping[str, bytes | None], now_ms: int, dropped_before_ms: int = 0
+    ) -> Plan:
+        """The same for customers whose timer has fired: no touch, only the clock has moved.
+
+        Drop-offs before `dropped_before_ms` were published before, and say so.
+        """
+        plan = Plan({}, {}, {}, [], Counter(), dropped_before_ms=dropped_before_ms)
         tally: Tally = {}
         for customer, before in states.items():
             if before is not None:
@@ -267,7 +274,9 @@ def _enter(plan: Plan, partition: int, customer: str, before: bytes | None, chan
     if change.transitions:
         key = customer.encode()
         for transition in change.transitions:
-            plan.messages.append(Message(TRANSITIONS, partition, key, _encode_json(transition)))
+            again = plan.again or (transition.kind == "dropped" and transition.at_ms < plan.dropped_before_ms)
+            said = replace(transition, again=True) if again else transition
+            plan.messages.append(Message(TRANSITIONS, partition, key, _encode_json(said), again))
             counts[f"{TOLD}{transition.kind}:{transition.journey}"] += 1
     counts["applied"] += change.applied
     counts["duplicate"] += change.duplicate

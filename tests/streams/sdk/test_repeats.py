@@ -1,9 +1,10 @@
+import json
 from dataclasses import dataclass, field
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.sdk.repeats import Mark, Origin, Repeats
+from streams.sdk.repeats import Mark, Origin, Repeats, transition_id
 
 
 @dataclass
@@ -106,6 +107,27 @@ def test_marks_of_before_there_were_generations_are_accepted() -> None:
     assert not repeats.is_new(Message(3, 7))
     assert repeats.is_new(Message(4, 8, generation=b"a"))
     assert repeats.rebuilds == {}
+
+
+def test_what_was_published_before_a_rebuild_is_dropped() -> None:
+    """It bears the header `again`; its number counts as seen, and whoever wants it gets it."""
+    repeats, keeping = Repeats(), Repeats(keep_again=True)
+    message = Message(1, 4, generation=b"a")
+    message.headers.append(("again", b"1"))
+    assert not repeats.is_new(message)
+    assert (repeats.again, repeats.dropped) == (1, 0)
+    assert not repeats.is_new(Message(1, 4, generation=b"a"))
+    assert keeping.is_new(message)
+
+
+def test_a_transition_has_one_id() -> None:
+    """It is made of whom, what, where and when; what was published before or by another version has the same."""
+    said = {"kind": "advanced", "customer": "c1", "journey": "retail", "version": 1, "stage": "cart", "at_ms": 5}
+    first = transition_id(json.dumps(said).encode())
+    assert len(first) == 32
+    assert transition_id(json.dumps(said | {"again": True, "version": 2, "skipped": ["seen"]}).encode()) == first
+    others = [{"customer": "c2"}, {"kind": "returned"}, {"stage": "seen"}, {"at_ms": 6}, {"instance": "x"}]
+    assert first not in {transition_id(json.dumps(said | other).encode()) for other in others}
 
 
 @given(st.lists(st.tuples(st.integers(1, 30), st.integers(1, 5)), max_size=20))
