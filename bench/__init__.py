@@ -1,1 +1,1 @@
-"""Benchmarks: measured by command, asserted nowhere."""
+"""Benchmarks: commands that measure; no test asserts their figures."""

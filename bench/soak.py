@@ -34,7 +34,7 @@ DEVIATIONS = Deviations(
     skips=0.05, returns=0.1, duplicates=0.05, disorder=0.1, late=0.02, wrong_clocks=0.05, poison=0.001
 )
 LOOK_S = 1.0
-TELL_S = 10.0
+REPORT_S = 10.0
 SETTLE_S = 60.0
 # Bounded: the lag of any moment is worth at most so many seconds of the input, and does not grow over the run.
 MOST_LAG_S = 2.0
@@ -76,19 +76,19 @@ def soak(running: RealPipeline, run: Simulation, rate: float) -> Soak:
     def simulate() -> None:
         try:
             seen.report = run.run()
-        except Exception as error:  # noqa: BLE001  # raised again in the thread that can tell
+        except Exception as error:  # noqa: BLE001  # raised again in the main thread
             errors.append(error)
 
     thread = threading.Thread(target=simulate, daemon=True)
-    begun = told = time.monotonic()
+    begun = reported = time.monotonic()
     thread.start()
     try:
         while thread.is_alive():
             running.check()
             lag, now = running.lag(), time.monotonic()
             seen.lags.append((now - begun, lag))
-            if now - told > TELL_S:
-                told = now
+            if now - reported > REPORT_S:
+                reported = now
                 print(f"{now - begun:6.1f} s  sent {run.truth.messages:>9,}  lag {lag:>6,}", flush=True)
             thread.join(LOOK_S)
     finally:
@@ -113,8 +113,8 @@ def soak(running: RealPipeline, run: Simulation, rate: float) -> Soak:
     return seen
 
 
-def tell(seen: Soak) -> int:
-    """Print the report; the exit code."""
+def print_report(seen: Soak) -> int:
+    """Print the report; returns the exit code."""
     report, lags = seen.report, sorted(seen.warm())
     assert report is not None
     print(f"\nmessages        {report.messages:,} ({report.copies:,} duplicates, {sum(report.poison.values())} poison)")
@@ -146,7 +146,7 @@ def main() -> int:
         with pipeline(settings, os.environ, print) as running:
             plan = scenario(wish, int(time.time() * 1000))
             with kafka_target(kafka_arguments(running.settings)) as target:
-                return tell(soak(running, Simulation(plan, target, Truth(), rate=options.rate), options.rate))
+                return print_report(soak(running, Simulation(plan, target, Truth(), rate=options.rate), options.rate))
     except TrackerError as error:
         print(f"error: {error}", file=sys.stderr)
         return int(error.exit_code)

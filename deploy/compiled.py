@@ -1,10 +1,10 @@
-"""The compiled wheel: with TRACKER_COMPILE=1 the engine's hot modules go into it as machine code, made by mypyc.
+"""The compiled wheel: with TRACKER_COMPILE=1, mypyc compiles the engine's hot modules to machine code.
 
     TRACKER_COMPILE=1 pip wheel --no-deps --wheel-dir dist .
 
-It needs a C compiler and half a minute. Without the variable the wheel is pure Python; either has all sources. An
-editable installation is never compiled, so no machine code can outlive the source that it was made from.
-docs/decisions/0015-speed.md has what it gives.
+It needs a C compiler and half a minute. Without the variable the wheel is pure Python; both wheels have all sources.
+An editable installation is never compiled, so no machine code can outlive the source that it was made from.
+docs/decisions/0015-speed.md has the gain in speed.
 """
 
 import os
@@ -25,7 +25,7 @@ MODULES = (
     "planning/plan", "planning/planner", "planning/slices", "records/log",
 )  # fmt: skip
 NEEDS = ["mypy[mypyc]>=2.1,<3", "setuptools>=77,<90", "msgspec>=0.20,<1", "types-PyYAML>=6,<7"]
-# One library holds all modules, so that calls between them are calls of functions; its name is what the linker needs.
+# One library holds all modules, so that calls between them are plain C calls. The linker needs a name for it.
 LIBRARY = "tracker"
 SETUP = """
 from mypyc.build import mypycify
@@ -66,10 +66,10 @@ class CustomBuildHook(BuildHookInterface[Any]):
 
 
 def compile_in(place: Path, root: Path) -> list[Path]:
-    """The libraries, made in an empty folder from a copy of the sources: beside the sources they would outlive them."""
+    """The libraries, compiled from a copy of the sources in an empty folder; beside the sources they would be left."""
     for package in ("schemas", "tracker"):
         shutil.copytree(root / package, place / package, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
-    # The machine code is for the Python that it is made with.
+    # The machine code only runs with the version of Python that compiles it.
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     options = [f"--config-file={root / 'pyproject.toml'}", f"--python-version={version}"]
     paths = [f"tracker/{name}.py" for name in MODULES]

@@ -1,8 +1,8 @@
-"""The environment of a checkout: made when it is missing, mended when the dependencies changed, then handed over to.
+"""The environment of a checkout: created when it is missing, updated when dependencies change, then run.
 
-Called by `run` with any Python from 3.11 on; it knows pip and nothing of the tracker. A `stamp` inside the
-environment says what was installed there; `unfinished` lies there while pip works, so that an install that
-was interrupted is begun again from nothing. One process at a time installs, the others wait.
+`run` calls it with any Python from 3.11 on; it knows pip and nothing of the tracker. The file `stamp` in the
+environment says what was installed. The file `unfinished` exists while pip works, so that an interrupted installation
+starts again from nothing. One process installs at a time; the others wait.
 """
 
 import contextlib
@@ -21,8 +21,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-# All tests: many wait for servers that were killed, so one more than a small machine has cores. Named ones run in one
-# process, where they can be looked at. A file's tests stay together, in their order, for they share servers.
+# All tests run in one more process than a small machine has cores, since many wait for servers that were killed. Named
+# tests run in one process, which is easier to debug. The tests of a file stay together, since they share servers.
 SIDE_BY_SIDE = ("-n", "3", "--dist", "loadfile")
 HOME = Path(__file__).resolve().parents[1]
 FAILED, UNREACHABLE, DISK_FULL, UNSUPPORTED, INTERRUPTED, TERMINATED = 1, 4, 7, 9, 130, 143
@@ -30,13 +30,13 @@ NO_ANSWER = (
     "Failed to establish|Connection refused|Name or service not known|Temporary failure in name|Read timed out"
     "|Connection (reset|broken|aborted)|Network is unreachable|ProxyError|Max retries|[45]\\d\\d (Client|Server) Error"
 )
-# What pip says, what it means, and the exit code (the numbers of streams/errors.py).
+# Texts of pip's output, what each means, the remedy, and the exit code (as in streams/errors.py).
 TROUBLES = (
     ("No space left on device", "The disk is full.", "Make room and run it again.", DISK_FULL),
     ("CERTIFICATE_VERIFY_FAILED", "The package index's certificate is not trusted.",
-     "Let PIP_CERT or SSL_CERT_FILE name the certificates to trust.", UNREACHABLE),
+     "Set PIP_CERT or SSL_CERT_FILE to the file of trusted certificates.", UNREACHABLE),
     ("Permission denied", "The environment cannot be written to.",
-     "Check who owns it, or let TRACKER_VENV name another place.", FAILED),
+     "Check its owner, or set TRACKER_VENV to another place.", FAILED),
     (NO_ANSWER, "The dependencies cannot be downloaded.",
      "Check the network, the proxy (HTTPS_PROXY) and the index (PIP_INDEX_URL), and run it again.", UNREACHABLE),
     ("No matching distribution found.*", "A dependency has no ready-made package for this Python on this machine.",
@@ -44,8 +44,8 @@ TROUBLES = (
 )  # fmt: skip
 
 
-class Trouble(Exception):  # noqa: N818  # nobody is to blame by the name alone
-    """The environment cannot be made; a person is told why and what to do."""
+class Trouble(Exception):  # noqa: N818  # the state of the machine, not an error of this code
+    """The environment cannot be made; it carries the reason, the remedy and the exit code."""
 
     def __init__(self, message: str, remedy: str, code: int = FAILED) -> None:
         super().__init__(message)
@@ -53,10 +53,10 @@ class Trouble(Exception):  # noqa: N818  # nobody is to blame by the name alone
 
 
 def main(words: Sequence[str]) -> NoReturn:
-    """Replaces this process by the tracker, or by pytest where the first word is `test`."""
+    """Replace this process by the tracker, or by pytest where the first word is `test`."""
     testing = words[:1] == ["test"]
     venv = Path(os.environ.get("TRACKER_VENV") or HOME / ".venv").absolute()
-    # A handler does not survive the exec below.
+    # The exec below resets the handler.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
         ensure(venv, extra="dev" if testing else "")
@@ -75,17 +75,17 @@ def main(words: Sequence[str]) -> NoReturn:
 
 
 def _all_tests() -> Sequence[str]:
-    """How pytest runs everything: one after the other where all would share the servers that someone named."""
+    """The options for all tests: in one process when the environment names servers, which all tests would share."""
     return () if {"KAFKA_BOOTSTRAP", "REDIS_URL"} & os.environ.keys() else SIDE_BY_SIDE
 
 
 def ensure(venv: Path, extra: str) -> None:
-    """Leaves a complete environment in that place; does nothing when it is there already."""
+    """Make the environment complete; does nothing when it is already."""
     wanted = fingerprint(venv)
     if complete(venv, wanted, extra):
         return
     with locked(venv):
-        if complete(venv, wanted, extra):  # made by the one we waited for
+        if complete(venv, wanted, extra):  # another process has made it while this one waited
             return
         begun = time.monotonic()
         if not usable(venv, wanted):
@@ -95,7 +95,7 @@ def ensure(venv: Path, extra: str) -> None:
 
 
 def fingerprint(venv: Path) -> dict[str, str]:
-    """What an environment in that place must have been made from."""
+    """The Python, place and dependencies that the environment must have been made from."""
     project = tomllib.loads((HOME / "pyproject.toml").read_text(encoding="utf-8"))
     parts = [project["build-system"], project["project"]]
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
@@ -103,7 +103,7 @@ def fingerprint(venv: Path) -> dict[str, str]:
 
 
 def stamp(venv: Path) -> dict[str, str]:
-    """What the environment says that it was made from; empty where it says nothing readable."""
+    """The stamp of the environment; empty where there is none that can be read."""
     try:
         found = json.loads((venv / "stamp").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -112,14 +112,14 @@ def stamp(venv: Path) -> dict[str, str]:
 
 
 def complete(venv: Path, wanted: dict[str, str], extra: str) -> bool:
-    """Whether everything that is wanted has been installed to the end."""
+    """Whether everything that is wanted has been installed completely."""
     found = stamp(venv)
     extras = found.pop("extra", "")
     return found == wanted and extra in {"", extras} and (venv / "bin/python").exists()
 
 
 def usable(venv: Path, wanted: dict[str, str]) -> bool:
-    """Whether it is worth installing into what is there: same Python, same place, never interrupted."""
+    """Whether an existing environment can be updated: same Python, same place, never interrupted."""
     if (venv / "unfinished").exists() or not (venv / "bin/python").exists():
         return False
     found = stamp(venv)
@@ -130,9 +130,9 @@ def usable(venv: Path, wanted: dict[str, str]) -> bool:
 
 
 def create(venv: Path) -> None:
-    """An empty environment, in the place of what was there if that was one."""
+    """Create an empty environment; replaces an earlier environment, but no other folder."""
     if venv.exists() and any(venv.iterdir()) and not (venv / "pyvenv.cfg").exists():
-        raise Trouble(f"{venv} is no virtual environment.", "Let TRACKER_VENV name a folder that may be replaced.")
+        raise Trouble(f"{venv} is no virtual environment.", "Set TRACKER_VENV to a folder that may be replaced.")
     say("Making an environment (once; later runs begin at once) ...")
     shutil.rmtree(venv, ignore_errors=True)
     made = subprocess.run([sys.executable, "-I", "-m", "venv", str(venv)], capture_output=True, text=True, check=False)
@@ -141,7 +141,7 @@ def create(venv: Path) -> None:
 
 
 def install(venv: Path, wanted: dict[str, str], extra: str) -> None:
-    """The project and its dependencies in the environment, then the stamp."""
+    """Install the project and its dependencies, then write the stamp."""
     unfinished = venv / "unfinished"
     unfinished.touch()
     extra = extra or stamp(venv).get("extra", "")
@@ -150,7 +150,7 @@ def install(venv: Path, wanted: dict[str, str], extra: str) -> None:
     flags = ["--disable-pip-version-check", "--no-input", "--progress-bar=off", "--only-binary=:all:"]
     project = ["--editable", f"{HOME}[{extra}]" if extra else str(HOME)]
     words = [str(venv / "bin/python"), "-I", "-m", "pip", "install", *flags, *project]
-    # pip starts another pip to build the project: a group of their own lets both be ended.
+    # pip starts another pip to build the project. They share a process group, so that both can be ended.
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     with subprocess.Popen(words, env=pip_environ(), process_group=0, **pipes) as pip:
         try:
@@ -166,7 +166,7 @@ def install(venv: Path, wanted: dict[str, str], extra: str) -> None:
 
 
 def end(process: subprocess.Popen[str]) -> None:
-    """Returns when the process and its children are gone."""
+    """End the process and its children."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
@@ -175,7 +175,7 @@ def end(process: subprocess.Popen[str]) -> None:
 
 
 def pip_environ() -> dict[str, str]:
-    """The environment for pip: certificates and proxies as they are, fewer attempts where nothing answers."""
+    """The environment variables for pip: those of this process, with fewer retries and with its certificates."""
     environ = {"PIP_RETRIES": "2", **os.environ}
     # pip before 24.2 does not look at SSL_CERT_FILE.
     if "SSL_CERT_FILE" in environ and not environ.keys() & {"PIP_CERT", "REQUESTS_CA_BUNDLE"}:
@@ -184,7 +184,7 @@ def pip_environ() -> dict[str, str]:
 
 
 def follow(lines: Sequence[str] | Iterator[str]) -> list[str]:
-    """All that pip says, while a person sees one line of it."""
+    """The whole output of pip; meanwhile one line of progress is shown."""
     said, seen = [], 0
     for line in lines:
         said.append(line)
@@ -200,7 +200,7 @@ def follow(lines: Sequence[str] | Iterator[str]) -> list[str]:
 
 
 def show(text: str) -> None:
-    """One line that the next one replaces; without a terminal, only now and then a line."""
+    """Show a line that the next one replaces; without a terminal, print every tenth line of progress."""
     if sys.stderr.isatty():
         print(f"\r\033[K{text[:78]}", end="", file=sys.stderr, flush=True)
     elif text and not re.match(r"  package \d*[1-9]:", text):
@@ -208,12 +208,12 @@ def show(text: str) -> None:
 
 
 def say(text: str) -> None:
-    """A line to the person who waits."""
+    """Print a line to stderr."""
     print(text, file=sys.stderr, flush=True)
 
 
 def explained(said: str) -> Trouble:
-    """What pip's words mean."""
+    """The Trouble that pip's output stands for."""
     for pattern, message, remedy, code in TROUBLES:
         if found := list(re.finditer(pattern, said)):
             return Trouble(f"{message} ({found[-1][0][:200].strip()})", remedy, code)
@@ -222,13 +222,13 @@ def explained(said: str) -> Trouble:
 
 @contextlib.contextmanager
 def locked(venv: Path) -> Iterator[None]:
-    """Within it, no other process changes that environment."""
+    """Keep other processes from changing the environment inside the `with`."""
     path = venv.with_name(venv.name + ".lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = path.open("w")
     except OSError as error:
-        remedy = "Let TRACKER_VENV name a place that can be written to."
+        remedy = "Set TRACKER_VENV to a place that can be written to."
         raise Trouble(f"{path.parent} cannot be written to: {error.strerror}.", remedy) from error
     with lock:
         try:

@@ -1,1 +1,1 @@
-"""What travels: every message on every topic, as typed structures that import msgspec alone."""
+"""The messages on every topic, as typed structures that import only msgspec."""

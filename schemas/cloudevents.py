@@ -1,6 +1,6 @@
 """CloudEvents 1.0 as tables: which attribute becomes which field of a touchpoint.
 
-It knows nothing of HTTP, where the attributes of the binary form are headers `ce-…`.
+It knows nothing of HTTP, where attributes in binary mode are the headers `ce-…`.
 """
 
 from typing import Final
@@ -21,7 +21,7 @@ IDS: Final[dict[str, tuple[str, ...]]] = {
     "phone": ("data.ids.phone", "data.phone"),
 }
 CHANNELS: Final = ("channel", "data.channel")
-# Attributes that say nothing of what happened; the other extensions become circumstances of the touchpoint.
+# Attributes that have a field of their own, or say nothing of the event. All other extensions go into `context`.
 OWN: Final = frozenset(
     {"specversion", "id", "source", "type", "time", "subject", "datacontenttype", "dataschema", "data", "data_base64",
      "channel", "customerid", "anonymousid", "accountid", "emailsha256", "phonesha256"}

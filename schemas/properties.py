@@ -1,28 +1,28 @@
-"""What the properties of a touchpoint are called, channel by channel, so that journeys and producers say the same.
+"""The names of properties of touchpoints by channel, so that journeys and producers use the same ones.
 
-All may be left out, and a producer may send others beside them. It knows nothing of types of touchpoints.
+Each may be left out, and a producer may send others beside them. It knows nothing of types of touchpoints.
 """
 
 from typing import Final, TypedDict
 
 
 class WebProperties(TypedDict, total=False):
-    """Properties that touchpoints of the channel `web` share."""
+    """Common properties of touchpoints on the channel `web`. All are optional, and others may be added."""
 
     path: str
-    """The page's path, without the host: `/spring`."""
+    """The path of the page, without the host: `/spring`."""
     title: str
-    """The page's title."""
+    """The title of the page."""
     referrer: str
     """Where the visitor came from, as a URL."""
     search: str
-    """What was searched for."""
+    """The search words."""
     product: str
-    """The product that was looked at or put into the basket: its name or number."""
+    """The product that was viewed or put into the basket: its name or number."""
     category: str
-    """The product's category."""
+    """The category of the product."""
     price: float
-    """The price of one piece, in `currency`."""
+    """The price of one piece, in units of `currency` (not cents)."""
     quantity: float
     """How many pieces."""
     currency: str
@@ -30,45 +30,45 @@ class WebProperties(TypedDict, total=False):
 
 
 class ShopProperties(TypedDict, total=False):
-    """Properties that touchpoints of the channel `shop` share."""
+    """Common properties of touchpoints on the channel `shop`. All are optional, and others may be added."""
 
     order_id: str
-    """The order's number; the key of journeys that follow each order."""
+    """The number of the order; the key of journeys with an instance for each order."""
     status: str
-    """How the order stands: `paid`, `shipped`, `refunded`."""
+    """The status of the order: `paid`, `shipped`, `refunded`."""
     amount: float
-    """The value of the whole order, in `currency`."""
+    """The value of the whole order, in units of `currency` (not cents)."""
     currency: str
     """ISO 4217: `EUR`."""
     product: str
-    """The product, where the touchpoint is about a single one: its name or number."""
+    """The product, if the touchpoint is about a single one: its name or number."""
     quantity: float
     """How many pieces."""
     coupon: str
-    """The voucher that was used."""
+    """The code of the voucher that was used."""
     store: str
-    """Which shop, where there are several or the touchpoint was physical."""
+    """The shop, if there are several or the touchpoint was physical."""
 
 
 class SupportProperties(TypedDict, total=False):
-    """Properties that touchpoints of the channel `support` share."""
+    """Common properties of touchpoints on the channel `support`. All are optional, and others may be added."""
 
     ticket_id: str
-    """The ticket's number; the key of journeys that follow each ticket."""
+    """The number of the ticket; the key of journeys with an instance for each ticket."""
     order_id: str
-    """The order that it is about."""
+    """The number of the order that the ticket is about."""
     topic: str
-    """What it is about: `delivery`, `refund`."""
+    """The subject of the ticket: `delivery`, `refund`."""
     status: str
-    """How the ticket stands: `open`, `solved`."""
+    """The status of the ticket: `open`, `solved`."""
     priority: str
-    """How urgent it is."""
+    """The urgency of the ticket, in the words of the help desk."""
     score: float
-    """A rating as a number; `scale` says which."""
+    """A rating as a number on the scale that `scale` names."""
     scale: str
-    """What the score is: `nps` (0 to 10), `csat` (1 to 5), `ces` (1 to 7)."""
+    """The scale of `score`: `nps` (0 to 10), `csat` (1 to 5) or `ces` (1 to 7)."""
     days: float
-    """How long it took, in days."""
+    """The duration in days, for example until the ticket was solved."""
 
 
 BY_CHANNEL: Final[dict[str, type]] = {"web": WebProperties, "shop": ShopProperties, "support": SupportProperties}

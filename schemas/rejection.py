@@ -1,4 +1,4 @@
-"""A rejection: bytes that were no touchpoint or were not let in, with the reason and the place they came from."""
+"""A rejection: bytes that are no touchpoint or were refused, with the reason and the place they came from."""
 
 from typing import Final, Literal
 
@@ -18,38 +18,39 @@ Reason = Literal[
     "too_large",
 ]
 
-# What the collector refuses of touchpoints that could be read: the source may not send them, or has not planned them.
+# Reasons of the collector to refuse valid touchpoints: the source may not send them, or they violate its tracking plan.
 DoorReason = Literal["not_allowed", "plan"]
 AnyReason = Literal[Reason, DoorReason]
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where a record stands in Kafka."""
+    """The place of a record in Kafka."""
 
     topic: str
-    """The topic that the record was sent to."""
+    """The topic of the record."""
     partition: int
     """The partition of that topic."""
     offset: int
-    """The record's number in that partition; -1: it was refused at the door, on its way there."""
+    """The offset in that partition; -1 if the collector refused the touchpoint before it reached Kafka."""
 
 
 class Rejection(msgspec.Struct, frozen=True):
-    """What could not be read as a touchpoint, or was refused at the door; complete enough to be driven again."""
+    """A record that is no valid touchpoint, or that the collector refused; complete enough to be sent again."""
 
     reason: AnyReason
-    """What is wrong, as one word of a closed set."""
+    """The reason, from a closed set of words."""
     detail: str
-    """What is wrong, and where in the document, for a person."""
+    """The problem in words, with the place in the document."""
     place: Place
-    """Where the original stands."""
+    """The place of the original record."""
     rejected_at_ms: int
     """When it was rejected, in milliseconds since 1970."""
     value: bytes | None
-    """The original bytes (base64 in JSON); addresses and numbers of what was refused at the door are hidden."""
+    """The original bytes (base64 in JSON). If the collector refused them, addresses and phone numbers are hidden."""
     key: bytes | None = None
-    """The original's key (base64 in JSON)."""
+    """The key of the original record (base64 in JSON)."""
     received_at_ms: int | None = None
-    """The original's timestamp at the broker: sent again with it, a touchpoint keeps its time."""
+    """The timestamp of the original record at the broker, in milliseconds since 1970. A record that is sent again with
+    this timestamp keeps its time."""
     schema: str = SCHEMA
     """The version of this structure, `rejection/1`."""

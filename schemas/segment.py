@@ -1,11 +1,11 @@
-"""Segment's HTTP API as tables: which call is which touchpoint, and where its ids and channel come from.
+"""Segment's HTTP API as tables: the touchpoint of each call, and the paths of its ids and channel.
 
-RudderStack's data plane speaks the same. It knows nothing of HTTP.
+RudderStack's data plane has the same API. It knows nothing of HTTP.
 """
 
 from typing import Final
 
-# What one call becomes; None: the name of its event.
+# By call: the type of its touchpoint; None: the name of its event.
 TYPES: Final[dict[str, str | None]] = {
     "track": None,
     "page": "Page Viewed",
@@ -14,7 +14,7 @@ TYPES: Final[dict[str, str | None]] = {
     "group": "Grouped",
     "alias": "Aliased",
 }
-# The paths under which Segment's browser library sends them.
+# By short path, which Segment's browser library uses: the call.
 SHORT: Final = {"t": "track", "p": "page", "s": "screen", "i": "identify", "g": "group", "a": "alias", "b": "batch"}
 
 # The first path with a value wins. `email` and `phone` become hashes before anything else sees them.
@@ -25,10 +25,10 @@ IDS: Final[dict[str, tuple[str, ...]]] = {
     "email": ("traits.email", "context.traits.email", "properties.email"),
     "phone": ("traits.phone", "context.traits.phone", "properties.phone"),
 }
-# What one call says otherwise: an alias is about the id before.
+# Exceptions by call: `alias` is about the previous id.
 IDS_OF: Final = {"alias": {"anonymous_id": ("previousId", "anonymousId")}}
 MOMENTS: Final = ("timestamp", "originalTimestamp", "sentAt")
-# What a call says is in `properties`, or in `traits` where it describes somebody.
+# Calls that describe somebody have their properties in `traits`.
 PROPERTIES: Final = {"identify": "traits", "group": "traits"}
 # Properties of Segment's e-commerce specification under the names that `schemas/properties.py` gives them, by the first
 # word of an event: set beside the others where they are missing.
@@ -38,10 +38,10 @@ COMMERCE: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "Product": {"product": ("name", "product_id", "sku")},
     "Products": {"search": ("query",)},
 }
-# An address identifies a person, and traits repeat at each event what `identify` has said.
+# An IP address identifies a person, and traits repeat in each event what `identify` has sent.
 LEFT_OUT_OF_CONTEXT: Final = frozenset({"ip", "traits"})
 
-# The channel of the events of Segment's e-commerce specification, where it is not the web.
+# By event of Segment's e-commerce specification: the channel, if it is not the web.
 CHANNELS: Final = {
     "Order Completed": "shop",
     "Order Updated": "shop",

@@ -1,4 +1,4 @@
-"""The topics: their names, keys and content, as one table."""
+"""The topics as one table: names, keys, content and retention."""
 
 from typing import Final, Literal
 
@@ -29,7 +29,7 @@ def touchpoint_topic(channel: str) -> str:
 
 def topics(channels: tuple[str, ...] = CHANNELS) -> tuple[Topic, ...]:
     """Every topic of an installation. All inputs must have the same number of partitions."""
-    # 30 days let an empty Redis be built again from Kafka for the longest window of the templates.
+    # 30 days: the longest window of the templates, so an empty Redis can be rebuilt from Kafka.
     inputs = tuple(
         Topic(touchpoint_topic(channel), "strongest alias", f"touchpoints of {channel}", "input", 30)
         for channel in channels

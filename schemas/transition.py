@@ -1,4 +1,4 @@
-"""A transition: what happened to one customer's journey, from where to where, and why."""
+"""A transition: a change in one customer's journey: its kind, the stages, and the cause."""
 
 from typing import Final, Literal
 
@@ -14,49 +14,49 @@ Kind = Literal[
 
 
 class Why(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """The cause: a touchpoint and the rule it met, or a deadline that passed."""
+    """The cause: a touchpoint and the rule that it met, or nothing where a deadline passed."""
 
     event_id: str | None = None
-    """The touchpoint's own id."""
+    """The `event_id` of the touchpoint."""
     type: str | None = None
-    """The touchpoint's type."""
+    """The type of the touchpoint."""
     channel: str | None = None
-    """The touchpoint's channel."""
+    """The channel of the touchpoint."""
     rule: int | None = None
-    """Which of the stage's touchpoint rules was met, counted from 0."""
+    """The touchpoint rule of the stage that was met, counted from 0."""
     member: str | None = None
-    """Of an account's journey: whose news it was."""
+    """For an account's journey: the person whose touchpoint it was."""
 
 
 class Transition(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
-    """One step of one customer (or of one instance of a keyed journey), or a change of who the customer is."""
+    """One change in the journey of a customer (or in an instance of a keyed journey), or in a customer's identity."""
 
     kind: Kind
-    """What happened, as one word of a closed set."""
+    """The kind of change, from a closed set of words."""
     customer: str
-    """Whom it happened to."""
+    """The customer."""
     journey: str
-    """The journey's name; empty for `linked`, `unlinked`, `conflict` and `erased`, which concern all journeys."""
+    """The name of the journey; empty for `linked`, `unlinked`, `conflict` and `erased`, which concern all journeys."""
     version: int
     """The version of the journey's definition; 0 without a journey."""
     instance: str | None = None
-    """The value of the journey's `key`, where it has one."""
+    """The value of the journey's `key`, if it has one."""
     origin: str | None = None
-    """The stage left; missing when the journey begins."""
+    """The stage before; missing when the journey begins."""
     stage: str | None = None
-    """The stage arrived at, or the one dropped out of."""
+    """The stage after; for `dropped` the stage in which the customer dropped off."""
     at_ms: int
-    """When it happened, in milliseconds since 1970, by the corrected clock."""
+    """When it happened, in milliseconds since 1970, with the device clock corrected."""
     skipped: tuple[str, ...] = ()
-    """The stages between the two that were left out."""
+    """The stages between the two that the customer has not reached; optional ones are left out."""
     why: Why = Why()
-    """What caused it; empty where a deadline did."""
+    """The cause; empty if a deadline passed."""
     alias: str | None = None
-    """The alias that was linked, unlinked, claimed by two, or erased."""
+    """The alias that was linked, unlinked, claimed by two customers, or erased."""
     other: str | None = None
-    """In a conflict: the customer who claims the alias too, and does not get it."""
+    """For `conflict`: the other customer, who claims the alias too and does not get it."""
     again: bool = False
-    """True where it was published before: the tracker has lost its store, or a part of it, and reads its input again.
-    Whoever acts on transitions leaves these out."""
+    """True if it was published before: Redis was lost, or a part of it, and the tracker reads its input again. Ignore
+    these if you act on transitions."""
     schema: str = SCHEMA
     """The version of this structure, `transition/1`."""

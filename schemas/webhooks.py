@@ -1,6 +1,6 @@
-"""Webhooks of shops and help desks as tables: how each sender signs, and which of its messages is which touchpoint.
+"""Webhooks of shops and help desks as tables: how each sender signs, and the touchpoint of each message.
 
-Another sender is another table. A path leads into the body (`customer.id`); `header:` leads to a header. It knows
+Another sender is another table. A path such as `customer.id` points into the body, `header:…` to a header. It knows
 nothing of HTTP and of hashing.
 """
 
@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 Paths = tuple[str, ...]
-"""The first that leads to a value wins."""
+"""Alternatives: the first path with a value is used."""
 
 
 class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -17,49 +17,49 @@ class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     header: str
     timestamp_header: str | None = None
-    """A header whose text stands before the body in what is signed."""
+    """A header whose text is signed too, before the body."""
 
 
 class Webhook(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One message of a sender as a touchpoint."""
+    """The touchpoint of one kind of message of a sender."""
 
     topics: tuple[str, ...]
-    """What the sender calls it; all that follows holds for each of these."""
+    """The sender's names of the message; the other fields apply to each of them."""
     type: str
     channel: str
     where: dict[str, Paths] = {}
-    """A path to the values of which it has one."""
+    """By path: the values of which the message must have one."""
     ids: dict[str, Paths] = {}
-    """More paths than the sender's own, tried before them."""
+    """Further paths, tried before those of the sender."""
     properties: dict[str, Paths] = {}
     once: tuple[str, ...] = ()
-    """Paths that tell one event from the next; the sender's own where there are none."""
+    """Paths whose values identify the event; if empty, those of the sender."""
     at: tuple[str, ...] = ()
 
 
 class WebhookSender(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How one sender speaks."""
+    """The form of one sender's messages."""
 
     signature: Signature | None
-    """None: it cannot sign, and sends a write key instead."""
+    """None: the sender cannot sign, and sends a write key instead."""
     topic: tuple[str, ...]
-    """Where it says what the message is."""
+    """The paths of the name of the message."""
     window_s: int
-    """How old a message may be: as long as the sender tries again, and no longer."""
+    """How old a message may be: as long as the sender retries, and no longer, against replay attacks."""
     moment: tuple[str, ...]
-    """When the message was made, where that is signed with it; none: messages do not get too old."""
+    """The paths of the time of the message, if it is signed; empty: the age is not checked."""
     at: tuple[str, ...]
-    """When it happened."""
+    """The paths of the time of the event."""
     once: tuple[str, ...]
-    """What tells one event from the next, under the signature: sent again, it is the same."""
+    """Paths whose values identify the event. They are signed and the same in a retry, so that an event counts once."""
     ids: dict[str, Paths]
     root: str = ""
-    """Where in the body the paths begin."""
+    """The path in the body from which all other paths start."""
     mappings: tuple[Webhook, ...] = ()
 
 
 DAY_S: Final = 86_400
-# What is kept of each item of an order or a cart; the rest is about the shop's stock.
+# The fields kept of each item of an order or cart; others describe the shop's stock.
 ITEM: Final = ("product_id", "sku", "title", "name", "quantity", "price", "category")
 
 _ORDER: Final[dict[str, Paths]] = {
@@ -80,7 +80,7 @@ _TICKET: Final[dict[str, Paths]] = {
 SHOPIFY: Final = WebhookSender(
     signature=Signature("x-shopify-hmac-sha256"),
     topic=("header:x-shopify-topic",),
-    # Shopify tries again for two days.
+    # Shopify retries for two days.
     window_s=3 * DAY_S,
     moment=("updated_at", "created_at"),
     at=("updated_at", "created_at"),
@@ -98,7 +98,7 @@ SHOPIFY: Final = WebhookSender(
         Webhook(topics=("orders/cancelled",), type="Order Cancelled", channel="shop", at=("cancelled_at",),
                 properties={**_ORDER, "reason": ("cancel_reason",)}, once=("id",)),
         Webhook(topics=("orders/fulfilled",), type="Order Shipped", channel="shop", properties=_ORDER, once=("id",)),
-        # `refunds/create` does not say whose order it was; an order that changes does.
+        # `refunds/create` does not name the customer; a changed order does.
         Webhook(topics=("orders/updated",), where={"financial_status": ("refunded", "partially_refunded")},
                 type="Order Refunded", channel="shop", properties=_ORDER),
         Webhook(topics=("carts/create", "carts/update"), type="Cart Updated", channel="web",
@@ -146,7 +146,7 @@ ZENDESK: Final = WebhookSender(
         "customer_id": ("detail.requester_external_id", "detail.external_id"),
         "account_id": ("detail.organization_id",),
         "email": ("detail.requester_email", "detail.email"),
-        # A requester is somebody's number at Zendesk alone: no customer_id, but always the same.
+        # The requester id is Zendesk's own number of a person: no customer_id, but stable.
         "anonymous_id": ("detail.requester_id", "detail.id"),
     },
     mappings=(
@@ -163,13 +163,13 @@ ZENDESK: Final = WebhookSender(
     ),
 )  # fmt: skip
 
-# Freshdesk's automations send what one writes into them: a JSON body of these placeholders, see docs/collector.md.
+# A Freshdesk automation sends a body that its user writes: JSON with these placeholders, see docs/collector.md.
 FRESHDESK: Final = WebhookSender(
     signature=None,
     root="freshdesk_webhook",
     topic=("event",),
     window_s=0,
-    # Its placeholders for moments are written for people.
+    # Freshdesk's placeholders for times are in a form for people, so they are not read.
     moment=(),
     at=(),
     once=("event", "ticket_id", "ticket_status", "ticket_survey_rating"),

@@ -1,7 +1,7 @@
-"""The canary's process: a touchpoint for each partition every few seconds, and how long each takes to reach its state.
+"""The canary: it sends a touchpoint to each partition every few seconds and measures the time to its state.
 
-It sends as any producer does and looks into Redis as `tracker show` does; of what lies between it knows nothing, so
-it measures all of it. `tracker/engine/canaries.py` says why no funnel ever counts these touchpoints.
+It sends as any producer does and reads Redis as `tracker show` does. It knows nothing of what lies between, so it
+measures the whole way. `tracker/engine/canaries.py` says why no funnel counts these touchpoints.
 """
 
 import asyncio
@@ -26,12 +26,12 @@ from tracker.engine.canaries import TYPE, arrived, canaries
 
 log = structlog.get_logger()
 
-# So exactly is a delay measured while touchpoints are on their way.
+# The precision of a measured delay: how often Redis is read while touchpoints are on their way.
 LOOK_EVERY_S: Final = 0.02
-# What has not come by then is looked for less often: the servers have other worries.
+# Later touchpoints are looked for less often, since the servers are busy or down then.
 PATIENT_AFTER_S: Final = 5.0
 PATIENT_LOOK_S: Final = 1.0
-# So many as a record remembers; what is further behind cannot be seen any more.
+# As many ids as a record keeps; the arrival of an older touchpoint could not be seen any more.
 MOST_WAITING: Final = 32
 
 Send = Callable[[str, str, str], None]
@@ -41,7 +41,7 @@ Fetch = Callable[[Sequence[tuple[int, str]]], list[bytes | None]]
 
 
 class Canary:
-    """Touchpoints on their way, and what is known of those that have come."""
+    """The canary's touchpoints on their way, and the series of those that have arrived."""
 
     def __init__(
         self,
@@ -58,9 +58,9 @@ class Canary:
         self._channels = channels
         self._send, self._fetch, self._clock_s = send, fetch, clock_s
         self._beats = 0
-        # Milliseconds, but never the same twice: the ids of this process and of one before it differ.
+        # The wall clock in milliseconds, made to rise, so that ids differ from those of an earlier process too.
         self._number = 0
-        # By partition and event id: the channel, and when it was sent.
+        # By partition and event id, the channel and the time of sending.
         self._waiting: list[dict[str, tuple[str, float]]] = [{} for _ in self._names]
         kinds: dict[str, Any] = {"counter": Counter, "gauge": Gauge, "histogram": Histogram}
         self._series: dict[str, Any] = {
@@ -78,16 +78,16 @@ class Canary:
 
     @property
     def longest_s(self) -> float:
-        """How long the touchpoint that waits longest has been on its way; 0 when all have come."""
+        """The age of the oldest touchpoint that has not arrived; 0 when all have."""
         return max(map(self._age_s, self._waiting))
 
     def _age_s(self, waiting: dict[str, tuple[str, float]]) -> float:
-        # A copy, since a scrape looks while the thread that sends and looks is at work.
+        # A copy, since a scrape reads it while another thread sends and looks.
         sent_s = min([at_s for _, at_s in [*waiting.values()]], default=None)
         return 0.0 if sent_s is None else self._clock_s() - sent_s
 
     def beat(self) -> None:
-        """Send one to each partition, through one channel after the other. Raises TrackerError."""
+        """Send one touchpoint to each partition; the channels take turns. Raises TrackerError."""
         channel = self._channels[self._beats % len(self._channels)]
         self._beats += 1
         self._number = max(self._number + 1, time_ns() // 1_000_000)
@@ -95,13 +95,13 @@ class Canary:
         for name, waiting in zip(self._names, self._waiting, strict=True):
             while len(waiting) >= MOST_WAITING:
                 self._lose(waiting, next(iter(waiting)))
-            # Noted first: what cannot be sent has not come either.
+            # Noted before it is sent: a touchpoint that cannot be sent has not arrived either.
             waiting[event_id] = (channel, self._clock_s())
             self._send(channel, name, event_id)
             self._series["tracker_canary_sent_total"].labels(channel).inc()
 
     def look(self) -> None:
-        """Take note of those that have come. Raises TrackerError."""
+        """Note the touchpoints that have arrived. Raises TrackerError."""
         asked = [(partition, name) for partition, name in enumerate(self._names) if self._waiting[partition]]
         for (partition, _), record in zip(asked, self._fetch(asked) if asked else (), strict=True):
             waiting = self._waiting[partition]
@@ -111,7 +111,7 @@ class Canary:
     def _come(self, waiting: dict[str, tuple[str, float]], event_id: str) -> None:
         channel, sent_s = waiting.pop(event_id)
         self._series["tracker_canary_delay_seconds"].observe(self._clock_s() - sent_s)
-        # A topic keeps its order: what was sent through it before and is not there will not come.
+        # A topic-partition keeps its order: an earlier touchpoint that is not there now will never arrive.
         for one in [one for one, (through, at_s) in waiting.items() if through == channel and at_s < sent_s]:
             self._lose(waiting, one)
 
@@ -120,7 +120,7 @@ class Canary:
         self._series["tracker_canary_lost_total"].inc()
 
     async def live(self, every_s: float) -> None:
-        """Beat and look until cancelled; what fails is said once and tried again."""
+        """Beat and look until cancelled. A failure is logged once, and the step is tried again."""
         next_s = self._clock_s()
         while True:
             if self._clock_s() >= next_s:
@@ -131,7 +131,7 @@ class Canary:
             await asyncio.sleep(max(0.0, min(next_s - self._clock_s(), self._pause_s())))
 
     def _pause_s(self) -> float:
-        """How long nothing needs to be looked for."""
+        """The time until the next look."""
         longest_s = self.longest_s
         if self.trouble or longest_s > PATIENT_AFTER_S:
             return PATIENT_LOOK_S
@@ -145,14 +145,14 @@ class Canary:
             except TrackerError as error:
                 trouble = error.message
         if trouble and not self.trouble:
-            log.warning("the canary cannot go its way; trying again", reason=trouble)
+            log.warning("the canary cannot send or read; trying again", reason=trouble)
         elif self.trouble and not trouble:
-            log.info("the canary goes its way again")
+            log.info("the canary sends and reads again")
         self.trouble = trouble
 
 
 def _records(settings: Settings) -> Fetch:
-    """Reads records from Redis, in one round trip."""
+    """A function that reads records from Redis in one round trip."""
     client: list[Any] = []
 
     def fetch(customers: Sequence[tuple[int, str]]) -> list[bytes | None]:
@@ -170,7 +170,7 @@ def _records(settings: Settings) -> Fetch:
 
 
 def _sender(settings: Settings) -> Send:
-    """Sends as any producer does; it connects with the first, so that it can wait for Kafka."""
+    """A function that sends as any producer does. It connects at the first call, so a missing Kafka is tried again."""
     producer: list[Producer] = []
 
     def send(channel: str, customer: str, event_id: str) -> None:
@@ -182,8 +182,8 @@ def _sender(settings: Settings) -> Send:
     return send
 
 
-async def run(settings: Settings, every_s: float, told: Callable[[str], None] = lambda _address: None) -> None:
-    """Live until SIGTERM or SIGINT. `told` hears the address of /metrics once it is listened on."""
+async def run(settings: Settings, every_s: float, listening: Callable[[str], None] = lambda _address: None) -> None:
+    """Run until SIGTERM or SIGINT. `listening` is called with the address of /metrics once the port is open."""
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -195,7 +195,7 @@ async def run(settings: Settings, every_s: float, told: Callable[[str], None] = 
 
     pages = Pages(lambda: None, ready, canary.registry, "CANARY_PORT")
     port = await pages.start(settings.http_host, settings.canary_port)
-    told(f"http://{settings.http_host}:{port}/metrics")
+    listening(f"http://{settings.http_host}:{port}/metrics")
     tasks = {loop.create_task(canary.live(every_s)), loop.create_task(ended.wait())}
     done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in tasks - done:

@@ -1,6 +1,6 @@
-"""The doctor: what is in order in an installation and what is not, each finding with its remedy.
+"""The doctor: it examines an installation and reports each finding, with a remedy where something is wrong.
 
-It only looks; nothing is changed. `CHECKS` is the whole examination, in the order in which faults explain each other.
+It changes nothing. `CHECKS` lists all checks, in such an order that a fault comes before the faults that it causes.
 """
 
 import sys
@@ -24,7 +24,7 @@ NEARLY_FULL: Final = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at."""
+    """The result of one check."""
 
     area: str
     state: State
@@ -34,7 +34,7 @@ class Finding:
 
 
 def examine(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Every finding, one area after the other; an area that fails as a whole is one problem."""
+    """Every finding, area by area. An area whose check raises an error is one problem."""
     yield from _variables(environ)
     failed: set[str] = set()
     for area, check in CHECKS.items():
@@ -49,7 +49,7 @@ def examine(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]
             yield Finding(area, "problem", error.message, error.remedy, error.exit_code)
         except Exception as error:  # noqa: BLE001  # one broken check must not hide the others
             message = f"The check itself failed: {type(error).__name__}: {error}"
-            yield Finding(area, "problem", message, "Report this.", ExitCode.FAULT)
+            yield Finding(area, "problem", message, "Report this as a fault of the tracker.", ExitCode.FAULT)
 
 
 def verdict(findings: Iterable[Finding]) -> ExitCode:
@@ -64,7 +64,7 @@ Result = tuple[State, str, str]
 def _variables(environ: Mapping[str, str]) -> Iterator[Finding]:
     for name, near in unknown(environ).items():
         remedy = f"Did you mean {near}?" if near else "deploy/env/reference.env lists all."
-        yield Finding("settings", "warning", f"{name} is set, and is none of the tracker's variables.", remedy)
+        yield Finding("settings", "warning", f"{name} is set, and is not a variable of the tracker.", remedy)
 
 
 def _versions(_settings: Settings) -> Iterator[Result]:
@@ -74,7 +74,7 @@ def _versions(_settings: Settings) -> Iterator[Result]:
     try:
         wanted = [Requirement(line) for line in requires("journey-tracker") or ()]
     except PackageNotFoundError:
-        yield "warning", "The project is not installed, so its dependencies are unknown.", "Start it by ./run."
+        yield "warning", "The project is not installed, so its dependencies are unknown.", "Start it with ./run."
         return
     mine = [each for each in wanted if each.marker is None or each.marker.evaluate({"extra": ""})]
     good = []
@@ -82,12 +82,12 @@ def _versions(_settings: Settings) -> Iterator[Result]:
         try:
             found = version(each.name)
         except PackageNotFoundError:
-            yield "problem", f"{each.name} is not installed.", "Start the tracker by ./run, or install it anew."
+            yield "problem", f"{each.name} is not installed.", "Start the tracker with ./run, or install it again."
             continue
         if each.specifier.contains(found, prereleases=True):
             good.append(f"{each.name} {found}")
         else:
-            remedy = "Start the tracker by ./run, which keeps its environment in step."
+            remedy = "Start the tracker with ./run, which keeps its environment up to date."
             yield "problem", f"{each.name} {found} is installed, {each.specifier} is needed.", remedy
     yield "ok", ", ".join(good), ""
 
@@ -115,7 +115,7 @@ def _kafka(settings: Settings) -> Iterator[Result]:
         return
     with kafka_admin(settings) as admin:
         cluster = admin.describe_cluster()
-        its_version = tuple(admin._manager.broker_version)  # noqa: SLF001  # the client's only word on it
+        its_version = tuple(admin._manager.broker_version)  # noqa: SLF001  # the client has no public attribute for it
     brokers = len(cluster["brokers"])
     spoken = ".".join(map(str, its_version))
     if its_version < OLDEST_KAFKA:
@@ -125,7 +125,7 @@ def _kafka(settings: Settings) -> Iterator[Result]:
         message = f"TRACKER_REPLICATION is {settings.replication}, and Kafka has {brokers} brokers."
         yield "problem", message, "Lower it or add brokers."
     elif settings.replication == 1 and brokers > 1:
-        message = "TRACKER_REPLICATION is 1: a broker that is lost takes touchpoints with it."
+        message = "TRACKER_REPLICATION is 1: touchpoints are lost with the broker that holds them."
         yield "warning", message, "Set it to 3 before the topics are created."
     if settings.kafka_security_protocol == "SASL_PLAINTEXT":
         yield "warning", "The password travels to Kafka unencrypted.", "Use SASL_SSL."
@@ -152,10 +152,11 @@ def _redis(settings: Settings) -> Iterator[Result]:
         return
     client = redis_client(settings)
     try:
-        told = client.info(target_nodes="primaries") if settings.redis_cluster else client.info()
+        answer = client.info(target_nodes="primaries") if settings.redis_cluster else client.info()
     finally:
         client.close()
-    nodes = told if settings.redis_cluster and "redis_version" not in told else {"Redis": told}
+    # The client of a Cluster with a single primary returns that node's fields, without the node's name.
+    nodes = answer if settings.redis_cluster and "redis_version" not in answer else {"Redis": answer}
     for node, info in nodes.items():
         yield from _redis_node(str(node), info, settings)
     if settings.id_salt is None:
@@ -164,7 +165,7 @@ def _redis(settings: Settings) -> Iterator[Result]:
 
 
 def _redis_node(node: str, info: Mapping[str, Any], settings: Settings) -> Iterator[Result]:
-    """What one Redis says of itself; Valkey and the hosted ones leave some of it out."""
+    """The findings on one node's INFO. Valkey and hosted services leave some fields out; those pass."""
     its_version = str(info.get("redis_version", "0"))
     if tuple(int(part) for part in its_version.split(".")[:2]) < OLDEST_REDIS:
         yield "problem", f"{node} {its_version} is too old.", "Use Redis 6.2 or newer, or Valkey."
@@ -174,12 +175,10 @@ def _redis_node(node: str, info: Mapping[str, Any], settings: Settings) -> Itera
         yield "problem", f"{node} is a replica and takes no writes.", "Let REDIS_URL name the primary."
     policy = info.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
-        message = f"{node} may forget customers when it is full (maxmemory-policy {policy})."
+        message = f"{node} may evict customers when its memory is full (maxmemory-policy {policy})."
         yield "problem", message, "Set maxmemory-policy to noeviction."
     if not info.get("aof_enabled", 1):
-        message = (
-            f"{node} keeps nothing on disk as it goes (appendonly no); a restart replays Kafka from its beginning."
-        )
+        message = f"{node} does not log writes to disk (appendonly no), so a restart replays Kafka from its beginning."
         yield "warning", message, "Set appendonly to yes; everysec is enough."
     for field, what in (("aof_last_write_status", "append-only file"), ("rdb_last_bgsave_status", "snapshot")):
         if info.get(field, "ok") != "ok":
@@ -193,7 +192,7 @@ def _redis_node(node: str, info: Mapping[str, Any], settings: Settings) -> Itera
 
 
 def _history(settings: Settings) -> Iterator[Result]:
-    """What was never applied because Kafka had deleted it; told until someone removes the key."""
+    """Offsets that Kafka had deleted before they were applied; reported until someone deletes the key."""
     if settings.redis_url is None:
         return
     client = redis_client(settings)
@@ -228,7 +227,7 @@ def _collector(settings: Settings) -> Iterator[Result]:
 
 
 def _erasures(settings: Settings) -> Iterator[Result]:
-    """Whether those who were erased are kept out."""
+    """Whether erased names are recognised under the present salt."""
     if settings.redis_url is None:
         return
     from tracker.identity.erasure import Digests
@@ -240,8 +239,9 @@ def _erasures(settings: Settings) -> Iterator[Result]:
         client.close()
     if not all(map(Digests(settings.id_salt).is_own, kept)):
         message = "Customers were erased under another TRACKER_ID_SALT: no worker takes their partitions."
-        yield "problem", message, "Set it to what it was then."
+        yield "problem", message, "Set it to the value that it had then."
     elif any(kept):
+        # One digest in each set is of the salt itself.
         yield "ok", f"{len(set().union(*kept)) - 1} erased names are kept out", ""
 
 
@@ -256,5 +256,5 @@ CHECKS: Final[dict[str, Callable[[Settings], Iterator[Result]]]] = {
     "erasures": _erasures,
     "collector": _collector,
 }
-# An area is not looked at where the one that it needs does not answer.
+# An area is skipped when the check of the server that it needs has failed.
 NEEDS: Final = {"topics": "kafka", "history": "redis", "messages": "redis", "erasures": "redis"}

@@ -1,17 +1,17 @@
-"""What goes wrong for a person: one sentence, one remedy, one named exit code.
+"""The errors that people see: one sentence, one remedy, one named exit code.
 
-It knows nothing of the libraries that fail: `streams/clients/failures.py` translates theirs, at one door.
+It knows none of the libraries that fail: `streams/clients/failures.py` translates their exceptions into these.
 """
 
 from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What a command leaves behind; scripts may rely on the numbers."""
+    """The exit code of a command; scripts may rely on the numbers."""
 
     OK = 0
     FAILED = 1
-    """It ran, and what it checked does not hold."""
+    """The command ran, and what it checked does not hold."""
     USAGE = 2
     """The command line or a journey file is wrong."""
     CONFIGURATION = 3
@@ -23,7 +23,7 @@ class ExitCode(IntEnum):
     PORT_IN_USE = 6
     DISK_FULL = 7
     MISMATCH = 8
-    """What is there differs from what is needed: partitions, retention, figures."""
+    """What exists differs from what is needed: partitions, retention, figures."""
     UNSUPPORTED = 9
     """Something on this machine is missing or too old."""
     NOT_FOUND = 10
@@ -31,7 +31,7 @@ class ExitCode(IntEnum):
     FENCED = 11
     """Another worker owns the partition now."""
     STALLED = 12
-    """Work is waiting and none gets done."""
+    """Records wait and none are applied."""
     FAULT = 70
     """A fault of the tracker itself."""
     INTERRUPTED = 130
@@ -39,7 +39,7 @@ class ExitCode(IntEnum):
 
 
 class TrackerError(Exception):
-    """An error that a person can do something about."""
+    """An error that the user or operator can correct."""
 
     exit_code: ExitCode = ExitCode.FAILED
 
@@ -79,6 +79,6 @@ class Denied(TrackerError):  # noqa: N818
 
 
 class Mismatch(TrackerError):  # noqa: N818
-    """What is there differs from what is needed."""
+    """What exists differs from what is needed."""
 
     exit_code = ExitCode.MISMATCH

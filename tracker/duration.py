@@ -1,6 +1,6 @@
-"""Durations as people write them: `30d`, `90m`, `1d12h`. Milliseconds inside.
+"""Durations as people write them (`30d`, `90m`, `1d12h`), in milliseconds.
 
-It knows no clock and no calendar: a day is 24 hours and a week is 7 days.
+It knows no calendar: a day is 24 hours and a week is 7 days.
 """
 
 import re
@@ -9,14 +9,14 @@ from typing import Final
 UNITS_MS: Final = {"w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000}
 SHAPE: Final = r"^([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$"
 LONGEST_MS: Final = 3_660 * UNITS_MS["d"]
-"""Ten years: longer is a slip of the keyboard, and sums of it stay far from 64 bits."""
+"""Ten years. A longer duration is a typing error, and sums of shorter ones stay far from 64 bits."""
 WORDS: Final = {
     "second": "s", "sec": "s", "minute": "m", "min": "m", "hour": "h", "hr": "h", "day": "d", "week": "w",
 }  # fmt: skip
 
 
 class DurationError(ValueError):
-    """What is wrong with a duration, and the remedy."""
+    """A text that is no duration, with the remedy."""
 
     def __init__(self, message: str, remedy: str) -> None:
         super().__init__(message)
@@ -24,7 +24,7 @@ class DurationError(ValueError):
 
 
 def parse(text: str) -> int:
-    """The milliseconds that `30d` or `1d12h` means; larger units come first, each at most once."""
+    """The milliseconds of `30d` or `1d12h`; larger units come first, each at most once. Raises DurationError."""
     cleaned = text.strip()
     if not cleaned or len(cleaned) > 40 or not (found := re.fullmatch(SHAPE, cleaned, re.ASCII)):
         raise DurationError(f"{text[:40]!r} is no duration", _remedy(cleaned))
@@ -39,7 +39,7 @@ def show(duration_ms: int) -> str:
     parts, rest = [], duration_ms // 1000
     for unit, unit_ms in UNITS_MS.items():
         if unit == "w":
-            continue  # 14d reads as two weeks does, and 30d better than 4w2d
+            continue  # 14d is as clear as 2w, and 30d is clearer than 4w2d
         count, rest = divmod(rest, unit_ms // 1000)
         if count:
             parts.append(f"{count}{unit}")

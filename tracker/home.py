@@ -24,7 +24,7 @@ def murmur2(data: bytes) -> int:
     return h ^ (h >> 15)
 
 
-# A hit costs a tenth of the hash. The bound holds the names of the customers who are active at one time.
+# A hit takes a tenth of the time of the hash. The bound is about the number of customers active at the same time.
 @lru_cache(maxsize=200_000)
 def home(customer: str, partitions: int) -> int:
     """The partition number of a customer among `partitions`."""

@@ -1,6 +1,6 @@
-"""A problem in a file that somebody wrote: where it is, what is wrong, what to do about it.
+"""A problem in a file that somebody wrote: where it is, what is wrong, and what to do.
 
-It knows nothing of what kind of file it was found in, nor of how problems are shown.
+It does not know the kind of file, nor how problems are shown.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ Severity = Literal["problem", "warning"]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One thing to mend; a warning does not keep the file from being used."""
+    """One thing to correct; a file with warnings alone can be used."""
 
     line: int
     """From 1."""
@@ -25,14 +25,14 @@ class Problem:
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that was probably meant, if one is near enough to say so."""
+    """The known word that was probably meant; None where none is similar enough."""
     by_plain = {_plain(name): name for name in known}
     found = get_close_matches(_plain(word[:80]), by_plain, n=1, cutoff=0.6)
     return by_plain[found[0]] if found else None
 
 
 def choose(word: str, known: Iterable[str]) -> str:
-    """The remedy for a word that is none of the known ones: the nearest, else the whole list."""
+    """The remedy for an unknown word: the most similar known one, else the whole list."""
     names = list(known)
     near = nearest(word, names)
     return f"did you mean {near!r}?" if near else f"use one of: {', '.join(names)}"

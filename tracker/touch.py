@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 
-# No JSON value holds itself, so no touch needs the garbage collector, which would look at each of a batch.
+# gc=False: no JSON value can contain itself, so the garbage collector need not visit each touch of a batch.
 class Touch(msgspec.Struct, gc=False):
     """One touchpoint of one customer, ready to fold."""
 
@@ -20,6 +20,6 @@ class Touch(msgspec.Struct, gc=False):
     device_at_ms: int = 0
     """The device's own, uncorrected time."""
     links: tuple[str, ...] = ()
-    """Weaker aliases that came with it: names of the same customer."""
+    """Weaker aliases in the same touchpoint: further names of the same customer."""
     account: str | None = None
-    """The name of the account that it came with."""
+    """The name of the account in the touchpoint."""

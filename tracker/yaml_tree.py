@@ -1,7 +1,7 @@
 """YAML text as a small tree in which every node knows its line and column.
 
-Only what a hand-written file needs: one document, text keys, YAML 1.2 values (`NO` is a word, not false).
-Size, depth and what aliases unfold to are bounded, so no text takes more than a moment.
+It reads what a hand-written file needs: one document, text keys, YAML 1.2 values (`NO` is a word, not false).
+Size, depth and the expansion of aliases are bounded, so no text takes long.
 It knows nothing of journeys.
 """
 
@@ -28,7 +28,7 @@ WORDS_OF_YAML: Final = ("tag:yaml.org,2002:str", "!")
 
 @dataclass(slots=True, eq=False)
 class Scalar:
-    """A single value as it was written."""
+    """A single value as written."""
 
     line: int
     column: int
@@ -52,7 +52,7 @@ class Sequence:
 
 @dataclass(slots=True, eq=False)
 class Mapping:
-    """Keys and their values, in the order written; a key written twice stands here once, the first time."""
+    """Keys and their values, in the order written; of a key written twice only the first is kept."""
 
     line: int
     column: int
@@ -63,15 +63,15 @@ Node = Scalar | Sequence | Mapping
 
 
 class YamlError(Exception):
-    """The text cannot be read as YAML to its end; the problem says where and why."""
+    """A text that is not YAML to its end; `problem` says where and why."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.message)
         self.problem = problem
         self.root: Node | None = None
-        """What was read before that place."""
+        """The tree of the text before that place."""
         self.problems: list[Problem] = []
-        """Small faults before that place."""
+        """Problems before that place."""
 
 
 def plain_value(text: str) -> Any:
@@ -97,7 +97,7 @@ def plain(node: Node) -> Any:
 
 
 def kind(node: Node) -> str:
-    """What a node is, in words for a message."""
+    """A node in words, for a message."""
     if isinstance(node, Mapping):
         return "a group of keys"
     if isinstance(node, Sequence):
@@ -109,9 +109,9 @@ def kind(node: Node) -> str:
 
 
 def grow(text: str) -> tuple[Node | None, list[Problem]]:
-    """The tree of a text and its small faults (keys written twice); None where there is nothing but comments.
+    """The tree of a text, and its problems (keys written twice); None where there are only comments.
 
-    Raises YamlError where the text is no YAML.
+    Raises YamlError where the text is not YAML.
     """
     grower = _Grower()
     try:
@@ -154,7 +154,7 @@ class _Grower:
         self.problems: list[Problem] = []
         self.open: list[_Open] = []
         self.anchors: dict[str, tuple[Node, int]] = {}
-        """By name: what an alias stands for, and how many nodes that is."""
+        """By name: the node of an anchor, and how many nodes it has."""
         self.count = 0
         self.documents = 0
 
@@ -191,7 +191,7 @@ class _Grower:
             raise _stop(node.line, node.column, message, "close the brackets; a journey needs no more than eight")
         self._place(node)
         self.open.append(_Open(node, anchor, self.count))
-        # The name is free until the node is whole, so that no node can hold itself.
+        # An anchor is known only when its node is complete, so no node can contain itself.
         self.anchors.pop(anchor or "", None)
 
     def _leave(self) -> None:
@@ -246,7 +246,7 @@ def _stop(line: int, column: int, message: str, remedy: str) -> YamlError:
     return YamlError(Problem(line, column, message, remedy))
 
 
-# What the parser says, and what it means to the one who wrote the file. The first that fits is taken.
+# By message of the parser: the problem and remedy for the author of the file. The first match is taken.
 SYNTAX: Final = (
     (r"character '\\t'", "a tab where YAML wants spaces", "indent with spaces only"),
     (r"mapping values are not allowed", "a colon where no key can be",

@@ -1,1 +1,1 @@
-"""What the collector can take."""
+"""The collector under load."""

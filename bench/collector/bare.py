@@ -1,4 +1,4 @@
-"""The yardstick: a bare Starlette route that only parses."""
+"""The baseline: a bare Starlette route that only parses."""
 
 import json
 import sys
@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 
 async def parse(request: Request) -> JSONResponse:
-    """Parses, keeps nothing."""
+    """Parse the body and drop it."""
     json.loads(await request.body())
     return JSONResponse({"success": True})
 

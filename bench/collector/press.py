@@ -1,7 +1,7 @@
 """Requests and events a second, single and in batches, with p99: the collector beside a bare route that only parses.
 
-`python -m bench.collector.press` starts Kafka, one collector process and the bare route, and presses one after the
-other, several rounds in turn, so that a busy machine hits both alike.
+`python -m bench.collector.press` starts Kafka, one collector process and the bare route, and loads them in turn for
+several rounds, so that other load on the machine affects both alike.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ ROUNDS: Final = 3
 
 
 class Load(NamedTuple):
-    """One way to press."""
+    """One kind of load."""
 
     name: str
     path: str
@@ -40,13 +40,13 @@ LOADS: Final = (Load("single", "/v1/track", 1, 32), Load("batch of 100", "/v1/ba
 
 
 class Figure(NamedTuple):
-    """What came of one round."""
+    """The figures of one round."""
 
     requests_per_s: float
     events_per_s: float
     p99_ms: float
     cpu_us: float
-    """CPU of the server's process for one event, which a busy machine does not change."""
+    """CPU time of the server's process for one event; it does not depend on other load."""
 
 
 def call(number: int) -> dict[str, object]:
@@ -114,7 +114,7 @@ def main() -> None:
             "TRACKER_HASH_KEY": "the key of a benchmark",
             "COLLECTOR_PORT": str(port),
             "COLLECTOR_METRICS_PORT": "0",
-            # On a machine that others use too, Kafka may take long; here that is a figure and no failure.
+            # On a shared machine Kafka may be slow; the benchmark should measure that and not fail.
             "COLLECTOR_CONFIRM_S": "60",
             "COLLECTOR_KEY_EVENTS_PER_S": "10000000",
             "COLLECTOR_ADDRESS_REQUESTS_PER_S": "1000000",

@@ -1,4 +1,4 @@
-"""`python -m bench.delivery`: measure, keep what was seen, print the tables. `--help` lists the pieces."""
+"""`python -m bench.delivery`: measure, store the results, print the tables. `--help` lists the pieces."""
 
 import argparse
 import logging
@@ -24,19 +24,19 @@ from streams.errors import TrackerError
 
 @dataclass(slots=True)
 class Run:
-    """What was asked for, and where it takes place."""
+    """The options of a run, and its servers."""
 
     options: argparse.Namespace
     ground: Ground
     channels: int = 0
 
     def channel(self, prefix: str) -> str:
-        """A channel that nobody has used."""
+        """A channel with a new name."""
         self.channels += 1
         return f"{prefix}{self.channels}"
 
     def keep(self, what: str, about: dict[str, Any], measure: Callable[[], dict[str, Any]]) -> None:
-        """Measure, tell, and keep; what could not be measured is told and is no result."""
+        """Measure, print, and store; a failed measurement is printed and not stored."""
         begun_s = time.monotonic()
         name = f"{what} " + " ".join(f"{key}={word}" for key, word in about.items())
         try:
@@ -45,14 +45,14 @@ class Run:
             print(f"{name}: NOT MEASURED: {problem}", file=sys.stderr, flush=True)
             return
         results.keep(self.options.into, what, about, figures)
-        told = "  ".join(f"{key} {_short(figure)}" for key, figure in figures.items())
-        print(f"{name}: {told}  [{time.monotonic() - begun_s:.0f} s]", flush=True)
+        line = "  ".join(f"{key} {_short(figure)}" for key, figure in figures.items())
+        print(f"{name}: {line}  [{time.monotonic() - begun_s:.0f} s]", flush=True)
 
     def fill(self, count: int, customers: int) -> str:
-        """A channel with so many touchpoints, the last of which happened a minute ago."""
+        """A new channel with `count` touchpoints, the last of which happened a minute ago."""
         channel = self.channel("web")
         begun_s = time.monotonic()
-        # The past must be longer than the touchpoints are, and no stage may be quiet for so long as to drop.
+        # One touchpoint a millisecond: all lie in the past, and no customer is quiet long enough to drop off.
         begin_ms = int(time.time() * 1000) - count - 60_000
         self.ground.fill(channel, wander(count, customers, begin_ms, channel=channel))
         print(f"loaded {count:,} touchpoints of {customers:,} customers in {time.monotonic() - begun_s:.0f} s")
@@ -75,7 +75,7 @@ def _race(run: Run) -> None:
     channel = run.fill(options.touchpoints, options.customers)
     size = {"touchpoints": options.touchpoints, "customers": options.customers}
     for number in range(options.rounds):
-        # The other way round every second time, so that what drifts does not favour whoever comes first.
+        # In reverse order every second round, so that a drift of the machine favours no candidate.
         for candidate in able[:: -1 if number % 2 else 1]:
             run.keep(
                 "race",
@@ -175,14 +175,14 @@ def _options() -> argparse.Namespace:
 
 
 def main() -> int:
-    """Measure what the command line asks for, then print the tables of all that is known."""
+    """Measure what the command line asks for, then print the tables of all results."""
     options = _options()
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     try:
         if options.action == "measure":
             for piece in options.only:
-                # Servers of their own: no piece pays for what another has left in Kafka.
+                # New servers for each piece, so that data left by another piece does not count.
                 with Ground(compiles=options.engine == "compiled") as ground:
                     PIECES[piece](Run(options, ground))
         print(report(options.into))

@@ -1,4 +1,4 @@
-"""The candidates, as one table: what each is called, runs and needs, and how far it says it has come."""
+"""The candidates as one table: name, command, requirements, and how the progress of each is read."""
 
 import importlib.util
 import sys
@@ -25,9 +25,9 @@ class Candidate:
     missing: Callable[[], str | None] = lambda: None
     """Why it cannot run on this machine, or None."""
     in_redis: bool = False
-    """Whether Redis' offsets tell how far it is; else the processes say so themselves."""
+    """Whether its progress is read from Redis' offsets; otherwise its processes print it."""
     at_most_s: float = float("inf")
-    """Where the whole topic would take a quarter of an hour: the rate of a part of it is as good."""
+    """For a candidate that would take a quarter of an hour: the rate over a part of the topic is as good."""
 
 
 def _environ(ground: Ground, team: Team, channel: str) -> dict[str, str]:

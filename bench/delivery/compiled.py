@@ -1,4 +1,4 @@
-"""The compiled wheel, unpacked: what the image holds, and what most installations that look at speed will run."""
+"""The compiled wheel, unpacked: the image has it, and most installations that need speed will run it."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ def can_compile() -> bool:
 
 
 def build(directory: Path) -> None:
-    """Make the wheel, and unpack it to be imported from this folder. Half a minute."""
+    """Build the wheel and unpack it into this folder, to import it from there. It takes half a minute."""
     with tempfile.TemporaryDirectory() as place:
         wheel = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", place, str(ROOT)]
         subprocess.run(wheel, env=os.environ | {"TRACKER_COMPILE": "1"}, check=True)

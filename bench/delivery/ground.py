@@ -1,4 +1,4 @@
-"""The ground: a broker and a Redis of our own for a benchmark, and what of them is looked at.
+"""The ground of a benchmark: its own Kafka and Redis, and what is read from them.
 
 Both are part of the load: they run on the same cores as the candidates.
 """
@@ -23,15 +23,15 @@ from streams.servers import Servers
 from streams.stores.keys import keys
 
 PARTITIONS: Final = 8
-# No cap on the compiler, as the demo sets for a quick start.
+# Without the demo's limit on the JIT compiler, which only shortens the start.
 JVM_OPTIONS: Final = ("-Xms1g", "-Xmx1g", "-XX:+UseG1GC")
-# Kafka's own default: all members of a group are there before the first partitions are given out.
+# Kafka's default delay: all members of a group have joined before the first assignment.
 KAFKA: Final = {"group.initial.rebalance.delay.ms": "3000", "log.segment.bytes": "268435456"}
 JOURNEY: Final = Path(__file__).with_name("journey.yaml")
 
 
 class Ground:
-    """`with Ground() as ground:` gives servers that are ready; everything is gone afterwards."""
+    """`with Ground() as ground:` gives servers that are ready; everything is removed afterwards."""
 
     def __init__(self, partitions: int = PARTITIONS, *, compiles: bool = False) -> None:
         """`compiles`: the tracker's engine runs as machine code."""
@@ -85,7 +85,7 @@ class Ground:
             admin.close()
 
     def fill(self, channel: str, events: Iterable[Event]) -> int:
-        """Put touchpoints into a channel that is there anew or already; how many."""
+        """Send touchpoints to a new or existing channel; returns their number."""
         self.create(channel)
         return asyncio.run(load(self.bootstrap, f"touchpoints.{channel}", self.partitions, events))
 

@@ -11,7 +11,7 @@ from streams.servers import jars
 from streams.servers.java import find_java
 
 SOURCE: Final = Path(__file__).with_name("peers") / "LatestStage.java"
-# What Kafka's own jars, which the embedded broker runs with, do not hold.
+# The jars that Kafka Streams needs beyond those of the broker.
 MORE: Final = (
     jars.Jar(
         "org.apache.kafka",

@@ -1,6 +1,6 @@
 """Latency: from Kafka's timestamp of a touchpoint to its state, at a steady rate, by the workers' own histogram.
 
-The worker stops its watch when a batch is through step 7, so what is told includes the write of the state (step 6)
+The worker stops its clock after step 7 of a batch, so the figure includes the write of the state (step 6)
 and the confirmed publishing of the transitions: it is an upper bound of the time to the committed state.
 """
 
@@ -24,7 +24,7 @@ WARM_UP_S: Final = 6.0
 READY_WITHIN_S: Final = 60.0
 
 Buckets = dict[float, float]
-"""Upper bound in seconds: how many were at most that."""
+"""By upper bound in seconds, the number of touchpoints that took at most that."""
 
 
 def start_pacer(team: Team, ground: Ground, channel: str, rate: float, customers: int) -> None:
@@ -47,7 +47,7 @@ def buckets(ports: list[int]) -> Buckets:
 
 
 def quantile(counts: Buckets, share: float) -> float:
-    """Seconds that a share of the touchpoints stayed below, on a line between the bounds of its bucket."""
+    """The quantile in seconds, interpolated between the bounds of its bucket."""
     wanted = share * max(counts.values())
     low_s, below = 0.0, 0.0
     for bound_s in sorted(counts):
@@ -60,7 +60,7 @@ def quantile(counts: Buckets, share: float) -> float:
 
 
 def start_workers(team: Team, ground: Ground, channel: str, processes: int) -> list[int]:
-    """Start workers, and return their ports when all say that they are ready."""
+    """Start workers; returns their ports when all are ready."""
     ports = [free_port() for _ in range(processes)]
     environ = ground.environ(channel)
     for port in ports:
@@ -83,7 +83,7 @@ def _ready(port: int) -> bool:
 
 
 def wait_for(ground: Ground, team: Team, channel: str, deadline_s: float = 60.0) -> None:
-    """Return when every partition has moved."""
+    """Return when something of every partition is applied."""
     until_s = time.monotonic() + deadline_s
     while not all(ground.applied_by_partition(channel)):
         team.check()

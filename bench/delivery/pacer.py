@@ -1,8 +1,8 @@
-"""A pacer: touchpoints at a steady rate, from a process of its own so that it takes no turn from who measures.
+"""A pacer: it sends touchpoints at a steady rate, from its own process, so that it does not delay the measurement.
 
     python -m bench.delivery.pacer BOOTSTRAP CHANNEL PARTITIONS RATE CUSTOMERS
 
-Kafka's timestamp of a touchpoint is the moment at which it is handed to the producer. Ends with its standard input.
+A touchpoint's timestamp in Kafka is the time when the producer gets it. The pacer ends with its standard input.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaProducer
 from bench.delivery.stage import TYPES, Event, Places, value
 
 TICK_S: Final = 0.01
-# A pacer that has fallen behind says so; the rate of such a run was not the one that was asked for.
+# A pacer that falls behind prints it: such a run had a lower rate than asked for.
 BEHIND_S: Final = 0.5
 
 

@@ -1,6 +1,7 @@
-"""The race: how many touchpoints a second each candidate applies, and the processor time of everything meanwhile.
+"""The race: touchpoints a second of each candidate, and the processor time of candidate, Kafka and Redis meanwhile.
 
-Measured from the first look that finds something applied to the last that finds more, so starting up does not count.
+It is measured from the first look that finds applied touchpoints to the last that finds more, so the start does not
+count.
 """
 
 import time
@@ -13,17 +14,17 @@ from bench.delivery.team import Team
 
 LOOK_S: Final = 0.05
 START_WITHIN_S: Final = 90.0
-# Nothing more for so long, and a candidate that tells in steps has told its last.
+# A candidate that prints its progress in steps and adds nothing for so long is done.
 QUIET_S: Final = 4.0
 
 
 class NotMeasuredError(Exception):
-    """A candidate did not do its work; the message has its last words."""
+    """A candidate did not do its work; the message has the end of its output."""
 
 
 @dataclass(slots=True)
 class Mark:
-    """What was seen at one moment."""
+    """The state of a run at one moment."""
 
     at_s: float
     applied: int
@@ -34,7 +35,7 @@ def look(team: Team, ground: Ground, candidate: Candidate, channel: str) -> tupl
     """(unix seconds, touchpoints applied)."""
     if candidate.in_redis:
         return time.time(), sum(ground.applied_by_partition(channel))
-    return team.told()
+    return team.progress()
 
 
 def mark(team: Team, ground: Ground, at_s: float, applied: int) -> Mark:

@@ -1,4 +1,4 @@
-"""Building again: Redis loses everything under running workers; how fast they build it from Kafka."""
+"""The rebuild: Redis loses everything under running workers; how fast they rebuild it from Kafka."""
 
 import asyncio
 import time
@@ -25,7 +25,7 @@ def rebuild(ground: Ground, channel: str, total: int, processes: int) -> dict[st
         time.sleep(2.0)
         ground.redis.flushall()
         flushed_s = time.time()
-        # A worker learns of the loss by its next write; a stream that is alive brings one at once.
+        # A worker notices the loss at its next write; a live stream brings one at once.
         sent = asyncio.run(
             load(ground.bootstrap, f"touchpoints.{channel}", ground.partitions, _one_each(ground, channel))
         )

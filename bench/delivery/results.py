@@ -1,4 +1,4 @@
-"""The results: one JSON object a line in bench/results/, added to by every run, so that a run may come in pieces."""
+"""The results: one JSON object a line in bench/results/. Every run appends, so a run may be done in pieces."""
 
 import json
 import os
@@ -20,7 +20,7 @@ def path(name: str) -> Path:
 
 
 def keep(name: str, what: str, about: dict[str, Any], figures: dict[str, Any]) -> None:
-    """Add one measurement: `about` says of what (size, candidate), `figures` what was seen."""
+    """Add one measurement: `about` is what was measured (size, candidate), `figures` the result."""
     file = path(name)
     file.parent.mkdir(parents=True, exist_ok=True)
     row = {"what": what, "at": time.strftime("%Y-%m-%d %H:%M:%S"), "load": os.getloadavg()[0], "commit": _commit()}
@@ -36,7 +36,7 @@ def read(name: str) -> Iterator[dict[str, Any]]:
 
 
 def machine() -> str:
-    """What this ran on."""
+    """A description of this machine."""
     processor = next(
         (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
         platform.machine(),

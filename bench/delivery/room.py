@@ -1,4 +1,4 @@
-"""Room: bytes of Redis for a customer, and the memory of a worker that has a million of them."""
+"""Memory: bytes of Redis for each customer, and the memory of a worker with a million customers."""
 
 import time
 from statistics import mean

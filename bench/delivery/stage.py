@@ -1,7 +1,7 @@
-"""The stage that every candidate plays on: one topic of touchpoints, the same bytes for all.
+"""The input of every candidate: one topic of touchpoints, the same bytes for all.
 
-Touchpoints of 300 bytes, in order of time, keyed by customer, in partitions by murmur2. It knows Kafka's producer and
-nothing of who reads.
+Touchpoints have 300 bytes, are in order of time, keyed by customer, and partitioned by murmur2. It knows Kafka's
+producer and no reader.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaProducer
 from tracker.home import murmur2
 
 TYPES: Final = ("Page Viewed", "Product Viewed", "Product Added", "Order Completed", "Order Delivered")
-"""What leads into the five stages of journey.yaml."""
+"""The types that lead to the five stages of journey.yaml."""
 BATCH_BYTES: Final = 512 * 1024
 IN_FLIGHT: Final = 64
 

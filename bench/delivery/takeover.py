@@ -1,4 +1,4 @@
-"""Taking over: seconds from the kill of one of two workers until all of its partitions are applied again."""
+"""Takeover: seconds from the kill of one of two workers until all of its partitions are applied again."""
 
 import random
 import time
@@ -13,7 +13,7 @@ from bench.delivery.team import Team
 RATE: Final = 2000.0
 CUSTOMERS: Final = 20_000
 LOOK_S: Final = 0.05
-# At this rate an owned partition moves many times in such a time; one that does not has no owner.
+# At this rate an owned partition advances many times in such a time; one that does not has no owner.
 STILL_S: Final = 2.0
 SETTLE_S: Final = 8.0
 WITHIN_S: Final = 90.0

@@ -1,4 +1,4 @@
-"""The team: the processes of one candidate, what they say they have done, and what they cost by /proc."""
+"""The team: the processes of one candidate, their progress, and their CPU time and memory from /proc."""
 
 import os
 import re
@@ -32,7 +32,7 @@ def memory_bytes(pid: int, field: str = "VmRSS") -> int:
 
 
 class Team:
-    """Processes that start together and are gone when the `with` ends."""
+    """Processes that are all ended when the `with` ends."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -40,7 +40,7 @@ class Team:
         self._started = 0
 
     def start(self, command: Sequence[str], environ: Mapping[str, str]) -> "subprocess.Popen[bytes]":
-        """Another process; its words go to a file, and an end of its standard input means that we have gone."""
+        """Start a process that writes to files; its standard input closes when this process ends."""
         self._started += 1
         path = os.pathsep.join(part for part in (str(ROOT), os.environ.get("PYTHONPATH", "")) if part)
         inherited = {name: word for name, word in os.environ.items() if not name.startswith(("TRACKER_", "KAFKA_"))}
@@ -58,25 +58,25 @@ class Team:
         return member
 
     def check(self) -> None:
-        """Raise RuntimeError with the last words of a process that has ended by itself."""
+        """Raise RuntimeError with the end of the output when a process has ended by itself."""
         for member in self.members:
             if member.poll() is not None:
                 raise RuntimeError(f"a process ended with {member.returncode}:\n{self.words()}")
 
     def words(self, lines: int = 12) -> str:
-        """The end of what each of them wrote."""
+        """The end of the output of each process."""
         return "\n".join(
             f"--- {file.name}\n" + "\n".join(file.read_text("utf-8", "replace").splitlines()[-lines:])
             for file in sorted(self.directory.glob("*.err")) + sorted(self.directory.glob("*.out"))
         )
 
-    def told(self) -> tuple[float, int]:
+    def progress(self) -> tuple[float, int]:
         """(unix seconds, events) of the newest lines of all peers."""
         at_s, events = 0.0, 0
         for file in self.directory.glob("*.out"):
-            # Faust's greeting, which is told on the same way, is none of ours.
-            if told := PROGRESS.findall(_tail(file)):
-                at_s, events = max(at_s, float(told[-1][0])), events + int(told[-1][1])
+            # Faust prints a greeting to the same file; it is skipped.
+            if lines := PROGRESS.findall(_tail(file)):
+                at_s, events = max(at_s, float(lines[-1][0])), events + int(lines[-1][1])
         return at_s, events
 
     def cpu_s(self) -> float:
@@ -84,7 +84,7 @@ class Team:
         return sum(cpu_s(member.pid) for member in self.members)
 
     def stop(self) -> None:
-        """SIGTERM, then SIGKILL to whoever takes too long."""
+        """Send SIGTERM, and SIGKILL to processes that do not end in time."""
         for member in self.members:
             if member.poll() is None:
                 member.terminate()

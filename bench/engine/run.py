@@ -2,7 +2,7 @@
 
     python -m bench.engine.run [--customers 5000]
 
-CPU time of this process, so that what else the machine does counts little. Each figure is the best of three rounds.
+It measures the CPU time of this process, which depends little on other load. Each figure is the best of three rounds.
 """
 
 import argparse
@@ -26,7 +26,7 @@ HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 START_MS = 1_790_000_000_000
 EACH = 10
-# When the broker had them: after all of them, so that no clock needs to be corrected.
+# The broker's time is after all touchpoints, so that no clock is corrected.
 RECEIVED_MS = START_MS + 365 * DAY_MS
 # Records that a worker takes at once.
 BATCH = 5000

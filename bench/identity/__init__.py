@@ -1,1 +1,1 @@
-"""Identity under load: what it costs an event, and that a hundred thousand people end where they belong."""
+"""Identity under load: its cost for each event, and a check that 100,000 people get the right customer."""

@@ -145,7 +145,7 @@ def torture(rig: Rig, people: int) -> Heard:
 
 
 def main() -> int:
-    """Run it, and tell what was seen."""
+    """Run it, and print the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--people", type=int, default=100_000)
     people = parser.parse_args().people

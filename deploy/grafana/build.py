@@ -1,6 +1,6 @@
 """The dashboards: `python deploy/grafana/build.py` writes deploy/grafana/dashboards/*.json; a test holds them in step.
 
-It makes Grafana's JSON of the tables in boards.py, and a page of runbooks of those in deploy/runbooks.
+It makes Grafana's JSON from the tables in boards.py, and one dashboard from the runbooks in deploy/runbooks.
 """
 
 import json
@@ -35,7 +35,7 @@ def runbooks() -> Board:
 
 
 def boards() -> tuple[Board, ...]:
-    """All of them."""
+    """All dashboards."""
     return (FUNNEL, HEALTH, PIPELINE, ALERTS, runbooks())
 
 
@@ -101,14 +101,14 @@ def _shares(panel: Panel) -> list[dict[str, Any]]:
 
 
 def _is_table(panel: Panel) -> bool:
-    """Whether the answers come as rows: those of bars too, where these are sorted."""
+    """Whether the answers are needed as table rows: for tables, and for bars that are sorted."""
     return panel.kind == "table" or bool(panel.kind == "bargauge" and panel.transformations)
 
 
 def _options(panel: Panel) -> dict[str, Any]:
     reduce: dict[str, Any] = {"reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False}}
     if _is_table(panel):
-        # A bar a row, named by what stands in it as text.
+        # One bar for each row, named by the text fields of the row.
         reduce = {"reduceOptions": {"calcs": [], "fields": "/^Value$/", "values": True}}
     return {
         "stat": {**reduce, "colorMode": "value", "graphMode": "area", "textMode": "auto"},
@@ -125,7 +125,7 @@ def _target(panel: Panel, place: int, query: str, legend: str) -> dict[str, Any]
 
 
 def files() -> dict[Path, str]:
-    """Each file and what it holds."""
+    """Each file with its content."""
     return {
         HERE / "dashboards" / f"{board.uid}.json": json.dumps(document(board), indent=1, ensure_ascii=False) + "\n"
         for board in boards()

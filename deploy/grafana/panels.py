@@ -1,4 +1,4 @@
-"""What a dashboard is made of: panels, variables, and the few queries that many panels share."""
+"""The parts of a dashboard: panels, variables, and the few queries that many panels share."""
 
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -10,13 +10,13 @@ J: Final = 'journey="$journey"'
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One panel: what is asked, and how the answer is shown."""
+    """One panel: its queries, and how their answers are shown."""
 
     title: str
     kind: str
     """A core panel of Grafana: stat, timeseries, bargauge, table, text."""
     queries: tuple[tuple[str, str], ...] = ()
-    """PromQL and the legend of what it gives."""
+    """PromQL and legend of each query."""
     unit: str = "short"
     width: int = 8
     height: int = 8
@@ -27,7 +27,7 @@ class Panel:
     thresholds: tuple[tuple[str, float], ...] = ()
     """Colours from these values up; green below the first."""
     cell: str = ""
-    """How cells of a table are painted."""
+    """How the cells of a table are coloured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def by_choice(name: str, label: str, *values: str) -> dict[str, Any]:
 
 
 def new_in(metric: str, by: str, over: str = "1h", where: str = J) -> str:
-    """What was added to a gauge in a while."""
+    """The increase of a gauge over a time."""
     return f"max by ({by}) ({metric}{{{where}}}) - max by ({by}) ({metric}{{{where}}} offset {over})"
 
 
@@ -64,13 +64,13 @@ def zero(query: str) -> str:
 
 
 def in_order(query: str) -> str:
-    """The same with a label `place` to sort by: the stages' places, from 101 on so that texts sort as numbers do."""
+    """The query with a label `place` to sort by: the places of stages, from 101 on, so that text sorts as numbers."""
     places = f'count_values by (stage) ("place", max by (stage) (tracker_stage_place{{{J}}}) + 100)'
     return f"({query}) * on (stage) group_left (place) {places}"
 
 
 def sorted_by(*names: str) -> tuple[dict[str, Any], ...]:
-    """Rows by the first of these fields; none of them is shown."""
+    """Rows sorted by the first of these fields; the fields are not shown."""
     return (
         {"id": "sortBy", "options": {"sort": [{"field": names[0], "desc": False}]}},
         {"id": "organize", "options": {"excludeByName": dict.fromkeys(("Time", *names), True)}},

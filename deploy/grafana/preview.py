@@ -1,9 +1,9 @@
-"""A dashboard as one HTML page, drawn from the answers of a Prometheus: to look at without Grafana.
+"""A preview of a dashboard as one HTML page, drawn from the answers of a Prometheus, without Grafana.
 
     python deploy/grafana/preview.py http://127.0.0.1:9090 journey-funnel journey=seven_stages > funnel.html
 
-It asks what the panels of deploy/grafana/dashboards ask, with the variables as given or as Grafana would choose them.
-Bars, tables and lines are plain; it shows whether a panel says something, not how Grafana paints it.
+It sends the queries of deploy/grafana/dashboards, with the variables as given or as Grafana would choose them.
+Bars, tables and lines are simple: the page shows whether a panel has data, not how Grafana draws it.
 """
 
 import json
@@ -39,7 +39,7 @@ Ask = Callable[[str, bool], list[Row]]
 
 
 def seconds(value: float) -> str:
-    """Seconds as people say them."""
+    """Seconds in a readable unit."""
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
         if abs(value) >= size:
             return f"{value / size:.3g} {unit}"
@@ -56,7 +56,7 @@ UNITS: Final[dict[str, Callable[[float], str]]] = {
 
 
 def asker(url: str) -> Ask:
-    """A function that asks Prometheus: of now, or of the last quarter of an hour."""
+    """A function that queries Prometheus: for the present, or for the last quarter of an hour."""
 
     def ask(query: str, over_time: bool) -> list[Row]:
         now = time.time()
@@ -83,30 +83,30 @@ def variables(board: Row, given: dict[str, str], ask: Ask) -> dict[str, str]:
 
 
 def filled(text: str, chosen: dict[str, str]) -> str:
-    """A text with its variables."""
+    """A text with its variables replaced by their values."""
     return re.sub(r"\$(\w+)", lambda found: chosen.get(found[1], found[0]), text)
 
 
 def legend(target: Row, metric: dict[str, str]) -> str:
-    """What Grafana writes beside a value."""
+    """The legend that Grafana writes beside a value."""
     pattern = target.get("legendFormat", "").replace("__auto", "")
-    told = re.sub(r"\{\{(\w+)\}\}", lambda found: metric.get(found[1], ""), pattern)
-    return told if told.strip() else " ".join(metric.values())
+    text = re.sub(r"\{\{(\w+)\}\}", lambda found: metric.get(found[1], ""), pattern)
+    return text if text.strip() else " ".join(metric.values())
 
 
 def number(row: Row) -> float:
-    """The value of an answer of now."""
+    """The value of an answer for the present."""
     return float(row["value"][1])
 
 
 def stat(_: Row, answers: list[tuple[Row, list[Row]]], show: Callable[[float], str]) -> str:
-    """The values, large."""
-    told = [
+    """The values in large type."""
+    values = [
         f"<span class=big>{show(number(row))}</span> <span class=legend>{escape(legend(target, row['metric']))}</span>"
         for target, rows in answers
         for row in rows
     ]
-    return " ".join(told)
+    return " ".join(values)
 
 
 def in_order(panel: Row, rows: list[Row]) -> list[Row]:
@@ -135,8 +135,8 @@ def table(panel: Row, answers: list[tuple[Row, list[Row]]], show: Callable[[floa
     if matrix := options.get("groupingToMatrix"):
         for _, rows in answers:
             for row in in_order(panel, rows):
-                told = row["metric"]
-                cells.setdefault(told[matrix["rowField"]], {})[told[matrix["columnField"]]] = number(row)
+                labels = row["metric"]
+                cells.setdefault(labels[matrix["rowField"]], {})[labels[matrix["columnField"]]] = number(row)
         columns = list(dict.fromkeys(name for of in cells.values() for name in of))
         if matrix["rowField"] != "stage":
             cells = dict(sorted(cells.items()))

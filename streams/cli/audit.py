@@ -1,4 +1,4 @@
-"""`tracker audit`: are the figures the sum of the customers?
+"""`tracker audit`: whether the figures are the sum of the customers.
 
 It prints what `streams/stores/audit.py` finds.
 """
@@ -18,16 +18,17 @@ from streams.stores.audit import READ_TIMEOUT_S, Audited, audit_store, customers
 from streams.stores.layout import require
 from tracker.engine.customer import CustomerFold
 
-# Enough to see what is wrong; --json has them all.
+# Enough to see what is wrong; --json prints all.
 MOST_SHOWN = 20
 
 
 def audit(as_json: AsJson = False) -> int:
-    """Add up all customers and compare with the funnel.
+    """Recompute the funnel from all customers and compare.
 
-    Every figure is the sum of what the customers' states contribute to it. This counts them again, partition by
-    partition, each at one moment; workers may go on meanwhile. The exit code is 0 when all figures hold and 8 when
-    some do not.
+    Each figure must equal the sum of what the stored customers contribute to it. They are added up again, one partition
+    at a time, each from one snapshot. Workers may keep running. Figures that differ are printed with both values.
+
+    Exit codes: 0 when every figure is right, 8 when one differs.
 
     Examples:
       tracker audit
@@ -53,14 +54,14 @@ def audit(as_json: AsJson = False) -> int:
 def as_text(found: list[Audited]) -> str:
     """What was found, the figures that differ first."""
     lines = [
-        f"partition {each.partition}: {one.field} is {one.stored}, the customers say {one.summed}"
+        f"partition {each.partition}: {one.field} is {one.stored}, the customers add up to {one.summed}"
         for each in found
         for one in each.differences
     ]
     if len(lines) > MOST_SHOWN:
-        lines = [*lines[:MOST_SHOWN], f"and {len(lines) - MOST_SHOWN} more (--json has them all)"]
+        lines = [*lines[:MOST_SHOWN], f"and {len(lines) - MOST_SHOWN} more (--json prints all)"]
     away = [each for each in found if each.strays]
-    lines += [f"partition {each.partition}: {each.strays} customers are at home elsewhere" for each in away]
+    lines += [f"partition {each.partition}: {each.strays} customers belong to another partition" for each in away]
     total = sum(each.customers for each in found)
     held = "every figure is their sum" if not lines else "not every figure is their sum"
     return "\n".join([*lines, f"{total} customers in {len(found)} partitions: {held}"])
@@ -84,12 +85,12 @@ def as_data(found: list[Audited]) -> str:
 def _mismatch(found: list[Audited]) -> Mismatch:
     if any(each.strays for each in found):
         return Mismatch(
-            "Customers are stored in partitions where they are not at home.",
-            "TRACKER_PARTITIONS is not the number that the workers run with, or they ran with different ones.",
+            "Customers are stored in partitions that are not their home.",
+            "Set TRACKER_PARTITIONS to the number of the workers. If it is that, they ran with different ones.",
         )
     wrong = [each.partition for each in found if each.differences]
     return Mismatch(
         "The figures are not the sum of the customers.",
-        "If TRACKER_JOURNEYS names the files that the workers run, have each partition that differs built again from "
-        f"Kafka: `tracker repair --partition {wrong[0]}`.",
+        "Check that TRACKER_JOURNEYS names the files that the workers run. If it does, rebuild each partition that "
+        f"differs: `tracker repair --partition {wrong[0]}`.",
     )

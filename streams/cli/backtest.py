@@ -1,6 +1,6 @@
-"""`tracker backtest`: the alerts over recorded events, with no server at all.
+"""`tracker backtest`: the alerts that recorded events would have raised; no server is needed.
 
-It draws what tracker/alerts/backtest.py finds.
+It prints what tracker/alerts/backtest.py finds.
 """
 
 import json
@@ -33,9 +33,9 @@ ODDS: Final = "1.5,2,3"
 Z: Final = "2,3,4,5"
 SHOWN: Final = 50
 LONGEST_STEP_MS: Final = 5 * MINUTE_MS
-"""Prometheus looks back no further for a value."""
+"""Prometheus looks back five minutes for a value; with longer steps its rules would find none."""
 MAX_FIGURES: Final = 10_000_000
-"""Steps by stages: two years of nine stages minute by minute, in 300 MB."""
+"""Steps times stages: two years of nine stages, minute by minute, take 300 MB."""
 
 
 def backtest(
@@ -44,29 +44,32 @@ def backtest(
     *,
     truth: Annotated[
         list[str] | None,
-        typer.Option(metavar="T", help="Something went wrong at this moment; may be given again."),
+        typer.Option(metavar="T", help="A time at which something went wrong; repeat it for more."),
     ] = None,
-    odds: Annotated[str, typer.Option(metavar="LIST", help="Sizes of a drop-off spike to try.")] = ODDS,
-    z: Annotated[str, typer.Option(metavar="LIST", help="Significances of a drop-off spike to try.")] = Z,
-    every: Annotated[str, typer.Option(metavar="TIME", help="How often the rules are computed, up to 5m.")] = "1m",
+    odds: Annotated[str, typer.Option(metavar="LIST", help="Odds ratios of a drop-off spike to try.")] = ODDS,
+    z: Annotated[str, typer.Option(metavar="LIST", help="z scores of a drop-off spike to try.")] = Z,
+    every: Annotated[str, typer.Option(metavar="TIME", help="How often the rules are evaluated, at most 5m.")] = "1m",
     kafka: Annotated[
         bool, typer.Option("--kafka", help="Read the touchpoints that Kafka still holds, instead of files.")
     ] = False,
     since: Annotated[
-        str | None, typer.Option(metavar="T", help="Look from this moment on. Left out: from the first event.")
+        str | None, typer.Option(metavar="T", help="Start at this time. Left out: at the first event.")
     ] = None,
     until: Until = None,
     as_json: AsJson = False,
 ) -> int:
-    """Tell which alerts recorded touchpoints would have raised.
+    """Show which alerts recorded touchpoints would have raised.
 
-    The touchpoints go through the engine of the live tracker while the clock moves, and the alerts about customers are
-    computed at each step from the figures of that moment, with the thresholds of the journey file. Each alert is shown
-    with its beginning, end and figures; then how often the drop-off spike would have fired a week at other thresholds.
+    The touchpoints go through the engine of the live tracker, step by step in time. At each step the alerts about
+    customers are evaluated on the figures of that time, with the thresholds of the journey file. Each alert is printed
+    with its start, duration and figures. A table shows how often the drop-off spike would have fired per week at other
+    thresholds.
 
-    Nothing is judged in the first day and hour: there is nothing to compare with. The delay of a drop-off spike counts
-    from where the figures say that the excess began, of a stalled stage from the last who left. With --truth it counts
-    from there, and what fires within six hours is no false alarm; exit code 1 says that nothing told of a truth.
+    Nothing is judged in the first 25 hours, since alerts compare with the day before. The delay of a drop-off spike is
+    counted from the time at which the excess began by the figures, the delay of a stalled stage from the last customer
+    who left it. With --truth the delay is counted from that time, and an alert up to six hours after it is not false.
+
+    Exit codes: 1 when no alert followed a --truth, or when no line is a touchpoint.
 
     Examples:
       tracker backtest my-journey.yaml events/*.jsonl.gz
@@ -96,9 +99,9 @@ def backtest(
 
 
 def held(journey: Definition, events: list[str] | None, until_ms: int | None) -> Gathered:
-    """What Kafka still holds of the channels that the settings name."""
+    """The touchpoints that Kafka still holds, of all channels in the settings."""
     if events:
-        raise UsageError("Files and --kafka contradict each other.", "Name files, or say --kafka.")
+        raise UsageError("Files and --kafka cannot be combined.", "Give files or --kafka, not both.")
     from streams.events.from_kafka import opened, touches_of
 
     settings = read(os.environ)
@@ -118,15 +121,15 @@ def held(journey: Definition, events: list[str] | None, until_ms: int | None) ->
 
 
 def begun(journey: Definition, gathered: Gathered, since_ms: int | None, step_ms: int) -> FigureHistory:
-    """A history without customers; raises UsageError for one that is too long to be held."""
+    """A history without customers yet; raises UsageError for one that is too long for the memory."""
     oldest_ms, newest_ms = gathered.columns.oldest_ms or 0, gathered.columns.newest_ms or 0
     first_ms = oldest_ms if since_ms is None else since_ms
     if first_ms > newest_ms:
-        raise UsageError(f"--since: the last event is of {show_time(newest_ms)}.", "Name an earlier moment.")
+        raise UsageError(f"--since: the last event is of {show_time(newest_ms)}.", "Give an earlier time.")
     if (newest_ms - first_ms) // step_ms * len(journey.stages) > MAX_FIGURES:
         raise UsageError(
             f"{show_time(first_ms)} to {show_time(newest_ms)} is too much for --every {step_ms // 1000}s.",
-            "Say --since or --until where a few have odd times, else --every 5m.",
+            "Use --every 5m. If a few events have wrong times, cut them off with --since or --until.",
         )
     return FigureHistory(journey, first_ms, newest_ms, step_ms)
 
@@ -141,9 +144,9 @@ def folded(gathered: Gathered, history: FigureHistory) -> FigureHistory:
 
 
 def code(gathered: Gathered, tested: Backtest, firings: Sequence[Firing]) -> ExitCode:
-    """FAILED where nothing was read, or where something went wrong that no alert told of."""
-    told = {tested.truth_of(firing.start_ms) for firing in firings if not firing.silenced}
-    return outcome(gathered) or (ExitCode.FAILED if set(tested.truths_ms) - told else ExitCode.OK)
+    """FAILED where no line is a touchpoint, or where no alert followed one of the truths."""
+    found = {tested.truth_of(firing.start_ms) for firing in firings if not firing.silenced}
+    return outcome(gathered) or (ExitCode.FAILED if set(tested.truths_ms) - found else ExitCode.OK)
 
 
 def _step(every: str) -> int:
@@ -152,7 +155,9 @@ def _step(every: str) -> int:
     except DurationError as error:
         raise UsageError(f"--every: {error}", error.remedy) from None
     if not step_ms or step_ms > LONGEST_STEP_MS or (15 * MINUTE_MS) % step_ms:
-        raise UsageError(f"--every: {every!r} does not fit.", "Say a part of 15m up to 5m, such as 15s, 1m or 5m.")
+        raise UsageError(
+            f"--every: {every!r} is not a step that divides 15m.", "Use 15s, 1m, 5m or another divisor up to 5m."
+        )
     return step_ms
 
 
@@ -162,19 +167,25 @@ def _numbers(option: str, text: str) -> list[float]:
     except ValueError:
         numbers = []
     if not numbers or not all(1 <= each <= 1000 for each in numbers):
-        raise UsageError(f"{option}: {text!r} is no list of numbers.", "Write numbers from 1 on, such as 1.5,2,3.")
+        raise UsageError(
+            f"{option}: {text!r} is not a list of numbers.", "Write numbers from 1 to 1000, such as 1.5,2,3."
+        )
     return numbers
 
 
 def draw(tested: Backtest, firings: Sequence[Firing], rows: Sequence[BacktestRow]) -> None:
-    """Prints what was found for a person."""
+    """Print the result as text."""
     paint = Paint(sys.stdout)
     definition, history, weeks = tested.definition, tested.history, tested.weeks
     title = paint("bold", definition.title or definition.journey)
     span = f"{show_time(history.start_ms)} to {show_time(history.at_ms(history.steps - 1))}"
     print(f"{title}  version {definition.version}  {span}, {weeks:.1f} weeks judged\n")
     if not weeks:
-        print(paint("yellow", "Nothing could be judged: alerts compare with the day before, and there is none."))
+        print(
+            paint(
+                "yellow", "Nothing could be judged: alerts compare with the day before, which the events do not cover."
+            )
+        )
         return
     print("\n".join(_lines(tested, firings, paint)) if firings else paint("green", "No alert would have fired."))
     print(f"\n{paint('bold', 'JourneyDropoffSpike at other thresholds')}")
@@ -186,16 +197,16 @@ def _lines(tested: Backtest, firings: Sequence[Firing], paint: Paint) -> list[st
     head = f"{'fired':<20}  {'for':>9}  {'alert':<22}  {'stage':<{width}}  {'delay':>9}"
     lines = [paint("dim", f"{head}  figures")]
     for one in firings[:SHOWN]:
-        lasts = "goes on" if one.end_ms is None else lasting((one.end_ms - one.start_ms) / 1000)
+        lasts = "ongoing" if one.end_ms is None else lasting((one.end_ms - one.start_ms) / 1000)
         delay = "-" if one.delay_ms is None else lasting(one.delay_ms / 1000)
         place = f"{one.stage or one.channel:<{width}}"
         false = bool(tested.truths_ms) and tested.truth_of(one.start_ms) is None
-        notes = [*(["false alarm"] if false else []), *(["kept back: a source was silent"] if one.silenced else [])]
+        notes = [*(["false alarm"] if false else []), *(["inhibited: a source was silent"] if one.silenced else [])]
         alert = paint("red" if one.severity == "page" else "yellow", f"{one.alert:<22}")
         said = "; ".join([_figures(one), *notes] if one.figures else notes)
         lines.append(f"{show_time(one.start_ms):<20}  {lasts:>9}  {alert}  {place}  {delay:>9}  {said}".rstrip())
     if len(firings) > SHOWN:
-        lines.append(f"… and {len(firings) - SHOWN:,} more; --json has them all")
+        lines.append(f"… and {len(firings) - SHOWN:,} more; --json prints all")
     return lines
 
 
@@ -214,6 +225,6 @@ def _table(tested: Backtest, rows: Sequence[BacktestRow], paint: Paint) -> list[
     lines = [paint("dim", f"{'odds':>6} {'z':>5}  {'alarms':>7}  {counted:>19}{found}")]
     for row in rows:
         delay = "-" if row.delay_ms is None else lasting(row.delay_ms / 1000)
-        told = f"  {f'{row.found} of {truths}':>7}  {delay:>9}" if truths else ""
-        lines.append(f"{row.odds:>6g} {row.z:>5g}  {row.alarms:>7,}  {row.false / tested.weeks:>19.2f}{told}")
+        cells = f"  {f'{row.found} of {truths}':>7}  {delay:>9}" if truths else ""
+        lines.append(f"{row.odds:>6g} {row.z:>5g}  {row.alarms:>7,}  {row.false / tested.weeks:>19.2f}{cells}")
     return lines

@@ -1,4 +1,4 @@
-"""`tracker canary`: measure the whole way."""
+"""`tracker canary`: end-to-end latency and loss, measured with synthetic customers."""
 
 import asyncio
 import os
@@ -18,11 +18,11 @@ from tracker import duration
 def canary(
     every: Annotated[str, typer.Option("--every", help="Time between two touchpoints of a partition.")] = "30s",
 ) -> int:
-    """Send a synthetic customer through the whole pipeline again and again, until Ctrl-C or SIGTERM.
+    """Measure end-to-end latency and loss with synthetic customers, until Ctrl-C or SIGTERM.
 
-    Every 30 seconds each partition gets a touchpoint of its own canary, through one channel after the other. /metrics
-    on CANARY_PORT has the time that each took from its producer to its state in Redis, the ones that wait, and those
-    that were lost. No journey counts canaries: ids that begin with `canary:` are reserved for them.
+    Every 30 seconds each partition receives a touchpoint of its own synthetic customer, on one channel after the other.
+    /metrics on CANARY_PORT has the time that each took from the producer to the state in Redis, how many are on their
+    way, and how many were lost. No journey counts these customers: ids that begin with `canary:` are reserved for them.
 
     Examples:
       tracker canary
@@ -37,6 +37,6 @@ def canary(
     except duration.DurationError as error:
         raise UsageError(f"--every: {error}.", error.remedy) from error
     if every_ms < 1000:
-        raise UsageError(f"--every is {every}.", "Give at least 1s.")
+        raise UsageError(f"--every {every} is too short.", "Use at least 1s.")
     asyncio.run(run(settings, every_ms / 1000, lambda address: print(address, file=sys.stdout, flush=True)))
     return ExitCode.OK

@@ -1,6 +1,6 @@
 """`tracker check`: what is wrong with journey files, and whether their examples hold.
 
-It shows problems; finding them is tracker/journey/file.py's and tracker/replay/rehearsal.py's.
+It prints problems; tracker/journey/file.py and tracker/replay/rehearsal.py find them.
 """
 
 import json
@@ -52,15 +52,16 @@ def check(
         list[str] | None, typer.Argument(metavar="FILE...", help="Journey files, folders of them, or - for stdin.")
     ] = None,
     *,
-    strict: Annotated[bool, typer.Option(help="Let warnings count as problems.")] = False,
+    strict: Annotated[bool, typer.Option(help="Count warnings as problems.")] = False,
     as_json: AsJson = False,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of journey files instead.")] = False,
     keys: Annotated[bool, typer.Option("--keys", help="Print all keys of journey files instead.")] = False,
 ) -> int:
     """Check journey files and run their examples.
 
-    Every problem is shown with its place and what to do about it. The exit code is 0 when all is well or there are
-    but warnings, 1 when an example does not hold, 2 when a file has problems.
+    Each problem is printed with its line and column, the line itself, and a remedy.
+
+    Exit codes: 0 when there are at most warnings, 1 when an example fails, 2 when a file has problems.
 
     Examples:
       tracker check my-journey.yaml
@@ -86,20 +87,20 @@ def check(
 
 
 def journey_files(files: Sequence[str]) -> list[str]:
-    """The files named, with each folder's journey files in its place. Raises UsageError where there are none."""
+    """The files, with each folder replaced by its journey files. Raises UsageError where there are none."""
     found: list[str] = []
     for file in files:
         inside = sorted(each for each in Path(file).glob("*.y*ml") if each.suffix in {".yaml", ".yml"})
         if Path(file).is_dir() and not inside:
-            raise UsageError(f"No journey files are in {file}.", "They end in .yaml; `tracker new` begins one.")
+            raise UsageError(f"{file} has no journey files.", "They end in .yaml or .yml; `tracker new` writes one.")
         found += [str(each) for each in inside] if Path(file).is_dir() else [file]
     if not found:
-        raise UsageError("No journey file is named.", "Name one: `tracker check my-journey.yaml`.")
+        raise UsageError("No journey file was given.", "Give one: `tracker check my-journey.yaml`.")
     return found
 
 
 def examine(file: str, channels: Sequence[str]) -> CheckReport:
-    """All that can be said of a file: its problems, and where it can be used, what came of its examples."""
+    """What one file holds: its problems and, where it can be loaded, the outcomes of its examples."""
     if file == "-":
         definition, problems = read_bytes(sys.stdin.buffer.read(MAX_BYTES + 1), "stdin", channels)
     else:
@@ -136,7 +137,7 @@ def as_data(reports: Sequence[CheckReport], *, strict: bool) -> dict[str, Any]:
 
 
 def show(report: CheckReport, paint: Paint) -> None:
-    """Prints one file's problems, failed examples and, where it can be used, what it is."""
+    """Print one file's problems and failed examples, or one line where it is good."""
     lines = _lines(report.file)
     for each in report.problems:
         print(described(report.file, each, lines, paint) + "\n")
@@ -145,7 +146,7 @@ def show(report: CheckReport, paint: Paint) -> None:
     if report.definition and not report.failed:
         definition = report.definition
         examples = _counted(len(report.outcomes), "example") + (" hold" if len(report.outcomes) != 1 else " holds")
-        held = examples if report.outcomes else paint("yellow", "no examples of its own")
+        held = examples if report.outcomes else paint("yellow", "no examples")
         stages = _counted(len(definition.stages), "stage")
         print(f"{paint('green', 'good')}  {report.file}: {definition.journey} {definition.version}, {stages}, {held}")
 
@@ -158,7 +159,7 @@ def described(file: str, problem: Problem, lines: Sequence[str], paint: Paint) -
     text = lines[problem.line - 1] if problem.line <= len(lines) else ""
     if not text.strip():
         return f"{head}\n     = {problem.remedy}"
-    # A long line is shown from a little before the place, so that the mark stays on the screen.
+    # A long line is cut before the place, so that the mark stays on the screen.
     cut = max(0, problem.column - 60) if len(text) > WIDEST else 0
     number = str(problem.line).rjust(SHORTEST_MARGIN)
     margin = " " * len(number)
@@ -171,7 +172,7 @@ def described(file: str, problem: Problem, lines: Sequence[str], paint: Paint) -
 
 
 def failure(file: str, outcome: Outcome, paint: Paint) -> str:
-    """An example that does not hold: what was expected and what came of it, key by key."""
+    """A failed example: what was expected and what was found, key by key."""
     place = paint("bold", f"{file}:{outcome.line}")
     rows = [f"{place}: {paint('red', 'example')} {outcome.number} does not hold"]
     width = max(len(miss.key) for miss in outcome.misses)

@@ -1,4 +1,4 @@
-"""`tracker collector`: take touchpoints over HTTP."""
+"""`tracker collector`: accept touchpoints over HTTP."""
 
 import os
 from typing import Annotated
@@ -13,13 +13,14 @@ def collector(
     processes: Annotated[int, typer.Option("--processes", "-p", min=1, max=256, help="Collector processes.")] = 1,
     supervised: Annotated[bool, typer.Option("--supervised", hidden=True)] = False,
 ) -> int:
-    """Take touchpoints over HTTP, until Ctrl-C or SIGTERM.
+    """Accept touchpoints over HTTP, until Ctrl-C or SIGTERM.
 
-    It speaks Segment's HTTP API (/v1/track, /v1/batch ...), CloudEvents (/v1/cloudevents), its own schema
-    (/v1/touchpoints) and the webhooks of shops and help desks. An answer of 2xx means that Kafka has the touchpoints;
-    503 asks to come again. `tracker keys new` makes the write key that a producer needs.
+    Producers may use Segment's HTTP API (/v1/track, /v1/batch ...), CloudEvents (/v1/cloudevents), the tracker's own
+    schema (/v1/touchpoints) and the webhooks of shops and help desks. A 2xx answer means that Kafka has the
+    touchpoints; 503 asks the producer to send them again. `tracker keys new` creates the write key that a producer
+    needs.
 
-    Processes share the port; one a core is a good number.
+    Processes share the port; one per core is a good number.
 
     Examples:
       TRACKER_HASH_KEY_FILE=hash-key tracker collector
@@ -38,6 +39,6 @@ def collector(
     if processes == 1:
         return server.serve(settings, server.bind(settings.collector_host, settings.collector_port, alone=True))
     server.bind(settings.collector_host, settings.collector_port, alone=True).close()
-    # Held but not listened on, so that the port stays ours while processes come and go.
+    # Bound but not listening: the port stays reserved while processes come and go.
     with server.bind(settings.collector_host, settings.collector_port, alone=False) as held:
         return supervise(server.children(processes, settings, held.getsockname()[1], os.environ))

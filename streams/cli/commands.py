@@ -1,6 +1,6 @@
-"""The table of commands, and how one is made when it is called for.
+"""The table of commands, and how a command is built when it is called.
 
-It imports no command before it is needed: `tracker --help` imports none, `tracker check` imports one.
+No command is imported before it is needed: `tracker --help` imports none, `tracker check` imports one.
 """
 
 import inspect
@@ -27,33 +27,35 @@ class Command(NamedTuple):
 COMMANDS: Final = (
     Command("demo", "streams.cli.demo:demo", "Show a live funnel on real Kafka, Faust and Redis."),
     Command("servers", "streams.cli.servers:app", "Start Kafka and Redis for development."),
-    Command("worker", "streams.cli.worker:worker", "Apply touchpoints as they arrive."),
-    Command("collector", "streams.cli.collector:collector", "Take touchpoints over HTTP."),
-    Command("keys", "streams.cli.keys:app", "Make and revoke the write keys of producers."),
+    Command("worker", "streams.cli.worker:worker", "Process touchpoints from Kafka as they arrive."),
+    Command("collector", "streams.cli.collector:collector", "Accept touchpoints over HTTP."),
+    Command("keys", "streams.cli.keys:app", "Create and revoke the write keys of producers."),
     Command("plan", "streams.cli.plan:app", "Draft and check tracking plans of producers."),
     Command("exporter", "streams.cli.exporter:exporter", "Serve the funnel to Prometheus."),
-    Command("canary", "streams.cli.canary:canary", "Measure the whole way with a synthetic customer."),
-    Command("simulate", "streams.cli.simulate:simulate", "Send the touchpoints of invented customers."),
+    Command("canary", "streams.cli.canary:canary", "Measure end-to-end latency and loss with synthetic customers."),
+    Command("simulate", "streams.cli.simulate:simulate", "Send the touchpoints of simulated customers."),
     Command("import", "streams.cli.import_:import_", "Import touchpoints from the files of other systems."),
     Command("topics", "streams.cli.topics:app", "Create and check the Kafka topics."),
-    Command("show", "streams.cli.show:show", "Show where one customer is."),
-    Command("explain", "streams.cli.explain:explain", "Tell why a customer is where they are."),
-    Command("identity", "streams.cli.identity:app", "See who is who, and link or unlink names by hand."),
-    Command("export", "streams.cli.export:export", "Print everything held about a person."),
-    Command("erase", "streams.cli.erase:erase", "Erase a person, and keep them out."),
+    Command("show", "streams.cli.show:show", "Show which stage a customer is in."),
+    Command("explain", "streams.cli.explain:explain", "Explain why a customer is in their current stage."),
+    Command("identity", "streams.cli.identity:app", "Show which names are one customer, and link or unlink names."),
+    Command("export", "streams.cli.export:export", "Print everything stored about a person."),
+    Command("erase", "streams.cli.erase:erase", "Erase a person, and keep their data from coming back."),
     Command("check", "streams.cli.check:check", "Check journey files and run their examples."),
-    Command("new", "streams.cli.new:new", "Begin a journey file from a template."),
-    Command("draw", "streams.cli.draw:draw", "Draw a journey file as a diagram."),
+    Command("new", "streams.cli.new:new", "Start a journey file from a template."),
+    Command("draw", "streams.cli.draw:draw", "Draw a journey file as a journey map."),
     Command("replay", "streams.cli.replay:replay", "Run recorded touchpoints through a journey."),
     Command("compare", "streams.cli.compare:compare", "Compare two versions of a journey on the same touchpoints."),
-    Command("rules", "streams.cli.rules:rules", "Make Prometheus rules of the alerts in journey files."),
-    Command("backtest", "streams.cli.backtest:backtest", "Tell which alerts recorded touchpoints would have raised."),
-    Command("rejected", "streams.cli.rejected:app", "Look at touchpoints that could not be read, and send them again."),
-    Command("audit", "streams.cli.audit:audit", "Add up all customers and compare with the funnel."),
-    Command("repair", "streams.cli.repair:repair", "Have one partition built again from Kafka."),
-    Command("repartition", "streams.cli.repartition:repartition", "Move to another number of partitions."),
-    Command("torture", "streams.cli.torture:torture", "Kill and freeze workers, then compare with the truth."),
-    Command("doctor", "streams.cli.doctor:doctor", "Check this installation, with a remedy for each finding."),
+    Command("rules", "streams.cli.rules:rules", "Write Prometheus rules from the alerts in journey files."),
+    Command("backtest", "streams.cli.backtest:backtest", "Show which alerts recorded touchpoints would have raised."),
+    Command("rejected", "streams.cli.rejected:app", "List touchpoints that could not be read, and send them again."),
+    Command("audit", "streams.cli.audit:audit", "Recompute the funnel from all customers and compare."),
+    Command("repair", "streams.cli.repair:repair", "Rebuild one partition from Kafka."),
+    Command("repartition", "streams.cli.repartition:repartition", "Change the number of partitions."),
+    Command(
+        "torture", "streams.cli.torture:torture", "Kill and freeze workers, then compare with the expected result."
+    ),
+    Command("doctor", "streams.cli.doctor:doctor", "Check this installation; each finding has a remedy."),
 )
 CONTEXT: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -71,7 +73,7 @@ def load(command: Command) -> Any:
     app.info.context_settings = CONTEXT
     app.info.help = app.info.help or command.summary
     app.rich_markup_mode = None
-    app._add_completion = False  # noqa: SLF001  # completion is asked of `tracker` itself
+    app._add_completion = False  # noqa: SLF001  # `tracker` itself has the options for completion
     for registered in app.registered_commands:
         assert registered.callback is not None
         registered.help = registered.help or examples_kept(inspect.getdoc(registered.callback) or "")
@@ -86,20 +88,20 @@ def _app_of(function: Callable[..., Any]) -> typer.Typer:
 
 
 def examples_kept(docstring: str) -> str:
-    """The docstring as help: paragraphs with indented lines keep their lines, by Click's mark for that."""
+    """The docstring as help. Paragraphs with indented lines get Click's mark, which keeps their line breaks."""
     paragraphs = inspect.cleandoc(docstring).split("\n\n")
     return "\n\n".join(f"\b\n{text}" if "\n  " in text or text.startswith("  ") else text for text in paragraphs)
 
 
 class Commands(TyperGroup):
-    """The group `tracker`, which finds its commands in the table."""
+    """The group `tracker`; its commands come from the table."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
         """The names, in the table's order."""
         return [command.name for command in available()]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """The command of that name; an unknown one ends with the nearest that exists."""
+        """The command of that name; an unknown name is refused, with the nearest that exists."""
         found = {command.name: command for command in available()}
         if cmd_name in found:
             made = load(found[cmd_name])

@@ -1,6 +1,6 @@
 """`tracker compare`: two versions of a journey on the same events.
 
-It draws what tracker/replay/compare.py counts.
+It prints what tracker/replay/compare.py counts.
 """
 
 import json
@@ -21,12 +21,12 @@ from tracker.replay.compare import Comparison
 from tracker.replay.compare import compare as compare_definitions
 
 SHOWN_MOVES: Final = 10
-NOWHERE: Final = "(not in it)"
+NOWHERE: Final = "(not in the journey)"
 
 
 def compare(
-    old: Annotated[Path, typer.Argument(metavar="OLD", help="The journey file as it is.")],
-    new: Annotated[Path, typer.Argument(metavar="NEW", help="The journey file as it shall be.")],
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="The current journey file.")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="The changed journey file.")],
     events: Events = None,
     *,
     now: Now = None,
@@ -35,8 +35,8 @@ def compare(
 ) -> int:
     """Compare two versions of a journey on the same touchpoints.
 
-    It shows who would be in another stage, how the funnel changes, and a few customers of each kind to look at with
-    `tracker replay NEW EVENTS --explain CUSTOMER`.
+    Shows how many customers would be in another stage, how the funnel changes, and for each move a few customers to
+    look at with `tracker replay NEW EVENTS --explain CUSTOMER`.
 
     Examples:
       tracker compare retail-v1.yaml retail-v2.yaml events.jsonl.gz
@@ -55,7 +55,7 @@ def compare(
 
 
 def draw(comparison: Comparison) -> None:
-    """Prints the comparison for a person."""
+    """Print the comparison as text."""
     paint = Paint(sys.stdout)
     versions = [
         f"{one.definition.journey} version {one.definition.version}" for one in (comparison.old, comparison.new)

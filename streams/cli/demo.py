@@ -1,4 +1,4 @@
-"""`tracker demo`: a live funnel from nothing, compared with the truth at the end."""
+"""`tracker demo`: a live funnel, compared with the simulated one at the end."""
 
 import io
 import os
@@ -26,9 +26,9 @@ from streams.simulator.truth import Truth
 from streams.simulator.wish import Wish, scenario
 
 CUSTOMERS = 10_000
-# 21,000 messages in 34 seconds: fast enough to stay, slow enough to watch.
+# 21,000 messages in 34 seconds: short enough to wait for, slow enough to watch.
 RATE = 620.0
-# The journeys of the demo happened in the last three days, within what every stage allows.
+# The demo's journeys happened in the last three days, within the drops_after of every stage.
 SPAN_MS = 3 * 86_400_000
 DEVIATIONS = Deviations(
     skips=0, returns=0.03, duplicates=0.05, disorder=0.05, late=0.02, wrong_clocks=0.02, anonymous=0.2, quiet=0.03,
@@ -39,18 +39,22 @@ LOOK_S = 0.5
 
 def demo(
     *,
-    rate: Annotated[float | None, typer.Option(help=f"Messages a second; {RATE:g} when left out.")] = None,
-    fast: Annotated[bool, typer.Option("--fast", help="As fast as it goes.")] = False,
-    keep: Annotated[bool, typer.Option("--keep", help="Stay up afterwards, with the addresses printed.")] = False,
-    seed: Annotated[int, typer.Option(help="Other seeds make other customers, of the same funnel.")] = 1,
+    rate: Annotated[float | None, typer.Option(help=f"Messages per second. Left out: {RATE:g}.")] = None,
+    fast: Annotated[bool, typer.Option("--fast", help="Send as fast as Kafka accepts.")] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep everything running afterwards, and print the addresses.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Another seed makes other customers in the same funnel.")] = 1,
 ) -> int:
     """Show a live funnel on real Kafka, Faust and Redis.
 
-    Starts a Kafka and a Redis of its own (KAFKA_BOOTSTRAP and REDIS_URL name others), two workers, and 10,000
-    customers of whom 20 become loyal; a fifth of them come under other ids before they sign in. At the end the funnel
-    in Redis is compared with the simulated one: exit code 0 says that every number is equal, 8 that one differs.
+    Starts a Kafka and a Redis of its own (or uses those of KAFKA_BOOTSTRAP and REDIS_URL), two workers, and 10,000
+    simulated customers, of whom 20 become loyal. A fifth of them use other ids before they sign in. At the end the
+    funnel in Redis is compared with the simulated one.
 
     With --keep everything stays up, watched by a canary, and by Prometheus and Alertmanager where these are installed.
+
+    Exit codes: 0 when every number is equal, 8 when one differs.
 
     Examples:
       tracker demo
@@ -58,10 +62,10 @@ def demo(
       tracker demo --keep
     """
     if rate is not None and (fast or rate <= 0):
-        raise UsageError("--rate must be above 0 and cannot be used together with --fast.", "Choose one of them.")
+        raise UsageError("--rate must be above 0 and cannot be combined with --fast.", "Use one of the two.")
     pace = None if fast else rate or RATE
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # A terminal that cannot show a bar gets a question mark, not the end of the demo.
+        # Where the encoding lacks the bar's characters a question mark is printed; an error would end the demo.
         sys.stdout.reconfigure(errors="replace")
     console = Console(highlight=False)
     settings = replace(read(os.environ), journeys=None)
@@ -73,7 +77,7 @@ def demo(
                 run, outcome = _play(running, view, pace, seed)
             console.print(verdict(outcome))
             if keep:
-                view.say("starting what watches it")
+                view.say("starting exporter, canary and Prometheus")
                 watching = _watch(running)
                 console.print(addresses(running, run.truth.most_loyal(), watching), markup=False, soft_wrap=True)
                 _stay(running)
@@ -108,7 +112,7 @@ def _watch(running: RealPipeline) -> Watching:
 
 
 def _stay(running: RealPipeline) -> None:
-    """Return at Ctrl-C, which is how this is meant to end."""
+    """Return at Ctrl-C, the normal end."""
     with suppress(KeyboardInterrupt):
         while True:
             running.check()

@@ -1,4 +1,4 @@
-"""What `tracker demo` says in the end: the two funnels side by side, and where everything is when it stays up."""
+"""What `tracker demo` prints at the end: both funnels side by side, and with --keep all addresses."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from streams.demo.demo import DemoOutcome
 from streams.demo.live_view import Compared, comparison
 from streams.demo.pipeline import RealPipeline
 
-# These two are always shown; the others only where they differ, so that the table fits 80 columns.
+# Always shown; the others only where they differ, so that the table fits 80 columns.
 SHOWN = ("came so far", "here now")
 
 
@@ -40,7 +40,7 @@ def _sent(outcome: DemoOutcome) -> Text:
 def _equal(outcome: DemoOutcome) -> Text:
     return Text.assemble(
         ("  ✓ ", "bold green"),
-        ("The funnel in Redis is the simulated one.", "bold"),
+        ("The funnel in Redis equals the simulated one.", "bold"),
         (f" All {len(outcome.compared)} numbers are equal.", ""),
     )
 
@@ -92,6 +92,6 @@ def _to_open(watching: Watching) -> str:
         return f"Without Prometheus and Alertmanager: {watching.missing}."
     graph = urlencode({"g0.expr": "tracker_funnel", "g0.tab": 0, "g0.range_input": "15m"})
     return f"""Open in a browser:
-  the funnel   {watching.prometheus}/graph?{graph}
-  the alerts   {watching.prometheus}/alerts
-  who is told  {watching.alertmanager}"""
+  the funnel     {watching.prometheus}/graph?{graph}
+  the alerts     {watching.prometheus}/alerts
+  notifications  {watching.alertmanager}"""

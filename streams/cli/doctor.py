@@ -1,4 +1,4 @@
-"""`tracker doctor`: the findings and the settings, for a person or a machine."""
+"""`tracker doctor`: the findings and the settings, as text or as JSON."""
 
 import json
 import os
@@ -9,11 +9,12 @@ from typing import Final
 import typer
 
 from streams.cli.options import AsJson
+from streams.cli.paint import Paint
 from streams.doctor import Finding, examine, verdict
 from streams.errors import ExitCode
 from streams.settings.settings import Settings, read, reference
 
-SIGNS: Final = {"ok": ("ok", "32"), "warning": ("warning", "33"), "problem": ("problem", "31")}
+COLOURS: Final = {"ok": "green", "warning": "yellow", "problem": "red"}
 
 
 def doctor(
@@ -21,10 +22,11 @@ def doctor(
     as_json: AsJson = False,
     as_env: bool = typer.Option(False, "--reference-env", help="Print every setting, explained, as an env file."),
 ) -> int:
-    """Check this installation, with a remedy for each finding.
+    """Check this installation; each finding has a remedy.
 
-    Looks at versions, journeys, Kafka, topics and Redis, and prints the settings in force without their secrets.
-    Exits with 0 where there are at most warnings, else with the code of the first problem.
+    Checks versions, journeys, Kafka, topics and Redis, and prints the settings in force without their secrets.
+
+    Exit codes: 0 when there are at most warnings, else the code of the first problem.
 
     Examples:
       tracker doctor
@@ -48,12 +50,9 @@ def doctor(
 
 
 def _print(finding: Finding) -> None:
-    word, colour = SIGNS[finding.state]
-    padded = f"{word:8}"
-    if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
-        padded = f"\033[{colour}m{padded}\033[0m"
+    state = Paint(sys.stdout)(COLOURS[finding.state], f"{finding.state:8}")
     indented = finding.message.replace("\n", "\n" + " " * 19)
-    print(f"{padded} {finding.area:9} {indented}", flush=True)
+    print(f"{state} {finding.area:9} {indented}", flush=True)
     if finding.remedy:
         print(" " * 19 + "→ " + finding.remedy.replace("\n", "\n" + " " * 21), flush=True)
 

@@ -1,6 +1,6 @@
-"""`tracker draw`: a journey file as a journey map, with what happened where touchpoints are given.
+"""`tracker draw`: a journey file as a journey map, with figures where touchpoints are given.
 
-It knows file names and formats; the map is tracker/maps/grid.py's.
+It chooses the file and its format; tracker/maps/grid.py makes the map.
 """
 
 import os
@@ -44,15 +44,17 @@ def draw(
     *,
     events: Annotated[
         list[str] | None,
-        typer.Option("--with", metavar="EVENTS", help="A file of touchpoints, for figures; may be given again."),
+        typer.Option(
+            "--with", metavar="EVENTS", help="A file of touchpoints to count figures from; repeat it for more."
+        ),
     ] = None,
     form: Annotated[
         Form,
-        typer.Option(help="The journey as it is, a day around it, as it shall be, or the service behind it."),
+        typer.Option(help="The journey as it is, the day around it, the planned journey, or the service behind it."),
     ] = Form.CURRENT,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="The file to write: .svg, .html or .md. Left out: Markdown here."),
+        typer.Option("--output", "-o", help="The file to write: .svg, .html or .md. Left out: print Markdown."),
     ] = None,
 ) -> int:
     """Draw a journey file as a journey map.
@@ -77,7 +79,7 @@ def draw(
 
 
 def chosen_format(output: Path | None) -> Callable[[Map], str]:
-    """What makes the file, by its ending; raises UsageError for an ending that is none of FORMATS."""
+    """The function that makes the file, by its ending; raises UsageError for an ending that is not in FORMATS."""
     if output is None:
         return to_markdown
     ending = output.suffix.casefold()
@@ -87,10 +89,10 @@ def chosen_format(output: Path | None) -> Callable[[Map], str]:
 
 
 def figures(journey: Definition, events: Sequence[str]) -> dict[str, Any] | None:
-    """What a replay of these files says of the journey; None where there are none."""
+    """The figures of a replay of these files; None without files."""
     if not events:
         return None
-    # Only figures need what reads events; a map without them is drawn at once.
+    # Imported here, since a map without figures reads no events and is drawn at once.
     from streams.events import gathering
     from streams.settings.settings import kinds
 
@@ -98,7 +100,7 @@ def figures(journey: Definition, events: Sequence[str]) -> dict[str, Any] | None
 
 
 def write(output: Path, drawn: str) -> None:
-    """Writes the map; a map drawn before is replaced."""
+    """Write the map; an existing file is replaced."""
     try:
         output.write_text(drawn, encoding="utf-8")
     except OSError as error:

@@ -1,7 +1,7 @@
-"""`tracker erase`: remove a person, keep them out, and say what remains where.
+"""`tracker erase`: erase a person, block their names, and report which data remain where.
 
-It asks and waits; the homes of the names erase (`tracker/identity/erasure.py`), and `streams/person/redis_data.py`
-knows what there is.
+It sends the requests and waits. The workers at the homes of the names erase (`tracker/identity/erasure.py`), and
+`streams/person/redis_data.py` lists what is stored.
 """
 
 import json
@@ -35,17 +35,20 @@ from tracker.identity.erasure import Digests
 def erase(
     alias: Person,
     *,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     receipt: Annotated[
-        Path | None, typer.Option("--receipt", metavar="FILE", help="Write the receipt there too.")
+        Path | None, typer.Option("--receipt", metavar="FILE", help="Also write the receipt to this file.")
     ] = None,
-    wait: Annotated[float, typer.Option("--wait", min=0.1, help="Seconds to wait until it is done.")] = 60.0,
+    wait: Annotated[float, typer.Option("--wait", min=0.1, help="Seconds to wait for the workers.")] = 60.0,
 ) -> int:
-    """Erase a person: all their names, journeys, links and timers. It cannot be taken back.
+    """Erase a person: all their names, journeys, links and timers. This cannot be undone.
 
-    The figures become what they would be without them. Salted digests of the names stay, so that late touchpoints,
-    repeats and rebuilds do not bring them back. The receipt says what was removed, and what remains where and how
-    long: Kafka keeps what was sent until its retention is over.
+    The figures become what they would be without the person. Salted digests of the names stay, so that late
+    touchpoints, repeats and rebuilds do not bring the data back. The receipt lists what was removed, what remains where
+    and for how long: Kafka keeps the touchpoints until their retention ends.
+
+    Exit codes: 8 when the workers use another TRACKER_ID_SALT, 10 when the person is not stored, 12 when the workers
+    do not erase in time.
 
     Examples:
       tracker erase c-1042
@@ -56,7 +59,8 @@ def erase(
     digests = Digests(_salt(settings))
     if receipt is not None and (receipt.exists() or not receipt.parent.is_dir()):
         raise UsageError(
-            f"{receipt} exists, or its folder does not.", "Name another file: a receipt is not written over."
+            f"{receipt} exists already, or its folder does not exist.",
+            "Name another file: receipts are never overwritten.",
         )
     with opened_store(settings) as client:
         _require_new(client, digests, alias, settings)
@@ -69,9 +73,9 @@ def erase(
         with requests.producer(settings) as producer:
             requests.send(producer, [Erase(name, at_ms) for name in identity.names], settings.partitions)
         fault = _fault(client, digests, identity, settings, wait)
-    told = _receipt(identity, removed, remains, digests, settings, at_ms)
-    # Whatever became of it, what was asked for is on record.
-    text = json.dumps(told | ({"fault": str(fault), "done_at": None} if fault else {}), indent=2)
+    outcome = _receipt(identity, removed, remains, digests, settings, at_ms)
+    # The receipt is printed even where the workers are late: the request itself was sent.
+    text = json.dumps(outcome | ({"fault": str(fault), "done_at": None} if fault else {}), indent=2)
     print(text)
     if receipt is not None:
         receipt.write_text(text + "\n", encoding="utf-8")
@@ -83,8 +87,8 @@ def erase(
 def _salt(settings: Settings) -> str:
     if settings.id_salt is None:
         raise ConfigurationError(
-            "TRACKER_ID_SALT is not set: whoever sees the digests of erased names could guess the names.",
-            "Set it to a long random text, the same for all workers and here, and keep it.",
+            "TRACKER_ID_SALT is not set: without it, erased names could be guessed from their digests.",
+            "Set it to a long random text, the same for this command and all workers, and keep it.",
         )
     return settings.id_salt
 
@@ -95,31 +99,31 @@ def _is_out(client: Any, digests: Digests, name: str, settings: Settings) -> boo
 
 
 def _require_new(client: Any, digests: Digests, alias: str, settings: Settings) -> None:
-    """Returns when the name that is meant is not erased: nobody else's who is called alike is taken for it."""
+    """Raises TrackerError where the name was erased; another customer with a similar name is not erased instead."""
     for name in spellings(alias, settings.kinds):
         if look_up(client, name, settings.partitions) is not None:
             return
         if _is_out(client, digests, name, settings):
             raise TrackerError(
-                f"{name!r} is erased already.", "Aliases that it did not have then are erased by name.",
+                f"{name!r} was erased before.", "To erase an alias that it did not have then, give the alias itself.",
                 ExitCode.NOT_FOUND,
             )  # fmt: skip
 
 
 def _ask(identity: Identity, removed: dict[str, dict[str, int]]) -> None:
     if not sys.stdin.isatty():
-        raise UsageError("Nobody is there to be asked.", "Say --yes.")
+        raise UsageError("Nobody can confirm: standard input is not a terminal.", "Pass --yes.")
     for name in identity.names:
         held = removed.get(name, {})
         what = ", ".join(f"{count} {part}" for part, count in held.items() if part != "bytes")
-        print(printable(f"  {name}: {what or 'on its way'}"), file=sys.stderr)
+        print(printable(f"  {name}: {what or 'nothing stored yet'}"), file=sys.stderr)
     typer.confirm("Erase all of this for good?", abort=True, err=True)
 
 
 def _fault(
     client: Any, digests: Digests, identity: Identity, settings: Settings, within_s: float
 ) -> TrackerError | None:
-    """What is wrong when the time is over; None as soon as no record is left and every name is kept out."""
+    """None as soon as no record is left and every name is blocked; what is wrong when the time is over."""
 
     def is_gone() -> bool:
         return not list(members(client, identity.names, settings.partitions))
@@ -131,12 +135,12 @@ def _fault(
         return None
     if is_gone():
         return Mismatch(
-            "All is removed, but the workers keep it out under another TRACKER_ID_SALT than this one.",
+            "Everything is removed, but the workers block the names under another TRACKER_ID_SALT than this one.",
             "Run this command with the salt of the workers.",
         )
     return TrackerError(
-        f"The order was sent, and is not carried out within {within_s:g} s.",
-        f"Do workers run? It waits in {ROUTED} until they take it up; `tracker show` tells when the names are gone.",
+        f"The request was sent, but was not carried out within {within_s:g} s.",
+        f"Check that workers run: it waits in {ROUTED} until they read it. `tracker show` finds the names until then.",
         ExitCode.STALLED,
     )
 
@@ -152,7 +156,7 @@ def _receipt(
     total: Counter[str] = Counter()
     for held in removed.values():
         total.update(held)
-    order = next((place.until for place in remains if place.where.endswith(ROUTED)), "the end of its retention")
+    requested = next((place.until for place in remains if place.where.endswith(ROUTED)), "the end of its retention")
     return {
         "erased": identity.customer,
         "asked_for": identity.asked,
@@ -170,7 +174,7 @@ def _receipt(
         ],
         "holds_against": {
             "late touchpoints, repeats, links": "as long as Redis keeps the digests: for good",
-            "rebuilds from an empty Redis": f"as long as {ROUTED} keeps the order: {order}",
+            "rebuilds from an empty Redis": f"as long as {ROUTED} keeps the request: {requested}",
         },
         "remains": [place.as_data() for place in remains],
     }

@@ -1,6 +1,6 @@
-"""`tracker explain`: why a customer is where they are, from what the workers have stored.
+"""`tracker explain`: why a customer is in their current stage, from what the workers have stored.
 
-The account is tracker/replay/explain.py's.
+tracker/replay/explain.py makes the explanation.
 """
 
 import json
@@ -23,11 +23,13 @@ def explain(
     *,
     as_json: AsJson = False,
 ) -> int:
-    """Tell why a customer is where they are.
+    """Explain why a customer is in their current stage.
 
-    For each journey: every touchpoint that is still kept, the rule it met, what it changed, and what would move the
-    customer on. Touchpoints older than the lateness horizon are folded together; `tracker replay ... --explain` has
-    the whole story from files.
+    For each journey: every touchpoint that is still stored, the rule it matched, what it changed, and what would move
+    the customer on. Touchpoints older than the lateness horizon are folded together; `tracker replay ... --explain`
+    explains the whole journey from files.
+
+    Exit codes: 10 when the customer is not stored.
 
     Examples:
       tracker explain c-1042
@@ -37,13 +39,13 @@ def explain(
     journeys = CustomerFold(load_journeys(settings), settings.lateness_horizon_ms)
     with opened_store(settings) as client:
         stored, alias = follow(client, customer, settings.partitions, settings.kinds)
-    told = explain_record(journeys, stored.customer, stored.record, int(time() * 1000))
+    explanations = explain_record(journeys, stored.customer, stored.record, int(time() * 1000))
     if as_json:
-        accounts = [account.as_json(show_time) for account in told]
+        journeys_data = [each.as_json(show_time) for each in explanations]
         whose = ({"alias": alias} if alias else {}) | {"customer": stored.customer, "partition": stored.partition}
-        print(json.dumps({**whose, "journeys": accounts}, indent=2))
+        print(json.dumps({**whose, "journeys": journeys_data}, indent=2))
     else:
         if alias:
             print(f"{printable(alias)} belongs to {printable(stored.customer)}\n")
-        print("\n\n".join(account.as_text(show_time) for account in told))
+        print("\n\n".join(each.as_text(show_time) for each in explanations))
     return ExitCode.OK

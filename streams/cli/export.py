@@ -1,6 +1,6 @@
-"""`tracker export`: everything held about a person.
+"""`tracker export`: everything stored about a person.
 
-It asks; `streams/person/redis_data.py` and `streams/person/kafka_data.py` read.
+It prints JSON; `streams/person/redis_data.py` and `streams/person/kafka_data.py` read.
 """
 
 import json
@@ -29,13 +29,15 @@ def export(
     alias: Person,
     *,
     with_kafka: Annotated[
-        bool, typer.Option("--with-kafka", help="Also every record of theirs that Kafka holds; reads all topics.")
+        bool, typer.Option("--with-kafka", help="Include all their records in Kafka; this reads all topics.")
     ] = False,
 ) -> int:
-    """Print everything held about a person, as JSON.
+    """Print everything stored about a person, as JSON.
 
-    The records of all their names: journeys, touchpoints, links, timers. Then where else data of theirs may be, and
-    how long Kafka keeps it.
+    The records of all their names: journeys, touchpoints, links, timers. `elsewhere` lists where else their data may
+    be, and how long Kafka keeps them.
+
+    Exit codes: 10 when the person is not stored.
 
     Examples:
       tracker export c-1042 > c-1042.json
@@ -46,11 +48,11 @@ def export(
     journeys = CustomerFold(load_journeys(settings), settings.lateness_horizon_ms)
     with opened_store(settings) as client:
         identity = whole(client, alias, settings.partitions, settings.kinds)
-        told: dict[str, Any] = {"exported_at": shown(now_ms), **describe(client, identity, journeys)}
-    told["elsewhere"] = [place.as_data() for place in places(settings, now_ms)]
+        data: dict[str, Any] = {"exported_at": shown(now_ms), **describe(client, identity, journeys)}
+    data["elsewhere"] = [place.as_data() for place in places(settings, now_ms)]
     if with_kafka:
-        told["kafka"] = _in_kafka(settings, identity)
-    print(json.dumps(told, indent=2))
+        data["kafka"] = _in_kafka(settings, identity)
+    print(json.dumps(data, indent=2))
     return ExitCode.OK
 
 

@@ -14,9 +14,9 @@ from streams.settings.settings import read
 def exporter() -> int:
     """Serve the funnel to Prometheus, until Ctrl-C or SIGTERM.
 
-    /metrics has the customers by stage and status, those who reached each stage, drop-offs and more, and how fresh
-    these figures are. While Redis is away it serves the last ones, and says so: /health answers 503 when they are
-    older than 15 seconds. EXPORTER_PORT is the port, TRACKER_HTTP_HOST the address, loopback by default.
+    /metrics has the customers by stage and status, how many reached each stage, drop-offs and more, and the age of
+    these figures. While Redis is away the last figures are served, and /health answers 503 once they are older than
+    15 seconds. EXPORTER_PORT sets the port, TRACKER_HTTP_HOST the address (loopback by default).
 
     Examples:
       tracker exporter

@@ -1,6 +1,6 @@
-"""`tracker identity`: who is who, and a person's word on it.
+"""`tracker identity`: which names are one customer, and links made by hand.
 
-It asks and draws; `streams/person/identity.py` reads, `streams/person/requests.py` sends.
+`streams/person/identity.py` reads and `streams/person/requests.py` sends; this module prints.
 """
 
 import json
@@ -22,23 +22,25 @@ from streams.settings.settings import read as read_settings
 from streams.stores.keys import keys
 from tracker.identity.ties import root
 
-app = typer.Typer(help="See who is who, and link or unlink names by hand.")
+app = typer.Typer(help="Show which names are one customer, and link or unlink names.")
 
-# What follows from an order travels over Kafka a few times; a name that has not moved by then stays where it is.
+# The effects of a request pass through Kafka a few times. A name that has not moved within this time stays.
 SETTLE_S: Final = 3.0
 Outcome = Literal["linked", "unlinked", "conflict", "together", "sent"]
 
-Alias = Annotated[str, typer.Argument(help="A customer's id, or `anonymous_id:...` and the like.")]
-Wait = Annotated[float, typer.Option("--wait", min=0.1, help="Seconds to wait until it holds.")]
-NoWait = Annotated[bool, typer.Option("--no-wait", help="Send it and go.")]
+Alias = Annotated[str, typer.Argument(help="A customer's id, or an alias such as anonymous_id:a-17.")]
+Wait = Annotated[float, typer.Option("--wait", min=0.1, help="Seconds to wait until it takes effect.")]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Send the request and do not wait.")]
 
 
 @app.command()
 def show(alias: Alias, *, as_json: AsJson = False) -> int:
     """Show whom a name belongs to, and all names of that customer.
 
-    For each: what it was seen with, when, and in which touchpoint; names that two customers claim; what a person has
-    cut.
+    Each name is printed with the name it was seen with, when, and in which touchpoint. Names that two customers claim
+    and links that were cut by hand follow.
+
+    Exit codes: 10 when the name is not stored.
 
     Examples:
       tracker identity show c-1042
@@ -46,17 +48,19 @@ def show(alias: Alias, *, as_json: AsJson = False) -> int:
     """
     settings = read_settings(os.environ)
     with opened_store(settings) as client:
-        told = identity.describe(identity.whole(client, alias, settings.partitions, settings.kinds))
-    print(json.dumps(told, indent=2) if as_json else _drawn(told))
+        described = identity.describe(identity.whole(client, alias, settings.partitions, settings.kinds))
+    print(json.dumps(described, indent=2) if as_json else _as_text(described))
     return ExitCode.OK
 
 
 @app.command()
 def link(one: Alias, other: Alias, *, wait: Wait = 30.0, no_wait: NoWait = False, as_json: AsJson = False) -> int:
-    """Say that two names are one customer.
+    """Link two names, so that they are one customer.
 
-    It outweighs every touchpoint, until `unlink` says otherwise. Two customer_ids are never one; an alias that
+    The link outweighs every touchpoint, until `unlink` cuts it. Two customer_ids are never one customer. An alias that
     belongs to another customer stays there until it is unlinked.
+
+    Exit codes: 1 when an alias stays with another customer, 12 when no worker carries the request out in time.
 
     Examples:
       tracker identity link c-1042 anonymous_id:a-17
@@ -66,9 +70,11 @@ def link(one: Alias, other: Alias, *, wait: Wait = 30.0, no_wait: NoWait = False
 
 @app.command()
 def unlink(one: Alias, other: Alias, *, wait: Wait = 30.0, no_wait: NoWait = False, as_json: AsJson = False) -> int:
-    """Say that two names are not one customer.
+    """Unlink two names, so that they are not one customer.
 
-    Their journeys come apart: both, and all figures, become what they would have been.
+    Their journeys are separated. Both, and all figures, become what they would have been without the link.
+
+    Exit codes: 1 when other names still connect them, 12 when no worker carries the request out in time.
 
     Examples:
       tracker identity unlink c-1042 anonymous_id:a-17
@@ -80,7 +86,7 @@ def unlink(one: Alias, other: Alias, *, wait: Wait = 30.0, no_wait: NoWait = Fal
 def conflicts(*, as_json: AsJson = False) -> int:
     """List the aliases that more than one customer claims.
 
-    Each stays with the first. Whoever is wrong can be cut off by `tracker identity unlink`.
+    Each alias stays with the customer who claimed it first. `tracker identity unlink` cuts a wrong claim.
 
     Examples:
       tracker identity conflicts
@@ -111,38 +117,39 @@ def _rule(one: str, other: str, *, linked: bool, wait_s: float | None, as_json: 
 
         before = look()
         if linked and before.are_one:
-            return _told("linked", before, "already", as_json=as_json)
+            return _report("linked", before, "already", as_json=as_json)
         if not linked and not before.are_tied:
             raise UsageError(
                 f"{first!r} and {second!r} were not seen together, so there is nothing to cut.",
-                "`tracker identity show` tells which names hold them together."
+                "`tracker identity show` lists the names that connect them."
                 if before.are_one
                 else "They belong to different customers.",
             )
+        # The latest ruling wins; this one must win even where an earlier one came from a clock that was ahead.
         at_ms = max(int(time() * 1000), before.ruled_ms + 1)
         with requests.producer(settings) as producer:
             requests.send(producer, requests.rulings(first, second, at_ms, linked=linked), settings.partitions)
         if wait_s is None:
-            return _told("sent", before, "", as_json=as_json)
-        return _told(_outcome(look, at_ms, wait_s, linked=linked), look(), "", as_json=as_json)
+            return _report("sent", before, "", as_json=as_json)
+        return _report(_outcome(look, at_ms, wait_s, linked=linked), look(), "", as_json=as_json)
 
 
 def _require_two(one: str, other: str, settings: Settings) -> None:
     kinds = settings.kinds
     if one == other:
-        raise UsageError(f"Both are {one!r}.", "Name two.")
+        raise UsageError(f"Both names are {one!r}.", "Give two different names.")
     if kinds.is_unique(one) and kinds.is_unique(other):
         raise UsageError(
-            f"{one!r} and {other!r} are customer_ids: two of them are two people, whatever they share.",
+            f"{one!r} and {other!r} are customer_ids, which are never one customer.",
             "Let the systems that send them agree on one id.",
         )
     for each in (one, other):
         if not kinds.links(each):
-            raise UsageError(f"{each!r} is an account: all its people share it.", "Name an alias of one person.")
+            raise UsageError(f"{each!r} is an account, which all its people share.", "Give an alias of one person.")
 
 
 class Pair:
-    """Two names as they stand."""
+    """Two names with their stored links."""
 
     def __init__(self, client: Any, one: str, other: str, partitions: int) -> None:
         self.names = (one, other)
@@ -165,11 +172,11 @@ class Pair:
 
     @property
     def ruled_ms(self) -> int:
-        """When a person decided on them last."""
+        """When a person last linked or unlinked them."""
         return max((edge.ruled_ms for edge in self._edges if edge is not None), default=-1)
 
-    def has_heard(self, at_ms: int) -> bool:
-        """Whether both know an order of that moment."""
+    def has_received(self, at_ms: int) -> bool:
+        """Whether both have received the request of that time."""
         return all(edge is not None and edge.ruled_ms >= at_ms for edge in self._edges)
 
     @property
@@ -179,11 +186,11 @@ class Pair:
 
 
 def _outcome(look: Callable[[], Pair], at_ms: int, wait_s: float, *, linked: bool) -> Outcome:
-    if not requests.held(lambda: look().has_heard(at_ms), wait_s):
+    if not requests.held(lambda: look().has_received(at_ms), wait_s):
         raise TrackerError(
-            f"The order was sent, and does not show within {wait_s:g} s.",
-            "Do workers run? It waits in journey.routed until they take it up. A name that has too many peers takes "
-            "no more.",
+            f"The request was sent, but has no effect within {wait_s:g} s.",
+            "Check that workers run: it waits in journey.routed until they read it. A name that has too many peers "
+            "accepts no more.",
             ExitCode.STALLED,
         )
     requests.held(lambda: (pair := look()).are_one == linked or (linked and pair.conflicting), SETTLE_S)
@@ -193,7 +200,7 @@ def _outcome(look: Callable[[], Pair], at_ms: int, wait_s: float, *, linked: boo
     return "conflict" if linked else "unlinked"
 
 
-def _told(outcome: Outcome, pair: Pair, already: str, *, as_json: bool) -> int:
+def _report(outcome: Outcome, pair: Pair, already: str, *, as_json: bool) -> int:
     (one, other), (owner, claimer) = pair.names, pair.roots
     if as_json:
         print(json.dumps({"outcome": outcome, "names": pair.names, "customers": pair.roots}, indent=2))
@@ -201,23 +208,23 @@ def _told(outcome: Outcome, pair: Pair, already: str, *, as_json: bool) -> int:
         texts: dict[Outcome, str] = {
             "linked": f"{one} and {other} are {already or 'now'} one: {owner}",
             "unlinked": f"{one} belongs to {owner}, {other} to {claimer}",
-            "conflict": f"{one} stays with {owner}, {other} with {claimer}: who came first keeps an alias. Unlink it "
-            "there first, if that was wrong.",
-            "together": f"{one} and {other} are cut, and still one by way of other names: see `tracker identity show`.",
-            "sent": f"The order about {one} and {other} is sent.",
+            "conflict": f"{one} stays with {owner}, {other} with {claimer}: the first customer keeps an alias. If that "
+            "is wrong, unlink it there first.",
+            "together": f"{one} and {other} are cut, but other names still connect them: see `tracker identity show`.",
+            "sent": f"The request about {one} and {other} is sent.",
         }
         print(printable(texts[outcome]))
     return ExitCode.FAILED if outcome in {"conflict", "together"} else ExitCode.OK
 
 
-def _drawn(told: Mapping[str, Any]) -> str:
-    lines = (
-        [told["customer"]] if told["asked"] == told["customer"] else [f"{told['asked']} belongs to {told['customer']}"]
-    )
-    lines += [f"  {one['alias']}   with {one['with']}{_when(one)}" for one in told["aliases"]]
-    lines += ["", "claimed by two", *(f"  {_conflict(one)}" for one in told["conflicts"])] if told["conflicts"] else []
-    lines += ["", "cut by a person"] if told["cuts"] else []
-    lines += [f"  {one['alias']} from {one['from']}, {one['ruled_at']}" for one in told["cuts"]]
+def _as_text(described: Mapping[str, Any]) -> str:
+    asked, customer = described["asked"], described["customer"]
+    lines = [customer] if asked == customer else [f"{asked} belongs to {customer}"]
+    lines += [f"  {one['alias']}   with {one['with']}{_when(one)}" for one in described["aliases"]]
+    lines += ["", "claimed by two customers"] if described["conflicts"] else []
+    lines += [f"  {_conflict(one)}" for one in described["conflicts"]]
+    lines += ["", "cut by a person"] if described["cuts"] else []
+    lines += [f"  {one['alias']} from {one['from']}, {one['ruled_at']}" for one in described["cuts"]]
     return "\n".join(map(printable, lines))
 
 

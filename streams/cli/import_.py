@@ -28,7 +28,9 @@ SHOWN: Final = 3
 def import_(
     file: Annotated[str, typer.Argument(metavar="FILE", help="CSV or JSONL, gzipped or not; - for standard input.")],
     *,
-    mapping: Annotated[Path, typer.Option("--map", metavar="TABLE", help="Which columns make which touchpoints.")],
+    mapping: Annotated[
+        Path, typer.Option("--map", metavar="TABLE", help="The mapping table: which columns make which touchpoints.")
+    ],
     form: Annotated[
         str | None, typer.Option("--format", metavar="NAME", help="csv or jsonl. Left out: by the file's name.")
     ] = None,
@@ -39,7 +41,7 @@ def import_(
         bool, typer.Option("--from-start", help="Begin at the first row, whatever was imported before.")
     ] = False,
     position: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where to note how far it is. Left out: FILE.position.")
+        Path | None, typer.Option(metavar="FILE", help="Where to record the progress. Left out: FILE.position.")
     ] = None,
     rejected: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where to keep the bad rows. Left out: FILE.rejected.")
@@ -48,10 +50,12 @@ def import_(
 ) -> int:
     """Import touchpoints from a file, by a mapping table.
 
-    Each row makes one touchpoint or several, checked by the rules that workers read with. The same row makes the same
-    event_id, so importing twice counts once. Ctrl-C ends it after the present block; the same call goes on there, and
-    with what was added to the file since. Bad rows are kept with line and reason; there are tables for GA4, HubSpot and
-    Zendesk in examples/imports. Exit code 1: some rows were bad.
+    Each row makes one or more touchpoints, which are checked as the workers check them. The same row always makes the
+    same event_id, so importing it twice counts once. Ctrl-C stops after the current block. The same command continues
+    there, and imports what was added to the file since. Bad rows are kept with line and reason. examples/imports has
+    tables for GA4, HubSpot and Zendesk.
+
+    Exit codes: 0 when every row was good, 1 when some were bad.
 
     Examples:
       tracker import orders.csv --map orders.yaml --dry-run
@@ -59,9 +63,9 @@ def import_(
       zcat old/*.gz | tracker import - --format jsonl --map orders.yaml --json
     """
     if form not in {None, "csv", "jsonl"}:
-        raise UsageError(f"--format: {form!r} is no format.", "Say csv or jsonl.")
+        raise UsageError(f"--format: {form!r} is not a format.", "Use csv or jsonl.")
     if form is None and file == STDIN:
-        raise UsageError("Standard input has no name to tell its format by.", "Say --format csv or --format jsonl.")
+        raise UsageError("Standard input has no name that shows its format.", "Add --format csv or --format jsonl.")
     settings = read(os.environ)
     table = load(mapping, settings.kinds)
     notes = None if dry_run or file == STDIN else _notes(file, mapping, position, rejected)
@@ -89,7 +93,7 @@ def _notes(file: str, mapping: Path, position: Path | None, rejected: Path | Non
 
 
 def _size(file: str) -> int | None:
-    """How many bytes will go by, where that is known before: not of what is packed."""
+    """The bytes to read; None where that is not known before, as for gzip."""
     path = Path(file)
     return path.stat().st_size if path.is_file() and path.suffix != ".gz" else None
 
@@ -108,7 +112,7 @@ def _sender(settings: Settings, *, dry_run: bool) -> Iterator[Sender | None]:
 def say(
     tally: ImportTally, notes: Notes | None, samples: list[Touchpoint], *, as_json: bool, dry_run: bool, stopped: bool
 ) -> None:
-    """Prints what came of it: figures to stdout, what was wrong to stderr."""
+    """Print the summary to stdout and what was wrong to stderr."""
     if as_json:
         print(msgspec.json.encode(_data(tally, notes, samples, stopped=stopped)).decode())
         return
@@ -120,7 +124,7 @@ def say(
     for name, count in tally.by_type.most_common(12):
         print(f"  {name}  {count:,}")
     if tally.without:
-        print(f"  {tally.without:,} rows meet no condition")
+        print(f"  {tally.without:,} rows matched no condition")
     paint = Paint(sys.stderr)
     for example in tally.examples:
         print(paint("yellow", example), file=sys.stderr)
@@ -129,7 +133,7 @@ def say(
         where = f"; they are in {notes.rejected}" if notes else ""
         print(paint("yellow", f"{tally.rejected.total():,} rows were rejected: {counts}{where}."), file=sys.stderr)
     if stopped:
-        print("Stopped. The same call goes on here.", file=sys.stderr)
+        print("Stopped. Run the same command again to continue here.", file=sys.stderr)
 
 
 def _data(tally: ImportTally, notes: Notes | None, samples: list[Touchpoint], *, stopped: bool) -> dict[str, Any]:

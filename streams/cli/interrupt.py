@@ -1,4 +1,4 @@
-"""Ctrl-C while a command sends: what was begun is brought to its end."""
+"""Ctrl-C while a command sends: the messages on their way are still confirmed."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ from types import FrameType
 
 @contextmanager
 def ending_in_order(stop: Callable[[], None]) -> Iterator[None]:
-    """The first Ctrl-C calls `stop`, which lets what is on its way be confirmed; the second one ends the command."""
+    """The first Ctrl-C calls `stop`, which lets messages on their way be confirmed; the second one ends at once."""
 
     def first(_number: int, _frame: FrameType | None) -> None:
         stop()

@@ -16,30 +16,30 @@ from streams.errors import ExitCode, UsageError
 from streams.settings import settings
 from tracker.identity.pseudonym import Treatment
 
-app = typer.Typer(help="Make and revoke the write keys of producers.")
+app = typer.Typer(help="Create and revoke the write keys of producers.")
 
 
 @app.command()
 def new(
-    source: Annotated[str, typer.Argument(help="Who sends: `web-shop`, `app`, `help-desk`.")],
+    source: Annotated[str, typer.Argument(help="The producer's name, such as web-shop or help-desk.")],
     *,
     channel: Annotated[
-        str | None, typer.Option(help="The only channel it may send to. Left out: each event says.")
+        str | None, typer.Option(help="The only channel it may send to. Left out: each event names one.")
     ] = None,
     type_: Annotated[
-        list[str] | None, typer.Option("--type", help="A type it may send; again for more. Left out: all.")
+        list[str] | None, typer.Option("--type", help="A type it may send; repeat it for more. Left out: all.")
     ] = None,
-    drop: Annotated[list[str] | None, typer.Option(help="A field to take out, as a path; again for more.")] = None,
-    personal: Annotated[str | None, typer.Option(help="E-mail and phone: keyed, sha256, keep or drop.")] = None,
+    drop: Annotated[list[str] | None, typer.Option(help="A field to remove, as a path; repeat it for more.")] = None,
+    personal: Annotated[str | None, typer.Option(help="E-mail and phone: keyed (hash), sha256, keep or drop.")] = None,
     sender: Annotated[str | None, typer.Option(help="Whose webhooks it sends: shopify, zendesk ...")] = None,
     secret_file: Annotated[Path | None, typer.Option(help="A file with the secret that the sender signs with.")] = None,
     as_json: AsJson = False,
 ) -> int:
-    """Make a write key, and the source if it is new. The key is printed this once; its hash is kept.
+    """Create a write key, and its source if that is new. The key is printed once; only its hash is stored.
 
-    A source may have several keys at once: make the new one, let the producer change to it, revoke the old one.
-    Running collectors take it at once. What is said about a source holds for all its keys; what is left out stays as
-    it was, and collectors see it within a second or two.
+    A source may have several keys: create the new one, change the producer to it, then revoke the old one. Running
+    collectors accept a new key at once. The options hold for all keys of the source; an option that is left out keeps
+    its value. Collectors follow changed options within a second or two.
 
     Examples:
       tracker keys new web-shop --channel web
@@ -48,7 +48,7 @@ def new(
       tracker keys new shop --sender shopify --secret-file shopify-secret
     """
     asked = settings.read(os.environ)
-    said = {
+    given = {
         "channel": channel,
         "types": tuple(type_) if type_ else None,
         "drop": tuple(drop) if drop else None,
@@ -56,7 +56,7 @@ def new(
         "sender": sender,
         "secret_file": str(secret_file.resolve()) if secret_file else None,
     }
-    changes = {name: value for name, value in said.items() if value is not None}
+    changes = {name: value for name, value in given.items() if value is not None}
     _check(source, changes, asked)
     key, entry = sources.new(
         asked.collector_keys, source, lambda rules: msgspec.structs.replace(rules, **changes), time.time()
@@ -65,13 +65,13 @@ def new(
         print(json.dumps({"id": entry.id, "source": source, "key": key}))
     else:
         print(key)
-        print(f"{entry.id} of {source}; it cannot be shown again.", file=sys.stderr)
+        print(f"{entry.id} of {source}; the key cannot be shown again.", file=sys.stderr)
     return ExitCode.OK
 
 
 @app.command("list")
 def list_(*, as_json: AsJson = False) -> int:
-    """Show sources and their keys, as far as they are known: not the keys themselves.
+    """List the sources and the ids of their keys. The keys themselves are not stored.
 
     Examples:
       tracker keys list
@@ -90,13 +90,13 @@ def list_(*, as_json: AsJson = False) -> int:
             if key.source == name:
                 print(f"    {key.id}  made {key.made_at}" + (f"  revoked {key.revoked_at}" if key.revoked_at else ""))
     if not book.sources:
-        print("There are no sources yet; `tracker keys new` makes one.")
+        print("There are no sources yet; `tracker keys new` creates one.")
     return ExitCode.OK
 
 
 @app.command()
 def revoke(key_id: Annotated[str, typer.Argument(help="The key's id, as `tracker keys list` shows it.")]) -> int:
-    """End a key: running collectors refuse it within a second or two.
+    """Revoke a key; running collectors refuse it within a second or two.
 
     Examples:
       tracker keys revoke k1a2b3c4d
@@ -109,7 +109,9 @@ def revoke(key_id: Annotated[str, typer.Argument(help="The key's id, as `tracker
 def _check(source: str, changes: dict[str, Any], asked: settings.Settings) -> None:
     channels, senders = asked.channels, tables.load(asked.collector_tables).senders
     if not source.replace("-", "").replace("_", "").isalnum() or len(source) > sources.MAX_NAME:
-        raise UsageError(f"{source!r} is no name for a source.", "Use letters, digits, - and _.")
+        raise UsageError(
+            f"{source!r} cannot name a source.", f"Use at most {sources.MAX_NAME} letters, digits, - and _."
+        )
     if changes.get("channel", channels[0]) not in channels:
         raise UsageError(f"There is no channel {changes['channel']!r}.", f"There are {', '.join(channels)}.")
     if changes.get("personal", "keyed") not in get_args(Treatment):
@@ -117,11 +119,11 @@ def _check(source: str, changes: dict[str, Any], asked: settings.Settings) -> No
     if "sender" in changes and changes["sender"] not in senders:
         raise UsageError(f"There is no sender {changes['sender']!r}.", f"There are {', '.join(senders)}.")
     if "sender" in changes and senders[changes["sender"]].signature and "secret_file" not in changes:
-        raise UsageError(f"{changes['sender']} signs its webhooks.", "Name its secret's file with --secret-file.")
+        raise UsageError(f"{changes['sender']} signs its webhooks.", "Give the file of its secret with --secret-file.")
 
 
 def _rules(rules: sources.Source) -> str:
-    told = msgspec.to_builtins(rules)
+    fields = msgspec.to_builtins(rules)
     return "  ".join(
-        f"{name}: {', '.join(value) if isinstance(value, list) else value}" for name, value in told.items()
+        f"{name}: {', '.join(value) if isinstance(value, list) else value}" for name, value in fields.items()
     )

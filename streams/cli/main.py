@@ -1,4 +1,4 @@
-"""`tracker`: from the words on the command line to an exit code, with one line for whatever goes wrong.
+"""`tracker`: from the words on the command line to an exit code. An error is one line and its remedy.
 
 It knows no command; `streams/cli/commands.py` has the table.
 """
@@ -28,13 +28,22 @@ Examples:
   tracker doctor                    is this installation right?
 
 Each command has its own --help. Settings come from the environment; `tracker doctor` prints them.
+
+\b
+Exit codes:
+  0  success
+  1  a check ran and found something wrong
+  2  the command line or a journey file is wrong
+  3  a setting is wrong or missing
+  4  Kafka or Redis does not answer
+docs/cli.md lists all of them.
 """
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command that the words name (those of the process where none are given); its exit code."""
     words = list(sys.argv[1:] if words is None else words) or ["--help"]
-    # What libraries log before a command sets up its logs would stand beside our one line.
+    # Libraries may log before a command sets up its logs; those lines would be printed beside our error.
     logging.getLogger().addHandler(logging.NullHandler())
     previous = signal.signal(signal.SIGTERM, _terminate)
     try:
@@ -44,7 +53,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def run(command: Callable[[], Any], environ: Mapping[str, str] = os.environ) -> int:
-    """The exit code of a command, after saying what went wrong, if something did."""
+    """Run a command and print its error, if there is one; its exit code."""
     debug = environ.get("TRACKER_LOG_LEVEL", "").casefold() == "debug"
     try:
         outcome = command()
@@ -52,12 +61,12 @@ def run(command: Callable[[], Any], environ: Mapping[str, str] = os.environ) -> 
     except (KeyboardInterrupt, typer.Abort, EOFError):
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has enough (`| head`); a second attempt to write at exit would complain.
+        # The reader has closed the pipe (`| head`). Python flushes stdout again at exit and would complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.OK
     except typer.TyperException as error:
         return say(_misused(error))
-    except Exception as error:  # noqa: BLE001  # the last door before a person
+    except Exception as error:  # noqa: BLE001  # whatever it is, the person gets one line
         if debug:
             traceback.print_exc()
         return say(translate(error) or _fault(error))
@@ -86,13 +95,13 @@ def _misused(error: Any) -> TrackerError:
     message = error.format_message()
     if possible := getattr(error, "possibilities", None):
         message = f"{error.message}. Did you mean {' or '.join(sorted(possible))}?"
-    return TrackerError(message, f"`{path} --help` tells what it takes.", ExitCode.USAGE)
+    return TrackerError(message, f"`{path} --help` lists what it accepts.", ExitCode.USAGE)
 
 
 def _fault(error: Exception) -> TrackerError:
     return TrackerError(
-        f"This should not have happened: {type(error).__name__}: {error}",
-        "Run it again with TRACKER_LOG_LEVEL=debug and report what it prints.",
+        f"The tracker itself failed: {type(error).__name__}: {error}",
+        "Run it again with TRACKER_LOG_LEVEL=debug, and report the traceback that it prints.",
         ExitCode.FAULT,
     )
 
@@ -119,7 +128,7 @@ def _options(
         callback=lambda asked: _print_version(asked=asked),
     ),
 ) -> None:
-    """Nothing by itself: the options of `tracker` act when they are read."""
+    """Does nothing: the options of `tracker` act when they are parsed."""
 
 
 def _print_version(*, asked: bool) -> None:

@@ -1,6 +1,6 @@
-"""`tracker new`: begins a journey file from a template.
+"""`tracker new`: a journey file from a template.
 
-It knows the templates' folder and how a file is written without harm; what templates say is examples/journeys'.
+The templates are examples/journeys; an existing file is never overwritten.
 """
 
 import sys
@@ -17,14 +17,14 @@ from tracker.problem import choose
 
 
 def new(
-    template: Annotated[str | None, typer.Argument(help="A template's name; left out, all are listed.")] = None,
+    template: Annotated[str | None, typer.Argument(help="A template's name. Left out: list all.")] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The file to write.", show_default="TEMPLATE.yaml")
     ] = None,
 ) -> int:
-    """Begin a journey file from a template.
+    """Start a journey file from a template.
 
-    Without a name the templates are listed. A file that exists is never overwritten.
+    Without a name it lists the templates. An existing file is never overwritten.
 
     Examples:
       tracker new
@@ -55,9 +55,9 @@ def find(name: str) -> Path:
 
 
 def copy(source: Path, target: Path) -> Path:
-    """Writes the template, into the target where that is a folder; the file written.
+    """Write the template to the target, or into it where it is a folder; returns the file written.
 
-    Raises UsageError where something is there already, or where it cannot be written.
+    Raises UsageError where the file exists, or where it cannot be written.
     """
     if target.is_dir():
         target /= source.name
@@ -79,7 +79,7 @@ def listing(paint: Paint) -> str:
         definition = load(path)
         stages = " > ".join(stage.name.replace("_", " ") for stage in definition.stages)
         rows.append(f"{paint('bold', name)}: {definition.title or definition.journey}\n    {stages}")
-    return "\n".join([*rows, "", "Begin with one of them: tracker new retail -o my-journey.yaml"])
+    return "\n".join([*rows, "", "Start with one of them: tracker new retail -o my-journey.yaml"])
 
 
 def next_steps(target: Path, paint: Paint) -> str:
@@ -90,7 +90,7 @@ def next_steps(target: Path, paint: Paint) -> str:
             "",
             "Next:",
             f"  1. Open {target}: put in your own touchpoint types, stages and examples.",
-            f"  2. {paint('bold', f'tracker check {target}')}    says what is wrong, and tries the examples",
+            f"  2. {paint('bold', f'tracker check {target}')}    lists problems and runs the examples",
             f"  3. {paint('bold', f'tracker draw {target} -o map.html')}    shows it as a journey map",
             "Its keys are explained in docs/journeys.md and by `tracker check --keys`.",
         ]

@@ -5,14 +5,17 @@ from typing import Annotated
 
 import typer
 
-Customer = Annotated[str, typer.Argument(help="The customer's id, or any alias: `anonymous_id:...` and the like.")]
-Person = Annotated[str, typer.Argument(help="A customer's id, or any alias: `anonymous_id:...` and the like.")]
+Customer = Annotated[str, typer.Argument(help="The customer's id, or an alias such as anonymous_id:a-17.")]
+Person = Annotated[str, typer.Argument(help="The person's customer id, or an alias such as anonymous_id:a-17.")]
 JourneyFile = Annotated[Path, typer.Argument(metavar="DEFINITION", help="The journey file.")]
 Events = Annotated[
     list[str] | None,
-    typer.Argument(metavar="EVENTS", help="Files of events, one JSON object a line, gzipped or not; - for stdin."),
+    typer.Argument(metavar="EVENTS", help="Files of events, one JSON object per line, gzipped or plain; - for stdin."),
 ]
-Now = Annotated[str | None, typer.Option(metavar="T", help="Look at this moment instead of the last event's.")]
-Until = Annotated[str | None, typer.Option(metavar="T", help="Leave out the events after this moment.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, for machines.")]
+Now = Annotated[
+    str | None,
+    typer.Option(metavar="T", help="Compute the figures for this time. Left out: the time of the last event."),
+]
+Until = Annotated[str | None, typer.Option(metavar="T", help="Ignore events after this time.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 SummaryAsJson = Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")]

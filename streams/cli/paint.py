@@ -1,7 +1,4 @@
-"""Colours for a terminal, and none for a pipe.
-
-It knows how a word is coloured, not what it says.
-"""
+"""Colours for a terminal; none for a pipe, with NO_COLOR or with TERM=dumb."""
 
 import os
 from collections.abc import Mapping
@@ -17,5 +14,5 @@ class Paint:
         self.shows: Final = stream.isatty() and "NO_COLOR" not in environ and environ.get("TERM") != "dumb"
 
     def __call__(self, colour: str, words: str) -> str:
-        """The words in colour; as they are where colours would not show."""
+        """The words in colour; unchanged where the stream shows no colours."""
         return f"\033[{CODES[colour]}m{words}\033[0m" if self.shows else words

@@ -1,4 +1,4 @@
-"""`tracker plan`: draft a tracking plan of what was seen, and check events and changed plans with it."""
+"""`tracker plan`: draft a tracking plan from events, and check events and changed plans."""
 
 import os
 import sys
@@ -30,29 +30,30 @@ Files = Annotated[
     list[str] | None, typer.Argument(metavar="EVENTS...", help="Files of touchpoints, a line each; - for stdin.")
 ]
 Channels = Annotated[
-    list[str] | None, typer.Option("--channel", help="Read the newest of this channel's topic; again for more.")
+    list[str] | None, typer.Option("--channel", help="Read the newest of this channel's topic; repeat it for more.")
 ]
-Types = Annotated[list[str] | None, typer.Option("--type", help="Only this type; again for more.")]
-Newest = Annotated[int, typer.Option(min=1, help="So many of each topic.")]
+Types = Annotated[list[str] | None, typer.Option("--type", help="Only this type; repeat it for more.")]
+Newest = Annotated[int, typer.Option(min=1, help="How many to read of each topic.")]
 
 
 @app.command()
 def infer(
-    source: Annotated[str, typer.Argument(help="Whose plan it is, as `tracker keys list` shows it.")],
+    source: Annotated[str, typer.Argument(help="The source, as `tracker keys list` shows it.")],
     files: Files = None,
     *,
     channel: Channels = None,
     type_: Types = None,
     newest: Newest = 100_000,
-    reject: Annotated[bool, typer.Option("--reject", help="Put violations aside instead of marking them.")] = False,
-    closed: Annotated[bool, typer.Option("--closed", help="Let other types be violations too.")] = False,
+    reject: Annotated[bool, typer.Option("--reject", help="Reject violations instead of marking them.")] = False,
+    closed: Annotated[bool, typer.Option("--closed", help="Count other types as violations too.")] = False,
 ) -> int:
-    """Write a tracking plan of what was seen, for COLLECTOR_PLANS.
+    """Draft a tracking plan from touchpoints, for COLLECTOR_PLANS.
 
-    Each type gets the properties that came with it, and their types; what was always there is required. It is a
-    draft: read it, take out what came by mistake, then let `tracker plan check` say what it would have found.
+    Each type gets the properties that came with it and their types; a property that was always present is required. The
+    plan is printed as YAML. Read it, remove what came by mistake, then run `tracker plan check` to see what it would
+    have found.
 
-    A topic holds what all its sources sent; --type chooses.
+    A topic holds the touchpoints of all its sources; choose some with --type.
 
     Examples:
       tracker plan infer web-shop --channel web --channel shop > plans.yaml
@@ -62,9 +63,9 @@ def infer(
     with _events(files, channel, type_, newest, tally) as events:
         for seen in events:
             draft.see(seen.type, seen.properties)
-    _tell(tally)
+    _print_unreadable(tally)
     if draft.left_out:
-        print(f"{draft.left_out} events are left out: there are too many types.", file=sys.stderr)
+        print(f"{draft.left_out} events were left out: there are too many types.", file=sys.stderr)
     made = document(source, draft, rejects=reject, closed=closed)
     yaml.safe_dump(made, sys.stdout, sort_keys=False, allow_unicode=True, width=110)
     return ExitCode.OK
@@ -75,19 +76,21 @@ def check(
     plan: Annotated[Path, typer.Argument(help="The file of plans.")],
     files: Files = None,
     *,
-    source: Annotated[str | None, typer.Option(help="Whose plan, where the file has several.")] = None,
+    source: Annotated[str | None, typer.Option(help="The source, where the file has several.")] = None,
     channel: Channels = None,
     type_: Types = None,
     newest: Newest = 100_000,
     before: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The plans before; what they allowed must still be allowed.")
+        Path | None, typer.Option(metavar="FILE", help="The plans before; what they allow must still be allowed.")
     ] = None,
     as_json: AsJson = False,
 ) -> int:
-    """Check a file of plans, events with a plan, and a changed plan with the one before.
+    """Check a file of plans, events against a plan, and a changed plan against the one before.
 
-    Exit code 1: events are not as planned, or the changed plan refuses what the one before allowed. Exit code 3: the
-    file has faults; each is told with its line.
+    Violations are counted by type, each with its first place.
+
+    Exit codes: 1 when events violate the plan, or when the changed plan refuses what the one before allows; 3 when the
+    file has faults, each listed with its line.
 
     Examples:
       tracker plan check plans.yaml
@@ -105,7 +108,7 @@ def check(
         print(msgspec.json.format(msgspec.json.encode(_data(plans, done, tally, tighter)), indent=2).decode())
     else:
         _show(plans, done, tighter)
-        _tell(tally)
+        _print_unreadable(tally)
     return ExitCode.FAILED if done.bad or tighter else ExitCode.OK
 
 
@@ -114,7 +117,7 @@ def _events(
     files: list[str] | None, channels: list[str] | None, types: list[str] | None, newest: int, tally: ReadTally
 ) -> Iterator[Iterator[Seen]]:
     if not (files or channels):
-        raise UsageError("Name files of events, or channels with --channel.", "Both will do.")
+        raise UsageError("No events were given.", "Name files of events, channels with --channel, or both.")
     of_all = of_files(files or (), types or (), tally)
     if not channels:
         yield of_all
@@ -131,14 +134,14 @@ def _of(plans: dict[str, SourcePlan], source: str | None) -> SourcePlan:
     if source is None and len(plans) == 1:
         return next(iter(plans.values()))
     if source is None:
-        raise UsageError("The file has plans of several sources.", f"Say --source: {', '.join(plans)}.")
+        raise UsageError("The file has plans of several sources.", f"Choose one with --source: {', '.join(plans)}.")
     if source not in plans:
         raise TrackerError(f"There is no plan of {source!r}.", choose(source, plans).capitalize(), ExitCode.NOT_FOUND)
     return plans[source]
 
 
 def _tighter(before: dict[str, SourcePlan], now: dict[str, SourcePlan]) -> list[tuple[str, str, str]]:
-    """What was allowed and is not any more: source, type, where."""
+    """What was allowed and is refused now: source, type, where."""
     return [(source, *each) for source, plan in before.items() if source in now for each in narrowed(plan, now[source])]
 
 
@@ -161,7 +164,7 @@ def _data(
 
 def _show(plans: dict[str, SourcePlan], done: Checked, tighter: Sequence[tuple[str, str, str]]) -> None:
     for name, plan in plans.items():
-        print(f"{name}: {len(plan.schemas)} types, violations are {'put aside' if plan.rejects else 'marked'}")
+        print(f"{name}: {len(plan.schemas)} types, violations are {'rejected' if plan.rejects else 'marked'}")
     for (type_, kind), count in done.by_type.most_common():
         print(f"{count:>9}  {type_}: {kind}, as in {done.examples[type_, kind]}")
     if done.events:
@@ -169,13 +172,14 @@ def _show(plans: dict[str, SourcePlan], done: Checked, tighter: Sequence[tuple[s
     for source, type_, what in tighter:
         print(f"{source}, {type_}: {what}")
     if tighter:
-        print(f"{len(tighter)} things that were as planned are not any more.")
+        print(f"{len(tighter)} things that the plans before allow are refused now.")
 
 
-def _tell(tally: ReadTally) -> None:
+def _print_unreadable(tally: ReadTally) -> None:
     if tally.rejected:
         first = tally.examples[0]
         print(
-            f"{tally.rejected} of {tally.lines} are no touchpoints, first {first.file}:{first.line}: {first.detail}",
+            f"{tally.rejected} of {tally.lines} are not touchpoints; the first is {first.file}:{first.line}: "
+            f"{first.detail}",
             file=sys.stderr,
         )

@@ -1,4 +1,4 @@
-"""A progress bar on stderr, a pulse where the size of the work is not known; nothing where stderr is no terminal."""
+"""A progress bar on stderr, a pulse where the total is unknown, nothing where stderr is not a terminal."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """Within it, call what it gives with how many more are done."""
+    """Yields a function; call it with the number of items done since the last call."""
     if not sys.stderr.isatty():
         yield lambda _done: None
         return

@@ -1,6 +1,6 @@
-"""`tracker rejected`: look at records that could not be read, and send them again.
+"""`tracker rejected`: list records that could not be read, and send them again.
 
-It asks; `streams/events/rejected.py` reads and sends, `streams/cli/rejected_output.py` shows.
+`streams/events/rejected.py` reads and sends, `streams/cli/rejected_output.py` prints.
 """
 
 import heapq
@@ -37,7 +37,7 @@ from streams.settings.settings import Settings
 from streams.settings.settings import read as read_settings
 from tracker.problem import choose
 
-app = typer.Typer(help="Look at touchpoints that could not be read, and send them again.")
+app = typer.Typer(help="List touchpoints that could not be read, and send them again.")
 
 NEWEST: Final = 50
 CONSUMER: Final[Mapping[str, Any]] = {
@@ -48,7 +48,7 @@ CONSUMER: Final[Mapping[str, Any]] = {
     "request_timeout_ms": 10_000,
     "max_partition_fetch_bytes": 4 * 1024 * 1024,
 }
-# A second attempt after a lost answer must not send a record twice, and the largest original is allowed for.
+# Idempotence: a retry after a lost answer must not write a record twice. The size allows for the largest original.
 PRODUCER: Final[Mapping[str, Any]] = {
     "acks": "all",
     "enable_idempotence": True,
@@ -63,8 +63,8 @@ PRODUCER: Final[Mapping[str, Any]] = {
 Reasons = Annotated[
     list[str] | None, typer.Option("--reason", "-r", metavar="REASON", help=f"Only these: {', '.join(REASONS)}.")
 ]
-Since = Annotated[str | None, typer.Option(help="Rejected since: 2h (ago), 2026-11-22, 2026-11-22T14:00:00Z.")]
-Until = Annotated[str | None, typer.Option(help="Rejected until, written likewise.")]
+Since = Annotated[str | None, typer.Option(help="Rejected at or after: 2h (ago), 2026-11-22, 2026-11-22T14:00:00Z.")]
+Until = Annotated[str | None, typer.Option(help="Rejected until, in the same formats.")]
 
 
 @app.command("list")
@@ -73,13 +73,13 @@ def list_rejected(
     reason: Reasons = None,
     since: Since = None,
     until: Until = None,
-    limit: Annotated[int, typer.Option(min=0, help="Show the newest so many; 0 shows all.")] = NEWEST,
+    limit: Annotated[int, typer.Option(min=0, help="How many of the newest to show; 0 shows all.")] = NEWEST,
     as_json: AsJson = False,
 ) -> int:
     """List what was rejected, the newest last.
 
-    Each has a name such as 3:17 for `show` and `retry`. Something that was rejected again while Redis was built anew
-    is listed once.
+    Each has a name such as 3:17, which `show` and `retry` accept. A record that was rejected again while Redis was
+    rebuilt is listed once.
 
     Examples:
       tracker rejected list
@@ -98,9 +98,9 @@ def list_rejected(
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(help="As `tracker rejected list` shows it, such as 3:17.")],
+    name: Annotated[str, typer.Argument(help="A name from `tracker rejected list`, such as 3:17.")],
     *,
-    raw: Annotated[bool, typer.Option("--raw", help="Only the original bytes, to be saved or piped.")] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="Write only the original bytes, to save or pipe them.")] = False,
     as_json: AsJson = False,
 ) -> int:
     """Show one rejection: the reason, the place, the original bytes.
@@ -129,22 +129,24 @@ def show(
 
 @app.command("retry")
 def retry_rejected(
-    names: Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Such as 3:17.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME", help="Names from `tracker rejected list`, such as 3:17.")
+    ] = None,
     *,
-    everything: Annotated[bool, typer.Option("--all", help="All that were rejected.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Choose everything that was rejected.")] = False,
     reason: Reasons = None,
     since: Since = None,
     until: Until = None,
     unreadable_too: Annotated[
-        bool, typer.Option("--unreadable-too", help="Send also what this version cannot read either.")
+        bool, typer.Option("--unreadable-too", help="Also send records that this version still cannot read.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent, send nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be sent; send nothing.")] = False,
     as_json: AsJson = False,
 ) -> int:
     """Send rejected records again, to the topic they came from.
 
-    They go with their original key, bytes and time, and a touchpoint counts once by its event_id, however often it is
-    sent. What was sent before is left out, and so is what this version cannot read either.
+    They keep their original key, bytes and time. A touchpoint counts once by its event_id, however often it is sent.
+    Records that were sent again before are left out, and so are those that this version still cannot read.
 
     Examples:
       tracker rejected retry --reason unknown_schema --dry-run
@@ -152,7 +154,7 @@ def retry_rejected(
       tracker rejected retry 3:17 4:2
     """
     if not (names or everything or reason or since or until):
-        raise UsageError("Nothing was chosen.", "Name some, filter by --reason, --since or --until, or say --all.")
+        raise UsageError("Nothing was chosen.", "Give names, a filter (--reason, --since, --until), or --all.")
     settings = read_settings(os.environ)
     choice = _choice(reason, since, until, names or [])
     with _consumer(settings) as consumer, _producer(settings) as producer, door(settings):
@@ -172,7 +174,7 @@ def _choice(reasons: list[str] | None, since: str | None, until: str | None, nam
         parse_name(name)
     for reason in reasons or ():
         if reason not in REASONS:
-            raise UsageError(f"{reason!r} is no reason.", choose(reason, REASONS).capitalize())
+            raise UsageError(f"There is no reason {reason!r}.", choose(reason, REASONS).capitalize())
     now_ms = _now_ms()
     return Choice(
         reasons=frozenset(reasons or ()),
@@ -219,7 +221,7 @@ def _newest(found: Iterator[Found], limit: int) -> list[Found]:
 
 
 def _known(settings: Settings, found: list[Found]) -> list[bool | None]:
-    """Whether each was sent again; None where Redis cannot be asked: looking needs Kafka alone."""
+    """Whether each was sent again; None where Redis does not answer, since `list` and `show` need only Kafka."""
     try:
         with door(settings):
             return list(RedisMemory(redis_client(settings, retries=0)).known([each.rejection for each in found]))

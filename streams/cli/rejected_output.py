@@ -1,4 +1,4 @@
-"""What `tracker rejected` prints: for a person, and as JSON for machines.
+"""What `tracker rejected` prints: as text and as JSON.
 
 Original bytes are shown without control characters, so that they cannot act on a terminal.
 """
@@ -37,17 +37,17 @@ def data(found: Found, known: bool | None) -> dict[str, Any]:
 
 def bytes_of(found: Found) -> dict[str, str | None]:
     """Key and value, as text where they are text, else in base64."""
-    told: dict[str, str | None] = {}
+    fields: dict[str, str | None] = {}
     for name, content in (("key", found.rejection.key), ("value", found.rejection.value)):
         try:
-            told[name] = None if content is None else content.decode()
+            fields[name] = None if content is None else content.decode()
         except UnicodeDecodeError:
-            told[f"{name}_base64"] = b64encode(content or b"").decode()
-    return told
+            fields[f"{name}_base64"] = b64encode(content or b"").decode()
+    return fields
 
 
 def text_of(found: Found) -> str:
-    """A rejection for a person, its bytes at the end."""
+    """A rejection as text, its original bytes at the end."""
     rejection = found.rejection
     place = rejection.place
     flaw = still_wrong(rejection)
@@ -58,10 +58,10 @@ def text_of(found: Found) -> str:
         f"received   {shown(received_at_ms(rejection))}",
         f"rejected   {shown(rejection.rejected_at_ms)}",
         f"now        {'would be read: `tracker rejected retry ' + found.name + '`' if flaw is None else flaw.reason}",
-        f"key        {_told(rejection.key)}",
+        f"key        {_bytes_text(rejection.key)}",
         f"value      {len(value)} bytes{'' if rejection.value is not None else ' (none)'}",
     ]
-    return "\n".join(lines) + (f"\n\n{_told(value)}" if value else "")
+    return "\n".join(lines) + (f"\n\n{_bytes_text(value)}" if value else "")
 
 
 def _origin(place: Place) -> str:
@@ -70,8 +70,8 @@ def _origin(place: Place) -> str:
     return f"{place.topic}, partition {place.partition}, offset {place.offset}"
 
 
-def _told(content: bytes | None) -> str:
-    """Bytes for a person: text without control characters, else a few of them in hexadecimal."""
+def _bytes_text(content: bytes | None) -> str:
+    """Bytes as text without control characters; where they are not UTF-8, the first of them in hexadecimal."""
     if content is None:
         return "none"
     try:
@@ -108,29 +108,31 @@ def list_text(found: list[Found], known: list[bool | None], counts: Counter[str]
 def list_data(found: list[Found], known: list[bool | None], counts: Counter[str]) -> str:
     """The same as one JSON object."""
     rows = [data(each, again) for each, again in zip(found, known, strict=True)]
-    told = {"total": sum(counts.values()), "by_reason": dict(counts.most_common()), "rejected": rows}
-    return json.dumps(told, indent=2, ensure_ascii=False)
+    listed = {"total": sum(counts.values()), "by_reason": dict(counts.most_common()), "rejected": rows}
+    return json.dumps(listed, indent=2, ensure_ascii=False)
 
 
 def retried_text(done: Retried, *, dry_run: bool) -> str:
-    """What came of sending again, for a person."""
+    """What was sent again and what was left out, as text."""
     verb = "would be sent" if dry_run else "sent and confirmed"
     lines = [f"{done.sent} {verb}" + "".join(f", {count} to {topic}" for topic, count in done.by_topic.items())]
     if done.before:
         lines.append(f"{done.before} left out: sent again before")
     if done.still_wrong:
         reasons = ", ".join(f"{count} {reason}" for reason, count in done.still_wrong.most_common())
-        lines.append(f"{sum(done.still_wrong.values())} left out: still cannot be read ({reasons}); --unreadable-too")
+        lines.append(
+            f"{sum(done.still_wrong.values())} left out: still cannot be read ({reasons}); --unreadable-too sends them"
+        )
     return "\n".join(lines)
 
 
 def retried_data(done: Retried, *, dry_run: bool) -> str:
     """The same as one JSON object."""
-    told = {
+    counts = {
         "dry_run": dry_run,
         "sent": done.sent,
         "by_topic": dict(done.by_topic),
         "sent_before": done.before,
         "still_unreadable": dict(done.still_wrong),
     }
-    return json.dumps(told, indent=2)
+    return json.dumps(counts, indent=2)

@@ -1,6 +1,6 @@
-"""`tracker repartition`: move the store of stopped workers to more partitions.
+"""`tracker repartition`: move the stored customers to another number of partitions.
 
-It tells what `streams/repartition/repartition.py` foresees and does.
+It prints what `streams/repartition/repartition.py` foresees and does.
 """
 
 import json
@@ -21,25 +21,27 @@ from streams.settings.settings import Settings, read
 from streams.stores.keys import keys
 from tracker.engine.customer import CustomerFold
 
-# A page of states and a switch are quick; a server that is busy writing its log is given time.
+# Each call is quick by itself; a Redis that is busy rewriting its log needs more than the usual time-out.
 PATIENCE_S = 30.0
 
 
 def repartition(
-    to: Annotated[int, typer.Option("--to", min=1, max=4096, help="The number of partitions to have.")],
+    to: Annotated[int, typer.Option("--to", min=1, max=4096, help="The new number of partitions.")],
     *,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check, say what would be done, change nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check and print what would be done; change nothing.")
+    ] = False,
     allow_lag: Annotated[
-        bool, typer.Option("--allow-lag", help="Go ahead although touchpoints wait; they are routed home later.")
+        bool, typer.Option("--allow-lag", help="Go ahead while touchpoints wait in Kafka; workers route them later.")
     ] = False,
     as_json: AsJson = False,
 ) -> int:
-    """Move to another number of partitions.
+    """Change the number of partitions.
 
-    Partitions are the most workers that can share the load, and Kafka can only add some. Stop all workers first.
-    TRACKER_PARTITIONS is the number until now; afterwards set it to the new one and start them. Redis needs room for
-    every customer twice while this runs. If it is interrupted, run it again: it goes on where it stopped, and no
-    worker starts before it is done.
+    The number of partitions is the largest number of workers that can share the load. Kafka can add partitions but not
+    remove them. Stop all workers first, and leave TRACKER_PARTITIONS at the old number; afterwards set it to the new
+    one and start them. Redis needs room for every customer twice while this runs. If it is interrupted, run it again:
+    it continues where it stopped, and no worker starts before it is done.
 
     Examples:
       tracker repartition --to 16 --dry-run
@@ -89,8 +91,8 @@ def _foreseen(found: Foresight, order: Order) -> str:
 
 
 def _done(done: MoveOutcome, to: int) -> str:
-    again = "; it went on where it had stopped" if done.resumed else ""
-    grown = f"Kafka has made the partitions of {', '.join(done.grown)}.\n" if done.grown else ""
+    again = "; the run continued where it had stopped" if done.resumed else ""
+    grown = f"Partitions were added to {', '.join(done.grown)}.\n" if done.grown else ""
     return (
         f"{done.customers} customers are in {to} partitions, every figure is their sum{again}.\n{grown}"
         f"Set TRACKER_PARTITIONS={to} everywhere, then start the workers."

@@ -1,6 +1,6 @@
-"""`tracker replay`: recorded events through a journey, with no server at all.
+"""`tracker replay`: recorded events through a journey; no server is needed.
 
-It draws what tracker/replay/replay.py counts.
+It prints what tracker/replay/replay.py counts.
 """
 
 import json
@@ -33,20 +33,26 @@ def replay(
     *,
     now: Now = None,
     until: Until = None,
-    customers: Annotated[bool, typer.Option("--customers", help="Also tell what became of each customer.")] = False,
+    customers: Annotated[
+        bool, typer.Option("--customers", help="Also print each customer's stage and status.")
+    ] = False,
     by: Annotated[
         str | None,
-        typer.Option(metavar="SEGMENT", help="Break down by a segment, or a place: properties.plan, context.x:last."),
+        typer.Option(metavar="SEGMENT", help="Break down by a segment or a path: properties.plan, context.x:last."),
     ] = None,
-    explain: Annotated[str | None, typer.Option(metavar="ID", help="Tell one customer's story instead.")] = None,
+    explain: Annotated[str | None, typer.Option(metavar="ID", help="Explain one customer instead.")] = None,
     as_json: AsJson = False,
 ) -> int:
     """Run recorded touchpoints through a journey.
 
-    Each line is a touchpoint as producers send it, or the short form:
+    Prints the funnel with counts, shares and times of each stage. Each line is a touchpoint as producers send it, or
+    the short form:
+
       {"customer": "c1", "event": "signed up", "timestamp": "2026-11-22T10:00:00Z", "properties": {...}}
 
-    Lines may come in any order. No server is needed.
+    Lines may be in any order. No server is needed.
+
+    Exit codes: 1 when no line is a touchpoint, 10 when a file or the customer of --explain is not found.
 
     Examples:
       tracker replay my-journey.yaml events.jsonl.gz
@@ -60,7 +66,7 @@ def replay(
     gathered = gather([journey], named(events), until_ms=until_ms, also=also, kinds=kinds(os.environ))
     running = Replay(journey, gathered.columns, now_ms, chosen)
     if explain is not None:
-        return tell(running, gathered, explain, as_json=as_json)
+        return print_explanation(running, gathered, explain, as_json=as_json)
     by_customer: dict[str, Any] = {}
     for results in watched(running.customers()):
         if customers:
@@ -78,30 +84,30 @@ def replay(
 
 
 def named(events: list[str] | None) -> list[str]:
-    """The files to read; standard input where none is named and something comes in there."""
+    """The files to read; standard input where none is given and stdin is not a terminal."""
     if events:
         return events
     if sys.stdin.isatty():
-        raise UsageError("No events are named.", "Name files, or - for standard input.")
+        raise UsageError("No events were given.", "Give files, or - for standard input.")
     return [STDIN]
 
 
 def broken_down(journey: Definition, by: str | None) -> Breakdown | None:
-    """What `--by` asks for; raises UsageError."""
+    """The breakdown of `--by`; raises UsageError."""
     try:
         return None if by is None else breakdown(journey, by)
     except BreakdownError as error:
         raise UsageError(f"--by: {error}") from None
 
 
-def tell(running: Replay, gathered: Gathered, name: str, *, as_json: bool) -> int:
-    """Prints one customer's story; any of their names will do."""
+def print_explanation(running: Replay, gathered: Gathered, name: str, *, as_json: bool) -> int:
+    """Print the explanation of one customer, found by any of their names."""
     customer = gathered.columns.customer(name)
     events = gathered.columns.of(customer)
     if events is None:
         raise TrackerError(
             f"No event of the customer {name!r} was read.",
-            "Customers are named as in the events; other ids than customer_id with their kind: anonymous_id:a-17.",
+            "Write the id as in the events; ids other than customer_id with their kind, such as anonymous_id:a-17.",
             ExitCode.NOT_FOUND,
         )
     explanation = explain(running.definition, gathered.columns, customer, events, running.now_ms)
@@ -114,13 +120,13 @@ def tell(running: Replay, gathered: Gathered, name: str, *, as_json: bool) -> in
 
 
 def outcome(gathered: Gathered) -> ExitCode:
-    """FAILED where nothing that was read is a touchpoint."""
+    """FAILED where no line that was read is a touchpoint."""
     tally = gathered.tally
     return ExitCode.FAILED if tally.rejected and tally.rejected == tally.lines else ExitCode.OK
 
 
 def say_what_was_read(gathered: Gathered) -> None:
-    """Prints to stderr how much was read, how fast, and what could not be read."""
+    """Print to stderr how much was read, how fast, and what could not be read."""
     tally, spent_s = gathered.tally, gathered.spent_s()
     paint = Paint(sys.stderr)
     for one in tally.examples:
@@ -137,7 +143,7 @@ def say_what_was_read(gathered: Gathered) -> None:
 
 
 def draw(report: Report, by: str | None, by_customer: dict[str, Any] | None) -> None:
-    """Prints the figures for a person."""
+    """Print the figures as text."""
     paint = Paint(sys.stdout)
     definition, figures = report.definition, report.figures
     counted = "instances" if definition.key else "customers"
@@ -148,7 +154,7 @@ def draw(report: Report, by: str | None, by_customer: dict[str, Any] | None) -> 
         print(f"\n{paint('bold', f'{by} = {value}')}  {part.customers:,} {counted}")
         print("\n".join(table(part, paint)))
     if report.by and len(report.by) > SHOWN_VALUES:
-        print(f"\n… and {len(report.by) - SHOWN_VALUES:,} more values; --json has them all")
+        print(f"\n… and {len(report.by) - SHOWN_VALUES:,} more values; --json prints all")
     if report.accounts is not None and definition.accounts is not None:
         name = paint("bold", definition.accounts.journey)
         print(f"\n{name}  {report.accounts.customers:,} accounts")
@@ -179,7 +185,7 @@ def table(figures: ReplayFigures, paint: Paint) -> list[str]:
 
 
 def share(count: int, whole: int | None) -> str:
-    """A share in per cent; a dash where there is nothing to share."""
+    """A share in per cent; a dash where the whole is 0 or None."""
     return f"{100 * count / whole:.1f} %" if whole else "-"
 
 

@@ -1,6 +1,6 @@
 """`tracker rules`: the thresholds of journey files as rules for Prometheus.
 
-What the rules say is tracker/alerts/thresholds.py's.
+tracker/alerts/thresholds.py makes the rules.
 """
 
 import json
@@ -25,7 +25,7 @@ def rules(
     definitions: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="DEFINITION", help="Journey files, or folders of them. Left out: those that the settings name."
+            metavar="DEFINITION", help="Journey files, or folders of them. Left out: those of TRACKER_JOURNEYS."
         ),
     ] = None,
     *,
@@ -34,15 +34,18 @@ def rules(
     ] = None,
     check: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write nothing; exit code 1 where FILE is not what would be written."),
+        typer.Option(metavar="FILE", help="Write nothing; exit with 1 when FILE differs from the rules."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The thresholds of each stage as JSON instead.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the thresholds of each stage as JSON instead.")
+    ] = False,
 ) -> int:
-    """Make Prometheus rules of the alerts in journey files.
+    """Write Prometheus rules from the alerts in journey files.
 
-    Name all journeys that run: the rules say what each of their stages asks of an alert, in `alerts:` of the journey or
-    of the stage. Stages that ask for nothing have the defaults. Prometheus reads the file beside the other rules, after
-    a reload. The exit code is 2 when a journey file has problems.
+    Give all journeys that run. The rules hold the thresholds that `alerts:` of a journey or of a stage sets; stages
+    that set none have the defaults. Prometheus reads the file beside its other rules, after a reload.
+
+    Exit codes: 1 when --check finds a difference, 2 when a journey file has problems.
 
     Examples:
       tracker rules journeys/ -o deploy/prometheus/rules/thresholds.yaml
@@ -75,7 +78,7 @@ def named(definitions: list[str]) -> list[Definition]:
         if definition.journey in files:
             raise UsageError(
                 f"{files[definition.journey]} and {file} are both the journey {definition.journey!r}.",
-                "Name the version that runs.",
+                "Give only the one that runs.",
             )
         files[definition.journey] = file
         journeys.append(definition)
@@ -83,19 +86,19 @@ def named(definitions: list[str]) -> list[Definition]:
 
 
 def compare(file: Path, made: str) -> ExitCode:
-    """FAILED, with a line, where the file holds something else."""
+    """FAILED, with a line on stderr, where the file differs from the rules."""
     try:
         found = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise TrackerError(f"{file} cannot be read: {error}.", "Check the path.", ExitCode.NOT_FOUND) from error
     if found == made:
         return ExitCode.OK
-    print(f"{file} is not what the journey files say; write it with -o.", file=sys.stderr)
+    print(f"{file} differs from the rules of the journey files; write it again with -o.", file=sys.stderr)
     return ExitCode.FAILED
 
 
 def write(output: Path, made: str) -> None:
-    """Writes the rules in one step: Prometheus never reads half of them."""
+    """Write the rules in one step, so that Prometheus never reads half of them."""
     beside = output.with_name(f".{output.name}.new")
     try:
         beside.write_text(made, encoding="utf-8")

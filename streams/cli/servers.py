@@ -1,4 +1,4 @@
-"""`tracker servers`: Kafka and Redis for a developer's afternoon."""
+"""`tracker servers`: Kafka and Redis for development."""
 
 import json
 import shlex
@@ -29,14 +29,14 @@ def servers() -> None:
 @app.command()
 def up(
     *,
-    kafka_port: Annotated[int | None, typer.Option(min=1, max=65535, help="A free one when left out.")] = None,
-    redis_port: Annotated[int | None, typer.Option(min=1, max=65535, help="A free one when left out.")] = None,
+    kafka_port: Annotated[int | None, typer.Option(min=1, max=65535, help="Left out: a free port.")] = None,
+    redis_port: Annotated[int | None, typer.Option(min=1, max=65535, help="Left out: a free port.")] = None,
     data: Annotated[
-        Path | None, typer.Option(help="Keep the data in this directory; without it they go with the servers.")
+        Path | None, typer.Option(help="Keep the data in this directory. Left out: they are deleted at the end.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object when both are ready.")] = False,
 ) -> int:
-    """Start Kafka and Redis, print their addresses, stay until Ctrl-C.
+    """Start Kafka and Redis, print their addresses, run until Ctrl-C.
 
     Examples:
       tracker servers up
@@ -45,12 +45,12 @@ def up(
     """
     ours = partial(Servers, kafka_port=kafka_port, redis_port=redis_port, data=data)
     try:
-        with _StartProgress() as progress, ours(report=progress.tell) as running:
+        with _StartProgress() as progress, ours(report=progress.show) as running:
             progress.end()
             print(_as_json(running, data) if as_json else _as_text(running, data), flush=True)
             stay(running)
     except SystemExit:
-        # SIGTERM, as the command line turns it into an exception: this is how a service is told to stop.
+        # SIGTERM, which the command line turns into an exception, is how a service manager stops a service.
         return ExitCode.OK
 
 
@@ -74,7 +74,7 @@ def _as_json(running: Servers, data: Path | None) -> str:
 
 
 def _as_text(running: Servers, data: Path | None) -> str:
-    fate = f"The data stay in {data.absolute()}." if data else "The data go with them."
+    fate = f"The data stay in {data.absolute()}." if data else "Their data are deleted then."
     return (
         f"Kafka  {running.kafka_bootstrap}\n"
         f"Redis  {running.redis_url}\n\n"
@@ -85,12 +85,12 @@ def _as_text(running: Servers, data: Path | None) -> str:
 
 
 class _StartProgress:
-    """How far the start has come: a line that changes on a terminal, one line after the other elsewhere."""
+    """The progress of the start: a status line on a terminal, one line per step elsewhere."""
 
     def __init__(self) -> None:
         self._status: Status | None = None
 
-    def tell(self, line: str) -> None:
+    def show(self, line: str) -> None:
         if not sys.stderr.isatty():
             print(f"{line} ...", file=sys.stderr, flush=True)
         elif self._status is None:

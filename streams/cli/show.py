@@ -1,6 +1,6 @@
-"""`tracker show`: where one customer is.
+"""`tracker show`: which stage a customer is in.
 
-It draws what `streams/person/show.py` describes.
+It prints what `streams/person/show.py` describes.
 """
 
 import json
@@ -28,10 +28,12 @@ def show(
     *,
     as_json: AsJson = False,
 ) -> int:
-    """Show where one customer is.
+    """Show which stage a customer is in.
 
-    For each journey: the stage they are in, how they came there, and what happens if nothing comes. It reads what
-    the workers have stored; `tracker explain` tells why it is so.
+    For each journey: the current stage, how the customer came there, and when they drop out without a further
+    touchpoint. It reads what the workers have stored; `tracker explain` gives the reasons.
+
+    Exit codes: 10 when the customer is not stored.
 
     Examples:
       tracker show c-1042
@@ -41,33 +43,33 @@ def show(
     journeys = CustomerFold(load_journeys(settings), settings.lateness_horizon_ms)
     with opened_store(settings) as client:
         stored, alias = follow(client, customer, settings.partitions, settings.kinds)
-        told = {"alias": alias, **describe(stored, journeys)} if alias else describe(stored, journeys)
+        described = {"alias": alias, **describe(stored, journeys)} if alias else describe(stored, journeys)
     if as_json:
-        print(json.dumps(told, indent=2, ensure_ascii=False))
+        print(json.dumps(described, indent=2, ensure_ascii=False))
     else:
-        draw(told, time())
+        draw(described, time())
     return ExitCode.OK
 
 
-def draw(told: Mapping[str, Any], now_s: float) -> None:
-    """Prints a customer for a person."""
+def draw(described: Mapping[str, Any], now_s: float) -> None:
+    """Print a customer as text."""
     from rich.console import Console
 
     console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
-    if "alias" in told:
-        console.print(f"{_plain(told['alias'])} belongs to {_plain(told['customer'])}\n")
-    console.print(f"[bold]{_plain(told['customer'])}[/]  [dim]partition {told['partition']}[/]")
-    if not any(journey["instances"] for journey in told["journeys"]):
-        console.print("has been seen, but by no touchpoint that a journey asks for")
-    for journey in told["journeys"]:
+    if "alias" in described:
+        console.print(f"{_plain(described['alias'])} belongs to {_plain(described['customer'])}\n")
+    console.print(f"[bold]{_plain(described['customer'])}[/]  [dim]partition {described['partition']}[/]")
+    if not any(journey["instances"] for journey in described["journeys"]):
+        console.print("was seen, but no touchpoint matched a stage of a journey")
+    for journey in described["journeys"]:
         for instance in journey["instances"]:
             console.print()
             _draw_instance(console, journey, instance, now_s)
-    if told.get("accounts") or told.get("people"):
-        _draw_standing(console, told.get("accounts", ()), told.get("people", ()), now_s)
+    if described.get("accounts") or described.get("people"):
+        _draw_accounts(console, described.get("accounts", ()), described.get("people", ()), now_s)
 
 
-def _draw_standing(
+def _draw_accounts(
     console: Any, accounts: Iterable[Mapping[str, Any]], people: Sequence[Mapping[str, Any]], now_s: float
 ) -> None:
     """The accounts of a person, the people of an account."""
@@ -75,11 +77,11 @@ def _draw_standing(
 
     console.print()
     for one in accounts:
-        console.print(f"[dim]one of[/]  {_plain(one['account'])}, since {_clock(one['since'])}")
+        console.print(f"[dim]member of[/]  {_plain(one['account'])}, since {_clock(one['since'])}")
     if not people:
         return
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 3, 0, 0))
-    for column in ("people", "journey", "came to", "last seen"):
+    for column in ("person", "journey", "reached last", "last seen"):
         table.add_column(column)
     for one in people[:MOST_PEOPLE]:
         came = max(one["reached"], key=lambda stage: one["reached"][stage], default="-")
@@ -87,7 +89,7 @@ def _draw_standing(
         table.add_row(_plain(one["person"]), _plain(one["journey"]), _plain(came), last)
     console.print(table)
     if len(people) > MOST_PEOPLE:
-        console.print(f"and {len(people) - MOST_PEOPLE} more (`--json` has all)")
+        console.print(f"and {len(people) - MOST_PEOPLE} more (`--json` prints all)")
 
 
 def _draw_instance(console: Any, journey: Mapping[str, Any], instance: Mapping[str, Any], now_s: float) -> None:
@@ -116,7 +118,7 @@ def _draw_instance(console: Any, journey: Mapping[str, Any], instance: Mapping[s
 
 def _lines(instance: Mapping[str, Any], now_s: float) -> list[tuple[str, str]]:
     """The facts of an instance that hold, each with its label."""
-    since = f"{instance['current']}, since {_clock(instance['since'])}" if instance["current"] else "not begun"
+    since = f"{instance['current']}, since {_clock(instance['since'])}" if instance["current"] else "not started"
     lines = [("now in", since)]
     if instance["furthest"] != instance["current"]:
         lines.append(("furthest", instance["furthest"] or "-"))
@@ -124,17 +126,17 @@ def _lines(instance: Mapping[str, Any], now_s: float) -> list[tuple[str, str]]:
         lines.append(("funnel", f"{instance['funnel_depth']} deep, to {instance['funnel_stage']}"))
     lines.append(("last seen", f"{_clock(instance['last'])}{_ago(instance['last'], now_s)}"))
     if instance["drops_out"]:
-        lines.append(("drops out", f"{_clock(instance['drops_out'])}, if nothing comes before"))
+        lines.append(("drops out", f"{_clock(instance['drops_out'])}, unless a touchpoint comes before"))
     labels = {"dropped_at": "dropped", "recovered_at": "came back", "exited_at": "left"}
     lines += [(label, _clock(instance[name])) for name, label in labels.items() if instance[name]]
     lines += [(name, value) for name, value in instance["segments"].items()]
     if instance["corrections"]:
-        lines.append(("corrected", f"{instance['corrections']} times by touchpoints that came late"))
+        lines.append(("corrected", f"{instance['corrections']} times by late touchpoints"))
     return lines
 
 
 def _plain(text: str) -> str:
-    """Text that is printed as it is: no markup, no control characters."""
+    """Text for the console with its markup escaped and without control characters."""
     from rich.markup import escape
 
     return escape(printable(text))

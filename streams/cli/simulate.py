@@ -1,4 +1,4 @@
-"""`tracker simulate`: send the touchpoints of invented customers."""
+"""`tracker simulate`: send the touchpoints of simulated customers."""
 
 import os
 import time
@@ -34,10 +34,8 @@ def simulate(
     customers: Annotated[
         int | None, typer.Option(help="How many customers come, in the exact proportions of the funnel.")
     ] = None,
-    duration: Annotated[str | None, typer.Option(metavar="TIME", help="For how long, such as 30s or 5m.")] = None,
-    rate: Annotated[
-        float | None, typer.Option(help="Messages a second. Left out: as fast as Kafka takes them.")
-    ] = None,
+    duration: Annotated[str | None, typer.Option(metavar="TIME", help="How long to send, such as 30s or 5m.")] = None,
+    rate: Annotated[float | None, typer.Option(help="Messages per second. Left out: as fast as Kafka accepts.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed and start give the same messages.")] = 1,
     start: Annotated[
         str | None,
@@ -62,17 +60,17 @@ def simulate(
     poison: Annotated[float, _share("poison")] = LIVELY.poison,
     shared: Annotated[float, _share("shared")] = LIVELY.shared,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the messages into a file, one a line, instead.")
+        Path | None, typer.Option(metavar="FILE", help="Write the messages to a file instead, one per line.")
     ] = None,
     truth: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write where each customer must stand in the end (JSON).")
+        Path | None, typer.Option(metavar="FILE", help="Write the stage that each customer must end in, as JSON.")
     ] = None,
     as_json: SummaryAsJson = False,
 ) -> int:
-    """Send the touchpoints of invented customers who go down a seven-stage funnel.
+    """Send the touchpoints of simulated customers who go down a seven-stage funnel.
 
     Without --customers and --duration, 10,000 customers come. The topics must exist (`tracker topics create`).
-    Ctrl-C ends it in order, with a summary of what was sent.
+    Ctrl-C stops it once the messages on their way are confirmed. A summary of what was sent is printed.
 
     Examples:
       tracker simulate --rate 200 --duration 5m
@@ -140,7 +138,9 @@ def _moment(text: str | None) -> int | None:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise UsageError(f"--start: {text!r} is no moment.", "Write a date with its offset, 2026-11-22T10:00:00Z.")
+        raise UsageError(
+            f"--start: {text!r} is not a time.", "Write date, time and offset, such as 2026-11-22T10:00:00Z."
+        )
     return round(moment.timestamp() * 1000)
 
 
@@ -157,4 +157,4 @@ def _write(path: Path, truth: Truth) -> None:
     try:
         path.write_bytes(msgspec.json.encode(content) + b"\n")
     except OSError as error:
-        raise TrackerError(f"{path} cannot be written: {error.strerror}.", "Name another file.") from None
+        raise TrackerError(f"{path} cannot be written: {error.strerror}.", "Give another file with --truth.") from None

@@ -54,7 +54,7 @@ def _total(run: Simulation) -> float | None:
 
 
 def summary(report: SimulationReport, out: Path | None) -> str:
-    """The report for a person."""
+    """The report as text."""
     where = f"into {out}" if out else f"at {report.per_second:,.0f}/s, all confirmed by Kafka"
     kinds = [f"{report.copies:,} duplicates", f"{sum(report.poison.values()):,} poison messages"]
     channels = ", ".join(f"{name} {count:,}" for name, count in sorted(report.by_channel.items()))
@@ -62,7 +62,7 @@ def summary(report: SimulationReport, out: Path | None) -> str:
         f"{report.messages:,} messages in {report.seconds:.1f} s {where}",
         f"  {report.touchpoints:,} touchpoints, {' and '.join(kinds)} ({channels})",
         f"  {report.customers:,} customers, named c-{report.tag}-0 and so on; seed {report.seed}",
-        "  came at least so far:",
+        "  customers who reached each stage:",
     ]
     widest = max(map(len, report.funnel), default=0)
     lines += [f"    {stage.replace('_', ' '):<{widest}}  {count:>9,}" for stage, count in report.funnel.items()]

@@ -1,4 +1,4 @@
-"""Lengths of time for a person."""
+"""Durations as text."""
 
 from typing import Final
 
@@ -6,7 +6,7 @@ UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 
 
 def lasting(seconds: float | None) -> str:
-    """A length of time in its two greatest units; a dash where there is none."""
+    """A duration in its two largest units, such as `1 h 59 m`; a dash for None."""
     if seconds is None:
         return "-"
     rest = round(seconds)

@@ -1,4 +1,4 @@
-"""`tracker topics`: create and check."""
+"""`tracker topics`: create and check the Kafka topics."""
 
 import json
 import os
@@ -17,8 +17,10 @@ app = typer.Typer(help="Create and check the Kafka topics.")
 def create(*, as_json: AsJson = False) -> int:
     """Create the topics that are missing, and check the others.
 
-    It may be run again at any time: topics that exist are never changed. How many partitions and copies and
-    how long they are kept is set by TRACKER_PARTITIONS, TRACKER_REPLICATION and TRACKER_RETENTION_DAYS.
+    It can be run at any time: existing topics are never changed. TRACKER_PARTITIONS, TRACKER_REPLICATION and
+    TRACKER_RETENTION_DAYS set the number of partitions, the number of copies and the retention.
+
+    Exit codes: 8 when an existing topic differs from the settings.
 
     Examples:
       tracker topics create
@@ -32,7 +34,7 @@ def create(*, as_json: AsJson = False) -> int:
         return ExitCode.OK
     for name in made:
         print(f"created  {name}")
-    print("All topics are as they should be." if not made else f"{len(made)} topics created.")
+    print("All topics exist and match the settings." if not made else f"{len(made)} topics created.")
     return ExitCode.OK
 
 
@@ -40,7 +42,9 @@ def create(*, as_json: AsJson = False) -> int:
 def check(*, as_json: AsJson = False) -> int:
     """Compare the topics in Kafka with what the settings ask for.
 
-    Exits with 8 (MISMATCH) where they differ, and prints what to do about each difference.
+    Each difference is printed with a remedy.
+
+    Exit codes: 8 when a topic is missing or differs.
 
     Examples:
       tracker topics check

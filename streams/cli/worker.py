@@ -1,4 +1,4 @@
-"""`tracker worker`: apply touchpoints as they arrive."""
+"""`tracker worker`: process touchpoints from Kafka as they arrive."""
 
 import asyncio
 import gc
@@ -18,10 +18,10 @@ def worker(
     processes: Annotated[int, typer.Option("--processes", "-p", min=1, max=256, help="Worker processes.")] = 1,
     supervised: Annotated[bool, typer.Option("--supervised", hidden=True)] = False,
 ) -> int:
-    """Apply touchpoints as they arrive, until Ctrl-C or SIGTERM.
+    """Process touchpoints from Kafka as they arrive, until Ctrl-C or SIGTERM.
 
-    Each process takes its share of the partitions; one a core is a good number. A process that ends is started
-    again. KAFKA_BOOTSTRAP and REDIS_URL say where the servers are (`tracker servers up` starts some).
+    Each process takes a share of the partitions; one per core is a good number. A process that ends is restarted.
+    KAFKA_BOOTSTRAP and REDIS_URL name the servers (`tracker servers up` starts some).
 
     Examples:
       tracker worker
@@ -33,18 +33,18 @@ def worker(
     if supervised:
         from streams.worker.worker import run
 
-        _spare_the_collector()
+        _collect_garbage_rarely()
         return asyncio.run(run(settings, after_step(os.environ.get(VARIABLE, "")), supervised=True))
     preflight(settings)
     return supervise(worker_children(processes, settings.http_port, os.environ))
 
 
-def _spare_the_collector() -> None:
-    """Let Python look for cycles more seldom.
+def _collect_garbage_rarely() -> None:
+    """Make Python's garbage collector run rarely.
 
-    A batch makes some hundred thousand objects that live as long as it does and are in no cycle. Looking through them
-    and all that is imported took a quarter of a worker's time: 38 µs a touchpoint, 33 with the imported objects left
-    out, 28 with a first threshold of 50,000 instead of 700, and a twentieth less with one that no batch reaches.
+    A batch makes some hundred thousand objects that live as long as it does and are in no cycle. Scanning them and all
+    that is imported took a quarter of a worker's time: 38 µs a touchpoint, 33 with the imported objects left out, 28
+    with a first threshold of 50,000 instead of 700, and a twentieth less with one that no batch reaches.
     """
     gc.collect()
     gc.freeze()

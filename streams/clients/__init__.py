@@ -1,1 +1,1 @@
-"""Clients of Kafka and Redis: how they are opened, what their failures mean, and what is published through them."""
+"""Clients of Kafka and Redis: opening them, translating their failures, and publishing through them."""

@@ -1,6 +1,6 @@
-"""How each client library is told where Kafka and Redis are and who we are, from one Settings value.
+"""The clients of Kafka and Redis, each opened by its library with addresses and credentials from one Settings value.
 
-It opens nothing by itself; what the libraries raise is translated in `streams/clients/failures.py`.
+`streams/clients/failures.py` translates what the libraries raise.
 """
 
 import asyncio
@@ -14,29 +14,29 @@ from streams.clients.failures import closed_kafka, door, silent_kafka
 from streams.errors import ConfigurationError, TrackerError, Unreachable
 from streams.settings.settings import Settings
 
-# A person waits at most ten seconds for an answer or an error; these leave room for a second attempt.
+# A command answers or fails within ten seconds; these time-outs leave room for a second attempt.
 PROBE_S: Final = 3
 PROBES: Final = 3
 BOOTSTRAP_MS: Final = 6_000
 REQUEST_MS: Final = 8_000
-# Two connections a partition would be idle most of the time; a pool that waits is better than one that grows.
+# The pool makes callers wait rather than grow: two connections for each partition would be idle most of the time.
 REDIS_CONNECTIONS: Final = 16
 
 
 def kafka_bootstrap(settings: Settings) -> str:
-    """Where Kafka is; raises ConfigurationError where the settings do not say."""
+    """The address of Kafka. Raises ConfigurationError where the settings have none."""
     return _address("Kafka", "KAFKA_BOOTSTRAP", settings.kafka_bootstrap)
 
 
 def redis_url(settings: Settings) -> str:
-    """Where Redis is; raises ConfigurationError where the settings do not say."""
+    """The address of Redis. Raises ConfigurationError where the settings have none."""
     return _address("Redis", "REDIS_URL", settings.redis_url)
 
 
 def _address(server: str, variable: str, address: str | None) -> str:
     if address is None:
         raise ConfigurationError(
-            f"{variable} is not set, so it is unknown where {server} is.",
+            f"{variable} is not set, so the address of {server} is unknown.",
             "Set it, or start servers with `tracker servers up` and use the addresses it prints.",
         )
     return address
@@ -104,9 +104,9 @@ def kafka_admin(settings: Settings) -> Iterator[Any]:
 
 
 def probe_kafka(settings: Settings) -> None:
-    """Returns when one of Kafka's addresses lets us in; raises at once, with the reason, where none does.
+    """Return when one of Kafka's addresses accepts a connection. Raises TrackerError with the reason otherwise.
 
-    The clients themselves would try until their time is over, and then not say why.
+    The clients themselves would try until their time-out, and report no reason then.
     """
     addresses = kafka_bootstrap(settings).split(",")
     arguments = kafka_arguments(settings)
@@ -126,16 +126,16 @@ async def _first_open(settings: Settings, addresses: Sequence[str], arguments: d
             reasons.append(reason)
         except (ConnectionResetError, EOFError):
             reasons.append(closed_kafka(settings))
-        except OSError:  # refused, no such host, and asyncio's time-out
+        except OSError:  # connection refused, host unknown, or asyncio's time-out
             reasons.append(silent_kafka(settings))
         else:
             return
-    # A refusal says more than a silence.
+    # A refusal says more than a missing answer.
     raise min(reasons, key=lambda reason: isinstance(reason, Unreachable))
 
 
 async def _knock(address: str, arguments: dict[str, Any]) -> None:
-    """Connects as a client would, password and all, and asks one question."""
+    """Connect as a client would, with TLS and SASL, and send one request."""
     from aiokafka.conn import create_conn
     from aiokafka.errors import KafkaConnectionError
     from aiokafka.protocol.metadata import MetadataRequest
@@ -151,7 +151,7 @@ async def _knock(address: str, arguments: dict[str, Any]) -> None:
 
 
 def redis_client(settings: Settings, *, retries: int = 1) -> Any:
-    """A client that blocks, for commands: `redis.Redis`, or `RedisCluster` with REDIS_CLUSTER."""
+    """A blocking client for commands: `redis.Redis`, or `RedisCluster` with REDIS_CLUSTER."""
     import redis
     from redis.backoff import ExponentialBackoff
     from redis.connection import parse_url
@@ -167,8 +167,8 @@ def redis_client(settings: Settings, *, retries: int = 1) -> Any:
 def async_redis_client(settings: Settings, *, retries: int = 0) -> Any:
     """A client for the event loop.
 
-    It does not send a command again by itself: after a time-out nobody knows whether a write was done,
-    and the worker finds out by reading where it stands.
+    It does not repeat a command by itself: after a time-out it is unknown whether a write was done, and the worker
+    must read epoch and writes before it decides.
     """
     from redis import asyncio as redis
     from redis.asyncio.connection import Connection, parse_url
@@ -196,7 +196,7 @@ def _redis_options(settings: Settings, parse_url: Callable[[str], Any], retry: A
         "socket_connect_timeout": settings.redis_timeout_s,
         "max_connections": REDIS_CONNECTIONS,
         "retry": retry,
-        "protocol": 2,  # RESP3 answers some commands in other shapes, and nothing here needs it
+        "protocol": 2,  # RESP3 returns some replies in other shapes, and nothing here needs it
     }
     if settings.redis_password is not None:
         options["password"] = settings.redis_password
@@ -211,7 +211,7 @@ def _redis_options(settings: Settings, parse_url: Callable[[str], Any], retry: A
 
 
 def _for_cluster(options: dict[str, Any]) -> dict[str, Any]:
-    # A cluster has the database 0 alone, and chooses its class of connection by the word `ssl`.
+    # A cluster has only database 0, and its client chooses the class of connection by the argument `ssl`.
     encrypted = "SSL" in getattr(options.get("connection_class"), "__name__", "")
     own = {name: value for name, value in options.items() if name not in {"connection_class", "db"}}
     return {**own, "ssl": encrypted}

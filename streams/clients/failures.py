@@ -1,6 +1,7 @@
-"""What Kafka's, Redis' and the system's own exceptions mean to a person: the one door where they become ours.
+"""Failures: the exceptions of Kafka's and Redis' clients and of the system, translated into a TrackerError.
 
-It knows the libraries' classes by name only, so that it serves kafka-python and aiokafka alike and imports neither.
+Every such exception passes through `door`. The libraries' classes are known by name only, so that this file serves
+kafka-python and aiokafka alike and imports neither.
 """
 
 import errno
@@ -17,7 +18,7 @@ from tracker.journey.file import JourneyFileError
 
 
 class Meaning(NamedTuple):
-    """What one class of exception stands for; {where} and {detail} are filled in."""
+    """The error that one class of exception stands for; {where} and {detail} are filled in."""
 
     kind: type[TrackerError]
     message: str
@@ -26,7 +27,7 @@ class Meaning(NamedTuple):
 
 
 KAFKA_SILENT: Final = Meaning(
-    Unreachable, "Kafka at {where} does not answer.", "Check that it runs and that KAFKA_BOOTSTRAP names it."
+    Unreachable, "Kafka at {where} does not answer.", "Check that it runs and that KAFKA_BOOTSTRAP is its address."
 )
 KAFKA_DENIES_NAME: Final = Meaning(
     Denied,
@@ -39,7 +40,7 @@ KAFKA_DENIES_RIGHT: Final = Meaning(
     "Give the user read, write and describe on the topics and read on the group.",
 )
 REDIS_SILENT: Final = Meaning(
-    Unreachable, "Redis at {where} does not answer: {detail}.", "Check that it runs and that REDIS_URL names it."
+    Unreachable, "Redis at {where} does not answer: {detail}.", "Check that it runs and that REDIS_URL is its address."
 )
 REDIS_DENIES: Final = Meaning(
     Denied,
@@ -47,7 +48,7 @@ REDIS_DENIES: Final = Meaning(
     "Check REDIS_URL and REDIS_PASSWORD; the user needs all commands on the keys tracker:*.",
 )
 
-# The first class of the exception's own line of descent that stands here decides.
+# The first class in the exception's method resolution order that is a key here decides.
 KAFKA: Final[dict[str, Meaning]] = {
     "SaslAuthenticationFailedError": KAFKA_DENIES_NAME,
     "SaslAuthenticationFailed": KAFKA_DENIES_NAME,
@@ -112,7 +113,7 @@ REDIS: Final[dict[str, Meaning]] = {
     "TimeoutError": REDIS_SILENT,
     "RedisError": Meaning(TrackerError, "Redis at {where}: {detail}.", "Run `tracker doctor`."),
 }
-# Redis says some things only in the words of a ResponseError.
+# For these failures Redis has no class: they are the first word of a ResponseError.
 REDIS_WORDS: Final[dict[str, Meaning]] = {
     "WRONGPASS": REDIS_DENIES,
     "NOAUTH": REDIS_DENIES,
@@ -140,17 +141,17 @@ SYSTEM: Final[dict[int, Meaning]] = {
 
 
 def translate(error: BaseException, settings: Settings | None = None) -> TrackerError | None:
-    """What a person should be told of an exception, or None for one that is a fault of ours."""
+    """The TrackerError that an exception stands for; None for an exception that is a fault of the tracker."""
     if isinstance(error, TrackerError):
         return error
     server = type(error).__module__.partition(".")[0]
     if server in {"kafka", "aiokafka"}:
         where = settings.kafka_bootstrap if settings else None
-        return _told(_by_descent(error, KAFKA), error, where or "an unknown address")
+        return _filled(_by_descent(error, KAFKA), error, where or "an unknown address")
     if server == "redis":
         where = hide_password(settings.redis_url) if settings and settings.redis_url else None
         words = REDIS_WORDS.get(str(error).partition(" ")[0])
-        return _told(words or _by_descent(error, REDIS), error, where or "an unknown address")
+        return _filled(words or _by_descent(error, REDIS), error, where or "an unknown address")
     if isinstance(error, JourneyFileError):
         return _of_journey_file(error)
     if isinstance(error, UnknownDefinitionError):
@@ -160,17 +161,17 @@ def translate(error: BaseException, settings: Settings | None = None) -> Tracker
         why = getattr(error, "reason", None) or error
         return Denied(f"The encrypted connection fails: {why}.", "Check the *_SSL_* settings.")
     if isinstance(error, OSError):
-        return _told(SYSTEM.get(error.errno or 0), error, "")
+        return _filled(SYSTEM.get(error.errno or 0), error, "")
     return None
 
 
 def silent_kafka(settings: Settings) -> TrackerError:
-    """What to tell when Kafka has not answered in time."""
+    """The error for a Kafka that has not answered in time."""
     return Unreachable(KAFKA_SILENT.message.format(where=settings.kafka_bootstrap), KAFKA_SILENT.remedy)
 
 
 def closed_kafka(settings: Settings) -> TrackerError:
-    """What to tell when Kafka hangs up without a word."""
+    """The error for a Kafka that closes the connection without an answer."""
     remedy = f"KAFKA_SECURITY_PROTOCOL is {settings.kafka_security_protocol}: check that this port speaks it."
     return Denied(f"Kafka at {settings.kafka_bootstrap} closes the connection.", remedy)
 
@@ -184,7 +185,7 @@ def _by_descent(error: BaseException, table: dict[str, Meaning]) -> Meaning | No
     return next((table[cls.__name__] for cls in type(error).__mro__ if cls.__name__ in table), None)
 
 
-def _told(meaning: Meaning | None, error: BaseException, where: str) -> TrackerError | None:
+def _filled(meaning: Meaning | None, error: BaseException, where: str) -> TrackerError | None:
     if meaning is None:
         return None
     detail = " ".join(str(error).split()).rstrip(".")
@@ -193,11 +194,11 @@ def _told(meaning: Meaning | None, error: BaseException, where: str) -> TrackerE
 
 @contextmanager
 def door(settings: Settings | None = None) -> Iterator[None]:
-    """Within it, what a library raises comes out as a TrackerError; faults of ours pass unchanged."""
+    """Translate what a library raises inside the `with` into a TrackerError; faults of the tracker pass unchanged."""
     try:
         yield
     except Exception as error:
-        told = translate(error, settings)
-        if told is None or told is error:
+        translated = translate(error, settings)
+        if translated is None or translated is error:
             raise
-        raise told from error
+        raise translated from error

@@ -1,4 +1,4 @@
-"""The outbox: a batch's messages as one blob in the store, until Kafka has them."""
+"""The outbox: the messages of a batch as one blob, which stays in the store until Kafka has confirmed them."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from tracker.planning.message import Message
 
 
 class OutboxBatch(msgspec.Struct, frozen=True, array_like=True):
-    """The messages of one batch with what tells repeats: (partition, generation, epoch, sequence)."""
+    """The messages of one batch with what identifies repeats: (partition, generation, epoch, sequence)."""
 
     partition: int
     epoch: int
@@ -19,7 +19,7 @@ class OutboxBatch(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def last_sequence(self) -> int:
-        """The number of the last message; the one before the first where there is none."""
+        """The sequence of the last message; `first_sequence - 1` where there are no messages."""
         return self.first_sequence + len(self.messages) - 1
 
 

@@ -1,6 +1,6 @@
-"""The topics in Kafka: what an installation needs, what is there, how they differ, and the making of what lacks.
+"""The topics in Kafka: which an installation needs, which exist, how they differ, and the creation of missing ones.
 
-It never changes a topic that exists: that is for people, who get the remedy told.
+It never changes a topic that exists: each difference carries a remedy for the operator.
 """
 
 from collections.abc import Iterable, Mapping
@@ -26,7 +26,7 @@ class TopicShape:
     partitions: int
     replication: int
     retention_ms: int
-    """-1: for ever."""
+    """-1: without limit."""
     cleanup: str = "delete"
     max_message_bytes: int = MAX_MESSAGE_BYTES
     is_input: bool = True
@@ -47,7 +47,7 @@ class Difference:
 
 
 def wanted(settings: Settings) -> tuple[TopicShape, ...]:
-    """The topics that the settings ask for."""
+    """The topics that the settings need."""
     return tuple(
         TopicShape(
             topic.name,
@@ -61,7 +61,7 @@ def wanted(settings: Settings) -> tuple[TopicShape, ...]:
 
 
 def differences(need: Iterable[TopicShape], there: Mapping[str, TopicShape]) -> list[Difference]:
-    """How what is there differs from what is needed, in the order of need."""
+    """How the topics in Kafka differ from the needed ones, in the order of `need`."""
     return [each for shape in need for each in _of_topic(shape, there.get(shape.name))]
 
 
@@ -70,7 +70,7 @@ def _of_topic(need: TopicShape, there: TopicShape | None) -> list[Difference]:
         return [Difference(need.name, "topic", "missing", "", "Run `tracker topics create`.")]
     alter = f"kafka-configs.sh --alter --entity-type topics --entity-name {need.name} --add-config"
     found: list[tuple[str, object, object, str]] = []
-    # Inputs share the customers' home partitions. Outputs are written to the same numbers, and may have more.
+    # Inputs need equal numbers, since a customer's home is the same partition of each. Outputs may have more.
     if there.partitions < need.partitions or (need.is_input and there.partitions != need.partitions):
         remedy = f"Set TRACKER_PARTITIONS={there.partitions} if all inputs have as many; else `tracker repartition`."
         found.append(("partitions", there.partitions, need.partitions, remedy))
@@ -81,7 +81,7 @@ def _of_topic(need: TopicShape, there: TopicShape | None) -> list[Difference]:
         remedy = f"{alter} retention.ms={need.retention_ms}, or lower TRACKER_RETENTION_DAYS."
         found.append(("retention", _days(there.retention_ms), f"at least {_days(need.retention_ms)}", remedy))
     if "compact" in there.cleanup:
-        # Compaction keeps the last touchpoint of each customer alone.
+        # Compaction would keep only the last touchpoint of each customer.
         found.append(("cleanup.policy", there.cleanup, need.cleanup, f"{alter} cleanup.policy=delete."))
     if there.max_message_bytes < MAX_TOUCHPOINT_BYTES:
         remedy = f"{alter} max.message.bytes={need.max_message_bytes}."
@@ -94,7 +94,7 @@ def _days(milliseconds: int) -> str:
 
 
 def find(admin: Any, names: Iterable[str]) -> dict[str, TopicShape]:
-    """Those of the topics that are there, as they are."""
+    """The shapes of those topics that exist, by name."""
     from kafka.admin import ConfigResource, ConfigResourceType
 
     present = sorted(set(names) & set(admin.list_topics()))
@@ -102,13 +102,13 @@ def find(admin: Any, names: Iterable[str]) -> dict[str, TopicShape]:
         return {}
     resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in present]
     configs = admin.describe_configs(resources, config_filter="all")["topic"]
-    return {told["name"]: _shape(told, configs[told["name"]]) for told in admin.describe_topics(present)}
+    return {topic["name"]: _shape(topic, configs[topic["name"]]) for topic in admin.describe_topics(present)}
 
 
-def _shape(told: Mapping[str, Any], configs: Mapping[str, Any]) -> TopicShape:
-    partitions = told["partitions"]
+def _shape(topic: Mapping[str, Any], configs: Mapping[str, Any]) -> TopicShape:
+    partitions = topic["partitions"]
     return TopicShape(
-        told["name"],
+        topic["name"],
         len(partitions),
         min((len(partition["replica_nodes"]) for partition in partitions), default=0),
         int(configs["retention.ms"]["value"]),
@@ -118,16 +118,16 @@ def _shape(told: Mapping[str, Any], configs: Mapping[str, Any]) -> TopicShape:
 
 
 def check(settings: Settings) -> list[Difference]:
-    """How the topics in Kafka differ from what the settings need; none: all is well."""
+    """How the topics in Kafka differ from what the settings need; an empty list when they match."""
     need = wanted(settings)
     with kafka_admin(settings) as admin:
         return differences(need, find(admin, (shape.name for shape in need)))
 
 
 def create(settings: Settings) -> list[str]:
-    """Makes the topics that are missing; their names.
+    """Create the missing topics; returns their names.
 
-    May be called again and by several at once. Raises Mismatch where one that exists is not as it should be.
+    It may be called again, and by several processes at once. Raises Mismatch for an existing topic that differs.
     """
     need = wanted(settings)
     with kafka_admin(settings) as admin:
@@ -160,14 +160,14 @@ def _make(admin: Any, shapes: Mapping[str, TopicShape]) -> list[str]:
         error = for_code(topic["error_code"])
         if not topic["error_code"]:
             made.append(topic["name"])
-        elif error is not TopicAlreadyExistsError:  # somebody else made it a moment ago
+        elif error is not TopicAlreadyExistsError:  # which means: another process has created it meanwhile
             raise error(topic["error_message"])
     admin.wait_for_topics(list(asked))
     return made
 
 
 def require(found: list[Difference]) -> None:
-    """Raises Mismatch with every difference and the first one's remedy."""
+    """Return when there are no differences. Raises Mismatch with every difference and every remedy."""
     if found:
         lines = "\n       ".join(str(each) for each in found)
         remedies = "\n        ".join(dict.fromkeys(each.remedy for each in found))

@@ -1,1 +1,1 @@
-"""The collector: the front door for producers that speak HTTP. 2xx means that the broker has it."""
+"""The collector: accepts touchpoints over HTTP. A 2xx answer means that Kafka has confirmed them."""

@@ -1,7 +1,7 @@
-"""Admission: what an adapter made of an event becomes a message on its way home, or a problem that says why not.
+"""Admission: turns the touchpoint of an adapter into a message for its home partition, or into a problem.
 
-All adapters end here, so that what holds at the door holds for each: limits, the source's rules, pseudonyms, its
-tracking plan, and that the workers can read what is sent, since it is read here by the very same code.
+Every adapter ends here, so the same checks hold for all: limits, the source's rules, pseudonyms, its tracking plan.
+The message is decoded here by the code of the workers, so they can read whatever is sent.
 """
 
 import json
@@ -29,8 +29,8 @@ from tracker.tracking_plans.tracking_plan import MARK, Violation
 MAX_EVENT_BYTES: Final = 32_000
 MAX_TYPE_LENGTH: Final = 256
 MAX_HELD_DEPTH: Final = 100
-AT_THE_DOOR: Final = -1
-"""The offset of what never stood in its topic."""
+NEVER_WRITTEN: Final = -1
+"""The offset in a rejection of an event that was never written to its topic."""
 
 _encode: Final = msgspec.json.Encoder().encode
 _canonical: Final = msgspec.json.Encoder(order="deterministic").encode
@@ -40,14 +40,14 @@ class AdmissionVerdict(NamedTuple):
     """What becomes of one event."""
 
     message: Message | None
-    """What Kafka is to have of it: the touchpoint, or a rejection."""
+    """The message for Kafka, a touchpoint or a rejection; None: nothing is sent."""
     problem: HttpProblem | None = None
-    """What the sender is told; None: it is accepted."""
+    """What the answer reports; None: the event is accepted."""
     violations: Sequence[Violation] = ()
 
 
 class Admission:
-    """Lets touchpoints in."""
+    """Checks events and makes the messages for Kafka."""
 
     def __init__(
         self,
@@ -64,22 +64,22 @@ class Admission:
         self._kinds = kinds
 
     def flaw_of(self, event: Any) -> tuple[AnyReason, str] | None:
-        """Why an event is refused before anything is made of it: its reason and a sentence."""
+        """The reason and a sentence where an event is refused before it is adapted, else None."""
         if not isinstance(event, dict):
-            return "not_a_touchpoint", "an event is a JSON object"
+            return "not_a_touchpoint", "an event must be a JSON object"
         if fault := fault_of(event):
             return "not_a_touchpoint", fault
         if (size := len(_encode(event))) > MAX_EVENT_BYTES:
-            return "too_large", f"{size} bytes; an event has at most {MAX_EVENT_BYTES}"
+            return "too_large", f"{size} bytes; an event may have at most {MAX_EVENT_BYTES}"
         return None
 
     def admit(self, index: int, wire: dict[str, Any], source: Known, now_ms: int) -> AdmissionVerdict:
-        """What becomes of a touchpoint as a dictionary of its fields, which is changed on the way."""
+        """The verdict on a touchpoint, given as a dictionary of its fields; the dictionary is changed."""
         event_id = wire.get("event_id")
         named = event_id[:MAX_EVENT_ID_LENGTH] if isinstance(event_id, str) else None
         if why := self._no_place(wire):
             return AdmissionVerdict(None, HttpProblem(index, "not_a_touchpoint", why, named))
-        # A sender cannot say of itself that it keeps to its plan.
+        # Only the collector sets the mark of violations; a sender's own is removed.
         without(wire, (f"context.{MARK}", *source.rules.drop))
         self._hide(wire, source)
         wire["received_at"] = now_ms
@@ -93,11 +93,11 @@ class Admission:
         violations = plan.violations(wire["type"], wire.get("properties") or {}) if plan else ()
         if plan is None or not violations:
             return AdmissionVerdict(message)
-        told = [each.detail for each in violations]
+        details = [each.detail for each in violations]
         if plan.rejects:
-            problem = HttpProblem(index, "plan", "; ".join(told), named)
+            problem = HttpProblem(index, "plan", "; ".join(details), named)
             return AdmissionVerdict(_rejection(problem, message, value, now_ms), problem, violations)
-        wire["context"] = (wire.get("context") or {}) | {MARK: told}
+        wire["context"] = (wire.get("context") or {}) | {MARK: details}
         return AdmissionVerdict(msgspec.structs.replace(message, value=_encode(wire)), None, violations)
 
     def _message(self, value: bytes, now_ms: int) -> Message | Flaw:
@@ -108,7 +108,7 @@ class Admission:
         return Message(self._topics[touch.channel], place, touch.customer.encode(), value)
 
     def hold(self, event: Any, problem: HttpProblem, source: Known, now_ms: int) -> Message:
-        """A rejection that holds an event as it came, but for what is dropped and hidden."""
+        """A rejection with the event as it came, without dropped fields and with personal data hidden."""
         topic = self._topics[source.rules.channel or next(iter(self._topics))]
         place = home(source.name, self._partitions)
         return _rejection(problem, Message(topic, place, None, b""), self._as_it_came(event, source), now_ms)
@@ -119,7 +119,7 @@ class Admission:
             traits = [f"{place}.{name}" for name in names for place in ("traits", "context.traits")]
             without(event, ("writeKey", "context.ip", *source.rules.drop, *traits))
         if is_deeper(event, MAX_HELD_DEPTH):
-            # Nothing is looked for so far down; what cannot be hidden is not kept.
+            # Personal data are not searched for at such depths, and what cannot be hidden is not kept.
             return None
         hidden = event if source.rules.personal == "keep" else self._pseudonyms.tidy(event, source.rules.personal)
         return json.dumps(hidden, ensure_ascii=False).encode("utf-8", "surrogatepass")
@@ -127,11 +127,11 @@ class Admission:
     def _no_place(self, wire: Mapping[str, Any]) -> str | None:
         kind, channel = wire.get("type"), wire.get("channel")
         if not isinstance(kind, str) or not isinstance(channel, str):
-            return "`type` and `channel` are texts and must be there"
+            return "`type` and `channel` are required and must be strings"
         if len(kind) > MAX_TYPE_LENGTH:
-            return f"`type` has at most {MAX_TYPE_LENGTH} characters"
+            return f"`type` may have at most {MAX_TYPE_LENGTH} characters"
         if channel not in self._topics:
-            return f"there is no such channel; there are {', '.join(self._topics)}"
+            return f"unknown channel; the channels are {', '.join(self._topics)}"
         return None
 
     def _hide(self, wire: dict[str, Any], source: Known) -> None:
@@ -142,7 +142,7 @@ class Admission:
             for name in wire.keys() - {"ids", "schema", "event_id", "channel"}:
                 wire[name] = self._pseudonyms.tidy(wire[name], treatment)
             if isinstance(given := wire.get("event_id"), str):
-                # Never left out: the same event has the same id.
+                # Hashed even where personal data are dropped: the same event must keep one id, and two events two.
                 hidden = self._pseudonyms.tidy(given, "keyed")
                 wire["event_id"] = given if hidden == given else event_id(hidden)
 
@@ -150,18 +150,18 @@ class Admission:
 def _forbidden(wire: Mapping[str, Any], source: Known) -> str | None:
     rules = source.rules
     if rules.channel not in {None, wire["channel"]}:
-        return f"this source sends to the channel {rules.channel} alone"
+        return f"this source may only send to the channel {rules.channel}"
     if rules.types and wire["type"] not in rules.types:
         return "this source may not send this type"
     return None
 
 
 def _rejection(problem: HttpProblem, message: Message, value: bytes | None, now_ms: int) -> Message:
-    """What stands in `touchpoints.rejected` instead of the message."""
+    """The record of `touchpoints.rejected` in place of the message."""
     rejection = Rejection(
         reason=problem.reason,
         detail=problem.detail,
-        place=Place(message.topic, message.partition, AT_THE_DOOR),
+        place=Place(message.topic, message.partition, NEVER_WRITTEN),
         rejected_at_ms=now_ms,
         value=value,
         key=message.key,
@@ -171,7 +171,7 @@ def _rejection(problem: HttpProblem, message: Message, value: bytes | None, now_
 
 
 def event_id(given: Any, *scope: str) -> str | None:
-    """A sender's own id as an event id: unique beyond its sender by `scope`, and never too long; None for no id."""
+    """A sender's id as an event id, unique across senders by `scope`; a long one becomes its digest. None for no id."""
     if not isinstance(given, str | int) or isinstance(given, bool) or given == "":
         return None
     plain = "/".join((*scope, str(given)))
@@ -179,7 +179,7 @@ def event_id(given: Any, *scope: str) -> str | None:
 
 
 def digest(event: Any) -> str:
-    """An id made of what an event says: sent again, it is the same."""
+    """An id made from the content of an event: an event that is sent again gets the same one."""
     return blake2b(_canonical(event), digest_size=16).hexdigest()
 
 

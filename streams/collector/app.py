@@ -34,11 +34,11 @@ from streams.settings.settings import Settings
 
 Handler = Callable[[Request], Awaitable[Response]]
 JSON: Final = ("application/json", "text/plain", "")
-"""Browsers send `text/plain` where they must not ask beforehand, and some senders name no type."""
+"""Browsers send `text/plain` to avoid a CORS preflight, and some senders name no type."""
 LOOSE: Final = (*JSON, "application/x-www-form-urlencoded", "application/octet-stream")
-"""RudderStack's library for Node sends its gzip under the default type of the library below it."""
+"""RudderStack's library for Node sends gzip under the default type of its HTTP library."""
 PING: Final = re.compile(rb"webhook_id=\d{1,20}")
-"""What WooCommerce posts, unsigned, when a webhook is made."""
+"""What WooCommerce posts, unsigned, when a webhook is created."""
 
 
 class Endpoint:
@@ -54,7 +54,7 @@ class Endpoint:
         scope["tracker.note"]["route"] = self.path
         if scope["method"] not in self._methods:
             raise Refused(
-                "wrong_method", "This path takes another method.", headers={"allow": ", ".join(self._methods)}
+                "wrong_method", "This path does not accept this method.", headers={"allow": ", ".join(self._methods)}
             )
         answer = await self._handler(Request(scope, receive))
         await answer(scope, receive, send)
@@ -84,7 +84,7 @@ class Collector:
         ]
 
     async def touchpoints(self, request: Request) -> Response:
-        """Touchpoints in our own words: one, a list, or `{"touchpoints": [...]}`; CloudEvents too."""
+        """Touchpoints in the tracker's own schema: one, a list, or `{"touchpoints": [...]}`; CloudEvents too."""
         kind = content_type(request)
         if kind in {STRUCTURED, BATCH} or cloudevents.is_binary(request.headers):
             return await self.cloudevents(request)
@@ -98,7 +98,7 @@ class Collector:
             if not events:
                 raise Refused("bad_request", "The list of touchpoints is empty.")
             taken = await self._intake.take(request, known or self._intake.source_of(None), events, _own)
-        return told(taken, {"accepted": taken.accepted})
+        return answer(taken, {"accepted": taken.accepted})
 
     async def cloudevents(self, request: Request) -> Response:
         """CloudEvents 1.0: structured, in batches, or binary."""
@@ -111,7 +111,7 @@ class Collector:
             else:
                 events = cloudevents.events(document.read(await self._json(request, body, (STRUCTURED, BATCH))), kind)
             taken = await self._intake.take(request, known, events, _cloud)
-        return told(taken, {"accepted": taken.accepted})
+        return answer(taken, {"accepted": taken.accepted})
 
     def _segment(self, name: str) -> Handler:
         async def handle(request: Request) -> Response:
@@ -119,11 +119,11 @@ class Collector:
             async with self._intake.reading() as body:
                 found = document.read(await self._json(request, body, LOOSE))
                 calls = segment.calls(found, name)
-                # A beacon can set no header, and RudderStack's names its key in the address.
+                # A beacon cannot set headers; RudderStack's has its key in the query.
                 key = found.get("writeKey") or request.query_params.get("writeKey")
                 source = known or self._intake.source_of(key)
                 taken = await self._intake.take(request, source, calls, self._call, keep=True)
-            return told(taken, {"success": True})
+            return answer(taken, {"success": True})
 
         return handle
 
@@ -132,18 +132,21 @@ class Collector:
         return segment.touchpoint(call, self._tables.channels, source.rules.channel, now_ms)
 
     async def webhook(self, request: Request) -> Response:
-        """A message of the source's sender; one that no table maps is taken and forgotten."""
+        """A webhook of the source's sender.
+
+        One that no table maps is answered 200 and ignored, since senders give up on webhooks that fail.
+        """
         source = self._intake.sources.by_name(request.path_params["source"])
         sender = self._tables.senders.get(source.rules.sender or "") if source else None
         if source is None or sender is None:
-            raise Refused("not_found", "There is no such source of webhooks.", close=True)
+            raise Refused("not_found", "There is no webhook source of this name.", close=True)
         async with self._intake.reading() as body:
             raw = await self._intake.body_of(request, body)
             if PING.fullmatch(raw):
                 return Response(b'{"accepted":0}', media_type="application/json")
             if sender.signature is None:
                 if self._intake.known(request) != source:
-                    raise Refused("no_key", "This sender cannot sign, and must send a write key of its source.")
+                    raise Refused("no_key", "This sender does not sign; it must send a write key of its source.")
             else:
                 webhooks.verify(sender, request.headers, raw, self._intake.sources.secret(source) or b"")
             now_ms = int(time() * 1000)
@@ -153,15 +156,17 @@ class Collector:
             if wire is None:
                 return Response(b'{"accepted":0,"ignored":true}', media_type="application/json")
             taken = await self._intake.take(request, source, [wire], _own)
-        return told(taken, {"accepted": taken.accepted})
+        return answer(taken, {"accepted": taken.accepted})
 
     async def _json(self, request: Request, body: Any, allowed: tuple[str, ...]) -> bytes:
         if (kind := content_type(request)) not in allowed:
-            raise Refused("wrong_type", f"Content-Type may be {', '.join(filter(None, allowed))}.", close=bool(kind))
+            raise Refused(
+                "wrong_type", f"Content-Type must be one of {', '.join(filter(None, allowed))}.", close=bool(kind)
+            )
         return await self._intake.body_of(request, body)
 
     async def openapi(self, _request: Request) -> Response:
-        """What this collector takes and answers."""
+        """The OpenAPI document of this collector."""
         return Response(self._openapi, media_type="application/json")
 
     async def live(self, _request: Request) -> Response:
@@ -169,7 +174,7 @@ class Collector:
         return Response(b'{"status":"ok"}', media_type="application/json")
 
     async def ready(self, _request: Request) -> Response:
-        """Whether touchpoints would be taken now."""
+        """Whether touchpoints are accepted now."""
         trouble = self._ready()
         body = {"status": "ok"} if trouble is None else {"status": "not ok", **trouble}
         return Response(msgspec.json.encode(body), 200 if trouble is None else 503, media_type="application/json")
@@ -180,8 +185,8 @@ def content_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def told(taken: Accepted, body: dict[str, Any]) -> Response:
-    """The answer to a request that was taken; what was left out of it is listed."""
+def answer(taken: Accepted, body: dict[str, Any]) -> Response:
+    """The answer to an accepted request; events that were rejected are listed."""
     rejected = {"rejected": list(taken.problems)} if taken.problems else {}
     return Response(msgspec.json.encode(body | rejected), 200, taken.headers, "application/json")
 
@@ -198,7 +203,7 @@ def _cloud(event: dict[str, Any], source: Known, now_ms: int) -> dict[str, Any] 
 
 
 async def _nowhere(_scope: Scope, _receive: Receive, _send: Send) -> None:
-    raise Refused("not_found", "There is nothing here.", close=True)
+    raise Refused("not_found", "There is no such path.", close=True)
 
 
 class Wired(NamedTuple):
@@ -215,7 +220,7 @@ def wire(settings: Settings, ready: Check, publisher: Publisher | None = None) -
     if key is None:
         raise ConfigurationError(
             "TRACKER_HASH_KEY is missing.",
-            "Set it to what `openssl rand -hex 32` prints, the same for every collector, and keep it.",
+            "Set it to the output of `openssl rand -hex 32`, the same for every collector, and keep it.",
         )
     publisher = publisher or PlainPublisher(kafka_arguments(settings), timeout_s=settings.collector_confirm_s)
     delivery = Delivery(

@@ -1,4 +1,4 @@
-"""A request's body: read within its bounds of size and time, inflated while it is counted."""
+"""A request's body: read within limits of size and time; gzip is counted while it is inflated."""
 
 import asyncio
 import zlib
@@ -8,27 +8,27 @@ from typing import Final, Self
 from streams.collector.problems import Refused, unavailable
 
 MAX_BYTES: Final = 512_000
-"""The 500 kB of a batch, as sent and as inflated."""
+"""500 kB, Segment's limit of a batch; it holds for the body as sent and as inflated."""
 DEADLINE_S: Final = 10.0
-"""How long a sender may take: 500 kB in ten seconds is a slow telephone."""
+"""How long a sender may take: 500 kB in ten seconds is a slow mobile connection."""
 GZIP: Final = 16 + zlib.MAX_WBITS
 
 
 class Budget:
-    """Bytes of all bodies that are being read or worked on, together."""
+    """Limits the bytes of all bodies that are read or processed at once."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self.held = 0
 
     def take(self, count: int) -> None:
-        """Raises `Refused` where there is no room."""
+        """Reserve the bytes. Raises `Refused` (503) where there is no room."""
         if self.held + count > self._limit:
             raise unavailable("Too many requests are being read; try again.")
         self.held += count
 
     def give_back(self, count: int) -> None:
-        """The bytes are let go of."""
+        """Release the bytes."""
         self.held -= count
 
 
@@ -47,19 +47,19 @@ class Body:
         self._budget.give_back(self._taken)
 
     async def read(self, chunks: AsyncIterator[bytes], encoding: str, announced: str | None) -> bytes:
-        """The bytes as the sender meant them. Raises `Refused`."""
+        """The bytes of the body, inflated. Raises `Refused`."""
         if announced is not None and not (announced.isascii() and announced.isdigit()):
-            raise Refused("bad_request", "Content-Length is no number.", close=True)
+            raise Refused("bad_request", "Content-Length is not a number.", close=True)
         if announced is not None and int(announced[:20]) > MAX_BYTES:
             raise _too_large()
         if encoding not in {"", "identity", "gzip", "x-gzip"}:
-            raise Refused("wrong_type", "Content-Encoding may be gzip.", close=True)
+            raise Refused("wrong_type", "Content-Encoding must be gzip or left out.", close=True)
         inflate = zlib.decompressobj(GZIP) if "gzip" in encoding else None
         try:
             async with asyncio.timeout(self._deadline_s):
                 return await self._collect(chunks, inflate)
         except TimeoutError:
-            raise Refused("slow", f"The body did not come within {self._deadline_s:g} s.", close=True) from None
+            raise Refused("slow", f"The body did not arrive within {self._deadline_s:g} s.", close=True) from None
 
     async def _collect(self, chunks: AsyncIterator[bytes], inflate: "zlib._Decompress | None") -> bytes:
         parts: list[bytes] = []
@@ -79,15 +79,15 @@ class Body:
 
 
 def _inflated(inflate: "zlib._Decompress", chunk: bytes, room: int) -> bytes:
-    """What a chunk inflates to, never more than `room`: a bomb is not unpacked to be measured."""
+    """The inflated chunk, at most `room` bytes: a gzip bomb is not unpacked to be measured."""
     try:
         part = inflate.decompress(chunk, room)
     except zlib.error as error:
-        raise Refused("bad_encoding", "The body is no gzip stream.", close=True) from error
+        raise Refused("bad_encoding", "The body is not a gzip stream.", close=True) from error
     if inflate.unconsumed_tail and len(part) >= room:
         raise _too_large()
     return part
 
 
 def _too_large() -> Refused:
-    return Refused("too_large", f"A body has at most {MAX_BYTES} bytes, inflated too.", close=True)
+    return Refused("too_large", f"A body may have at most {MAX_BYTES} bytes, also when inflated.", close=True)

@@ -1,4 +1,4 @@
-"""What `tracker doctor` finds at the collector: its files, its key, and whether one answers on this machine."""
+"""What `tracker doctor` reports about the collector: its files, its key, and whether one runs on this machine."""
 
 import http.client
 import json
@@ -14,7 +14,7 @@ ANSWER_WITHIN_S: Final = 2.0
 
 
 def findings(settings: Settings) -> Iterator[Result]:
-    """Each thing looked at: state, message, remedy. Raises ConfigurationError for a file that cannot be used."""
+    """The findings: state, message, remedy. Raises ConfigurationError for a file that cannot be used."""
     book = sources.load(settings.collector_keys)
     if not book.sources:
         yield "ok", f"{settings.collector_keys} names no sources: no collector is set up here.", ""
@@ -28,7 +28,7 @@ def findings(settings: Settings) -> Iterator[Result]:
     for name in planned.keys() - book.sources.keys():
         yield (
             "warning",
-            f"COLLECTOR_PLANS has a plan of {name!r}, which is no source.",
+            f"COLLECTOR_PLANS has a plan of {name!r}, which is not a source.",
             "`tracker keys list` shows them.",
         )
     if planned:
@@ -38,19 +38,23 @@ def findings(settings: Settings) -> Iterator[Result]:
 
 def _key(settings: Settings) -> Iterator[Result]:
     if settings.hash_key is None:
-        message = "TRACKER_HASH_KEY is missing; no collector starts."
-        yield "problem", message, "Set it to what `openssl rand -hex 32` prints, the same everywhere, and keep it."
+        message = "TRACKER_HASH_KEY is missing, so no collector can start."
+        yield "problem", message, "Set it to the output of `openssl rand -hex 32`, the same everywhere, and keep it."
 
 
 def _source(name: str, source: sources.Source, settings: Settings, senders: object) -> Iterator[Result]:
     if source.channel not in {None, *settings.channels}:
-        message = f"The source {name} sends to {source.channel}, which is no channel."
+        message = f"The source {name} sends to {source.channel}, which is not a channel."
         yield "problem", message, f"Name one of {', '.join(settings.channels)}, or add it to TRACKER_CHANNELS."
     if source.sender is not None and source.sender not in senders:  # type: ignore[operator]
-        yield "problem", f"No table says how {source.sender} speaks, which {name} is.", "Add it to COLLECTOR_TABLES."
+        yield (
+            "problem",
+            f"The source {name} has an unknown sender, {source.sender}.",
+            "Add the sender to COLLECTOR_TABLES.",
+        )
     if source.secret_file is not None and not _readable(Path(source.secret_file)):
         message = f"The secret of {name} cannot be read; its webhooks are refused."
-        yield "problem", message, f"Look at {source.secret_file}: it holds what the sender signs with."
+        yield "problem", message, f"Check {source.secret_file}: it must hold the secret that the sender signs with."
 
 
 def _readable(path: Path) -> bool:
@@ -63,7 +67,7 @@ def _readable(path: Path) -> bool:
 def _keys(book: sources.Book) -> Iterator[Result]:
     good = [key for key in book.keys if key.revoked_at is None]
     for name in book.sources.keys() - {key.source for key in good}:
-        yield "warning", f"The source {name} has no key that opens.", f"`tracker keys new {name}` makes one."
+        yield "warning", f"The source {name} has no valid key.", f"`tracker keys new {name}` creates one."
     yield "ok", f"{len(book.sources)} sources, {len(good)} write keys", ""
 
 
@@ -73,18 +77,22 @@ def _answer(settings: Settings) -> Result:
     try:
         connection.request("GET", "/health/ready")
         answer = connection.getresponse()
-        said = answer.read(10_000)
+        body = answer.read(10_000)
     except (OSError, http.client.HTTPException):
         return "ok", f"No collector answers at {where} now.", ""
     finally:
         connection.close()
     if answer.status == 200:
-        return "ok", f"a collector at {where} takes touchpoints", ""
-    return "problem", f"The collector at {where} is not ready: {_why(said)}.", "Look at Kafka, and at its log."
+        return "ok", f"a collector at {where} accepts touchpoints", ""
+    return (
+        "problem",
+        f"The collector at {where} is not ready: {_why(body)}.",
+        "Check Kafka and the log of the collector.",
+    )
 
 
-def _why(said: bytes) -> str:
+def _why(body: bytes) -> str:
     try:
-        return ", ".join(map(str, json.loads(said).get("waiting for", ["it is ending"])))
+        return ", ".join(map(str, json.loads(body).get("waiting for", ["it is shutting down"])))
     except (ValueError, AttributeError):
-        return "it does not say why"
+        return "it gives no reason"

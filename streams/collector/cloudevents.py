@@ -30,17 +30,17 @@ def events(document: Any, content_type: str) -> list[Any]:
     if content_type != tables.BATCH:
         return [document]
     if not isinstance(document, list) or not document:
-        raise Refused("bad_request", "A batch is a list of events.")
+        raise Refused("bad_request", "A batch must be a list with at least one event.")
     return document
 
 
 def fault_of(event: dict[str, Any]) -> str | None:
-    """What the specification asks for and the event lacks."""
+    """A sentence about what the specification requires and the event lacks, else None."""
     lacking = [name for name in tables.REQUIRED if not isinstance(event.get(name), str) or not event[name]]
     if lacking:
-        return f"an event has the attributes {', '.join(lacking)}, which are texts"
+        return f"the attributes {', '.join(lacking)} are required and must be strings"
     if event["specversion"] not in tables.VERSIONS:
-        return f"specversion {event['specversion']!r:.20}; this version reads {', '.join(tables.VERSIONS)}"
+        return f"specversion {event['specversion']!r:.20} is not supported; use {', '.join(tables.VERSIONS)}"
     return None
 
 

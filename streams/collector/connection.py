@@ -1,4 +1,4 @@
-"""Connections: uvicorn's, with bounds that it lacks. Who sends a slow or an endless head is cut off."""
+"""Connections: uvicorn's, with limits that it lacks. A sender of a slow or endless head is cut off."""
 
 import asyncio
 from typing import Any, Final
@@ -11,20 +11,20 @@ from streams.collector.problems import unavailable
 HEAD_WITHIN_S: Final = 10.0
 MAX_HEAD_BYTES: Final = 16 * 1024
 MOST_CONNECTIONS: Final = 2_000
-"""Of one process."""
+"""The limit of one process."""
 
 
 async def busy(_scope: Scope, _receive: Receive, send: Send) -> None:
-    """The answer where too many are connected."""
+    """Answers 503 where too many connections are open."""
     refused = unavailable("Too many connections are open; try again.")
-    told = {**refused.headers, "connection": "close", "content-type": "application/json"}
-    headers = [(name.encode(), value.encode()) for name, value in told.items()]
+    fields = {**refused.headers, "connection": "close", "content-type": "application/json"}
+    headers = [(name.encode(), value.encode()) for name, value in fields.items()]
     await send({"type": "http.response.start", "status": refused.status, "headers": headers})
     await send({"type": "http.response.body", "body": refused.body("")})
 
 
 class BoundedConnection(HttpToolsProtocol):
-    """One connection. The head of a request is complete in time, and small; so is what follows an early answer."""
+    """One connection. The head of a request must be small and in time, as must the rest after an early answer."""
 
     head_within_s = HEAD_WITHIN_S
     most_connections = MOST_CONNECTIONS
@@ -43,7 +43,7 @@ class BoundedConnection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Bytes have come. Those of a head that is still not complete are counted before more are taken."""
+        """Bytes have arrived. While a head is incomplete they are counted before more are parsed."""
         if self._in_head:
             if self._head_bytes > MAX_HEAD_BYTES:
                 self._cut(b"431 Request Header Fields Too Large")
@@ -68,7 +68,7 @@ class BoundedConnection(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """The head is complete. Beyond the bound on connections it is answered, and nothing else."""
+        """The head is complete. Above the limit of connections the request is answered 503."""
         self._met()
         self._in_head = False
         usual = self.app
@@ -78,13 +78,13 @@ class BoundedConnection(HttpToolsProtocol):
         self.app = usual
 
     def on_message_complete(self) -> None:
-        """The request is complete: what comes next is a head."""
+        """The request is complete; the next bytes are a head."""
         super().on_message_complete()
         self._met()
         self._in_head, self._head_bytes = True, 0
 
     def on_response_complete(self) -> None:
-        """The answer is sent; the rest of the request, if there is one, is waited for no longer than a head."""
+        """The answer is sent. The rest of the request, if any, must arrive in the time allowed for a head."""
         super().on_response_complete()
         if not self._in_head:
             self._expect()

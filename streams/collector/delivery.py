@@ -1,7 +1,7 @@
-"""Delivery: messages of many requests go to Kafka together, and each request hears when the broker has its own.
+"""Delivery: sends the messages of many requests to Kafka together; each request waits for its own confirmation.
 
-What waits is bounded in number and bytes. While the broker is away, one round at a time is a probe; everybody else is
-told at once to come again later, so that nobody waits for what will not come.
+The messages that wait are bounded in number and bytes. While Kafka does not confirm, one round at a time is sent as a
+probe. All other requests are answered 503 at once instead of waiting for a time-out.
 """
 
 import asyncio
@@ -24,15 +24,15 @@ log = structlog.get_logger()
 ROUND_MESSAGES: Final = 5_000
 ROUND_BYTES: Final = 1024 * 1024
 ROUNDS: Final = 8
-"""Rounds on their way at once: one would let the broker's answer pace everybody, many would all be lost together."""
+"""Rounds in flight. With one, the broker's round trip would pace all requests; with many, all would fail together."""
 PROBE_AFTER_S: Final = 1.0
 
 
 class PlainPublisher(KafkaPublisher):
-    """Publishes without the headers that tell repeats: a touchpoint bears its own id."""
+    """Publishes without the headers that mark repeats: a touchpoint has its own event_id."""
 
     def __init__(self, options: Mapping[str, Any], *, timeout_s: float) -> None:
-        # A broker that does not answer must not be waited for longer than the producer is.
+        # The client must not wait longer for a silent broker than the request waits for its confirmation.
         waits = {"request_timeout_ms": max(1000, int(timeout_s * 1000)), "retry_backoff_ms": 50}
         super().__init__({**options, **waits}, timeout_s=timeout_s)
 
@@ -71,7 +71,7 @@ class Delivery:
         self.held_bytes = 0
 
     def start(self) -> None:
-        """From now on what is handed over goes out; must be called in the event loop."""
+        """Start to send; must be called in the event loop."""
         self._task = asyncio.create_task(self._run())
 
     async def deliver(self, messages: Sequence[Message]) -> None:
@@ -88,13 +88,14 @@ class Delivery:
 
     def _admit(self, size: int, count: int) -> None:
         if self.away:
+            # One request may pass as the probe: when none is on its way and the last failure is a second old.
             if self._rounds or self._waiting or self._clock_s() < self._probe_at_s:
                 raise unavailable("Kafka does not confirm at the moment; nothing was kept.")
         elif self.held + count > self._max_messages or self.held_bytes + size > self._max_bytes:
             raise unavailable("Too many events wait for Kafka; nothing was kept.")
 
     async def close(self) -> None:
-        """Wait for the rounds on their way, then let go of Kafka."""
+        """Wait for the rounds in flight, then close the publisher."""
         while self._waiting or self._rounds:
             if self._rounds:
                 await asyncio.wait(self._rounds)
@@ -116,7 +117,7 @@ class Delivery:
                 task = asyncio.create_task(self._round(self._next()))
                 self._rounds.add(task)
                 task.add_done_callback(self._rounds.discard)
-                # Whoever asks in the same moment rides along with the next round.
+                # Requests that arrive in the same moment join the next round.
                 await asyncio.sleep(0)
 
     def _next(self) -> list[_Load]:
@@ -134,11 +135,11 @@ class Delivery:
         try:
             await self._publisher.publish(OutboxBatch(0, 0, 0, messages))
         except Unpublished as error:
-            trouble = "Kafka has not confirmed in time; send it again with the same ids."
+            trouble = "Kafka has not confirmed in time; send the events again with the same ids."
             if not self.away:
                 log.warning("kafka does not confirm; answering 503", reason=str(error))
         except Exception:
-            trouble = "It is not known whether Kafka has it; send it again with the same ids."
+            trouble = "It is unknown whether Kafka has the events; send them again with the same ids."
             log.exception("a round of messages failed")
         if self.away and not trouble:
             log.info("kafka confirms again")
@@ -146,6 +147,7 @@ class Delivery:
         self._probe_at_s = self._clock_s() + PROBE_AFTER_S
         self._settle(loads, trouble)
         if trouble and self._waiting:
+            # What waits behind a failed round would only fail after a time-out of its own.
             waiting, self._waiting = list(self._waiting), deque()
             self._settle(waiting, "Kafka does not confirm at the moment; nothing was kept.")
 

@@ -1,7 +1,7 @@
 """JSON as the collector accepts it: what every reader understands alike, and nothing else.
 
-Two members of one name, NaN, numbers beyond 64 bits and halves of characters are read differently from library to
-library, so they are refused at the door. Depth and breadth are bounded here too.
+Duplicate member names, NaN, numbers beyond 64 bits and lone surrogates (halves of characters) are read differently
+from library to library, so they are refused. Depth and breadth are bounded here too.
 """
 
 import json
@@ -16,7 +16,7 @@ MAX_MEMBERS: Final = 1_000
 LARGEST: Final = 2**63 - 1
 
 
-class Unreadable(ValueError):  # noqa: N818  # says what is wrong with the document
+class Unreadable(ValueError):  # noqa: N818  # it describes the document, not a fault of ours
     """JSON that is not accepted, and why."""
 
 
@@ -41,7 +41,7 @@ def parse(body: bytes) -> Any:
 
 
 def fault_of(event: Any) -> str | None:
-    """Why an event is refused for its shape, None when it is well: depth, members, halves of characters, NUL."""
+    """Why an event is refused for its shape (depth, members, lone surrogates, NUL), else None."""
     members = 0
     level = [event]
     for _depth in range(MAX_DEPTH):
@@ -49,7 +49,7 @@ def fault_of(event: Any) -> str | None:
         for value in level:
             if isinstance(value, str):
                 if not value.isascii() and not _whole(value):
-                    return "a string holds half a character"
+                    return "a string holds a lone surrogate (half a character)"
                 if "\x00" in value:
                     return "a string holds the character NUL"
             elif isinstance(value, dict):
@@ -68,7 +68,7 @@ def fault_of(event: Any) -> str | None:
 
 
 def is_deeper(event: Any, depth: int) -> bool:
-    """Whether an event is nested deeper than so many levels; without recursion."""
+    """Whether an event is nested deeper than `depth` levels; without recursion, so that no depth exhausts the stack."""
     level = [event]
     for _depth in range(depth):
         inside = [value for value in level if isinstance(value, dict | list)]
@@ -89,7 +89,7 @@ def _whole(text: str) -> bool:
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise Unreadable("An object has two members of one name")
+        raise Unreadable("An object has two members with the same name")
     return found
 
 
@@ -107,7 +107,7 @@ def _fraction(digits: str) -> float:
 
 
 def _constant(word: str) -> float:
-    raise Unreadable(f"{word} is no JSON")
+    raise Unreadable(f"{word} is not JSON")
 
 
 _decoder: Final = json.JSONDecoder(

@@ -1,4 +1,4 @@
-"""The door that every request goes through: an id, safe headers, named origins, one line in the log, an answer always.
+"""The outer layer of every request: its id, safe headers, allowed origins, one line in the log, always an answer.
 
 It knows nothing of touchpoints. No query, key, body or customer reaches the log.
 """
@@ -27,12 +27,12 @@ SAFE: Final = (
     (b"x-frame-options", b"DENY"),
 )
 ASKED_HEADERS: Final = re.compile(rb"[A-Za-z0-9-]{1,64}(?: *, *[A-Za-z0-9-]{1,64}){0,31}")
-"""Libraries send headers of their own (RudderStack's: `anonymousid`, `rsa-…`), which nothing here looks at."""
+"""Libraries send headers of their own (RudderStack's: `anonymousid`, `rsa-…`), so a preflight may ask for any name."""
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})
 
 
 class Note(dict[str, Any]):
-    """What handlers tell the log and the metrics of a request: `route`, `source`, `events`, `refused`."""
+    """What handlers add to the log and the metrics of a request: `route`, `source`, `events`, `refused`."""
 
 
 class Door:
@@ -53,7 +53,7 @@ class Door:
         began_s = perf_counter()
         answer = _Answer(scope, send, self._origins)
         try:
-            self._look(scope, answer)
+            self._require_allowed(scope, answer)
             if scope["method"] == "OPTIONS":
                 await self._preflight(scope, answer)
             else:
@@ -62,16 +62,18 @@ class Door:
             await answer.refuse(refused)
         except Exception as error:  # noqa: BLE001  # a producer gets an answer, whatever happened
             log.error("request failed", error=f"{type(error).__name__}: {error}", request_id=answer.request_id)  # noqa: TRY400
-            await answer.refuse(Refused("fault", "This should not have happened.", close=True))
-        self._told(scope, answer, perf_counter() - began_s)
+            await answer.refuse(Refused("fault", "The collector failed; its log has the request_id.", close=True))
+        self._record(scope, answer, perf_counter() - began_s)
 
-    def _look(self, scope: Scope, answer: "_Answer") -> None:
+    def _require_allowed(self, scope: Scope, answer: "_Answer") -> None:
         lengths = [value for name, value in scope["headers"] if name == b"content-length"]
         chunked = any(name == b"transfer-encoding" for name, _ in scope["headers"])
         if len(lengths) > 1 or (lengths and chunked):
-            # Two who read this differently see different requests.
-            raise Refused("bad_request", "Content-Length must stand once and alone.", close=True)
-        if not answer.welcome:
+            # A proxy that reads this differently would see other requests than we do: request smuggling.
+            raise Refused(
+                "bad_request", "Content-Length must be given once, and without Transfer-Encoding.", close=True
+            )
+        if not answer.allowed:
             raise Refused("not_allowed", "Pages of this origin may not send here.", close=True)
         if not scope["path"].startswith("/health"):
             self._addresses.require("address", (scope.get("client") or ("",))[0])
@@ -87,7 +89,7 @@ class Door:
         await answer.send({"type": "http.response.start", "status": 204, "headers": headers})
         await answer.send({"type": "http.response.body", "body": b""})
 
-    def _told(self, scope: Scope, answer: "_Answer", seconds: float) -> None:
+    def _record(self, scope: Scope, answer: "_Answer", seconds: float) -> None:
         note = scope["tracker.note"]
         route = note.pop("route", "other")
         self._metrics.answered(route, answer.status, seconds)
@@ -101,18 +103,18 @@ class Door:
 
 
 class _Answer:
-    """Sends, with the headers that every answer has; knows what was sent."""
+    """One answer: adds the headers that every answer has, and remembers the status."""
 
     def __init__(self, scope: Scope, send: Send, origins: frozenset[bytes]) -> None:
         headers: MutableMapping[bytes, bytes] = dict(scope["headers"])
         given = headers.get(b"x-request-id", b"")
         self.request_id = given.decode() if REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
         origin = headers.get(b"origin")
-        self.welcome = origin is None or origin in origins
+        self.allowed = origin is None or origin in origins
         self.status = 0
         self._send = send
         self._headers = [*SAFE, (b"x-request-id", self.request_id.encode()), (b"vary", b"origin")]
-        if origin is not None and self.welcome:
+        if origin is not None and self.allowed:
             self._headers += [
                 (b"access-control-allow-origin", origin),
                 (b"access-control-expose-headers", b"x-request-id, retry-after, ratelimit, ratelimit-policy"),
@@ -121,14 +123,14 @@ class _Answer:
         scope["tracker.request_id"] = self.request_id
 
     async def send(self, message: Message) -> None:
-        """Pass it on, with our headers at the beginning."""
+        """Send the message; the first one gets our headers."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             message["headers"] = [*message.get("headers", ()), *self._headers]
         await self._send(message)
 
     async def refuse(self, refused: Refused) -> None:
-        """The answer of a refusal; none where an answer has begun."""
+        """Send the answer of a refusal; nothing where an answer has begun."""
         if self.status:
             return
         body = refused.body(self.request_id)

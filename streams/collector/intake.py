@@ -1,6 +1,6 @@
-"""Intake: what every producing request goes through, whatever it speaks.
+"""Intake: the steps of every request that brings events, whatever its format.
 
-Who is it, is it within bounds, what does it say, is all of it good, does Kafka have it: only then the answer is 2xx.
+Find the source, check the limits, adapt and check each event, wait for Kafka. Only then is the answer 2xx.
 """
 
 import asyncio
@@ -22,16 +22,16 @@ from streams.collector.rate import Limiter
 from streams.collector.sources import Known, Sources
 
 MAX_EVENTS: Final = 2_500
-# So many events are worked on before other requests get their turn.
+# Events handled before other requests get a turn: a full request at once would hold up the event loop.
 STRETCH: Final = 50
 MAX_KEY_LENGTH: Final = 200
 
 Adapter = Callable[[dict[str, Any], Known, int], "dict[str, Any] | str"]
-"""The fields of a touchpoint, or a sentence that says why the event is none: (event, source, now_ms)."""
+"""The fields of a touchpoint, or a sentence about why the event is not a touchpoint: (event, source, now_ms)."""
 
 
 class Accepted(NamedTuple):
-    """What became of a request."""
+    """The outcome of a request: how many events were accepted, and what was wrong with the others."""
 
     accepted: int
     problems: Sequence[HttpProblem]
@@ -39,7 +39,7 @@ class Accepted(NamedTuple):
 
 
 class Intake:
-    """Takes events in."""
+    """Runs the steps for one collector process."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Intake:
         try:
             return await body.read(request.stream(), encoding, headers.get("content-length"))
         except ClientDisconnect:
-            raise Refused("bad_request", "The sender went away.", close=True) from None
+            raise Refused("bad_request", "The sender closed the connection.", close=True) from None
 
     def known(self, request: Request) -> Known | None:
         """The source whose key is in the header, None where there is no such header. Raises `Refused`."""
@@ -85,7 +85,7 @@ class Intake:
         return self.source_of(key)
 
     def source_of(self, key: Any) -> Known:
-        """Whose write key this is. Raises `Refused`."""
+        """The source of this write key. Raises `Refused`."""
         known = self.sources.by_key(key) if isinstance(key, str) and len(key) <= MAX_KEY_LENGTH else None
         if known is None:
             raise Refused("no_key", "The write key is missing, unknown or revoked.")
@@ -94,15 +94,15 @@ class Intake:
     async def take(
         self, request: Request, source: Known, events: Sequence[Any], adapt: Adapter, *, keep: bool = False
     ) -> Accepted:
-        """Let the events in and return when Kafka has them. Raises `Refused`.
+        """Send the events to Kafka and return when it has confirmed them. Raises `Refused`.
 
-        One bad event keeps all out, unless `keep`: then the good ones are taken and the bad ones go to
-        `touchpoints.rejected`. An event that is well but not as planned goes there in any case.
+        One bad event refuses the whole request. With `keep` the good events are accepted, and the bad ones go to
+        `touchpoints.rejected`. An event that its tracking plan rejects goes there in either case.
         """
         note = request.scope["tracker.note"]
         note |= {"source": source.name, "events": len(events)}
         if len(events) > MAX_EVENTS:
-            raise Refused("too_large", f"{len(events)} events; a request has at most {MAX_EVENTS}.")
+            raise Refused("too_large", f"{len(events)} events; a request may have at most {MAX_EVENTS}.")
         headers = self._keys.require("key", source.name, len(events))
         verdicts = await self._judged(source, events, adapt, keep=keep)
         problems = [verdict.problem for verdict in verdicts if verdict.problem]
@@ -115,7 +115,7 @@ class Intake:
         await self._delivery.deliver([verdict.message for verdict in verdicts if verdict.message])
         self._metrics.planned(source.name, verdicts)
         if bad and len(problems) == len(verdicts):
-            raise _bad(problems, f"they were put aside in {REJECTED}")
+            raise _bad(problems, f"they were written to {REJECTED}")
         self._metrics.accepted(source.name, len(verdicts) - len(problems))
         return Accepted(len(verdicts) - len(problems), problems, headers)
 
@@ -146,5 +146,5 @@ def _bad(problems: Sequence[HttpProblem], fate: str) -> Refused:
     word = "too_large" if all(problem.reason == "too_large" for problem in problems) else "bad_events"
     if all(problem.reason == "not_allowed" for problem in problems):
         word = "not_allowed"
-    count = f"{len(problems)} event{'s are' if len(problems) > 1 else ' is'} no good"
+    count = f"{len(problems)} event{'s were' if len(problems) > 1 else ' was'} refused"
     return Refused(word, f"{count}; {fate}.", problems)

@@ -1,4 +1,4 @@
-"""The collector's series: each name once, with its labels, which come from closed sets and never from input."""
+"""The collector's metrics: each name once, with its labels. Label values come from closed sets, never from input."""
 
 from collections.abc import Sequence
 from typing import Any, Final, get_args
@@ -20,18 +20,18 @@ SECONDS: Final = Series(
 ACCEPTED: Final = Series(
     "tracker_collector_touchpoints_total", "counter", "Touchpoints that Kafka has confirmed.", ("source",)
 )
-REFUSED: Final = Series(
-    "tracker_collector_refused_total", "counter", "Events that were not let in.", ("source", "reason")
-)
+REFUSED: Final = Series("tracker_collector_refused_total", "counter", "Events that were refused.", ("source", "reason"))
 VIOLATIONS: Final = Series(
     "tracker_collector_plan_violations_total",
     "counter",
-    "Touchpoints that were not as their source's tracking plan says; fate: marked or rejected.",
+    "Touchpoints that violated their source's tracking plan; fate: marked or rejected.",
     ("source", "violation", "fate"),
 )
 HELD: Final = Series("tracker_collector_held_touchpoints", "gauge", "Touchpoints that wait for Kafka's confirmation.")
 HELD_BYTES: Final = Series("tracker_collector_held_bytes", "gauge", "Bytes of the touchpoints that wait.")
-AVAILABLE: Final = Series("tracker_collector_kafka_available", "gauge", "1 when Kafka has confirmed the last round.")
+AVAILABLE: Final = Series(
+    "tracker_collector_kafka_available", "gauge", "1 when Kafka confirmed the last round, else 0."
+)
 SERIES: Final = (REQUESTS, SECONDS, ACCEPTED, REFUSED, VIOLATIONS, HELD, HELD_BYTES, AVAILABLE)
 
 BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -57,21 +57,21 @@ class CollectorMetrics:
         return kind(series.name, series.help, series.labels, registry=self.registry, **options)
 
     def answered(self, route: str, status: int, seconds: float) -> None:
-        """A request has its answer."""
+        """Count a request that was answered."""
         self._requests.labels(route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 
     def accepted(self, source: str, count: int) -> None:
-        """Kafka has them."""
+        """Count touchpoints that Kafka has confirmed."""
         self._accepted.labels(source).inc(count)
 
     def refused(self, source: str, problems: Sequence[HttpProblem]) -> None:
-        """They were not let in."""
+        """Count events that were refused, by reason."""
         for problem in problems:
             self._refused.labels(source, problem.reason if problem.reason in REASONS else OTHER).inc()
 
     def planned(self, source: str, verdicts: Sequence[AdmissionVerdict]) -> None:
-        """Kafka has them: what was not as planned, each touchpoint once for each kind of violation."""
+        """Count violations that Kafka has confirmed, each touchpoint once for each kind of violation."""
         for verdict in verdicts:
             fate = "rejected" if verdict.problem else "marked"
             for kind in {violation.kind for violation in verdict.violations}:

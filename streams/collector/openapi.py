@@ -1,6 +1,6 @@
-"""The OpenAPI 3.1 document of the collector: every path, what it takes and what it answers.
+"""The OpenAPI 3.1 document of the collector: every path, its requests and its answers.
 
-Made from the tables that the collector itself works by and from the published schemas; it adds no facts of its own.
+Made from the tables of the collector and from the published schemas; it adds no facts of its own.
 The collector serves it at `/openapi.json`.
 """
 
@@ -25,16 +25,16 @@ Document = dict[str, Any]
 JSON: Final = "application/json"
 COMMON: Final = ("bad_request", "no_key", "not_allowed", "slow", "too_large", "wrong_type", "too_many", "unavailable")
 MEANINGS: Final = {
-    400: "Not JSON that all readers understand alike, or bad events; each is listed.",
+    400: "The body is not acceptable JSON, or events are bad; each bad event is listed.",
     401: "The write key or the signature is missing, unknown or revoked.",
-    403: "Not this channel, type or origin.",
-    404: "There is no such source of webhooks.",
-    408: "The body took too long.",
+    403: "The source may not send this channel or type, or the origin is not allowed.",
+    404: "There is no webhook source of this name.",
+    408: "The body did not arrive in time.",
     409: "The message is too old.",
-    413: "Too much at once: split it.",
-    415: "Another Content-Type or Content-Encoding is needed.",
-    429: "Too much from this key or address: wait.",
-    503: "Kafka has not confirmed: send it again with the same ids.",
+    413: "The request or an event is too large: split it.",
+    415: "The Content-Type or Content-Encoding is not supported.",
+    429: "The key or address has reached its rate limit: wait.",
+    503: "Kafka has not confirmed: send the request again with the same ids.",
 }
 RETRY: Final = {
     "Retry-After": {"description": "Seconds.", "required": True, "schema": {"type": "integer", "minimum": 1}}
@@ -50,8 +50,8 @@ def document(channels: tuple[str, ...] = CHANNELS) -> Document:
         "info": {
             "title": "Journey tracker: collector",
             "version": "1.0.0",
-            "description": "Takes touchpoints over HTTP. 2xx means that Kafka has every touchpoint of the request;"
-            " after 503 send it again with the same ids, it counts once.",
+            "description": "Accepts touchpoints over HTTP. 2xx means that Kafka has every touchpoint of the request."
+            " After 503 send the request again; with the same ids it counts once.",
             "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "http://localhost:8080", "description": "Your collector."}],
@@ -75,7 +75,7 @@ def encoded(channels: tuple[str, ...]) -> bytes:
 
 
 def _touchpoint(channels: tuple[str, ...]) -> Document:
-    """The published schema, and what the collector asks beyond it."""
+    """The published schema, with the limits that the collector adds."""
     schemas = wire_schema.components("touchpoint")
     fields = schemas["touchpoint"]["properties"]
     fields["channel"]["enum"] = list(channels)
@@ -90,7 +90,7 @@ def _own() -> Document:
     events = _cloudevents()
     return {
         "/v1/touchpoints": _post(
-            "Touchpoints in our own words: one, a list, or an object with a list; CloudEvents too.",
+            "Touchpoints in the tracker's own schema: one, a list, or an object with a list; CloudEvents too.",
             {JSON: {"anyOf": [one, some, wrapped]}, **events},
             "accepted",
         ),
@@ -107,7 +107,12 @@ def _cloudevents() -> Document:
 
 def _segment() -> Document:
     calls = {name: name for name in (*segment.TYPES, "batch")} | segment.SHORT
-    key = {"name": "writeKey", "in": "query", "schema": {"type": "string"}, "description": "A beacon has no headers."}
+    key = {
+        "name": "writeKey",
+        "in": "query",
+        "schema": {"type": "string"},
+        "description": "For beacons, which cannot set headers.",
+    }
     beacon = {"/beacon/v1/batch": {"parameters": [key], **_call("batch")}}
     return {**{f"/v1/{path}": _call(name) for path, name in calls.items()}, **beacon}
 
@@ -115,13 +120,13 @@ def _segment() -> Document:
 def _call(name: str) -> Document:
     schema = {"$ref": f"#/components/schemas/{'batch' if name == 'batch' else name}"}
     what = "Calls of Segment's API, up to 2,500" if name == "batch" else f"A call `{name}` of Segment's API"
-    summary = f"{what}; the key may stand in the body as `writeKey`."
+    summary = f"{what}; the write key may be in the body as `writeKey`."
     return _post(summary, {JSON: schema, "text/plain": {}}, "success", security=[{"basic": []}, {"bearer": []}, {}])
 
 
 def _webhooks() -> Document:
     name = {"name": "source", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
-    summary = "A message of a shop or a help desk, signed by the secret of its source."
+    summary = "A webhook of a shop or a help desk, signed with the secret of its source."
     body = _post(
         summary, {JSON: ANYTHING}, "webhook", "not_found", "too_old", security=[{}, {"basic": []}, {"bearer": []}]
     )
@@ -130,20 +135,23 @@ def _webhooks() -> Document:
 
 def _pages() -> Document:
     free: Document = {"security": [{}]}
-    ok = {"description": "It is so.", "content": {JSON: {"schema": ANYTHING}}}
+    ok = {"description": "OK.", "content": {JSON: {"schema": ANYTHING}}}
     live = {"summary": "The process answers.", **free, "responses": {"200": ok}}
-    ready = {"summary": "Whether touchpoints would be taken now.", **free, "responses": {"200": ok, "503": ok}}
+    ready = {"summary": "Whether touchpoints are accepted now.", **free, "responses": {"200": ok, "503": ok}}
     itself = {"summary": "This document.", **free, "responses": {"200": ok}}
     return {"/health/live": {"get": live}, "/health/ready": {"get": ready}, "/openapi.json": {"get": itself}}
 
 
 def _post(summary: str, content: Document, answer: str, *more: str, security: list[Document] | None = None) -> Document:
     statuses = sorted({int(WORDS[word]) for word in (*COMMON, *more)})
-    told = {"description": "Kafka has it.", "content": {JSON: {"schema": {"$ref": f"#/components/schemas/{answer}"}}}}
+    confirmed = {
+        "description": "Kafka has confirmed it.",
+        "content": {JSON: {"schema": {"$ref": f"#/components/schemas/{answer}"}}},
+    }
     operation: Document = {
         "summary": summary,
         "requestBody": {"required": True, "content": {kind: {"schema": schema} for kind, schema in content.items()}},
-        "responses": {"200": told, **{str(each): {"$ref": f"#/components/responses/{each}"} for each in statuses}},
+        "responses": {"200": confirmed, **{str(each): {"$ref": f"#/components/responses/{each}"} for each in statuses}},
     }
     return {"post": operation | ({"security": security} if security else {})}
 
@@ -170,13 +178,13 @@ def _schemas(channels: tuple[str, ...]) -> Document:
                 "writeKey": text,
             },
         },
-        "accepted": _told({"accepted": count, "rejected": problems}, "accepted"),
-        "success": _told({"success": {"const": True}, "rejected": problems}, "success"),
-        "webhook": _told({"accepted": count, "ignored": {"const": True}, "rejected": problems}, "accepted"),
+        "accepted": _closed({"accepted": count, "rejected": problems}, "accepted"),
+        "success": _closed({"success": {"const": True}, "rejected": problems}, "success"),
+        "webhook": _closed({"accepted": count, "ignored": {"const": True}, "rejected": problems}, "accepted"),
         "problems": {
             "type": "array",
             "maxItems": MAX_EVENTS,
-            "items": _told(
+            "items": _closed(
                 {
                     "index": {**count, "description": "Which event, counted from 0."},
                     "reason": {"enum": sorted(AnyReason.__args__)},  # type: ignore[attr-defined]
@@ -188,7 +196,7 @@ def _schemas(channels: tuple[str, ...]) -> Document:
                 "detail",
             ),
         },
-        "refusal": _told(
+        "refusal": _closed(
             {"error": {"enum": sorted(WORDS)}, "message": text, "request_id": text, "problems": problems},
             "error",
             "message",
@@ -197,22 +205,22 @@ def _schemas(channels: tuple[str, ...]) -> Document:
     }
 
 
-def _told(properties: Document, *required: str) -> Document:
-    """What the collector says: nothing but these."""
+def _closed(properties: Document, *required: str) -> Document:
+    """An object with these properties and no others."""
     return {"type": "object", "properties": properties, "required": list(required), "additionalProperties": False}
 
 
 def _event(channels: tuple[str, ...]) -> Document:
     return {
         "type": "object",
-        "description": "CloudEvents 1.0; other extension attributes become circumstances of the touchpoint.",
+        "description": "CloudEvents 1.0; other extension attributes become context of the touchpoint.",
         "required": list(REQUIRED),
         "properties": {
             **{name: {"type": "string", "minLength": 1} for name in REQUIRED},
             "specversion": {"enum": list(VERSIONS)},
             "time": MOMENT,
             **{name: {"type": "string", "minLength": 1} for name in ("customerid", "anonymousid")},
-            "channel": {"enum": list(channels), "description": "Left out where the source has one of its own."},
+            "channel": {"enum": list(channels), "description": "Not needed where the source has a fixed channel."},
             "data": {},
         },
     }
@@ -237,5 +245,5 @@ def _any_call() -> Document:
         "required": ["type"],
         "properties": {"type": {"enum": list(segment.TYPES)}},
         "anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in segment.TYPES],
-        "description": f"A call; {MAX_BYTES} bytes in all.",
+        "description": f"A call; a request may have {MAX_BYTES} bytes in all.",
     }

@@ -1,11 +1,11 @@
-"""Paths into JSON, `properties.card.number`: reading the first of several, and taking one out."""
+"""Paths into JSON such as `properties.card.number`: read the first of several, or remove one."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 
 def get(document: Any, path: str) -> Any:
-    """What is at the path; None where nothing is."""
+    """The value at the path, else None."""
     if "." not in path and isinstance(document, dict):
         return document.get(path)
     for name in path.split("."):
@@ -24,12 +24,12 @@ def first(document: Any, paths: Iterable[str]) -> Any:
 
 
 def found(document: Any, table: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
-    """What a table of paths finds, by name."""
+    """The values that a table of paths finds, by name; names without a value are left out."""
     return {kind: value for kind, paths in table.items() if (value := first(document, paths)) is not None}
 
 
 def without(document: dict[str, Any], paths: Iterable[str]) -> None:
-    """Take out what is at the paths."""
+    """Remove what is at the paths."""
     for path in paths:
         *way, last = path.split(".")
         place = get(document, ".".join(way)) if way else document

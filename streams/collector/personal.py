@@ -1,7 +1,7 @@
-"""E-mail addresses and phone numbers at the door: keyed hashes stand for them, or nothing does.
+"""E-mail addresses and phone numbers: replaced by keyed hashes, or dropped.
 
-A plain hash of an address is found by trying all addresses; one with a key is not. The same key gives the same hash,
-so that customers are still recognised.
+A plain hash of an address can be found by trying all addresses; a keyed one cannot. The same key gives the same hash,
+so customers are still recognised.
 """
 
 from collections.abc import Mapping
@@ -48,14 +48,14 @@ class Pseudonyms:
     def _stand_in(self, kind: str, text: str, treatment: Treatment) -> str:
         if treatment == "drop":
             return ""
-        # A number without its country code identifies nobody elsewhere, and is still not for anybody to read.
+        # A number without its country code is no alias, but it is personal all the same: it is hashed as it is.
         made = hash_of(kind, text, self._key, treatment) or keyed(
             sha256(text.encode(errors="surrogatepass")).hexdigest(), self._key
         )
         return f"{kind}:{made}"
 
 
-# Producers use the same names again and again; those of whoever makes them up are forgotten.
+# Producers repeat the same names. The bound keeps invented names from filling the memory.
 @lru_cache(4_096)
 def _is_phone(name: str) -> bool:
     return name.replace("_", "").replace("-", "").replace(" ", "").lower() in PHONE_NAMES

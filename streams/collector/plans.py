@@ -30,12 +30,14 @@ def load(path: Path) -> dict[str, SourcePlan]:
         raw = path.read_bytes()
         text = raw[: MAX_BYTES + 1].decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigurationError(f"{path} cannot be read: {why}.", "COLLECTOR_PLANS names the plans.") from error
     if len(raw) > MAX_BYTES:
-        raise ConfigurationError(f"{path} has more than {MAX_BYTES} bytes.", "Leave out what nobody sends.")
+        raise ConfigurationError(f"{path} has more than {MAX_BYTES} bytes.", "Remove the types that nobody sends.")
     plans, problems = read(text)
     if problems:
-        told = "\n       ".join(f"{path}:{each.line}:{each.column}: {each.message}; {each.remedy}" for each in problems)
-        raise ConfigurationError(told, "docs/collector.md shows such a file.")
+        listed = "\n       ".join(
+            f"{path}:{each.line}:{each.column}: {each.message}; {each.remedy}" for each in problems
+        )
+        raise ConfigurationError(listed, "docs/collector.md shows such a file.")
     return plans

@@ -1,4 +1,4 @@
-"""What a producer is told when something is wrong: a status, a word for machines, a sentence for people.
+"""The collector's error answers: an HTTP status, a word for machines, a sentence for people.
 
 It knows nothing of how the answer is sent.
 """
@@ -42,8 +42,8 @@ class HttpProblem(msgspec.Struct, frozen=True, omit_defaults=True):
     event_id: str | None = None
 
 
-class Refused(Exception):  # noqa: N818  # what was decided, not a fault
-    """The request is answered with this, and nothing of it is kept."""
+class Refused(Exception):  # noqa: N818  # a decision, not a fault
+    """Raised to answer a request with an error."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class Refused(Exception):  # noqa: N818  # what was decided, not a fault
         self.problems = problems
         self.headers = dict(headers or {})
         if close:
-            # What is still on its way is not worth reading.
+            # The rest of the body is not read, so the connection cannot be used again.
             self.headers["connection"] = "close"
 
     @property
@@ -70,10 +70,10 @@ class Refused(Exception):  # noqa: N818  # what was decided, not a fault
 
     def body(self, request_id: str) -> bytes:
         """The answer as JSON."""
-        told = {"error": self.word, "message": self.detail, "request_id": request_id}
-        return msgspec.json.encode(told | ({"problems": list(self.problems)} if self.problems else {}))
+        answer = {"error": self.word, "message": self.detail, "request_id": request_id}
+        return msgspec.json.encode(answer | ({"problems": list(self.problems)} if self.problems else {}))
 
 
 def unavailable(detail: str, after_s: int = 2) -> Refused:
-    """Try again later: nothing was kept, or it is unknown whether it was, and the same ids count once."""
+    """503: nothing was kept, or it is unknown whether it was. Sent again with the same ids, events count once."""
     return Refused("unavailable", detail, headers={"retry-after": str(after_s)})

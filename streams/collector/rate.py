@@ -1,4 +1,4 @@
-"""Rates: how much one name may still do, as buckets that fill evenly. Each process counts for itself."""
+"""Rate limits: a token bucket for each name. Each process counts for itself."""
 
 import math
 from collections import OrderedDict
@@ -9,12 +9,12 @@ from typing import Final, NamedTuple
 from streams.collector.problems import Refused
 
 BURST_S: Final = 10
-# Names beyond these are forgotten, the longest unseen first: addresses can be made up.
+# Beyond these the least recently seen name is forgotten: invented addresses must not fill the memory.
 MOST_NAMES: Final = 20_000
 
 
 class Allowance(NamedTuple):
-    """How a name stands after what it asked for."""
+    """The state of a bucket after a request."""
 
     allowed: bool
     left: int
@@ -23,7 +23,7 @@ class Allowance(NamedTuple):
 
 
 class Limiter:
-    """Buckets of `rate_per_s` times ten seconds, never smaller than what one request may hold."""
+    """Buckets of `rate_per_s` times ten seconds, never smaller than the largest request."""
 
     def __init__(self, rate_per_s: int, largest: int = 1, clock_s: Callable[[], float] = monotonic) -> None:
         self.rate_per_s = rate_per_s
@@ -32,7 +32,7 @@ class Limiter:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, name: str, count: int = 1) -> Allowance:
-        """Take so many from the bucket, all or none."""
+        """Take `count` from the bucket, all or none."""
         now_s = self._clock_s()
         level, seen_s = self._buckets.pop(name, (float(self.size), now_s))
         level = min(float(self.size), level + (now_s - seen_s) * self.rate_per_s)
@@ -45,13 +45,13 @@ class Limiter:
         return Allowance(allowed, int(level), math.ceil(lacking / self.rate_per_s))
 
     def require(self, policy: str, name: str, count: int = 1) -> dict[str, str]:
-        """The headers that tell how the name stands. Raises `Refused` (429)."""
-        standing = self.take(name, count)
+        """Take `count`, and return the headers with the state of the bucket. Raises `Refused` (429)."""
+        allowance = self.take(name, count)
         headers = {
             "ratelimit-policy": f'"{policy}";q={self.size};w={math.ceil(self.size / self.rate_per_s)}',
-            "ratelimit": f'"{policy}";r={standing.left};t={standing.wait_s}',
+            "ratelimit": f'"{policy}";r={allowance.left};t={allowance.wait_s}',
         }
-        if not standing.allowed:
-            headers["retry-after"] = str(max(1, standing.wait_s))
-            raise Refused("too_many", f"Too much from this {policy}; nothing was kept.", headers=headers)
+        if not allowance.allowed:
+            headers["retry-after"] = str(max(1, allowance.wait_s))
+            raise Refused("too_many", f"This {policy} has reached its rate limit; nothing was kept.", headers=headers)
         return headers

@@ -15,12 +15,12 @@ from streams.collector.problems import Refused
 def calls(document: Any, name: str) -> list[Any]:
     """The calls in a request: one, or those of `batch`, each with what they share. Raises `Refused`."""
     if not isinstance(document, dict):
-        raise Refused("bad_request", "The body is a JSON object.")
+        raise Refused("bad_request", "The body must be a JSON object.")
     if name != "batch":
         return [{**document, "type": name}]
     batch = document.get("batch")
     if not isinstance(batch, list) or not batch:
-        raise Refused("bad_request", "`batch` is a list of calls.")
+        raise Refused("bad_request", "`batch` must be a list with at least one call.")
     shared = {key: document[key] for key in ("sentAt", "context") if document.get(key)}
     return [_joined(shared, call) if shared and isinstance(call, dict) else call for call in batch]
 
@@ -55,14 +55,14 @@ def touchpoint(call: dict[str, Any], channels: Mapping[str, str], fixed: str | N
 
 
 def _commerce(call: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:
-    """What a call says under other names than touchpoints do."""
+    """The properties that Segment names otherwise than touchpoints do, under the names of touchpoints."""
     event = call.get("event")
     table = tables.COMMERCE.get(event.partition(" ")[0], {}) if isinstance(event, str) else {}
     return ({"name": call["name"]} if "name" in call else {}) | found(properties, table)
 
 
 def moment(value: Any) -> Any:
-    """A moment as touchpoints have it; one without an offset is in UTC, and what is none stays to be refused."""
+    """A time as touchpoints write it, in UTC where it has no offset; any other value as it is, to be refused later."""
     if not isinstance(value, str):
         return value
     read = _read(value)
@@ -70,7 +70,7 @@ def moment(value: Any) -> Any:
 
 
 def moment_ms(value: Any) -> int | None:
-    """A moment in milliseconds since 1970; None where it is none."""
+    """A time in milliseconds since 1970, None for any other value."""
     read = _read(value) if isinstance(value, str) else None
     return None if read is None else round(read.timestamp() * 1000)
 

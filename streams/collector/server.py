@@ -27,38 +27,39 @@ from streams.settings.settings import Settings
 log = structlog.get_logger()
 
 KEEP_ALIVE_S: Final = 65
-"""Longer than the 60 s after which most balancers let go of a connection, so that they do it and not we."""
+"""Longer than the 60 s after which most load balancers close an idle connection. If the collector closed first, a
+request could be lost on the way."""
 FINISH_WITHIN_S: Final = 8
-"""For requests on their way at the end; the supervisor kills after 9.5 s."""
-LOOK_AGAIN_S: Final = 2.0
+"""Time for open requests at the end; the supervisor kills after 9.5 s."""
+CHECK_AGAIN_S: Final = 2.0
 
 
 class State:
-    """What keeps touchpoints from being taken."""
+    """Why touchpoints are not accepted at present."""
 
     def __init__(self) -> None:
-        self.trouble: dict[str, object] | None = {"waiting for": ["the topics to be looked at"]}
+        self.trouble: dict[str, object] | None = {"waiting for": ["the topics to be checked"]}
         self.ending = False
         self.away: Callable[[], bool] = lambda: False
 
     def ready(self) -> dict[str, object] | None:
-        """None when they would be taken."""
+        """None when touchpoints are accepted, else the reason as JSON fields."""
         if self.ending:
             return {"ending": True}
         return self.trouble or ({"waiting for": ["kafka"]} if self.away() else None)
 
 
 class Server(uvicorn.Server):
-    """uvicorn's, which leaves signals to us."""
+    """uvicorn's server, without its handling of signals."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Nothing: whoever runs the process decides what a signal means."""
+        """Does nothing: `run` decides what a signal means."""
         yield
 
 
 def preflight(settings: Settings) -> None:
-    """Returns when the collector can work, or could if only Kafka were there. Raises TrackerError."""
+    """Returns when the collector can start. Raises TrackerError; a Kafka that does not answer is only logged."""
     kafka_bootstrap(settings)
     wire(settings, lambda: None)
     try:
@@ -69,7 +70,7 @@ def preflight(settings: Settings) -> None:
 
 
 def bind(host: str, port: int, *, alone: bool) -> socket.socket:
-    """A socket on the address; `alone` refuses to share it with other processes. Raises TrackerError."""
+    """A socket bound to the address; with `alone` no other process can share the port. Raises TrackerError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     made = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -80,15 +81,15 @@ def bind(host: str, port: int, *, alone: bool) -> socket.socket:
     except OSError as error:
         made.close()
         raise TrackerError(
-            f"Port {port} on {host} cannot be listened on: {error.strerror or error}.",
-            "Choose another with COLLECTOR_PORT, or 0 for any free one.",
+            f"The collector cannot listen on port {port} of {host}: {error.strerror or error}.",
+            "Set COLLECTOR_PORT to another port, or to 0 for any free one.",
             ExitCode.PORT_IN_USE,
         ) from error
     return made
 
 
 def children(count: int, settings: Settings, port: int, environ: Mapping[str, str]) -> list[Child]:
-    """Places for `count` processes that share the port."""
+    """The commands and environments of `count` processes that share the port."""
     command = [sys.executable, "-m", "streams", "collector", "--supervised"]
     root = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(part for part in (root, environ.get("PYTHONPATH", "")) if part)
@@ -108,11 +109,11 @@ def children(count: int, settings: Settings, port: int, environ: Mapping[str, st
 
 
 async def run(
-    settings: Settings, listening: socket.socket, told: Callable[[str], Any] = print, *, supervised: bool = False
+    settings: Settings, listening: socket.socket, announce: Callable[[str], Any] = print, *, supervised: bool = False
 ) -> ExitCode:
-    """Serve on the socket until SIGTERM or SIGINT; requests on their way are answered first.
+    """Serve on the socket until SIGTERM or SIGINT; open requests are answered first.
 
-    A supervised process also ends when its standard input does: then its supervisor has gone.
+    A supervised process also ends when its standard input closes: then its supervisor is gone.
     """
     state = State()
     wired = wire(settings, state.ready)
@@ -131,17 +132,17 @@ async def run(
     pages = Pages(lambda: None, state.ready, wired.metrics.registry, "COLLECTOR_METRICS_PORT")
     metrics_port = await pages.start(settings.http_host, settings.collector_metrics_port)
     wired.delivery.start()
-    looking = loop.create_task(_look(settings, state))
+    checking = loop.create_task(_check_topics(settings, state))
     host, port = listening.getsockname()[:2]
     metrics = f"http://{settings.http_host}:{metrics_port}/metrics"
     log.info("collector starts", address=f"http://{host}:{port}", metrics=metrics)
-    told(f"http://{host}:{port}")
+    announce(f"http://{host}:{port}")
     try:
         await server.serve([listening])
     finally:
         if supervised:
             loop.remove_reader(0)
-        looking.cancel()
+        checking.cancel()
         await wired.delivery.close()
         await pages.stop()
     log.info("collector ends")
@@ -167,15 +168,15 @@ def _server(settings: Settings, wired: Wired) -> Server:
     return Server(config)
 
 
-async def _look(settings: Settings, state: State) -> None:
-    """Look at the topics until they have been seen to be right; what differs keeps us from being ready."""
+async def _check_topics(settings: Settings, state: State) -> None:
+    """Check the topics until they match the settings; until then the collector is not ready."""
     while state.trouble is not None:
         try:
             with door(settings):
                 topic_shapes.require(await asyncio.to_thread(topic_shapes.check, settings))
         except TrackerError as error:
             state.trouble = {"waiting for": ["the topics"], "trouble": error.message}
-            await asyncio.sleep(LOOK_AGAIN_S)
+            await asyncio.sleep(CHECK_AGAIN_S)
         else:
             state.trouble = None
 

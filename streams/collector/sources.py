@@ -1,7 +1,7 @@
 """Sources and their write keys: who may send what, in one file that is read again when it changes.
 
-Keys are stored as SHA-256: they have 256 bits of chance, so there is nothing to guess, and looking one up by its hash
-tells nobody how near a guess was.
+Keys are stored as SHA-256. They have 256 random bits, so they cannot be guessed and need no slow hash. A look-up by
+hash does not reveal through its timing how close a guess was.
 """
 
 import fcntl
@@ -31,16 +31,16 @@ class Source(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     """One producer: a shop, an app, a help desk."""
 
     channel: str | None = None
-    """The only channel it may send to; None: each touchpoint says."""
+    """The only channel it may send to; None: each touchpoint names its own."""
     types: tuple[str, ...] = ()
     """The only types it may send; none: all."""
     personal: Treatment = "keyed"
     drop: tuple[str, ...] = ()
-    """Fields that are taken out, as paths: `properties.card`, `context.page.url`."""
+    """Fields that are removed, as paths: `properties.card`, `context.page.url`."""
     sender: str | None = None
-    """Whose webhooks it sends; their table in `schemas/webhooks.py`."""
+    """The sender of its webhooks, by its name in `schemas/webhooks.py` or in COLLECTOR_TABLES."""
     secret_file: str | None = None
-    """A file that holds the secret which that sender signs with."""
+    """A file with the secret that the sender signs with."""
 
 
 class WriteKey(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -69,25 +69,25 @@ class Known(msgspec.Struct, frozen=True):
 
 
 def hashed(key: str) -> str:
-    """What is stored of a key."""
+    """The hash of a key, which is stored in its place."""
     return sha256(key.encode()).hexdigest()
 
 
 def load(path: Path) -> Book:
-    """What the file says; an empty book where there is none yet. Raises ConfigurationError."""
+    """The content of the file; an empty book where there is none yet. Raises ConfigurationError."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Book)
     except FileNotFoundError:
         return Book()
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(
-            f"COLLECTOR_KEYS names {str(path)!r}, which is no file of write keys: {error}.",
-            "Let `tracker keys` write it, or bring back a copy.",
+            f"COLLECTOR_KEYS names {str(path)!r}, which is not a file of write keys: {error}.",
+            "Restore a copy, or let `tracker keys new` write a new file.",
         ) from error
 
 
 def new(path: Path, name: str, change: Callable[[Source], Source], now_s: float) -> tuple[str, WriteKey]:
-    """A new key of a source, which is made or changed on the way; the key is told this once."""
+    """Add a key to a source, and create or change the source. Returns the key, which is not stored, and its entry."""
     key = PREFIX + secrets.token_urlsafe(32)
     entry = WriteKey(f"k{secrets.token_hex(4)}", name, hashed(key), moment(now_s))
     with _changing(path) as book:
@@ -97,7 +97,7 @@ def new(path: Path, name: str, change: Callable[[Source], Source], now_s: float)
 
 
 def revoke(path: Path, key_id: str, now_s: float) -> WriteKey:
-    """The key of that id, which from now on opens nothing. Raises TrackerError."""
+    """Revoke the key of that id; its entry. Raises TrackerError."""
     with _changing(path) as book:
         for place, entry in enumerate(book.keys):
             if entry.id == key_id:
@@ -107,13 +107,13 @@ def revoke(path: Path, key_id: str, now_s: float) -> WriteKey:
 
 
 def moment(now_s: float) -> str:
-    """A moment as it stands in the file."""
+    """A time as the file has it."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now_s))
 
 
 @contextmanager
 def _changing(path: Path) -> Iterator[Book]:
-    """The book, written back whole; two who change it at once wait for each other."""
+    """The book, which is written back whole. A lock file makes processes that change it at once wait for each other."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_name(path.name + ".lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -125,17 +125,18 @@ def _changing(path: Path) -> Iterator[Book]:
             out.write(msgspec.json.format(msgspec.json.encode(book), indent=2) + b"\n")
             out.flush()
             os.fsync(out.fileno())
+        # The rename comes after the sync: a collector or a crash sees the old file or the new one, never half of it.
         draft.replace(path)
 
 
-class _Shelves(NamedTuple):
-    """The sources of a book, as they are looked for."""
+class _Index(NamedTuple):
+    """The sources of a book, indexed for look-ups."""
 
     by_hash: dict[str, Known]
     by_name: dict[str, Known]
 
 
-def _shelves(path: Path) -> _Shelves:
+def _indexed(path: Path) -> _Index:
     book = load(path)
     by_name = {name: Known(name, rules) for name, rules in book.sources.items()}
     by_hash = {
@@ -143,26 +144,26 @@ def _shelves(path: Path) -> _Shelves:
         for entry in book.keys
         if entry.revoked_at is None and entry.source in by_name
     }
-    return _Shelves(by_hash, by_name)
+    return _Index(by_hash, by_name)
 
 
 class Sources:
     """The sources of a running collector."""
 
     def __init__(self, path: Path, clock_s: Callable[[], float] = time.monotonic) -> None:
-        self._file = Watched(path, _shelves, clock_s)
+        self._file = Watched(path, _indexed, clock_s)
 
     def by_key(self, key: str) -> Known | None:
-        """Whose write key this is."""
+        """The source of this write key, else None."""
         hash_ = hashed(key)
         return self._file.value.by_hash.get(hash_) or self._file.newest.by_hash.get(hash_)
 
     def by_name(self, name: str) -> Known | None:
-        """The source of that name."""
+        """The source of that name, else None."""
         return self._file.value.by_name.get(name) or self._file.newest.by_name.get(name)
 
     def secret(self, source: Known) -> bytes | None:
-        """What the source's sender signs with."""
+        """The secrets that the source's sender signs with, a line each."""
         if source.rules.secret_file is None:
             return None
         try:

@@ -1,4 +1,4 @@
-"""The tables that adapters map by: those of `schemas/`, and a user's own before them, from YAML."""
+"""The tables of the adapters: those of `schemas/`, preceded by the user's own from YAML."""
 
 from pathlib import Path
 
@@ -11,14 +11,14 @@ from streams.errors import ConfigurationError
 
 
 class Own(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a user's file may say."""
+    """The content of COLLECTOR_TABLES."""
 
     channels: dict[str, str] = {}
-    """Channels of events of Segment's API, by name."""
+    """The channel of each event of Segment's API, by the event's name."""
     mappings: dict[str, tuple[Webhook, ...]] = {}
-    """More messages of senders that are known, looked at first."""
+    """Further mappings of known senders; these are tried first."""
     senders: dict[str, WebhookSender] = {}
-    """More senders."""
+    """Further senders."""
 
 
 class Tables(msgspec.Struct, frozen=True):

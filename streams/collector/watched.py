@@ -1,4 +1,4 @@
-"""A file that a running collector reads again when it changes; one that cannot be read keeps what was read last."""
+"""A file that a running collector reads again when it changes. Where it cannot be read, the last content stays."""
 
 import time
 from collections.abc import Callable
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Watched(Generic[T]):
-    """What a file says, never older than a second or two. The first reading raises what `read` raises."""
+    """The content of a file, at most a second or two old. The first reading raises what `read` raises."""
 
     def __init__(self, path: Path, read: Callable[[Path], T], clock_s: Callable[[], float] = time.monotonic) -> None:
         self._path = path
@@ -28,12 +28,12 @@ class Watched(Generic[T]):
 
     @property
     def value(self) -> T:
-        """What it says now."""
+        """The content, checked for changes once a second."""
         return self._value if self._clock_s() - self._looked_s < LOOK_EVERY_S else self.newest
 
     @property
     def newest(self) -> T:
-        """What it says this moment: for who did not find something, before they say that it is not there."""
+        """The content, checked for changes now: ask for it before a name that is missing is refused."""
         self._looked_s = self._clock_s()
         self._look()
         return self._value
@@ -46,11 +46,14 @@ class Watched(Generic[T]):
         try:
             self._value = self._read(self._path)
         except (ConfigurationError, OSError) as error:
-            log.warning("a file cannot be read; keeping what it said", file=self._path.name, reason=str(error))
+            log.warning(
+                "a file cannot be read; its last content stays in force", file=self._path.name, reason=str(error)
+            )
 
     def _stamp(self) -> tuple[int, int, int] | None:
         try:
-            told = self._path.stat()
+            stat = self._path.stat()
         except OSError:
             return None
-        return told.st_mtime_ns, told.st_size, told.st_ino
+        # The inode distinguishes a file that was renamed into place within one tick of the clock and has the same size.
+        return stat.st_mtime_ns, stat.st_size, stat.st_ino

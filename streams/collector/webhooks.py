@@ -1,4 +1,4 @@
-"""Webhooks, by the tables of `schemas/webhooks.py`: is it from whom it says, is it recent, which touchpoint is it."""
+"""Webhooks, by the tables of `schemas/webhooks.py`: check signature and age, then make the touchpoint."""
 
 import base64
 import binascii
@@ -15,24 +15,24 @@ from streams.collector.segment import moment, moment_ms
 
 HEADER: Final = "header:"
 MAX_ITEMS: Final = 50
-# A sender's clock may be ahead of ours by so much.
+# A sender's clock may be ahead of ours by this much.
 AHEAD_MS: Final = 5 * 60_000
 
 
 class Notification:
-    """One webhook: its headers and what its body says."""
+    """One webhook: its headers and its body."""
 
     def __init__(self, sender: WebhookSender, headers: Dictionary[str, str], body: Any) -> None:
         self._headers = headers
         self._body = get(body, sender.root) if sender.root else body
 
     def find(self, *tables: tuple[str, ...]) -> Any:
-        """The first value of the paths, those of the first table before those of the next."""
+        """The first value that is not empty, by the paths of the first table, then of the next."""
         found = (self._at(path) for table in tables for path in table)
         return next((value for value in found if value not in (None, "")), None)
 
     def all(self, paths: tuple[str, ...]) -> list[Any]:
-        """What is at each of the paths."""
+        """The value at each of the paths."""
         return [self._at(path) for path in paths]
 
     def _at(self, path: str) -> Any:
@@ -40,7 +40,7 @@ class Notification:
 
 
 def verify(sender: WebhookSender, headers: Dictionary[str, str], raw: bytes, secrets: bytes) -> None:
-    """Returns when one of the secrets (a line each) has signed the bytes. Raises `Refused`."""
+    """Returns when the signature was made with one of the secrets, a line each. Raises `Refused`."""
     rule = sender.signature
     if rule is None:
         return
@@ -49,23 +49,23 @@ def verify(sender: WebhookSender, headers: Dictionary[str, str], raw: bytes, sec
     except (binascii.Error, ValueError):
         given = b""
     stamp = headers.get(rule.timestamp_header, "").encode("latin-1") if rule.timestamp_header else b""
-    # Every secret is tried, so that the time taken does not tell which.
+    # Every secret is tried, so that the time does not reveal which one matched.
     matches = [
         hmac.compare_digest(given, hmac.digest(secret.strip(), stamp + raw, sha256)) for secret in secrets.splitlines()
     ]
     if not any(matches):
-        raise Refused("bad_signature", "The signature is not this source's.")
+        raise Refused("bad_signature", "The signature does not match a secret of this source.")
 
 
 def require_recent(sender: WebhookSender, message: Notification, now_ms: int) -> None:
-    """Returns when the message is no older than its sender would try again with it. Raises `Refused`."""
+    """Returns when the message is within the time in which its sender retries. Raises `Refused`."""
     if not sender.moment:
         return
     made_ms = moment_ms(message.find(sender.moment))
     if made_ms is None:
-        raise Refused("bad_request", "The message does not say when it was made.")
+        raise Refused("bad_request", "The message has no time of its creation.")
     if not now_ms - sender.window_s * 1000 <= made_ms <= now_ms + AHEAD_MS:
-        raise Refused("too_old", "The message is too old, or from the future.")
+        raise Refused("too_old", "The message is too old, or its time is in the future.")
 
 
 def touchpoint(source: str, sender: WebhookSender, message: Notification, now_ms: int) -> dict[str, Any] | None:
@@ -101,7 +101,7 @@ def _ids(sender: WebhookSender, mapping: Webhook, message: Notification) -> dict
 
 
 def _brief(value: Any) -> Any:
-    """A list of items with what is worth keeping of each."""
+    """A list of items, each reduced to the fields of ITEM; other values as they are."""
     if not isinstance(value, list):
         return value
     return [

@@ -1,6 +1,6 @@
-"""The demo's course: simulate, watch, wait until all is applied, compare what Redis says with the truth.
+"""The demo: simulate, watch, wait until everything is applied, compare the figures in Redis with the truth.
 
-It knows neither servers nor processes: `Pipeline` gives it figures and lag, `View` shows them, and it returns an
+It knows neither servers nor processes: `Pipeline` returns figures and lag, `View` shows them, and the result is a
 `DemoOutcome`. The real pipeline is in `streams/demo/pipeline.py`.
 """
 
@@ -18,11 +18,11 @@ from streams.simulator.run import Simulation, SimulationReport
 from tracker.journey.definition import Definition
 
 LOOK_S: Final = 0.2
-# Workers that apply nothing for so long, while messages wait, will not recover by themselves.
+# Workers that apply nothing for so long while messages wait do not recover by themselves.
 STUCK_S: Final = 60.0
-# Drop-offs become visible by timers, which fire within seconds after the last message.
+# Timers make drop-offs visible; they fire within seconds after the last message.
 SETTLE_S: Final = 20.0
-# The rate is taken over so many looks: steady to the eye, and still lively.
+# The rate is an average over so many looks, so that it is steady and still follows changes.
 RATE_LOOKS: Final = 10
 RATES_KEPT: Final = 200
 ARRIVING: Final = "customers arrive"
@@ -32,7 +32,7 @@ class Pipeline(Protocol):
     """The running tracker, as the demo sees it."""
 
     def figures(self) -> Figures:
-        """What Redis says now, of this demo alone."""
+        """The present figures of this demo alone."""
 
     def applied(self) -> int:
         """Touchpoint messages of this demo that are applied."""
@@ -82,7 +82,7 @@ class Demo:
         self._begun = self.clock()
 
     def play(self) -> DemoOutcome:
-        """Run to the end. Raises TrackerError when the simulation fails, a part ends or nothing moves any more."""
+        """Run to the end. Raises TrackerError when the simulation fails, a process ends or nothing is applied."""
         self._begun = self.clock()
         simulation = _Simulation(self.run)
         simulation.start()
@@ -127,9 +127,9 @@ class Demo:
             self.sleep(LOOK_S)
 
     def _look(self, phase: str, lag: int | None = None) -> int:
-        """Show the present moment; how many messages are applied."""
+        """Show the present figures; returns how many messages are applied."""
         run, figures = self.run, self.pipeline.figures()
-        # What is sent is read before what is applied, so that nothing seems to be applied before it was sent.
+        # Read before the applied count, so that no message seems to be applied before it was sent.
         sent = run.truth.messages
         applied = self.pipeline.applied()
         now = self.clock()
@@ -161,7 +161,7 @@ class Demo:
 
 
 class _Simulation(threading.Thread):
-    """The simulator at work, beside the picture of it."""
+    """The simulator in a thread beside the view."""
 
     def __init__(self, run: Simulation) -> None:
         super().__init__(name="simulator", daemon=True)
@@ -172,7 +172,7 @@ class _Simulation(threading.Thread):
     def run(self) -> None:
         try:
             self._report = self._simulation.run()
-        except Exception as error:  # noqa: BLE001  # raised again by `result`, in the thread that can tell
+        except Exception as error:  # noqa: BLE001  # raised again by `result`, in the caller's thread
             self._error = error
 
     def result(self) -> SimulationReport:
@@ -185,7 +185,7 @@ class _Simulation(threading.Thread):
 
 
 class _DemoProgress:
-    """Notices that nothing moves any more."""
+    """Notices when nothing is applied any more."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -200,7 +200,7 @@ class _DemoProgress:
         elif now - self._since > STUCK_S:
             raise TrackerError(
                 f"The workers have applied nothing for {STUCK_S:.0f} s, and messages wait.",
-                "Simulation it with --keep and TRACKER_LOG_LEVEL=debug, and look at the workers' log.",
+                "Run it with --keep and TRACKER_LOG_LEVEL=debug, and look at the workers' log.",
                 ExitCode.STALLED,
             )
 
@@ -224,7 +224,7 @@ def compare(run: Simulation, definition: Definition, figures: Figures, now_ms: i
         "dropped": (truth.dropped(limits, now_ms), figures.in_status(journey, "dropped", stages)),
     }
     if not run.scenario.deviations.skips:
-        # Who skips no stage has met all of them in order, so the funnel's depth is the furthest stage.
+        # Without skips, every customer meets the stages in order, so the funnel's depth is the furthest stage.
         pairs["in order"] = (truth.funnel(), figures.funnel(journey, stages))
     return [
         Compared(stage, what, simulated[stage], in_redis[stage])

@@ -16,13 +16,13 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
-# From the cool of a first glance to the warmth of a loyal customer; readable on black and on white.
+# From cool for the first stages to warm for the last ones; readable on black and on white.
 COLOURS: Final = ("#3b82f6", "#2f8fd8", "#2a9db0", "#2fa573", "#8a9a2b", "#c9822b", "#d9534f")
 EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 LEVELS: Final = "▁▂▃▄▅▆▇█"
 FRAMES_PER_S: Final = 8
 PLAIN_EVERY_S: Final = 1.0
-# Below this width the bars are too short to tell apart, so a column makes room for them.
+# Below this width the bars would be too short to compare, so a narrower column makes room for them.
 WIDE: Final = 96
 
 
@@ -34,7 +34,7 @@ class StageBar:
     reached: int = 0
     """Customers who came at least so far."""
     here: int = 0
-    """Customers whose journey stands here now, those who dropped out here included."""
+    """Customers who are in the stage now, including those who dropped out in it."""
     dropped: int = 0
     """Customers who were quiet here for longer than the stage allows."""
 
@@ -47,7 +47,7 @@ class Snapshot:
     phase: str
     stages: tuple[StageBar, ...]
     planned: int
-    """Messages that the simulation will have sent in the end, about."""
+    """About how many messages the simulation will send in all."""
     sent: int = 0
     applied: int = 0
     lag: int = 0
@@ -56,7 +56,7 @@ class Snapshot:
     sent_per_s: float = 0.0
     applied_per_s: float = 0.0
     rates: tuple[float, ...] = field(default=())
-    """Messages applied a second, of late, oldest first."""
+    """The last rates in messages applied a second, oldest first."""
 
 
 class View(Protocol):
@@ -69,7 +69,7 @@ class View(Protocol):
     ) -> None: ...
 
     def say(self, line: str) -> None:
-        """Tell a person what is being waited for."""
+        """Show what the demo waits for."""
 
     def show(self, snapshot: Snapshot) -> None:
         """Show the present moment."""
@@ -228,7 +228,7 @@ def _pipeline(snapshot: Snapshot, width: int) -> RenderableType:
 
 
 def bar(value: float, whole: float, width: int) -> str:
-    """A bar of eighths of a character; whoever is there at all is seen."""
+    """A bar in eighths of a character; any value above 0 shows at least one eighth."""
     if value <= 0 or whole <= 0:
         return ""
     eighths = max(round(min(value / whole, 1) * width * 8), 1)

@@ -1,6 +1,6 @@
-"""The demo's tracker for real: servers, topics, worker processes, and the questions that the demo asks them.
+"""The demo's real pipeline: servers, topics, worker processes, and the demo's questions to them.
 
-All of it ends with the `with` block, however that ends.
+All of it ends with the `with` block, also after an error.
 """
 
 import os
@@ -31,14 +31,14 @@ LOOK_S: Final = 0.1
 # The supervisor gives its workers 9.5 s to drain.
 STOP_S: Final = 12.0
 TAIL_LINES: Final = 15
-# What the supervisor logs when a worker has ended; so many of them before the first is ready mean that none will be.
+# The supervisor logs this when a worker has ended. After so many such lines without a ready worker, none will be ready.
 STARTED_AGAIN: Final = "starting it again"
 MOST_STARTS: Final = 3 * PROCESSES
 ROOT: Final = Path(__file__).parents[2]
 
 
 class WorkerProcesses:
-    """`tracker worker --processes N` as a child, in a group: it cannot outlive us."""
+    """`tracker worker --processes N` as a child in a process group: it cannot outlive this process."""
 
     def __init__(self, group: ProcessGroup, settings: Settings, environ: Mapping[str, str]) -> None:
         self.group = group
@@ -67,7 +67,7 @@ class WorkerProcesses:
         """Start them, without waiting."""
         command = [sys.executable, "-m", "streams", "worker", "--processes", str(PROCESSES)]
         with self.log_path.open("ab") as log:
-            # Where we are, not where the log is: settings may name files by relative paths.
+            # In the present directory, not the log's: settings may name files by relative paths.
             self._process = self.group.start(command, Path.cwd(), log, self._environ)
 
     def start_exporter(self) -> str:
@@ -143,7 +143,7 @@ class WorkerProcesses:
 
 
 class RealPipeline:
-    """What the demo asks of Kafka, Redis and the workers. Figures and counts leave out what was there before."""
+    """The demo's questions to Kafka, Redis and the workers. Figures and counts leave out what was there before."""
 
     def __init__(self, settings: Settings, workers: WorkerProcesses, consumer: Any) -> None:
         from kafka import TopicPartition
@@ -161,12 +161,12 @@ class RealPipeline:
         self._latest = Figures({}, {})
 
     def begin(self) -> None:
-        """From here on counts what is new."""
+        """Count only what is new from now on."""
         self._before = self._read()
         self._rejected_before = self._count(self._rejections)
 
     def figures(self) -> Figures:
-        """What Redis says now, of this demo alone."""
+        """The present figures of this demo alone."""
         self._latest = self._read()
         return self._latest.since(self._before)
 
@@ -197,7 +197,7 @@ class RealPipeline:
 
 @contextmanager
 def pipeline(settings: Settings, environ: Mapping[str, str], report: Callable[[str], None]) -> Iterator[RealPipeline]:
-    """Servers (where none are named), topics and workers, all ready; `report` hears how far the start has come."""
+    """Servers (where the settings name none), topics and workers, all ready; `report` gets lines of progress."""
     from kafka import KafkaConsumer
 
     with ExitStack() as stack:
@@ -219,13 +219,13 @@ def pipeline(settings: Settings, environ: Mapping[str, str], report: Callable[[s
 
 
 def _drain(running: RealPipeline) -> None:
-    """What somebody else left in the topics of a cluster that was named is applied first."""
+    """Wait until messages from before, in the topics of a given cluster, are applied."""
     until = time.monotonic() + READY_S
     while running.lag():
         running.check()
         if time.monotonic() > until:
             raise TrackerError(
-                f"{running.lag()} messages from before are still waiting in the input topics.",
+                f"{running.lag()} messages from before still wait in the input topics.",
                 "Let the workers catch up, or name another Kafka and Redis.",
                 ExitCode.STALLED,
             )
@@ -249,4 +249,6 @@ def _ports_in_a_row(count: int) -> int:
         first = ports.free_port()
         if all(ports.is_free(first + place) for place in range(1, count)):
             return first
-    raise TrackerError("No free ports are left on this machine.", "End something that listens.", ExitCode.PORT_IN_USE)
+    raise TrackerError(
+        "No free ports are left on this machine.", "End processes that listen on ports.", ExitCode.PORT_IN_USE
+    )

@@ -1,1 +1,1 @@
-"""Recorded touchpoints, read back: from files and from Kafka's topics, the rejected ones among them."""
+"""Recorded touchpoints, read from files and from Kafka's topics; also the rejected ones."""

@@ -1,6 +1,6 @@
-"""Files of events: lines from plain or gzipped files and from standard input, with what went by counted.
+"""Files of events: lines from plain or gzipped files and from standard input, counted as they are read.
 
-It knows files and their ways to be broken; what a line means is the reader's in `tracker/replay/line.py`.
+It knows files and their faults; `tracker/replay/line.py` reads the lines.
 """
 
 import gzip
@@ -24,7 +24,7 @@ from tracker.replay.line import reader
 from tracker.touch import Touch
 
 STDIN: Final = "-"
-# A line may hold a touchpoint of the greatest size and still be written with room; more is not kept in memory.
+# A line may hold the largest touchpoint with white space around it; longer lines are not kept in memory.
 MAX_LINE_BYTES: Final = 2 * MAX_TOUCHPOINT_BYTES
 BUFFER_BYTES: Final = 1 << 20
 SHOWN: Final = 5
@@ -33,12 +33,12 @@ _BOM: Final = b"\xef\xbb\xbf"
 _WIDE: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
-# The type stubs tie it to one kind of raw stream; here it buffers files, standard input and what is unpacked alike.
+# The type stubs allow one kind of raw stream; here it buffers files, standard input and unpacked data.
 Buffered: Final[Any] = io.BufferedReader
 
 
 class ByteSource(Protocol):
-    """Bytes that come line by line."""
+    """A source of bytes that is read line by line."""
 
     def readline(self, size: int, /) -> bytes:
         """The next line, or its first `size` bytes."""
@@ -46,7 +46,7 @@ class ByteSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A line that was no touchpoint."""
+    """A line that is not a touchpoint."""
 
     file: str
     line: int
@@ -56,23 +56,23 @@ class Rejected:
 
 @dataclass(slots=True)
 class ReadTally:
-    """What went by while reading."""
+    """Counts of what was read."""
 
     lines: int = 0
     bytes: int = 0
     cut: int = 0
-    """Touchpoints after the moment up to which was read."""
+    """Touchpoints left out because they are later than the end of the span."""
     reasons: Counter[str] = field(default_factory=Counter)
     examples: list[Rejected] = field(default_factory=list)
     """The first few of each reason."""
 
     @property
     def rejected(self) -> int:
-        """How many lines were no touchpoints."""
+        """How many lines were not touchpoints."""
         return self.reasons.total()
 
     def reject(self, file: str, line: int, flaw: Flaw) -> None:
-        """Counts a line that could not be read, and keeps it if it is among the first of its reason."""
+        """Count a line that could not be read, and keep it if it is among the first of its reason."""
         self.reasons[flaw.reason] += 1
         if self.reasons[flaw.reason] <= SHOWN:
             self.examples.append(Rejected(file, line, flaw.reason, flaw.detail))
@@ -85,7 +85,7 @@ def touches(
     progress: Callable[[int, int], None] = lambda _lines, _bytes: None,
     kinds: Kinds = KINDS,
 ) -> Iterator[Touch]:
-    """Every touchpoint of the files, in the order of their lines; raises TrackerError for what cannot be read."""
+    """Every touchpoint of the files, in the order of their lines. Raises TrackerError for an unreadable file."""
     if names.count(STDIN) > 1:
         raise UsageError("standard input is named twice", "name `-` once")
     for name in names:
@@ -114,7 +114,7 @@ def _too_large() -> Flaw:
 
 
 def lines(name: str) -> Iterator[bytes]:
-    """The lines of one file; of a line that is too long only its beginning."""
+    """The lines of one file; a line that is too long is cut. Raises TrackerError for an unreadable file."""
     with _opened(name) as file:
         try:
             yield from _lines(file)
@@ -141,7 +141,7 @@ def _lines(file: ByteSource) -> Iterator[bytes]:
 
 
 def _is_whole(line: bytes) -> bool:
-    """Whether the line is JSON by itself; the first of a longer array is not."""
+    """Whether the line is a whole JSON value; the first line of an array over several lines is not."""
     try:
         msgspec.json.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -151,11 +151,11 @@ def _is_whole(line: bytes) -> bool:
 
 @contextmanager
 def _opened(name: str) -> Iterator[ByteSource]:
-    """The file's bytes, unpacked if they are gzipped, whatever the file is called."""
+    """The file's bytes, unpacked if they are gzipped, whatever the file's name is."""
     if name == STDIN:
         stdin = Buffered(sys.stdin.buffer, BUFFER_BYTES)
         yield _unpacked(stdin)
-        # Standard input is not ours to close.
+        # Detached, since closing the buffer would close standard input.
         stdin.detach()
         return
     with _file(name) as file:

@@ -1,6 +1,6 @@
-"""Touchpoints that Kafka holds, read topic by topic up to what is there now; what could not be read is counted.
+"""Touchpoints from Kafka, read topic by topic up to the present end; records that cannot be read are counted.
 
-It joins no group and commits nothing: workers do not notice.
+It joins no consumer group and commits no offsets, so the workers are not affected.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -45,7 +45,7 @@ def touches_of(
     progress: Callable[[int, int], None] = lambda _lines, _bytes: None,
     kinds: Kinds = KINDS,
 ) -> Iterator[Touch]:
-    """The touchpoints of a topic, about so many of the newest; all of them where none is said. Raises TrackerError."""
+    """The touchpoints of a topic: about `newest` of the newest ones, or all of them. Raises TrackerError."""
     for page in pages(consumer, topic, newest):
         for record in page:
             tally.lines += 1
@@ -59,7 +59,7 @@ def touches_of(
 
 
 def pages(consumer: Any, topic: str, newest: int | None = None) -> Iterator[list[Any]]:
-    """The records of a topic as they are fetched, up to what is there now. Raises TrackerError."""
+    """The records of a topic as they are fetched, up to the present end. Raises TrackerError."""
     from kafka import TopicPartition
 
     numbers = consumer.partitions_for_topic(topic)
@@ -77,4 +77,4 @@ def pages(consumer: Any, topic: str, newest: int | None = None) -> Iterator[list
             heard_s = monotonic()
             yield records
         if monotonic() - heard_s > SILENT_AFTER_S:
-            raise Unreachable(f"Kafka gives no more of {topic}.", "Look at the broker, then try again.")
+            raise Unreachable(f"Kafka sends no more records of {topic}.", "Check the broker, then try again.")

@@ -1,6 +1,6 @@
-"""Files of events on their way into a replay: read once, kept in columns, timed.
+"""Gathering events for a replay: files are read once and kept in columns, with the time that this took.
 
-It knows files, clocks and the terminal; what the events amount to is tracker/replay/replay.py's.
+It knows files, clocks and the terminal; tracker/replay/replay.py computes the figures.
 """
 
 import sys
@@ -44,7 +44,7 @@ def gather(
     also: Iterable[Path] = (),
     kinds: Kinds = KINDS,
 ) -> Gathered:
-    """The events of the files, as far as the definitions look at them; raises TrackerError for what cannot be read."""
+    """The events of the files, with the fields that the definitions use. Raises TrackerError for an unreadable file."""
     return gather_from(
         definitions, lambda tally, show: touches(files, tally, until_ms, show, kinds), also=also, kinds=kinds
     )
@@ -57,7 +57,7 @@ def gather_from(
     also: Iterable[Path] = (),
     kinds: Kinds = KINDS,
 ) -> Gathered:
-    """The events of a source, which counts what goes by and says how far it is."""
+    """The events of a source, which gets the tally to count into and the function that shows progress."""
     tally = ReadTally()
     columns = Columns(definitions, also, kinds)
     began_s = time.perf_counter()
@@ -78,7 +78,7 @@ def figures(definition: Definition, files: Sequence[str], kinds: Kinds = KINDS) 
 
 
 def watched(customers: Iterable[T]) -> Iterator[T]:
-    """The customers as they are, with a line on a terminal's stderr that says how many have gone by."""
+    """The same customers, with their count on stderr where that is a terminal."""
     if not sys.stderr.isatty():
         yield from customers
         return
@@ -93,7 +93,7 @@ def watched(customers: Iterable[T]) -> Iterator[T]:
 
 
 def progress_line() -> Callable[[int, int], None]:
-    """A line on stderr that says how far reading has come; none where stderr is no terminal. -1 wipes it."""
+    """A function that shows the progress of reading on stderr, where that is a terminal; lines = -1 clears it."""
     if not sys.stderr.isatty():
         return lambda _lines, _bytes: None
     began_s = shown_s = time.perf_counter()
@@ -113,7 +113,7 @@ def progress_line() -> Callable[[int, int], None]:
 
 
 def moment(option: str, text: str | None) -> int | None:
-    """A moment given as an option, in milliseconds since 1970; raises UsageError."""
+    """The time of an option in milliseconds since 1970. Raises UsageError."""
     if text is None:
         return None
     at_ms = int(text) if text.lstrip("-").isdigit() and len(text) < 20 else parse_time(text)
@@ -125,7 +125,7 @@ def moment(option: str, text: str | None) -> int | None:
 
 
 def show_time(at_ms: int | None) -> str | None:
-    """A moment in RFC 3339, with milliseconds where there are any."""
+    """A time in RFC 3339, with milliseconds if it has any."""
     if at_ms is None:
         return None
     whole = datetime.fromtimestamp(at_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -1,6 +1,6 @@
-"""The events that a tracking plan is drafted from or checked with: of files, and the newest of Kafka's topics.
+"""The events from which a tracking plan is drafted, or with which it is checked: of files or of Kafka's topics.
 
-It reads and counts. `tracker/tracking_plans` says what is made of them.
+It reads and counts; `tracker/tracking_plans` drafts and checks.
 """
 
 from collections import Counter
@@ -16,21 +16,21 @@ from tracker.tracking_plans.tracking_plan import SourcePlan
 
 
 class Seen(NamedTuple):
-    """One event as a plan looks at it."""
+    """The parts of an event that a plan describes."""
 
     type: str
     properties: Mapping[str, Any]
 
 
 def of_files(files: Sequence[str], types: Collection[str], tally: ReadTally) -> Iterator[Seen]:
-    """The events of files of touchpoints; those of no other type where some are named. Raises TrackerError."""
+    """The events of files of touchpoints, only those of the given types if there are any. Raises TrackerError."""
     return _seen(touches(files, tally), types)
 
 
 def of_topics(
     consumer: Any, channels: Sequence[str], types: Collection[str], newest: int, tally: ReadTally
 ) -> Iterator[Seen]:
-    """The newest events of each channel's topic, about so many. Raises TrackerError."""
+    """About `newest` of the newest events of each channel's topic. Raises TrackerError."""
     for channel in channels:
         yield from _seen(touches_of(consumer, touchpoint_topic(channel), tally, newest), types)
 
@@ -41,18 +41,18 @@ def _seen(found: Iterator[Touch], types: Collection[str]) -> Iterator[Seen]:
 
 @dataclass(slots=True)
 class Checked:
-    """What came of checking events with a plan."""
+    """The result of checking events with a plan."""
 
     events: int = 0
     bad: int = 0
     by_type: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Events by type and kind of violation."""
     examples: dict[tuple[str, str], str] = field(default_factory=dict)
-    """The first sentence of each."""
+    """By type and kind of violation, the first description."""
 
 
 def check(plan: SourcePlan, events: Iterator[Seen], advance: Callable[[int], None] = lambda _count: None) -> Checked:
-    """Every event with the plan."""
+    """Check every event with the plan."""
     done = Checked()
     for seen in events:
         done.events += 1

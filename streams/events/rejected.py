@@ -1,8 +1,8 @@
-"""Rejected records: read from `touchpoints.rejected`, chosen by reason and time, sent again to where they came from.
+"""Rejected records: read from `touchpoints.rejected`, chosen by reason and time, and sent again to their topics.
 
-A record goes back with its original key, bytes and broker's timestamp. The timestamp is what a device's clock is
-corrected by, so a touchpoint that is sent again days later still happened when it happened; and it counts once by its
-event_id, however often it is sent. It knows nothing of terminals.
+A record is sent with its original key, bytes and broker's timestamp. A device's clock is corrected by this timestamp,
+so a touchpoint that is sent again days later keeps its time. It counts once by its event_id, however often it is sent.
+It knows nothing of terminals.
 """
 
 from collections import Counter
@@ -25,18 +25,18 @@ from tracker.planning.message import decode_routed
 REASONS: Final[tuple[str, ...]] = get_args(AnyReason)
 POLL_MS: Final = 500
 SILENT_AFTER_S: Final = 10.0
-# The records' own timestamps are a little later than the rejections in them; clocks of workers differ.
+# A record's own timestamp is a little later than the rejection in it, and the clocks of workers differ.
 SLACK_MS: Final = 10 * 60_000
 CONFIRM_AT_ONCE: Final = 500
 CONFIRM_WITHIN_S: Final = 30.0
-# Longer than the topics keep anything, by default.
+# Longer than the topics' default retention.
 REMEMBER_S: Final = 60 * 86_400
 
 _decode: Final = msgspec.json.Decoder(Rejection).decode
 
 
 class Found(NamedTuple):
-    """One rejection and where it stands in the topic of rejections."""
+    """One rejection and its place in the topic of rejections."""
 
     partition: int
     offset: int
@@ -44,13 +44,13 @@ class Found(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What it is called on the command line: `3:17`."""
+        """Its name on the command line: `3:17`."""
         return f"{self.partition}:{self.offset}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """Which rejections are meant; each part that is given must hold."""
+    """A choice of rejections; every condition that is given must hold."""
 
     reasons: frozenset[str] = frozenset()
     since_ms: int | None = None
@@ -76,7 +76,7 @@ def parse_name(name: str) -> tuple[int, int]:
 
 
 def read(consumer: Any, choice: Choice, advance: Callable[[int], None] = lambda _records: None) -> Iterator[Found]:
-    """The chosen rejections, each original once although a rebuild has rejected it again. Raises TrackerError."""
+    """The chosen rejections, each original once even if a rebuild has rejected it again. Raises TrackerError."""
     seen: set[tuple[Place, bytes]] = set()
     for record in _records(consumer, choice.since_ms, advance):
         found = _found(record)
@@ -89,7 +89,7 @@ def read(consumer: Any, choice: Choice, advance: Callable[[int], None] = lambda 
 
 
 def read_one(consumer: Any, name: str) -> Found:
-    """The rejection of that name. Raises TrackerError, NOT_FOUND, where there is none."""
+    """The rejection with that name. Raises TrackerError, NOT_FOUND, where there is none."""
     from kafka import TopicPartition
 
     partition, offset = parse_name(name)
@@ -128,7 +128,7 @@ def _records(consumer: Any, since_ms: int | None, advance: Callable[[int], None]
 
 
 def _poll_until(consumer: Any, ends: Mapping[Any, int], advance: Callable[[int], None]) -> Iterator[Any]:
-    """Records up to these ends of the partitions; what comes after them is another time's."""
+    """The records before these ends of the partitions; records that arrive meanwhile are left out."""
     left = dict(ends)
     heard_s = monotonic()
     while left:
@@ -138,7 +138,7 @@ def _poll_until(consumer: Any, ends: Mapping[Any, int], advance: Callable[[int],
             yield from (record for record in records if record.offset < ends.get(place, 0))
         left = {place: end for place, end in left.items() if consumer.position(place) < end}
         if monotonic() - heard_s > SILENT_AFTER_S:
-            raise Unreachable(f"Kafka gives no more of {REJECTED}.", "Look at the broker, then try again.")
+            raise Unreachable(f"Kafka sends no more records of {REJECTED}.", "Check the broker, then try again.")
 
 
 def _places(consumer: Any) -> list[Any]:
@@ -151,7 +151,7 @@ def _places(consumer: Any) -> list[Any]:
 
 
 def _found(record: Any) -> Found | None:
-    """What a record holds; None for one that the tracker did not write."""
+    """The rejection in a record; None for a record that the tracker did not write."""
     try:
         return Found(record.partition, record.offset, _decode(record.value or b""))
     except msgspec.MsgspecError:
@@ -159,7 +159,7 @@ def _found(record: Any) -> Found | None:
 
 
 def still_wrong(rejection: Rejection, kinds: Kinds = KINDS) -> Flaw | None:
-    """What is wrong with the bytes by the rules of this version; None: they would be read now."""
+    """Why this version cannot read the bytes either; None when it can."""
     value, received_ms = rejection.value, received_at_ms(rejection)
     if rejection.place.topic == ROUTED:
         try:
@@ -173,22 +173,22 @@ def still_wrong(rejection: Rejection, kinds: Kinds = KINDS) -> Flaw | None:
 
 
 def received_at_ms(rejection: Rejection) -> int:
-    """When the broker had the original."""
+    """When the broker received the original, in milliseconds since 1970."""
     return rejection.rejected_at_ms if rejection.received_at_ms is None else rejection.received_at_ms
 
 
 class Memory(Protocol):
-    """Remembers what was sent again."""
+    """Remembers which rejections were sent again."""
 
     def known(self, rejections: Iterable[Rejection]) -> list[bool]:
         """Whether each was sent again before."""
 
     def note(self, rejections: Iterable[Rejection], now_ms: int) -> None:
-        """These were sent again and confirmed."""
+        """Remember that these were sent again and confirmed."""
 
 
 class RedisMemory:
-    """Remembers in one hash: place of the original to the moment (ms) at which it was sent again."""
+    """Remembers in one hash of Redis: place of the original to the time (ms) at which it was sent again."""
 
     def __init__(self, client: Any, prefix: str = PREFIX) -> None:
         self._client = client
@@ -215,12 +215,12 @@ def _place_name(rejection: Rejection) -> str:
 
 @dataclass(slots=True)
 class Retried:
-    """What came of sending again."""
+    """The result of sending again."""
 
     sent: int = 0
     by_topic: Counter[str] = field(default_factory=Counter)
     before: int = 0
-    """Left out because they were sent again before."""
+    """Left out because an earlier run has sent them again."""
     still_wrong: Counter[str] = field(default_factory=Counter)
     """Left out because this version cannot read them either, by reason."""
 
@@ -237,7 +237,7 @@ def retry(
 ) -> Retried:
     """Send rejections back to their topics, each confirmed by the broker before it counts as sent.
 
-    A crash in between sends some of them twice when it is run again; they count once. Raises TrackerError.
+    After a crash, a second run sends some of them twice; they count once. Raises TrackerError.
     """
     result = Retried()
     for group in _groups(found):

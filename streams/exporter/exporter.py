@@ -1,8 +1,8 @@
 """The exporter: the funnel for Prometheus, read from the aggregates in Redis.
 
-One process for all workers, since the figures are Redis' and not a worker's: exact, and the same after a restart.
-It reads in the background; a scrape gets the last figures at once, with their age, also while Redis is away.
-Names of journeys and stages come from the journey files alone: what is stored under other names adds up as `other`.
+One process serves all workers, since the figures are in Redis: they are exact, and the same after a restart.
+It reads in the background. A scrape gets the last figures at once, with their age, even while Redis does not answer.
+Names of journeys and stages come from the journey files only; stored figures under other names add up as `other`.
 """
 
 import asyncio
@@ -33,61 +33,62 @@ from tracker.journey.definition import Definition
 log = structlog.get_logger()
 
 READ_EVERY_S: Final = 2.0
-# Figures that are older make the exporter not ready: several readings have failed by then.
+# Older figures make the exporter not ready: several readings have failed by then.
 STALE_AFTER_S: Final = 15.0
-# How a page in OpenMetrics ends; it may stand there once.
+# The last line of a page in OpenMetrics, which may occur only once.
 END: Final = b"# EOF\n"
 
 
 @dataclass(slots=True)
 class Latest:
-    """The last figures that were read, and how reading goes."""
+    """The last figures that were read, and how the last readings went."""
 
     figures: Figures | None = None
     read_s: float = 0.0
-    """When, by the monotonic clock."""
+    """When the reading began, by the monotonic clock."""
     took_s: float = 0.0
     changed_unix_s: float = 0.0
     read_unix_s: float = 0.0
     furthest: dict[tuple[str, int], int] = field(default_factory=dict)
     """By topic and partition, the highest offset that was ever seen applied."""
     complete: bool = True
-    """Whether no partition is applied less far than it was: a Redis that lost something is built anew from Kafka."""
+    """False while a partition is applied less far than it was: Redis has lost writes, and they are applied again."""
     available: bool = False
     trouble: str = ""
+    """Why the last reading failed; empty when it succeeded."""
 
     def took(self, figures: Figures, began_s: float, now_s: float, unix_s: float) -> None:
-        """A reading has succeeded."""
+        """Note a reading that has succeeded."""
         if self.figures is None or self.figures.offsets != figures.offsets:
             self.changed_unix_s = unix_s
         self.read_unix_s = unix_s
         self.complete = all(figures.offsets.get(place, 0) >= offset for place, offset in self.furthest.items())
         for place, offset in figures.offsets.items():
             self.furthest[place] = max(offset, self.furthest.get(place, 0))
-        # The figures are those of the beginning, not of the end of the reading.
+        # The age counts from the beginning of the reading, since its first partition was read then.
         self.figures, self.read_s, self.took_s = figures, began_s, now_s - began_s
         self.available, self.trouble = True, ""
 
     def failed(self, trouble: str) -> None:
-        """A reading has failed; the last figures stay."""
+        """Note a reading that has failed; the last figures stay."""
         self.available, self.trouble = False, trouble
 
 
 @dataclass(slots=True)
 class Prepared:
-    """The rows of some figures, and the pages that were written of them, by content type."""
+    """The rows of some figures, and their encoded pages by content type."""
 
     figures: Figures | None
     families: list[Metric]
     pages: dict[str, bytes] = field(default_factory=dict)
 
     def collect(self) -> list[Metric]:
-        """What prometheus_client's encoders ask for."""
+        """The rows, as prometheus_client's encoders ask for them."""
         return self.families
 
 
 class FunnelCollector:
-    """What prometheus_client asks at a scrape: every series of `streams/exporter/series.py`."""
+    """Every series of `streams/exporter/series.py`, as prometheus_client asks a collector for them."""
 
     def __init__(
         self,
@@ -105,10 +106,10 @@ class FunnelCollector:
         self._partitions = partitions
         self._prepared = Prepared(None, [])
         self._encoders: dict[str, Encode] = {}
-        """Those that were asked for, by content type."""
+        """By content type, the encoders that scrapes have asked for."""
 
     def prepare(self, figures: Figures, unix_s: float) -> Prepared:
-        """The rows of these figures, counted and written, so that no scrape has to; any thread may call it."""
+        """The rows of these figures, counted and encoded before a scrape needs them; any thread may call it."""
         rows = self._rows.rows(figures, int(unix_s * 1000))
         families: list[Metric] = []
         for series in COUNTED:
@@ -123,6 +124,7 @@ class FunnelCollector:
                 times.add_metric(labels, buckets, seconds)
             families.append(times)
         prepared = Prepared(figures, families)
+        # A copy of the items, since a scrape in another thread may add an encoder.
         for content_type, encode in list(self._encoders.items()):
             prepared.pages[content_type] = encode(prepared)
         return prepared
@@ -132,13 +134,13 @@ class FunnelCollector:
         self._prepared = prepared
 
     def collect(self) -> Iterator[Metric]:
-        """The series, with their values of now. Before the first reading there is the freshness alone."""
+        """The series with their present values. Before the first reading there are only those of freshness."""
         yield from self._freshness()
         if (prepared := self._of_now()) is not None:
             yield from prepared.collect()
 
     def render(self, encode: Encode, content_type: str) -> bytes:
-        """The page. Of thousands of rows only the freshness is written now, the others when they were counted."""
+        """The page. Only the series of freshness are encoded now; the thousands of other rows already are."""
         page = encode(Prepared(None, list(self._freshness())))
         if (prepared := self._of_now()) is None:
             return page
@@ -153,6 +155,7 @@ class FunnelCollector:
         if latest.figures is None:
             return None
         if self._prepared.figures is not latest.figures:
+            # Figures that were read without `look`, as in tests: nobody has prepared them.
             self.show(self.prepare(latest.figures, latest.read_unix_s))
         return self._prepared
 
@@ -177,7 +180,7 @@ class FunnelCollector:
 
 
 class Exporter:
-    """Reads figures in the background and serves them."""
+    """Reads the figures in the background and serves them."""
 
     def __init__(
         self,
@@ -199,7 +202,7 @@ class Exporter:
         self.pages = Pages(lambda: None, self.ready, registry, "EXPORTER_PORT", self._collector.render)
 
     def ready(self) -> dict[str, object] | None:
-        """What keeps the figures from being fresh; None when they are."""
+        """Why the figures are not fresh; None when they are."""
         latest = self.latest
         if latest.figures is None:
             return {"waiting for": ["the first figures"], "trouble": latest.trouble}
@@ -209,11 +212,12 @@ class Exporter:
         return None
 
     async def look(self) -> None:
-        """Read once; what fails is noted, said once, and tried again by whoever called."""
+        """Read once. A failure is noted, and logged when it is the first in a row."""
         began_s = monotonic()
         try:
             figures, prepared = await asyncio.to_thread(self._take)
         except TrackerError as error:
+            # One line for each outage, not one for each reading.
             if self.latest.available or not self.latest.trouble:
                 log.warning("figures cannot be read; serving the last ones", reason=error.message)
             self.latest.failed(error.message)
@@ -236,13 +240,14 @@ class Exporter:
 
 
 def wire(settings: Settings) -> Exporter:
-    """The exporter for the settings; nothing is connected yet. Raises TrackerError for what cannot work."""
+    """The exporter for the settings; it connects at the first reading. Raises TrackerError for unusable settings."""
     client: list[Any] = []
 
     def read() -> Figures:
         with door(settings):
             if not client:
-                # A cluster's client asks for its nodes when it is made, so it waits for the first reading.
+                # The client of a Cluster asks for the nodes when it is made; made here, its failure is one more
+                # failed reading.
                 client.append(redis_client(settings, retries=0))
             require(client[0], settings.partitions)
             return read_figures(client[0], settings.partitions)
@@ -252,15 +257,15 @@ def wire(settings: Settings) -> Exporter:
         return Exporter(load_journeys(settings), topics, read, partitions=settings.partitions)
 
 
-async def run(settings: Settings, told: Callable[[str], None] = lambda _address: None) -> None:
-    """Serve until SIGTERM or SIGINT. `told` hears the address once it is listened on."""
+async def run(settings: Settings, listening: Callable[[str], None] = lambda _address: None) -> None:
+    """Serve until SIGTERM or SIGINT. `listening` is called with the address of /metrics once the port is open."""
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     exporter = wire(settings)
     port = await exporter.pages.start(settings.http_host, settings.exporter_port)
-    told(f"http://{settings.http_host}:{port}/metrics")
+    listening(f"http://{settings.http_host}:{port}/metrics")
     looking = loop.create_task(exporter.keep_looking())
     ending = loop.create_task(ended.wait())
     await asyncio.wait({looking, ending}, return_when=asyncio.FIRST_COMPLETED)

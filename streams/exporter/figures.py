@@ -1,7 +1,7 @@
-"""The figures: what Redis' aggregates say, summed over the partitions.
+"""The figures: the aggregates in Redis, summed over the partitions.
 
-The fields' names belong to `tracker/figures/fields.py`, the keys' to `streams/stores/keys.py`. A partition is
-read in one transaction with its offsets, so its figures are those of exactly the touchpoints before these offsets.
+`tracker/figures/fields.py` names the fields, `streams/stores/keys.py` the keys. A partition's aggregates and offsets
+are read in one transaction, so its figures count exactly the touchpoints before these offsets.
 """
 
 from collections import Counter
@@ -15,23 +15,23 @@ from streams.stores.keys import PREFIX, is_topic, keys
 from streams.stores.snapshot import hashes
 from tracker.figures.fields import FieldName, parse
 
-# More than ten wide journeys have in 57 days: a cache that is a little too small forgets each name before it comes
-# again.
+# More names than ten wide journeys have in 57 days. The names come in the same order at each reading, so a cache that
+# is only a little too small would evict each name before it comes again.
 _parse = lru_cache(maxsize=500_000)(parse)
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """All aggregates at one moment (of each partition)."""
+    """All aggregates, each partition's at one moment of its own."""
 
     counts: dict[FieldName, int]
-    """By field, what `tracker/figures/fields.py` says it counts, summed over the partitions."""
+    """By field, its count summed over the partitions; `tracker/figures/fields.py` says what each counts."""
     offsets: dict[tuple[str, int], int]
     """By topic and partition, the next offset to apply."""
 
     @property
     def journeys(self) -> list[str]:
-        """The journeys that there are figures of."""
+        """The journeys that have figures."""
         return sorted({field.journey for field in self.counts})
 
     def by(self, journey: str, figure: str, *parts: str) -> dict[tuple[str, ...], int]:
@@ -62,6 +62,7 @@ class Figures:
 
     def funnel(self, journey: str, stages: Sequence[str]) -> dict[str, int]:
         """By stage, the customers whose funnel is at least so deep: the steps in order, within the window."""
+        # The aggregates count exact depths, so that a customer who goes deeper changes two fields, not a whole chain.
         exactly = self.by_stage(journey, "funnel", stages)
         return {stage: sum(exactly[after] for after in stages[place:]) for place, stage in enumerate(stages)}
 
@@ -80,12 +81,12 @@ class Figures:
 
 def read(client: Any, partitions: int, prefix: str = PREFIX) -> Figures:
     """The figures of all partitions, through a blocking Redis client (single or Cluster)."""
-    # Added up by the name as it came, so that a name is parsed once and not once a partition.
+    # Added up by the stored name, so that each name is parsed once and not once for each partition.
     totals: dict[bytes | str, int] = {}
     offsets: dict[tuple[str, int], int] = {}
     for partition in range(partitions):
         names = keys(partition, prefix)
-        # The partitions follow one another; they share no customer.
+        # The partitions are read one after the other. They share no customer, so none is counted twice or missed.
         aggregates, applied = hashes(client, names.aggregates, names.offsets)
         for field, count in aggregates.items():
             totals[field] = totals.get(field, 0) + int(count)
@@ -94,7 +95,7 @@ def read(client: Any, partitions: int, prefix: str = PREFIX) -> Figures:
                 offsets[name, partition] = int(offset)
     counts: dict[FieldName, int] = {}
     for stored, total in totals.items():
-        # A worker of another version may count what this one has no name for.
+        # A worker of another version may count fields that this version does not know.
         with suppress(ValueError):
             if total:
                 counts[_parse(_text(stored))] = total

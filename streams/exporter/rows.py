@@ -1,7 +1,7 @@
 """The rows of the funnel's series: values by labels, counted from the figures of one moment.
 
-Label values come from the journey files alone; what Redis holds under other names adds up as `other`. It knows
-nothing of Prometheus, and of time only the moment that it is told.
+Label values come from the journey files only, so that their number is bounded; figures that Redis holds under other
+names add up as `other`. It knows nothing of Prometheus, and gets the present moment as an argument.
 """
 
 from bisect import bisect_left
@@ -39,7 +39,7 @@ from tracker.journey.series_count import AGES
 
 OTHER: Final = "other"
 COHORT_DAYS: Final = 28
-"""So many UTC days of beginnings make a cohort."""
+"""UTC days whose beginnings make one cohort."""
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 
 Labels = tuple[str, ...]
@@ -47,7 +47,7 @@ Rows = dict[str, dict[Labels, float]]
 _Cohort = dict[tuple[str, int, str | None], int]
 """By stage (empty: who began), day, and the days within which the stage was reached."""
 Histogram = tuple[list[tuple[str, float]], float]
-"""Buckets that add up, and the sum of seconds."""
+"""Cumulative buckets, and the sum of seconds."""
 FIGURES: Final = {STAY.name: ("stay", "seconds"), CONVERT.name: ("convert", "convert_seconds")}
 """By series, the figures of its buckets and of its sum."""
 
@@ -62,7 +62,7 @@ class FunnelRows:
         self._by_segment = {each.figure: each for each in (*BY_SEGMENT, ANSWERS_BY_SEGMENT)}
 
     def rows(self, figures: Figures, now_ms: int) -> Rows:
-        """By series, its rows at that moment; every declared row is there, also where nothing was counted."""
+        """By series, its rows at that moment, with a zero for each declared row that nothing was counted in."""
         rows: Rows = defaultdict(dict, {name: zeros.copy() for name, zeros in self._zeros.items()})
         depths: dict[Labels, int] = defaultdict(int)
         cohorts: dict[Labels, _Cohort] = defaultdict(lambda: defaultdict(int))
@@ -70,6 +70,8 @@ class FunnelRows:
             journey = self._journeys.get(field.journey)
             labels = self._whole(field, journey)
             if field.figure == "funnel":
+                # Exact depths; `_add_depths` sums them to "at least so deep". A stage that is not declared any more
+                # has no place in that order, so it is left out instead of counting as `other`.
                 if journey and field.stage in journey.stages and (field.segment is None or len(labels) > 1):
                     depths[*labels, field.stage] += count
                 continue
@@ -78,6 +80,7 @@ class FunnelRows:
             elif len(labels) > 1:
                 _add(rows, self._by_segment.get(field.figure), field, journey, labels, count)
             else:
+                # A segment that is not declared any more: its customers are in the journey's own row already.
                 continue
             if journey and field.day is not None and (field.stage is None or field.stage in journey.stages):
                 cohorts[labels][field.stage or "", _day(field.day), field.days] += count
@@ -89,7 +92,7 @@ class FunnelRows:
         return rows
 
     def histograms(self, figures: Figures) -> dict[str, dict[Labels, Histogram]]:
-        """By series, then by journey and stage: the time spent there, and the time that it took to get there."""
+        """By series, then by journey and stage, the histogram of the time spent there or of the time to get there."""
         counts: dict[Labels, dict[str, int]] = defaultdict(lambda: defaultdict(int))
         for field, count in figures.counts.items():
             counts[field.figure, field.journey, field.stage or ""][field.bucket or ""] += count
@@ -106,7 +109,7 @@ class FunnelRows:
         }
 
     def _whole(self, field: FieldName, journey: "_Journey | None") -> Labels:
-        """What stands before the parts of a field: the journey, and segment and value where those are declared."""
+        """The first labels of a field's rows: the journey, and segment and value where the segment is declared."""
         if journey is None:
             return (OTHER,)
         if field.segment is None or field.segment not in journey.segments:
@@ -115,7 +118,7 @@ class FunnelRows:
         return (field.journey, field.segment, str(value))
 
     def _add_depths(self, rows: Rows, depths: dict[Labels, int]) -> None:
-        """At least so deep: each stage with all that come after it."""
+        """Add for each stage the customers who are at least so deep: its exact depth and all later ones."""
         for name, journey in self._journeys.items():
             for whole in journey.wholes(name):
                 deep = rows[(DEEP if len(whole) == 1 else DEEP_BY_SEGMENT).name]
@@ -123,7 +126,7 @@ class FunnelRows:
                 deep.update({(*whole, stage): n for stage, n in zip(reversed(journey.stages), counts, strict=True)})
 
     def _declared(self) -> Iterator[tuple[str, dict[Labels, float]]]:
-        """The rows that a series always has, so that it shows zero before the first customer."""
+        """The rows that a series always has, so that Prometheus sees a zero before the first customer."""
         for series in (*FUNNEL, *BY_SEGMENT):
             length = 3 if series in BY_SEGMENT else 1
             yield (
@@ -173,7 +176,7 @@ class _Journey:
             survey.kind: range(SCALES[survey.kind][0], SCALES[survey.kind][1] + 1) for survey in definition.feedback
         }
         named = {rule.channel for stage in definition.stages for rule in stage.touchpoints}
-        # A rule without a channel looks at all of them.
+        # A rule without a channel matches touchpoints of all channels.
         self.channels = tuple(channel for channel in channels if None in named or channel in named)
 
     def wholes(self, name: str) -> Iterator[Labels]:
@@ -193,12 +196,13 @@ class _Journey:
 def _add(
     rows: Rows, series: FunnelSeries | None, field: FieldName, journey: _Journey | None, whole: Labels, count: int
 ) -> None:
+    """Add a count to its row of a series; parts that the journey does not declare become `other`."""
     if series is None:
         return
     known = {"stage": journey.stages if journey else (), "status": STATUSES}
     parts = tuple(getattr(field, part) for part in series.parts)
     if series.figure == "feedback":
-        # What is not declared any more is no row of its own: a scale with `other` in it cannot be computed with.
+        # A score or a survey that is not declared any more is left out: no mean can be computed with a score `other`.
         if (*whole, *parts) in rows[series.name]:
             rows[series.name][*whole, *parts] += count
         return
@@ -207,7 +211,7 @@ def _add(
 
 
 def _buckets(counts: dict[str, int], bounds_ms: Sequence[int]) -> list[tuple[str, float]]:
-    """Counts by bucket, added up. A bucket of an earlier definition counts in the next wider one of now."""
+    """Cumulative counts by bucket. A bucket of an earlier definition counts in the next wider one of the present."""
     names = bucket_names(bounds_ms)
     within = dict.fromkeys(names, 0)
     for bucket, count in counts.items():
@@ -217,13 +221,13 @@ def _buckets(counts: dict[str, int], bounds_ms: Sequence[int]) -> list[tuple[str
 
 
 def _add_cohorts(rows: Rows, whole: Labels, journey: _Journey, counts: _Cohort, now_ms: int) -> None:
-    """The cohorts of the journey, or of it with one value of a segment."""
+    """Add the cohorts of a journey, or of one of its segment values."""
     today = now_ms // DAY_MS
     is_part = len(whole) > 1
     customers = rows[(SEGMENT_COHORT_CUSTOMERS if is_part else COHORT_CUSTOMERS).name]
     reached = rows[(SEGMENT_COHORT_REACHED if is_part else COHORT_REACHED).name]
     for place, days in enumerate(WITHIN_DAYS):
-        # So many days have passed for a UTC day when they have for the last who could have begun on it.
+        # A UTC day is mature `days` after its end: a customer may have begun in its last millisecond.
         matured = today - days - 1
         for cohort, last in (("recent", today), ("mature", matured)):
             of_days = range(last - COHORT_DAYS + 1, last + 1)
@@ -233,21 +237,22 @@ def _add_cohorts(rows: Rows, whole: Labels, journey: _Journey, counts: _Cohort, 
             if not is_part:
                 rows[COHORT_MATURED.name][*whole, *end] = sum(n for day, n in begun.items() if day <= matured)
             for stage in journey.stages:
+                # A customer is stored under the fewest of WITHIN days that fit, so longer spans add the shorter ones.
                 reached[*whole, stage, *end] = sum(
                     counts.get((stage, day, within), 0) for day in of_days for within in WITHIN[: place + 1]
                 )
 
 
 def _add_ages(rows: Rows, name: str, journey: _Journey, counts: _Cohort, now_ms: int) -> None:
-    """The newest cohort days one by one, and whoever of them has reached a stage until now."""
+    """Add the newest cohort days one by one, with the customers of each who have reached a stage so far."""
     today = now_ms // DAY_MS
     for age in range(AGES):
-        # Two digits, so that what sorts by text sorts by age.
-        told = f"{age:02d}"
-        rows[COHORT_AGE_CUSTOMERS.name][name, told] = counts.get(("", today - age, None), 0)
+        # Two digits, so that sorting by text sorts by age.
+        label = f"{age:02d}"
+        rows[COHORT_AGE_CUSTOMERS.name][name, label] = counts.get(("", today - age, None), 0)
         for stage in journey.stages:
             reached = sum(counts.get((stage, today - age, within), 0) for within in WITHIN)
-            rows[COHORT_AGE_REACHED.name][name, stage, told] = reached
+            rows[COHORT_AGE_REACHED.name][name, stage, label] = reached
 
 
 @lru_cache(maxsize=10_000)

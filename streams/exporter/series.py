@@ -1,8 +1,8 @@
 """The table of funnel series: each name once, with the figure of the aggregates that it shows.
 
-All are gauges, also those that mostly grow: a correction, a merge or an erasure lowers them, and Prometheus would
-take a counter that falls for one that began again. `x - x offset 1h` is what was added in an hour, exactly.
-The age of the figures lives here too, for it says what all the others are worth.
+All are gauges, also those that mostly grow: a correction, a merge or an erasure lowers them, and Prometheus takes a
+counter that falls for one that was reset. `x - x offset 1h` is exactly what an hour added.
+The age of the figures is here too, since it says how current all others are.
 """
 
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ FUNNEL: Final = (
 DEEP: Final = FunnelSeries(
     "tracker_funnel", "Customers whose funnel is at least as deep as the stage.", "funnel", ("stage",)
 )
-"""Apart from the others because the aggregates count the exact depth."""
+"""Apart from the others, because the aggregates count exact depths and this series sums them."""
 
 _VALUE: Final = ("journey", "segment", "value")
 BY_SEGMENT: Final = (
@@ -113,7 +113,7 @@ STAY: Final = Series(
     "Time that customers who are not in the stage any more have spent there, all their visits together.",
     ("journey", "stage"),
 )  # fmt: skip
-"""A picture of now, not a history: who comes back and leaves again moves to a higher bucket."""
+"""It shows the present, not a history: a customer who comes back and leaves again moves to a higher bucket."""
 CONVERT: Final = Series(
     "tracker_stage_convert_seconds", "histogram",
     "Time from the beginning of their journey to the stage, of customers who did not begin in it.",
@@ -143,7 +143,7 @@ FRESHNESS: Final = (
 COUNTED: Final = (
     *FUNNEL, DEEP, *BY_SEGMENT, DEEP_BY_SEGMENT, *COHORTS, ANSWERS, ANSWERS_BY_SEGMENT, *DECLARED,
 )  # fmt: skip
-"""What the figures of one moment are shown as, but for the histograms."""
+"""All series that are counted from the figures of one moment, except the histograms."""
 HISTOGRAMS: Final = (STAY, CONVERT)
 EXPORTED: Final = (*FRESHNESS, *COUNTED, *HISTOGRAMS)
 """Every series of the exporter."""

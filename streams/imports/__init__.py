@@ -1,1 +1,1 @@
-"""Imports: rows of other systems' files become touchpoints by a mapping table."""
+"""Imports: a mapping table turns the rows of other systems' files into touchpoints."""

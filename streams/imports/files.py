@@ -1,6 +1,6 @@
-"""The rows of a file to import: CSV and JSONL, plain or gzipped, each with the line it stands on.
+"""The rows of a file to import: CSV and JSONL, plain or gzipped, each with its line number.
 
-It knows how files are written and broken; what a row means is `streams/imports/rows.py`'s.
+It knows the formats and their faults; `streams/imports/rows.py` makes touchpoints of the rows.
 """
 
 import csv
@@ -31,19 +31,19 @@ class FileRow:
 
 
 def format_of(name: str) -> Format:
-    """CSV or JSONL, by the file's name. Raises UsageError."""
+    """The format by the file's name. Raises UsageError."""
     plain = name.lower().removesuffix(".gz")
     if plain.endswith((".csv", ".tsv", ".txt")):
         return "csv"
     if plain.endswith((".jsonl", ".ndjson", ".json")):
         return "jsonl"
-    raise UsageError(f"{name}: its name does not tell what it is.", "Say --format csv or --format jsonl.")
+    raise UsageError(f"{name}: the format is not clear from the name.", "Say --format csv or --format jsonl.")
 
 
 def rows(
     name: str, form: Format, columns: Iterable[tuple[str, ...]], delimiter: str | None, count: Callable[[int], None]
 ) -> Iterator[FileRow]:
-    """The rows of a file that has these columns; `count` is told the bytes as they go by. Raises TrackerError."""
+    """The rows of a file with these columns; `count` is called with the bytes of each line. Raises TrackerError."""
 
     def counted() -> Iterator[bytes]:
         for line in lines(name):
@@ -122,5 +122,5 @@ def _check_header(name: str, header: list[str], columns: Iterable[tuple[str, ...
     missing = [some[0] for some in dict.fromkeys(columns) if not any(each in header for each in some)]
     if missing:
         near = nearest(missing[0], header)
-        told = f"did you mean {near!r}?" if near else f"It has: {', '.join(header)[:300]}."
-        raise UsageError(f"{name} has no column {', '.join(map(repr, missing))}.", told[0].upper() + told[1:])
+        remedy = f"Did you mean {near!r}?" if near else f"It has: {', '.join(header)[:300]}."
+        raise UsageError(f"{name} has no column {', '.join(map(repr, missing))}.", remedy)

@@ -1,6 +1,6 @@
-"""A mapping table, read: which columns of a file make which touchpoints, or everything that is wrong with it at once.
+"""The reader of mapping tables, which say which columns make which touchpoints; all problems are reported at once.
 
-It knows the table's keys; what becomes of a row is `streams/imports/rows.py`'s.
+It knows the table's keys; `streams/imports/rows.py` applies the table to rows.
 """
 
 from collections.abc import Iterator
@@ -24,15 +24,15 @@ SPEC: Final = ("from", "as", "format", "value", "words", "default")
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """Where one value comes from, and what it is made into."""
+    """The source of one value, and its conversion."""
 
     columns: tuple[str, ...] = ()
-    """The first of them that is not empty is taken."""
+    """The first column that is not empty is used."""
     kind: str = AS_IT_IS
     format: str | None = None
     constant: Any = None
     words: dict[str, Any] = field(default_factory=dict)
-    """What single values stand for."""
+    """Replacements of single values."""
     default: Any = None
 
 
@@ -44,15 +44,15 @@ class TouchpointEntry:
     type: Value
     occurred_at: Value
     event_id: tuple[str, ...]
-    """Columns that name the event; none: the whole row does."""
+    """Columns that identify the event; without any, the whole row does."""
     conditions: tuple[tuple[str, frozenset[str] | None], ...]
-    """A column, and what it must be; None: anything but empty."""
+    """Columns with their allowed values; None: anything but empty."""
     ids: dict[str, Value]
     properties: dict[str, Value]
     context: dict[str, Value]
 
     def columns(self) -> Iterator[tuple[str, ...]]:
-        """Every column that it looks at, with those that may stand in for it."""
+        """Every column that the entry uses, each with its alternatives."""
         values = (self.channel, self.type, self.occurred_at, *self.ids.values(), *self.properties.values())
         for value in (*values, *self.context.values()):
             if value.columns:
@@ -83,13 +83,13 @@ def load(path: Path, kinds: Kinds = ALIAS_KINDS) -> ImportMap:
         raise UsageError(f"{path} cannot be read: {why}.", "Check the path and its permissions.") from None
     table, problems = read(text, kinds)
     if table is None or problems:
-        told = [f"{path}:{each.line}:{each.column}: {each.message}: {each.remedy}" for each in sorted(problems)]
-        raise UsageError("\n       ".join(told), "docs/import.md explains every key.")
+        lines = [f"{path}:{each.line}:{each.column}: {each.message}: {each.remedy}" for each in sorted(problems)]
+        raise UsageError("\n       ".join(lines), "docs/import.md explains every key.")
     return table
 
 
 def read(text: str, kinds: Kinds = ALIAS_KINDS) -> tuple[ImportMap | None, list[Problem]]:
-    """The table and its problems; None where there are any."""
+    """The table and its problems; the table is None where there are problems."""
     try:
         root, problems = grow(text)
     except YamlError as error:
@@ -100,7 +100,7 @@ def read(text: str, kinds: Kinds = ALIAS_KINDS) -> tuple[ImportMap | None, list[
 
 
 class _TableReader:
-    """Walks the tree and gathers what is wrong."""
+    """Reads the YAML tree and collects the problems."""
 
     def __init__(self, problems: list[Problem], kinds: Kinds) -> None:
         self.problems = problems
@@ -163,7 +163,7 @@ class _TableReader:
         return {key: self._value(value, usuals.get(key, usual)) for key, (_, value) in found.entries.items()}
 
     def _value(self, node: Node, usual: str = AS_IT_IS, *, constant: bool = False) -> Value:
-        """A column's name (or a constant), several of which the first that is not empty is taken, or more keys."""
+        """One value: a column (or a constant), a list of alternative columns, or a mapping with the keys of SPEC."""
         if isinstance(node, Scalar) and node.text:
             return Value(constant=node.text) if constant else Value((node.text,), usual)
         if isinstance(node, Sequence) and node.items and not constant:

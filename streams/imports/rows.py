@@ -1,4 +1,4 @@
-"""A row becomes touchpoints, or a flaw that says which column is why. It knows nothing of files and Kafka."""
+"""Rows: a row becomes touchpoints, or a flaw that names the column. It knows nothing of files and Kafka."""
 
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
@@ -72,7 +72,7 @@ def _touchpoint(entry: TouchpointEntry, row: dict[str, Any], table: ImportMap) -
 
 
 def _name(entry: TouchpointEntry, row: dict[str, Any]) -> list[str]:
-    """What tells the event from all others; the same row has the same name in every run."""
+    """The parts that identify the event among all others; the same row has the same name in every run."""
     parts = [lookup(row, column) for column in entry.event_id]
     if parts and None not in parts:
         return [_written(part) for part in parts]

@@ -1,6 +1,7 @@
-"""One import from beginning to end, in blocks: make touchpoints, send, await the broker, note how far we are.
+"""One import in blocks: make touchpoints, send them, await the broker, save the position.
 
-A block that was confirmed is not sent again; one that was not is, and counts once by its event_ids. It prints nothing.
+A confirmed block is not sent again. An unconfirmed one is, and its touchpoints count once by their event_ids. It
+prints nothing.
 """
 
 from collections import Counter
@@ -19,30 +20,30 @@ from streams.imports.files import FileRow
 from streams.imports.mapping import ImportMap
 from streams.imports.rows import RowFlaw, touchpoints
 
-# Half a second's worth: what a crash makes be sent twice, and what an import waits for at once.
+# About half a second of work. After a crash, at most one block is sent twice.
 BLOCK_ROWS: Final = 2_000
 SHOWN: Final = 5
 HEAD_BYTES: Final = 64 * 1024
 
 
 class Sender(Protocol):
-    """As much of `streams.sdk.producer.Producer` as an import needs."""
+    """The part of `streams.sdk.producer.Producer` that an import needs."""
 
     def send(self, touchpoint: Touchpoint) -> Any:
         """Send a touchpoint."""
 
     def flush(self) -> None:
-        """Returns when the broker has everything; raises where it has not."""
+        """Return when the broker has confirmed everything; raises where it has not."""
 
 
 class Position(msgspec.Struct, frozen=True):
-    """How far a file was imported, and what tells that it is still the same file and table."""
+    """How far a file was imported, with hashes to check that file and table are still the same."""
 
     rows: int
     rejected_bytes: int
-    """How long the file of rejected rows was then: what a crash left behind it is cut off."""
+    """The length of the file of rejected rows at that time; what a crash left after it is cut off."""
     head: str
-    """Hash of the file's first `head_bytes`: a file that has only grown is gone on with."""
+    """Hash of the file's first `head_bytes`, so that an import continues with a file that has only grown."""
     head_bytes: int
     table: str
     """Hash of the mapping table."""
@@ -50,19 +51,19 @@ class Position(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class ImportTally:
-    """What came of an import so far."""
+    """Counts of an import so far."""
 
     rows: int = 0
-    """Seen in this run."""
+    """Rows read in this run."""
     touchpoints: int = 0
     without: int = 0
-    """Rows of which the table makes nothing."""
+    """Rows from which the table makes no touchpoint."""
     rejected: Counter[str] = field(default_factory=Counter)
     by_type: Counter[str] = field(default_factory=Counter)
     examples: list[str] = field(default_factory=list)
     """The first rejections, as sentences."""
     begins_at: int = 0
-    """Rows that earlier runs had done."""
+    """Rows that earlier runs have imported."""
 
 
 @dataclass
@@ -75,7 +76,7 @@ class Notes:
     rejected: Path
 
     def begin(self, *, again: bool) -> Position | None:
-        """The position of an earlier run; None to begin at the first row. Raises Mismatch for another file or table."""
+        """The position of an earlier run; None to start at the first row. Raises Mismatch for another file or table."""
         if again or not self.position.exists():
             self.rejected.unlink(missing_ok=True)
             return None
@@ -93,7 +94,7 @@ class Notes:
         return found
 
     def note(self, rows: int, rejected_bytes: int) -> None:
-        """Writes the position, whole or not at all."""
+        """Save the position atomically: write a new file, then rename it."""
         size = min(self.source.stat().st_size, HEAD_BYTES)
         found = Position(rows, rejected_bytes, self._head(size), size, _digest(self.table))
         draft = self.position.with_name(self.position.name + ".new")
@@ -114,14 +115,14 @@ def _digest(data: bytes) -> str:
 
 @dataclass
 class Import:
-    """An import that can be looked at, and stopped after the present block, while it runs."""
+    """An import that can be stopped after the present block while it runs."""
 
     rows: Iterable[FileRow]
     table: ImportMap
     sender: Sender | None
     """None: a dry run."""
     notes: Notes | None = None
-    """None: nothing is written down, as for a dry run and for standard input."""
+    """None: no position is saved, as for a dry run and for standard input."""
     block_rows: int = BLOCK_ROWS
     stopped: bool = False
 
@@ -132,7 +133,7 @@ class Import:
     def run(
         self, done: Position | None = None, look: Callable[[Touchpoint], None] = lambda _touchpoint: None
     ) -> ImportTally:
-        """Imports the rows that `done` leaves; `look` is shown each touchpoint. Raises TrackerError."""
+        """Import the rows after `done`; `look` is called with each touchpoint. Raises TrackerError."""
         tally = ImportTally(begins_at=done.rows if done else 0)
         rows = islice(iter(self.rows), tally.begins_at, None)
         while not self.stopped and (block := list(islice(rows, self.block_rows))):
@@ -165,12 +166,12 @@ class Import:
 
 
 def _refused(row: FileRow, flaw: RowFlaw) -> bytes:
-    said = {"line": row.line, "reason": flaw.reason, "detail": flaw.detail, "row": row.data}
-    return msgspec.json.encode(said) + b"\n"
+    refused = {"line": row.line, "reason": flaw.reason, "detail": flaw.detail, "row": row.data}
+    return msgspec.json.encode(refused) + b"\n"
 
 
 def _append(path: Path, lines: list[bytes]) -> int:
-    """Adds lines to a file that is only made when there are some; how long it is now."""
+    """Append lines to a file, which is created with the first line; returns its length."""
     if not lines:
         return path.stat().st_size if path.exists() else 0
     with path.open("ab") as file:
@@ -184,6 +185,6 @@ def _end(file: BinaryIO) -> int:
 
 
 def columns(table: ImportMap) -> Iterator[tuple[str, ...]]:
-    """Every column that a table looks at, with those that may stand in for it."""
+    """Every column that a table uses, each with its alternatives."""
     for entry in table.entries:
         yield from entry.columns()

@@ -1,6 +1,6 @@
-"""One value of a row: found by its column, and made into what a touchpoint holds.
+"""One value of a row: found by its column, and converted to the type that a touchpoint needs.
 
-It knows texts, numbers and times in the ways that other systems write them; nothing of rows and mappings.
+It knows how other systems write texts, numbers and times; it knows nothing of rows and mappings.
 """
 
 import re
@@ -17,17 +17,17 @@ AS_IT_IS: Final = "as_it_is"
 _NUMBER: Final = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]{1,3})?")
 TRUE: Final = frozenset({"true", "yes", "y", "1", "on"})
 FALSE: Final = frozenset({"false", "no", "n", "0", "off"})
-# What BigQuery's export writes instead of a value.
+# BigQuery's export wraps each value in one of these keys.
 _TYPED: Final = frozenset({"string_value", "int_value", "float_value", "double_value"})
 UNITS_A_MS: Final = {"seconds": 0.001, "milliseconds": 1, "microseconds": 1000}
 
 
 class Unfit(ValueError):  # noqa: N818  # says what is wrong with the value
-    """A value that cannot be made into what is wanted."""
+    """A value that cannot be converted to the wanted kind."""
 
 
 def lookup(row: dict[str, Any], column: str) -> Any:
-    """The value of a column; in JSON also of a place, `user.plan`. None where it is missing or empty."""
+    """The value of a column, or of a path such as `user.plan` in JSON; None where it is missing or empty."""
     found = row[column] if column in row else _walk(row, column)
     if isinstance(found, dict) and found and found.keys() <= _TYPED:
         found = next((value for value in found.values() if value is not None), None)
@@ -39,7 +39,7 @@ def _walk(node: Any, path: str) -> Any:
         if isinstance(node, list) and part.isdecimal():
             node = node[int(part)] if int(part) < len(node) else None
         elif isinstance(node, list):
-            # A list of keys with values is a table written lengthwise.
+            # A list of objects with `key` and `value` is read as an object.
             node = next(
                 (each.get("value") for each in node if isinstance(each, dict) and each.get("key") == part), None
             )
@@ -65,7 +65,7 @@ def _number(value: Any, _format: str | None, _zone: ZoneInfo) -> int | float:
     if not _NUMBER.fullmatch(text):
         raise Unfit("no number")
     number = float(text)
-    # A text of digits alone stays whole, also beyond what a float holds.
+    # A text of digits becomes an int, since a float would round large ones.
     return int(text) if text.lstrip("+-").isdecimal() and len(text) < 19 else number
 
 
@@ -89,7 +89,7 @@ def _yes(value: Any, _format: str | None, _zone: ZoneInfo) -> bool:
 
 
 def _time(value: Any, form: str | None, zone: ZoneInfo) -> int:
-    """Milliseconds since 1970; a text without an offset is meant in the zone."""
+    """Milliseconds since 1970; a text without an offset is taken to be in the zone."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     text = str(value).strip().removesuffix(" UTC")
@@ -128,7 +128,7 @@ def _url_path(value: Any, form: str | None, zone: ZoneInfo) -> str:
 
 def _hash(make: Callable[[str], str | None], what: str) -> Callable[[Any, str | None, ZoneInfo], str]:
     def read(value: Any, _format: str | None, _zone: ZoneInfo) -> str:
-        # An export that has hashed it already says the same.
+        # An export may have hashed the value already.
         text = str(value).strip()
         made = text.lower() if re.fullmatch(r"[0-9a-fA-F]{64}", text) else make(text)
         if made is None:

@@ -1,1 +1,1 @@
-"""One person: what is stored about them, what Kafka holds, and the requests about who is who."""
+"""One person: the data about them in Redis and Kafka, and requests to link, cut and erase names."""

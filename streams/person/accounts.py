@@ -1,6 +1,6 @@
-"""Accounts in words: those that a stored person is one of, and the people whom a stored account counts.
+"""Accounts as plain data: the accounts of a stored person, and the people whom a stored account counts.
 
-It reads a record; what it means was decided by `tracker/identity/membership.py` and `tracker/identity/accounts.py`.
+It reads a record; `tracker/identity/membership.py` and `tracker/identity/accounts.py` decide who belongs to whom.
 """
 
 from typing import Any
@@ -11,10 +11,10 @@ from tracker.records.state import Record
 
 
 def account_links(record: Record) -> dict[str, Any]:
-    """`accounts` of a person and `people` of an account, as plain data, each only where there are some."""
+    """`accounts` of a person and `people` of an account, as plain data; a key without rows is left out."""
     known = read(record.account_links)
-    told = {"accounts": _accounts(known), "people": _people(known)}
-    return {key: rows for key, rows in told.items() if rows}
+    tables = {"accounts": _accounts(known), "people": _people(known)}
+    return {key: rows for key, rows in tables.items() if rows}
 
 
 def _accounts(known: AccountLinks) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
-"""One identity, as stored: every name of a customer, what ties them, who claims them too, and what a person has ruled.
+"""One identity, as stored: every name of a customer, its ties, competing claims, and the rulings of operators.
 
-It reads what the names' homes have written; who belongs to whom was decided there (`tracker/identity/ties.py`).
+It reads the records at the homes of the names; `tracker/identity/ties.py` decides who belongs to whom.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -31,7 +31,7 @@ class IdentityMember:
 
     @property
     def via(self) -> str | None:
-        """The peer by which it belongs to its customer; None for the customer."""
+        """The neighbour on its path to the customer; None for the customer."""
         return self.ties.offered.path[-2] if self.ties.offered is not None else None
 
 
@@ -40,16 +40,16 @@ class Identity:
     """A customer and all names that belong to them."""
 
     asked: str
-    """The name that it was found by."""
+    """The name by which it was found."""
     customer: str
     members: dict[str, IdentityMember] = field(default_factory=dict)
-    """By name, the customer first where there is a record of them."""
+    """By name; the customer is first, if there is a record of them."""
     claimed: dict[str, tuple[str, Edge]] = field(default_factory=dict)
-    """By alias that was seen with this identity and belongs to another: to whom, and the edge."""
+    """By alias that was seen with this identity and belongs to another one: its customer, and the edge."""
 
     @property
     def names(self) -> list[str]:
-        """All names, the customer's own too while its record is on its way."""
+        """All names; the customer's own name is included even before its record exists."""
         return list(dict.fromkeys([self.customer, *self.members]))
 
 
@@ -104,15 +104,16 @@ def conflicts(
     """Every alias that more than one unique name claims, partition by partition."""
     for partition in range(partitions):
         cursor: int | None = None
-        told: set[bytes] = set()
+        reported: set[bytes] = set()
         while cursor != 0:
             cursor, page = client.hscan(keys(partition, prefix).states, cursor or 0, count=AT_ONCE)
             for name, record in page.items():
-                if name in told or not may_have_ties(record):
+                # HSCAN may return a name several times.
+                if name in reported or not may_have_ties(record):
                     continue
                 ties = read(decode(record).ties)
                 if ties.refused:
-                    told.add(name)
+                    reported.add(name)
                     yield _conflict(name.decode(), ties)
             advance(len(page))
 
@@ -126,7 +127,7 @@ def _conflict(name: str, ties: Ties) -> dict[str, Any]:
 
 
 def describe(identity: Identity) -> dict[str, Any]:
-    """All that is known of who is who, as plain data."""
+    """The whole identity as plain data: aliases, conflicts and cuts."""
     members = identity.members.values()
     return {
         "asked": identity.asked,
@@ -153,7 +154,7 @@ def describe(identity: Identity) -> dict[str, Any]:
 
 
 def _seen(edge: Edge | None) -> dict[str, Any]:
-    """When, and by what, two names came together; nothing where that is known elsewhere only."""
+    """When, and in which event, two names were seen together; None values where only another record knows it."""
     if edge is None:
         return {"seen_at": None, "event_id": None, "ruled_at": None}
     is_seen = edge.at_ms != NEVER_MS

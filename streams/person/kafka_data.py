@@ -1,6 +1,6 @@
-"""What Kafka holds of a person: the records of every topic that are about one of their names, as they stand there.
+"""The data about a person in Kafka: the records of every topic that are about one of their names, unchanged.
 
-It knows where each kind of record names somebody.
+It knows the fields in which each kind of record holds a name.
 """
 
 import base64
@@ -32,10 +32,11 @@ def traces(
     """The records of these topics that are about one of the names. Raises TrackerError."""
     wanted = frozenset(names)
     for topic in topics:
-        told = NAMED.get(topic, _in_touchpoint)
+        names_in = NAMED.get(topic, _in_touchpoint)
         for page in pages(consumer, topic):
             for record in page:
-                if (record.key or b"").decode(errors="replace") in wanted or wanted & told(record.value or b"", kinds):
+                key, value = (record.key or b"").decode(errors="replace"), record.value or b""
+                if key in wanted or wanted & names_in(value, kinds):
                     yield _shown(topic, record)
             advance(len(page))
 
@@ -67,12 +68,12 @@ def _in_rejection(value: bytes, kinds: Kinds) -> set[str]:
 
 def _in_message(value: bytes, _kinds: Kinds) -> set[str]:
     try:
-        told = _json(value)
+        message = _json(value)
     except msgspec.MsgspecError:
         return set()
-    if not isinstance(told, dict):
+    if not isinstance(message, dict):
         return set()
-    return {str(told[field]) for field in ("customer", "alias", "other") if told.get(field)}
+    return {str(message[field]) for field in ("customer", "alias", "other") if message.get(field)}
 
 
 NAMED: Final[Mapping[str, Callable[[bytes, Kinds], set[str]]]] = {

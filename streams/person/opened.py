@@ -1,4 +1,4 @@
-"""The store as a command about a person opens it."""
+"""The connection to the store for commands about a person."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from streams.stores.layout import require
 
 @contextmanager
 def opened_store(settings: Settings) -> Iterator[Any]:
-    """Redis, once its store is found to have as many partitions as the settings say. Raises TrackerError."""
+    """A Redis client, after checking that the store has the partitions of the settings. Raises TrackerError."""
     with door(settings):
         client = redis_client(settings)
         require(client, settings.partitions)

@@ -1,7 +1,6 @@
-"""What is held about one person: every record of an identity in words, and where else data of theirs may be.
+"""The data about one person in Redis: every record of an identity as plain data, and where else their data may be.
 
-It reads; what the numbers mean was decided by the engine. Who belongs to the identity is for
-`streams/person/identity.py` to say.
+It only reads. `streams/person/identity.py` says which names belong to the identity.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,10 +26,10 @@ from tracker.records.state import Instance
 from tracker.records.timer import DAY_MS
 
 CONTENT: Final[Mapping[str, str]] = {
-    ROUTED: "touchpoints, histories and orders on their way, the order to erase too",
+    ROUTED: "touchpoints, histories and requests on their way, also the request to erase",
     TRANSITIONS: "what happened to the customer's journeys",
     ACTIONS: "what to do next for the customer",
-    REJECTED: "records that were no touchpoint, as they came",
+    REJECTED: "records that are not touchpoints, unchanged",
 }
 OUTSIDE: Final = (
     (
@@ -46,7 +45,7 @@ OUTSIDE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class StoredPlace:
-    """Somewhere outside of the states where data of a person may be."""
+    """A place outside of the states where data of a person may be."""
 
     where: str
     what: str
@@ -58,7 +57,7 @@ class StoredPlace:
 
 
 def places(settings: Settings, now_ms: int) -> list[StoredPlace]:
-    """Where else data of a person may be, and how long. Raises TrackerError where Kafka does not answer."""
+    """The places where else data of a person may be, and until when. Raises TrackerError."""
     names = [topic.name for topic in settings.topics()]
     with kafka_admin(settings) as admin:
         shapes = find(admin, names)
@@ -86,7 +85,7 @@ def export(client: Any, identity: Identity, journeys: CustomerFold, prefix: str 
 
 
 def counts(client: Any, member: IdentityMember, journeys: CustomerFold, prefix: str = PREFIX) -> dict[str, int]:
-    """How much is held under one name."""
+    """How much is stored under one name."""
     held = list(_logs(member, journeys))
     return {
         "journeys": len({instance_fold.definition.journey for instance_fold, _ in held}),
@@ -98,7 +97,7 @@ def counts(client: Any, member: IdentityMember, journeys: CustomerFold, prefix: 
 
 
 def timers(client: Any, member: IdentityMember, prefix: str = PREFIX) -> list[int]:
-    """The moments (ms) at which the tracker looks at a name although nothing comes."""
+    """The times (ms) of the timers of a name."""
     names = keys(member.stored.partition, prefix)
     exact = client.zscore(names.timers, member.name)
     found = [] if exact is None else [int(exact)]
@@ -119,13 +118,13 @@ def _name(client: Any, member: IdentityMember, journeys: CustomerFold, prefix: s
     record = opened(member.stored)
     account_links = membership.read(record.account_links)
     came = {short: alias for alias, ids in member.ties.adopted.items() for short in short_ids(ids)}
-    told = describe_stored(member.stored, journeys)
+    described = describe_stored(member.stored, journeys)
     return {
         "name": member.name,
         "partition": member.stored.partition,
         "bytes": len(member.stored.record),
         "looked_at_again": [moment(at_ms) for at_ms in timers(client, member, prefix)],
-        "journeys": told["journeys"],
+        "journeys": described["journeys"],
         "touchpoints": [
             each
             for instance_fold, instance in _logs(member, journeys)
@@ -150,7 +149,7 @@ def _name(client: Any, member: IdentityMember, journeys: CustomerFold, prefix: s
 def _touchpoints(
     instance_fold: InstanceFold, instance: Instance, came: Mapping[bytes, str]
 ) -> Iterator[dict[str, Any]]:
-    """The touchpoints that are kept one by one, and the ids of older ones."""
+    """The touchpoints that are stored one by one, and the ids of older ones."""
     names = [stage.name for stage in instance_fold.definition.stages]
     whose = {"journey": instance_fold.definition.journey, "instance": instance.key}
     for former in sorted(map(readable_id, short_ids(instance.former_ids))):

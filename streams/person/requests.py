@@ -1,6 +1,6 @@
-"""Orders of a person about names: links, cuts, erasures; sent to the homes of the names, and watched until they hold.
+"""Requests about names: to link, cut or erase them. They are sent to the homes of the names and awaited.
 
-The workers carry them out; it knows the message and where in Redis its effect shows.
+The workers carry them out; this file knows the messages and how to wait for their effect.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from streams.settings.settings import Settings
 from tracker.home import home
 from tracker.planning.message import encode_routed
 
-# A lost answer must not make two of one order; the rest is patience of a person.
+# Idempotent, so that a lost answer does not double a request. The time-outs are what a person will wait.
 PRODUCER: Final[Mapping[str, Any]] = {
     "acks": "all",
     "enable_idempotence": True,
@@ -28,7 +28,7 @@ PRODUCER: Final[Mapping[str, Any]] = {
 CONFIRM_WITHIN_S: Final = 30.0
 LOOK_EVERY_S: Final = 0.1
 
-Order = Ruling | Erase
+Request = Ruling | Erase
 
 
 @contextmanager
@@ -41,24 +41,24 @@ def producer(settings: Settings) -> Iterator[Any]:
         yield opened
 
 
-def send(to: Any, orders: Sequence[Order], partitions: int) -> None:
-    """Each order to the home of its name, confirmed by the broker on return. Raises what kafka-python raises."""
+def send(to: Any, requests: Sequence[Request], partitions: int) -> None:
+    """Send each request to the home of its name, confirmed by the broker on return. Raises kafka-python's errors."""
     under_way = [
         to.send(ROUTED, value=encode_routed(one), key=one.name.encode(), partition=home(one.name, partitions))
-        for one in orders
+        for one in requests
     ]
     to.flush()
     for future in under_way:
         future.get(timeout=CONFIRM_WITHIN_S)
 
 
-def rulings(one: str, other: str, at_ms: int, *, linked: bool) -> list[Order]:
-    """What two names are told of each other."""
+def rulings(one: str, other: str, at_ms: int, *, linked: bool) -> list[Request]:
+    """The rulings for a pair of names: one for each, about the other."""
     return [Ruling(name, peer, at_ms, linked) for name, peer in ((one, other), (other, one))]
 
 
 def held(shows: Callable[[], bool], within_s: float) -> bool:
-    """Whether an effect shows before the time is over."""
+    """Whether an effect is visible before the time is over."""
     until_s = monotonic() + within_s
     while not shows():
         if monotonic() > until_s:

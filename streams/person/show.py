@@ -1,6 +1,6 @@
-"""One customer, as stored: where they are in each journey, in words and numbers of a person.
+"""One customer, as stored: their place in each journey, as plain data with names and times.
 
-It reads a record and its journey's names; what the numbers mean was decided by the engine.
+It reads a record and takes the names of stages from the journey files.
 """
 
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ from tracker.identity.ties import read, root
 from tracker.problem import nearest
 from tracker.records.state import Instance, Journey, Progress, Record, UnreadableStateError, decode
 
-# How much is looked through for a name that was probably meant.
+# The bounds of the search for a similar name.
 SEARCH_S: Final = 1.0
 SEARCH_AT_ONCE: Final = 2000
 MOST_CANDIDATES: Final = 2000
@@ -29,7 +29,7 @@ MOST_CANDIDATES: Final = 2000
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A customer as the store holds them."""
+    """A customer's record, with its name and partition."""
 
     customer: str
     partition: int
@@ -37,7 +37,7 @@ class Stored:
 
 
 def find(client: Any, customer: str, partitions: int, prefix: str = PREFIX, kinds: Kinds = KINDS) -> Stored:
-    """The record of that name, or of that alias of another kind. Raises TrackerError, NOT_FOUND."""
+    """The record of a name, or of an alias with that value. Raises TrackerError, NOT_FOUND."""
     for spelling in spellings(customer, kinds):
         found = look_up(client, spelling, partitions, prefix)
         if found is not None:
@@ -47,8 +47,8 @@ def find(client: Any, customer: str, partitions: int, prefix: str = PREFIX, kind
         f"There is no customer {customer!r}.",
         f"Did you mean {near!r}?"
         if near
-        else "Ids are written as in the touchpoints; `anonymous_id:...` and the "
-        "like for those who are not known by a customer_id.",
+        else "Write the id as in the touchpoints. A customer without a customer_id is named by an alias, such as "
+        "`anonymous_id:...`.",
         ExitCode.NOT_FOUND,
     )
 
@@ -61,16 +61,16 @@ def look_up(client: Any, name: str, partitions: int, prefix: str = PREFIX) -> St
 
 
 def follow(client: Any, asked: str, partitions: int, kinds: Kinds = KINDS) -> tuple[Stored, str | None]:
-    """The customer whom a name belongs to, and the name, where it is not the customer's own. Raises TrackerError."""
+    """The customer whom a name belongs to, and the name if it is an alias. Raises TrackerError."""
     found = find(client, asked, partitions, kinds=kinds)
     customer = root(found.customer, read(opened(found).ties))
-    # While a history is on its way there may be no record of the customer yet.
+    # While a history is being moved, the customer may have no record yet.
     stored = look_up(client, customer, partitions) if customer != found.customer else None
     return (stored, found.customer) if stored is not None else (found, None)
 
 
 def spellings(customer: str, kinds: Kinds = KINDS) -> list[str]:
-    """What a customer of that id may be called in the store, the likeliest first."""
+    """The names under which an id may be stored, the likeliest first."""
     try:
         plain = normalise(customer)
     except AliasTooLong:
@@ -79,9 +79,9 @@ def spellings(customer: str, kinds: Kinds = KINDS) -> list[str]:
 
 
 def similar(client: Any, customer: str, partitions: int, prefix: str = PREFIX) -> str | None:
-    """A customer who was probably meant; None where none is found within a second.
+    """A stored customer with a similar name; None where none is found within a second.
 
-    Ids mostly differ at their end, so those that end alike are looked for before those that begin alike.
+    Ids mostly differ at their end, so equal ends are searched before equal beginnings.
     """
     until_s = monotonic() + SEARCH_S
     half = len(customer) // 2
@@ -113,7 +113,7 @@ def opened(stored: Stored) -> Record:
 
 
 def describe(stored: Stored, journeys: CustomerFold) -> dict[str, Any]:
-    """All that is known of a customer as plain data. Times are RFC 3339 in UTC. Raises TrackerError."""
+    """A customer's journeys and accounts as plain data. Times are RFC 3339 in UTC. Raises TrackerError."""
     instance_folds = {instance_fold.definition.journey: instance_fold for instance_fold in journeys.instance_folds}
     record = opened(stored)
     return {
@@ -145,7 +145,7 @@ def _instance(instance: Instance, instance_fold: InstanceFold | None) -> dict[st
         if place < 0:
             return None
         stages = instance_fold.definition.stages if instance_fold else ()
-        # Without its journey file a stage is known by its number alone.
+        # Without the journey file only the number of a stage is known.
         return stages[place].name if place < len(stages) else f"stage {place + 1}"
 
     def at(offset_ms: int | None) -> str | None:
@@ -181,12 +181,12 @@ def _instance(instance: Instance, instance_fold: InstanceFold | None) -> dict[st
 
 
 def _segments(progress: Progress, instance_fold: InstanceFold) -> dict[str, str]:
-    # They come as they stand in the names of aggregates.
+    # Segment values are stored escaped, as in the names of aggregates.
     return {unescape(name): unescape(value) for name, value in instance_fold.contributor.segment_values(progress)}
 
 
 def printable(text: str) -> str:
-    """Text that cannot act on a terminal: what is no visible character, right-to-left marks too, is replaced."""
+    """Text that is safe on a terminal: every character that is not printable is replaced, right-to-left marks too."""
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 

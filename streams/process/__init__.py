@@ -1,1 +1,1 @@
-"""A process and its neighbours: supervision, health, logs, and the process's own series."""
+"""What every process has: supervision, health pages, logs, and the table of its own series."""

@@ -1,4 +1,4 @@
-"""A process' own pages: /health/live, /health/ready and /metrics, on loopback unless told otherwise."""
+"""The pages of a process: /health/live, /health/ready and /metrics; the settings' default address is loopback."""
 
 import json
 from collections.abc import Callable
@@ -11,15 +11,15 @@ from prometheus_client.exposition import choose_encoder
 from streams.errors import ExitCode, TrackerError
 
 Check = Callable[[], dict[str, object] | None]
-"""None when all is well, else what is not."""
+"""None when the check passes, else what fails, as fields of the answer."""
 Encode = Callable[[Any], bytes]
-"""Writes what has a `collect` as Prometheus or OpenMetrics wants it."""
+"""Encodes a collector's series as text for Prometheus or as OpenMetrics."""
 Render = Callable[[Encode, str], bytes]
-"""The page, by the encoder that was asked for and its content type."""
+"""Returns the page for an encoder and its content type."""
 
 
 class Pages:
-    """An HTTP server with three pages; /health alone is /health/ready."""
+    """An HTTP server with three pages; /health is the same as /health/ready."""
 
     def __init__(
         self,
@@ -29,14 +29,14 @@ class Pages:
         port_variable: str = "TRACKER_HTTP_PORT",
         render: Render | None = None,
     ) -> None:
-        """`render` stands in for writing the whole registry at each scrape."""
+        """`render` makes the /metrics page; without it, the whole registry is encoded at each scrape."""
         self._checks = {"/health/live": live, "/health/ready": ready, "/health": ready}
         self._render = render or (lambda encode, _content_type: encode(registry))
         self._port_variable = port_variable
         self._runner: web.AppRunner | None = None
 
     async def start(self, host: str, port: int) -> int:
-        """Listen; returns the port, which is chosen by the system where `port` is 0."""
+        """Listen; returns the port, which the system chooses where `port` is 0. Raises TrackerError, PORT_IN_USE."""
         app = web.Application()
         for path in self._checks:
             app.router.add_get(path, self._health)

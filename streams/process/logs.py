@@ -1,7 +1,7 @@
-"""Logs: an event name and fields, one line each, as text for people or as JSON for machines, to stderr.
+"""Logs on stderr: one line for each event, with its name and fields, as text or as JSON.
 
-What is counted in a metric is not also logged. Customers appear as hashes only; whoever logs one hashes it first.
-Third parties' lines (Faust, aiokafka, kafka-python) pass through here too, and never in floods.
+Events that a metric counts are not logged too. Customers appear only as hashes; the caller hashes them.
+Lines of third parties (Faust, aiokafka, kafka-python) pass through here as well, with repeats left out.
 """
 
 import logging
@@ -17,12 +17,12 @@ from streams.settings.settings import Settings
 # A broker's outage makes aiokafka and Faust repeat themselves about a hundred times a second.
 REPEATS: Final = 3
 REPEATS_WINDOW_S: Final = 30.0
-# What these say below a warning is about themselves.
+# Below a warning, these libraries log only their own workings.
 CHATTY: Final = ("aiokafka", "kafka", "faust", "mode", "asyncio", "aiohttp")
 
 
 class RepeatFilter(logging.Filter):
-    """Lets the same line of the same logger through a few times in a while, then says how many were left out."""
+    """Passes a logger's same line `REPEATS` times in a window; the next one after it says how many were left out."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
@@ -30,21 +30,21 @@ class RepeatFilter(logging.Filter):
         self._seen: dict[tuple[str, str], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the record is worth a line."""
+        """Whether the record is logged."""
         now_s = self._clock()
         key = (record.name, str(record.msg)[:80])
         begun_s, count = self._seen.get(key, (now_s, 0))
         if now_s - begun_s > REPEATS_WINDOW_S:
             record.left_out = max(count - REPEATS, 0)
             begun_s, count = now_s, 0
-        if len(self._seen) > 1000:  # messages that were formatted before they came: each is a key of its own
+        if len(self._seen) > 1000:  # messages that were formatted before they came: each has a key of its own
             self._seen.clear()
         self._seen[key] = (begun_s, count + 1)
         return count < REPEATS
 
 
 def configure(settings: Settings) -> None:
-    """From now on this process logs as the settings ask; may be called again."""
+    """Make this process log as the settings say; it may be called again."""
     level = logging.getLevelName(settings.log_level.upper())
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -57,7 +57,7 @@ def configure(settings: Settings) -> None:
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=False,  # a second call must reach loggers that are in use
+        cache_logger_on_first_use=False,  # a second call must also affect loggers that are in use
     )
     _configure_third_parties(
         settings, [*shared[:1], structlog.stdlib.add_logger_name, *shared[1:], _left_out], renderer

@@ -1,4 +1,4 @@
-"""The supervisor: worker processes side by side, started again when they end, stopped together."""
+"""The supervisor: it starts worker processes side by side, restarts those that end, and stops them together."""
 
 import os
 import signal
@@ -17,19 +17,20 @@ from streams.errors import ExitCode
 
 log = structlog.get_logger()
 
+# Longer than the 8 s after which a worker cuts off its own stop, and shorter than the 10 s after which Docker kills.
 STOP_WITHIN_S: Final = 9.5
 FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 10.0
-# A process that lived so long has done work: the next pause is the first again.
+# A process that ran so long was healthy: after it ends, the pauses begin again with the first.
 HEALTHY_S: Final = 30.0
 LOOK_EVERY_S: Final = 0.1
-# What starting again cannot mend.
+# Exit codes of faults that a restart cannot repair.
 FINAL: Final = frozenset({ExitCode.USAGE, ExitCode.CONFIGURATION, ExitCode.DENIED, ExitCode.MISMATCH})
 
 
 @dataclass(slots=True)
 class Child:
-    """One place for a process."""
+    """One worker process and its successors."""
 
     command: Sequence[str]
     environ: Mapping[str, str]
@@ -39,7 +40,10 @@ class Child:
     pause_s: float = FIRST_PAUSE_S
 
     def start(self) -> None:
-        """Start the process; it ends by itself when our end of its standard input closes."""
+        """Start the process. It ends by itself when its standard input closes, as when the supervisor is killed.
+
+        In a session of its own, so that Ctrl-C reaches only the supervisor, which stops the workers in order.
+        """
         self.process = subprocess.Popen(self.command, env=self.environ, stdin=subprocess.PIPE, start_new_session=True)
         self.started_s = time.monotonic()
 
@@ -49,7 +53,7 @@ class Child:
 
 
 def supervise(children: Sequence[Child]) -> int:
-    """Run until SIGTERM or SIGINT, or until a process ends with what starting again cannot mend; the exit code."""
+    """Run until SIGTERM, SIGINT or an exit code in FINAL; returns the exit code."""
     stop = _Stop()
     code: int = ExitCode.OK
     try:
@@ -66,7 +70,7 @@ def supervise(children: Sequence[Child]) -> int:
 
 
 class _Stop:
-    """SIGTERM and SIGINT, noted instead of raised, so that children are always waited for."""
+    """Notes SIGTERM and SIGINT instead of raising, so that children are always waited for."""
 
     def __init__(self) -> None:
         self.asked = False
@@ -78,13 +82,13 @@ class _Stop:
         self.exit_code = ExitCode.INTERRUPTED if number == signal.SIGINT else ExitCode.OK
 
     def restore(self) -> None:
-        """Give the signals back."""
+        """Restore the former handlers."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
 
 def _look(child: Child) -> int | None:
-    """Start a child that is not running and whose pause is over; the exit code of one that must not start again."""
+    """Start a child whose pause is over; returns the exit code of a child that must not be restarted, else None."""
     now_s = time.monotonic()
     if child.process is None:
         if now_s >= child.start_at_s:
@@ -106,7 +110,7 @@ def _look(child: Child) -> int | None:
 
 
 def _end(children: Sequence[Child]) -> None:
-    """SIGTERM to all, then SIGKILL to those that take too long."""
+    """Send SIGTERM to all, and after `STOP_WITHIN_S` SIGKILL to those that still run."""
     running = [child.process for child in children if child.process and child.process.poll() is None]
     for process in running:
         process.send_signal(signal.SIGTERM)
@@ -121,7 +125,7 @@ def _end(children: Sequence[Child]) -> None:
 
 
 def worker_children(count: int, http_port: int, environ: Mapping[str, str]) -> list[Child]:
-    """Places for `count` worker processes with the same settings and a port of its own each."""
+    """Children for `count` worker processes: the same settings, each with a port of its own."""
     command = [sys.executable, "-m", "streams", "worker", "--supervised"]
     root = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(part for part in (root, environ.get("PYTHONPATH", "")) if part)

@@ -1,6 +1,6 @@
-"""Kafka's part of a repartition: who is still reading, what is not applied yet, and more partitions for every topic.
+"""Kafka's part of a repartition: members of the group, records not yet applied, and more partitions for the topics.
 
-It asks and grows; what follows from the answers is `streams/repartition/repartition.py`'s.
+`streams/repartition/repartition.py` decides what follows from the answers.
 """
 
 import time
@@ -9,27 +9,27 @@ from typing import Any, Final
 
 from streams.clients.topic_shapes import find
 
-# A cluster that has never seen a consumer makes its coordinator when it is first asked for.
+# A cluster that has never had a consumer creates the group coordinator at the first request.
 COORDINATOR_WITHIN_S: Final = 8.0
 GROWN_WITHIN_S: Final = 10.0
 PAUSE_S: Final = 0.3
 
 
 def members(admin: Any, group: str) -> list[str]:
-    """Where the members of a consumer group run; none for a group that nobody is in."""
-    told = _patiently(lambda: admin.describe_groups([group]))[group]
-    return [f"{one['client_id']} on {one['client_host'].lstrip('/')}" for one in told["members"]]
+    """The members of a consumer group, each as client id and host; empty for an empty group."""
+    described = _patiently(lambda: admin.describe_groups([group]))[group]
+    return [f"{one['client_id']} on {one['client_host'].lstrip('/')}" for one in described["members"]]
 
 
 def partitions(admin: Any, topics: Sequence[str]) -> dict[str, int]:
-    """How many partitions each of those topics has that are there."""
+    """The number of partitions of each of those topics that exist."""
     return {name: shape.partitions for name, shape in find(admin, topics).items()}
 
 
 def waiting(admin: Any, counts: Mapping[str, int], applied: Mapping[tuple[str, int], int]) -> dict[str, int]:
     """By topic, the records that Kafka holds after the applied offsets; topics with none are left out.
 
-    A topic of which more is applied than there is was created anew: its difference is negative.
+    The number is negative for a topic that was created anew: more of it is applied than Kafka holds.
     """
     from kafka import TopicPartition
     from kafka.admin import OffsetSpec
@@ -46,9 +46,10 @@ def waiting(admin: Any, counts: Mapping[str, int], applied: Mapping[tuple[str, i
 
 
 def grow(admin: Any, topics: Sequence[str], to: int, *, rehearse: bool = False) -> list[str]:
-    """Give every topic that has fewer so many partitions; their names. Again, it does nothing.
+    """Raise every topic with fewer partitions to `to`; returns the names of these topics. A second call does nothing.
 
-    `rehearse` asks Kafka whether it would, and changes nothing: rights and quotas are found out before all else.
+    With `rehearse` Kafka only validates the request, so that missing rights and quotas are found before anything
+    changes.
     """
     less = {name: to for name, count in partitions(admin, topics).items() if count < to}
     if less:
@@ -63,6 +64,7 @@ def grow(admin: Any, topics: Sequence[str], to: int, *, rehearse: bool = False) 
 
 
 def _patiently(call: Any) -> Any:
+    """The answer of a call, repeated while the coordinator is being created."""
     from kafka.errors import CoordinatorLoadInProgressError, CoordinatorNotAvailableError
 
     until_s = time.monotonic() + COORDINATOR_WITHIN_S

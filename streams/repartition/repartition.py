@@ -1,18 +1,19 @@
-"""Repartition: the store of stopped workers moves from P to Q partitions, and nothing is lost or doubled.
+"""Repartition: the store of stopped workers moves from P to Q partitions; nothing is lost or counted twice.
 
- 1. check: nobody is in the consumer group, everything that came is applied, no message waits in an outbox;
- 2. hold: take every partition under a new epoch, so that a worker who sleeps cannot write any more;
- 3. copy: every state and timer is written beside what is there, under the keys of its new home;
- 4. verify: read the copies again, count their figures anew; they must be the sums of the originals;
- 5. grow: Kafka makes the partitions of every topic; the new ones are read from their beginning;
- 6. switch: each partition's copy takes the place of what was there, in one script;
- 7. finish: the plan is taken away; workers may start with TRACKER_PARTITIONS=Q.
+ 1. check: the consumer group is empty, every record is applied, and no message waits in an outbox;
+ 2. hold: take every partition under a new epoch, so that a paused worker can no longer write;
+ 3. copy: write every state and timer under the keys of its new home, beside the originals;
+ 4. verify: read the copies again and recount their figures, which must be the sums of the originals;
+ 5. grow: Kafka adds partitions to every topic; the new ones are read from their beginning;
+ 6. switch: each partition's copy replaces the original, in one script;
+ 7. finish: delete the plan; workers may start with TRACKER_PARTITIONS=Q.
 
-What is under way stands in one key, the plan; while it exists no worker starts. What fails or is interrupted before
-step 5 takes its copies and the plan away again. After a crash the command is run again: before step 6 it copies anew
-if a worker has written meanwhile, else it goes on where it stopped.
-Offsets stay: an old partition goes on where it was applied to. Touchpoints that producers send while this runs, or
-by the old number of partitions after it, are at home elsewhere and are routed there by the worker that reads them.
+The plan, one key, says what is under way; no worker starts while it exists. A failure or an interruption before step 5
+removes the copies and the plan. After a crash, run the command again: before step 6 it copies again if a worker has
+written meanwhile, otherwise it continues where it stopped.
+Offsets stay: an old partition continues after its applied offset. Touchpoints that producers send during the move, or
+later by the old number of partitions, land in another partition than their customer's; the worker that reads them
+routes them to their home.
 """
 
 import time
@@ -31,26 +32,26 @@ from streams.stores.keys import PREFIX, keys
 from streams.stores.layout import layout_key, plan_key
 from tracker.engine.customer import CustomerFold
 
-# Redis writes its log to the disk every second by default: what was told to be done must outlive its crash.
+# By default Redis writes its log to the disk once a second. After this pause, what was written survives its crash.
 SETTLE_S: Final = 2.0
-REBUILD: Final = "Stop everything, empty Redis and start the workers: all is built again from Kafka."
+REBUILD: Final = "Stop everything, empty Redis and start the workers: they build everything again from Kafka."
 
 
 class Move(msgspec.Struct, kw_only=True):
-    """What is under way, as it stands in the store."""
+    """The plan: the move that is under way, as stored."""
 
     origin: int
     to: int
     phase: Literal["copying", "copied", "switching"] = "copying"
     epochs: list[int] = []
-    """By partition: the epoch under which the copy was made."""
+    """By partition, the epoch under which the copy was made."""
     writes: list[int] = []
-    """By partition: the writes that it had seen then."""
+    """By partition, its count of writes at that time; a higher one shows that a worker has written since."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What is asked for."""
+    """The move that is asked for."""
 
     origin: int
     to: int
@@ -67,9 +68,11 @@ class Foresight:
 
     customers: int
     moving: int
+    """Customers whose home changes."""
     by_partition: list[int]
+    """Customers of each partition after the move."""
     grows: dict[str, int]
-    """Topics that get more partitions, with the number they have."""
+    """Topics that get more partitions, with their present number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,8 @@ class MoveOutcome:
 class Repartition:
     """One repartition, from check to finish.
 
-    `after` hears of each step that is done (for tests that stop there), `advance` of customers copied or verified.
+    `after` is called with the name of each step that is done (tests stop there), `advance` with the customers copied
+    or verified since its last call.
     """
 
     def __init__(
@@ -107,7 +111,7 @@ class Repartition:
         self._settle = settle
 
     def foresee(self) -> Foresight:
-        """What would be done; nothing is written. Raises TrackerError for what stands in the way."""
+        """What the repartition would do; nothing is written. Raises TrackerError where a check of step 1 fails."""
         self.check(self._plan())
         homes, moving = self._moving.homes()
         by_partition = [homes[partition] for partition in range(self._order.to)]
@@ -116,7 +120,7 @@ class Repartition:
         return Foresight(sum(by_partition), moving, by_partition, grows)
 
     def run(self) -> MoveOutcome:
-        """Steps 1 to 7. May be run again after it stopped, whatever stopped it. Raises TrackerError."""
+        """Steps 1 to 7. It may be run again after any failure. Raises TrackerError."""
         found = self._plan()
         self.check(found)
         self._after("check")
@@ -126,13 +130,15 @@ class Repartition:
         grown = kafka.grow(self._admin, self._order.topics, plan.to)
         self._after("grow")
         customers = self._switch(plan)
+        # The switch must be on the disk before the plan goes: without the plan, workers would start on a store that a
+        # crash of Redis can set back to the middle of the switch.
         self._settle()
         self._client.delete(plan_key(self._order.prefix))
         self._after("finish")
         return MoveOutcome(customers, grown, found is not None)
 
     def _prepare(self, plan: Move) -> None:
-        """Steps 2 to 4, as far as they are not done."""
+        """Steps 2 to 4, as far as an earlier run has not done them."""
         held = self._moving.hold()
         self._after("hold")
         if plan.phase != "copying" and not self._still_stands(plan, held):
@@ -144,7 +150,10 @@ class Repartition:
 
     @contextmanager
     def _tidied(self, plan: Move) -> Iterator[None]:
-        """What fails or is interrupted while it copies leaves nothing behind, if Redis lets us; workers may start."""
+        """Remove the copies and the plan after a failure while copying, so that workers may start.
+
+        Removal is best effort: the failure may be that Redis does not answer. A later run copies from the start.
+        """
         try:
             yield
         except (Exception, KeyboardInterrupt, SystemExit):
@@ -156,7 +165,7 @@ class Repartition:
             raise
 
     def check(self, plan: Move | None) -> None:
-        """Step 1. Raises TrackerError for the first thing that stands in the way."""
+        """Step 1. Raises TrackerError for the first condition that does not hold."""
         order = self._order
         if plan is not None and plan.to != order.to:
             raise Mismatch(
@@ -171,6 +180,7 @@ class Repartition:
             self._require_applied(counts)
 
     def _begin(self) -> Move:
+        """Store a new plan. Raises Mismatch when another run has stored one meanwhile."""
         plan = Move(origin=self._order.origin, to=self._order.to)
         if not self._client.set(plan_key(self._order.prefix), msgspec.json.encode(plan), nx=True):
             raise Mismatch("Another repartition has just begun.", "Let it finish.")
@@ -190,12 +200,12 @@ class Repartition:
         self._after("verify")
 
     def _switch(self, plan: Move) -> int:
-        """Step 6; how many customers there are now."""
+        """Step 6; returns the number of customers after it. A repeated run skips the partitions that are switched."""
         if plan.phase == "copied":
             self._require_nobody()
             plan.phase = "switching"
             self._write(plan)
-            # Before the first old key goes, the plan that says so must be safe.
+            # The plan must be on the disk before the first original is deleted.
             self._settle()
             self._after("promise")
         for partition, epoch in enumerate(plan.epochs):
@@ -203,7 +213,7 @@ class Repartition:
             if answer == "taken":
                 raise TrackerError(
                     f"A worker has taken partition {partition} while customers were being moved.",
-                    "Stop the workers and run this command again: it goes on where it stopped.",
+                    "Stop the workers and run this command again: it continues where it stopped.",
                 )
             if answer == "gone":
                 raise TrackerError(f"Redis has lost the copy of partition {partition}.", REBUILD)
@@ -212,7 +222,11 @@ class Repartition:
         return sum(int(self._client.hlen(name)) for name in names)
 
     def _still_stands(self, plan: Move, held: Sequence[StoredPartition]) -> bool:
-        """Whether a verified copy is still what the originals say. Raises TrackerError where it is too late to ask."""
+        """Whether a verified copy still matches the originals: no worker has written since it was made.
+
+        Raises TrackerError when one has written after the first partition was switched: then there is no original of
+        everything to copy again.
+        """
         left = [number for number, each in enumerate(held) if each.layout != plan.to]
         written = [number for number in left if held[number].writes != plan.writes[number]]
         if written and len(left) < plan.to:
@@ -249,33 +263,33 @@ class Repartition:
             raise Mismatch("More is applied than Kafka holds: a topic was created anew.", REBUILD)
         boxes = sum(int(self._client.llen(keys(each, order.prefix).outbox)) for each in range(order.to))
         if (left or boxes) and not order.allow_lag:
-            told = [f"{count} in {topic}" for topic, count in left.items()]
-            told += [f"{boxes} in the outboxes"] if boxes else []
+            waiting = [f"{count} in {topic}" for topic, count in left.items()]
+            waiting += [f"{boxes} in the outboxes"] if boxes else []
             raise TrackerError(
-                f"Not everything is applied. Waiting: {', '.join(told)}.",
-                "Start the workers, let them finish, stop them. If producers cannot be stopped, --allow-lag: what "
-                "waits is routed to its new home later.",
+                f"Not everything is applied. Waiting: {', '.join(waiting)}.",
+                "Start the workers, let them finish, and stop them. If producers cannot be stopped, use --allow-lag: "
+                "workers route the waiting records to their new homes later.",
             )
 
 
 def check_numbers(order: Order, counts: dict[str, int], layout: int | None) -> None:
-    """Raises TrackerError where the numbers of partitions do not let P become Q."""
+    """Return when the numbers of partitions allow the move from P to Q. Raises TrackerError otherwise."""
     missing = [topic for topic in order.topics if topic not in counts]
     if missing:
         raise TrackerError(f"Kafka lacks {', '.join(missing)}.", "Run `tracker topics create`.", ExitCode.NOT_FOUND)
     if order.to < order.origin:
         raise UsageError(
-            f"{order.origin} partitions cannot become {order.to}: Kafka never takes partitions away.",
-            "Fewer need new topics: create them, send everything again, and let an empty Redis be built from them.",
+            f"{order.origin} partitions cannot become {order.to}: Kafka never removes partitions.",
+            "Fewer partitions need new topics: create them, send everything again, and start with an empty Redis.",
         )
-    # Outputs may have as many as their readers like.
+    # Outputs may have more: only the inputs decide a customer's home.
     most = max(counts[topic] for topic in order.inputs)
     if most > order.to:
         raise UsageError(f"Kafka has {most} partitions already.", f"Ask for at least as many: --to {most}.")
     if order.to == (layout or order.origin):
         raise UsageError(
             f"The store has {order.to} partitions already.",
-            f"Set TRACKER_PARTITIONS={order.to} everywhere; `tracker topics check` tells whether Kafka has them too.",
+            f"Set TRACKER_PARTITIONS={order.to} everywhere; `tracker topics check` says whether Kafka has as many.",
         )
     if layout is not None and layout != order.origin:
         raise Mismatch(
@@ -285,7 +299,7 @@ def check_numbers(order: Order, counts: dict[str, int], layout: int | None) -> N
 
 
 def require_same(before: MoveTally, after: MoveTally) -> None:
-    """Raises Mismatch unless the copies add up to the originals."""
+    """Return when the copies add up to the originals. Raises Mismatch otherwise."""
     if before[:3] != after[:3] or before.suppressed != after.suppressed:
         raise Mismatch(
             f"The copy is not the original: {after.customers} customers and {after.timers} timers of "
@@ -300,5 +314,5 @@ def require_same(before: MoveTally, after: MoveTally) -> None:
             f"{len(wrong)} figures are not the sum of the customers: {first} is {before.aggregates.get(first, 0)}, "
             f"the customers say {after.aggregates.get(first, 0)}.",
             "Nothing has been changed. TRACKER_JOURNEYS must name the files that the workers run; `tracker audit` "
-            "tells all figures that differ.",
+            "lists all figures that differ.",
         )

@@ -1,8 +1,8 @@
-"""The store's part of a repartition: copy every customer to their new home beside the old one, verify, switch.
+"""The store's part of a repartition: copy every customer to the new home, beside the old one; verify; switch.
 
-The copy stands under names of its own until it is verified; what workers read is not touched before. Each partition
-is switched in one script. Every step may be done again. It knows Redis and homes; Kafka and the order of the steps
-are `streams/repartition/repartition.py`'s.
+The copies have keys of their own until they are verified; the keys that workers read stay untouched before. Each
+partition is switched in one script. Every step may be repeated. It knows Redis and homes;
+`streams/repartition/repartition.py` knows Kafka and the order of the steps.
 """
 
 from collections import Counter
@@ -22,10 +22,10 @@ _SCRIPTS: Final = files("streams.stores")
 
 
 class Staged(NamedTuple):
-    """The names of a partition's copy; they share its slot."""
+    """The keys of a partition's copy, in the slot of the partition."""
 
     ready: str
-    """Integer: customers in the copy, once it is verified."""
+    """Integer: customers in the copy; set only when the copy has been verified."""
     states: str
     timers: str
     days: str
@@ -34,13 +34,13 @@ class Staged(NamedTuple):
 
 
 def staged(partition: int, prefix: str = PREFIX) -> Staged:
-    """The keys of the copy that will take a partition's place."""
+    """The keys of the copy that will replace a partition."""
     start = f"{prefix}:{{{partition}}}:next"
     return Staged(start, *(f"{start}:{name}" for name in Staged._fields[1:]))
 
 
 class StoredPartition(NamedTuple):
-    """A partition in the hands of the command."""
+    """A partition as the command has taken it."""
 
     epoch: int
     writes: int
@@ -48,19 +48,19 @@ class StoredPartition(NamedTuple):
 
 
 class MoveTally(NamedTuple):
-    """What a copy and its original must have in common."""
+    """The sums over all partitions that must be equal for the originals and their copies."""
 
     customers: int
     timers: int
     digest: int
-    """A sum over all customers and their states, whatever their order."""
+    """A sum of hashes over all customers and their states, which does not depend on their order."""
     aggregates: dict[str, int]
     suppressed: int = 0
-    """Digests of erased names; of a copy, in the partition that has the fewest."""
+    """Digests of erased names; for the copies, the number in the partition with the fewest."""
 
 
 class Moving:
-    """The partitions of one store on their way to `to` partitions."""
+    """The move of one store to `to` partitions."""
 
     def __init__(self, client: Any, to: int, advance: Callable[[int], None], prefix: str = PREFIX) -> None:
         self._client = client
@@ -71,7 +71,7 @@ class Moving:
         self._switch = client.register_script(_SCRIPTS.joinpath("switch.lua").read_text())
 
     def hold(self) -> list[StoredPartition]:
-        """Every partition under a new epoch, also those that are new: whoever held one before can write no more."""
+        """Take every partition, the new ones too, under a new epoch: no earlier holder can write any more."""
         held = []
         for partition in range(self._to):
             names = keys(partition, self._prefix)
@@ -80,20 +80,20 @@ class Moving:
         return held
 
     def release(self, origin: int) -> None:
-        """Forget the partitions that would have been new: the store has `origin` as before."""
+        """Delete the epochs of partitions that would have been new: `require` takes one for a further partition."""
         for partition in range(origin, self._to):
             names = keys(partition, self._prefix)
             if not self._client.exists(names.offsets):
                 self._client.unlink(names.epoch)
 
     def clear(self) -> None:
-        """Take away what an earlier attempt has copied."""
+        """Delete the copies of an earlier run."""
         for partition in range(self._to):
             names = staged(partition, self._prefix)
             self._client.unlink(*names, *(day_list(names.days, day) for day in self._days(names.days)))
 
     def copy(self) -> MoveTally:
-        """Every customer and timer beside their new home; what the originals add up to."""
+        """Copy every customer and timer to the new home; returns the sums of the originals."""
         customers = timers = digest = 0
         aggregates: Counter[str] = Counter()
         for partition in range(self._to):
@@ -108,9 +108,11 @@ class Moving:
         return MoveTally(customers, timers, _folded(digest), _without_zeros(aggregates), self._copy_suppressed())
 
     def verify(self, journeys: CustomerFold) -> tuple[MoveTally, list[int]]:
-        """What the copies add up to, read again; their figures are counted anew from the states and put beside them.
+        """The sums of the copies, read again, and the customers of each partition.
 
-        Also the number of customers by partition. Raises `Astray` for one that is not at home.
+        The figures are recounted from the copied states and written to the copies. They cannot be copied: one
+        aggregate is a sum over customers who may move to different partitions. Raises `Astray` for a customer in the
+        wrong partition.
         """
         digest = timers = 0
         counts: list[int] = []
@@ -135,12 +137,12 @@ class Moving:
         return MoveTally(sum(counts), timers, _folded(digest), _without_zeros(total), kept), counts
 
     def mark(self, customers: list[int]) -> None:
-        """Say of every copy that it is right; only then can it be switched to."""
+        """Mark every copy as verified; `switch` refuses a copy without the mark."""
         for partition, count in enumerate(customers):
             self._client.set(staged(partition, self._prefix).ready, count)
 
     def switch(self, partition: int, epoch: int) -> str:
-        """Put the copy in place; one of `stores/switch.lua`'s answers."""
+        """Replace a partition by its copy; returns one of the answers of `stores/switch.lua`."""
         names, copy = keys(partition, self._prefix), staged(partition, self._prefix)
         pairs = [(getattr(names, name), getattr(copy, name)) for name in Staged._fields[1:]]
         days = sorted({*self._days(names.days), *self._days(copy.days)})
@@ -152,7 +154,7 @@ class Moving:
         return answer.decode()
 
     def homes(self) -> tuple[Counter[int], int]:
-        """How many customers each partition will have, and how many of all must move."""
+        """How many customers each partition will have, and how many customers must move."""
         after: Counter[int] = Counter()
         moving = 0
         for partition in range(self._to):
@@ -164,7 +166,7 @@ class Moving:
         return after, moving
 
     def _states(self, key: str) -> Iterator[dict[bytes, bytes]]:
-        """The states of a partition by the page, each customer once (a scan may bring one again)."""
+        """The states of a partition in pages, each customer once; HSCAN may return one several times."""
         seen: set[bytes] = set()
         cursor: int | None = None
         while cursor != 0:
@@ -209,7 +211,7 @@ class Moving:
                     there.setdefault(staged(home(customer.decode(), self._to), self._prefix).days, []).append(customer)
                 with self._client.pipeline(transaction=False) as pipe:
                     for days, customers in there.items():
-                        # First the day, then its list: `clear` finds by the day what a crash leaves behind.
+                        # The day before its list: after a crash, `clear` finds the list by the day.
                         pipe.hset(days, day, 0)
                         pipe.rpush(day_list(days, day), *customers)
                     pipe.execute()
@@ -219,7 +221,7 @@ class Moving:
         return count
 
     def _copy_suppressed(self) -> int:
-        """Every digest beside every partition: whose it is, and so where it is at home, it does not tell."""
+        """Copy every digest to every partition: a digest does not show whose it is, so its home is unknown."""
         names = [keys(partition, self._prefix).suppressed for partition in range(self._to)]
         digests = sorted(set().union(*(self._client.smembers(name) for name in names)))
         for partition in range(self._to):
@@ -228,7 +230,7 @@ class Moving:
         return len(digests)
 
     def _count_days(self, key: str) -> int:
-        """How many customers the lists of the days hold; each list's number is put down."""
+        """How many customers the lists of the days hold; writes the length of each list to the hash of days."""
         counts = {day: int(self._client.llen(day_list(key, day))) for day in self._days(key)}
         if counts:
             self._client.hset(key, mapping=counts)
@@ -248,7 +250,7 @@ class Moving:
 
 
 class Astray(Exception):  # noqa: N818  # a state of the store
-    """A copy is not where it belongs."""
+    """A customer was copied to a partition that is not the home."""
 
 
 def _fingerprint(customer: bytes, record: bytes) -> int:

@@ -1,4 +1,4 @@
-"""What a producer says becomes a message: a touchpoint with its id, its key and its bytes, or a refusal that says why.
+"""Packing: a producer's arguments become a touchpoint with its id, key and bytes, or an error that says why not.
 
 It knows nothing of Kafka; `streams/sdk/producer.py` sends.
 """
@@ -27,35 +27,35 @@ _canonical: Final = msgspec.json.Encoder(order="deterministic").encode
 
 
 class NotATouchpoint(UsageError):  # noqa: N818  # says what is wrong with the arguments
-    """What was given makes no touchpoint; nothing was sent."""
+    """The arguments do not make a touchpoint; nothing was sent."""
 
 
 class Details(TypedDict, total=False):
-    """Whose touchpoint it is, and when and in what circumstances it happened."""
+    """Whose touchpoint it is, when it happened, and in which context."""
 
     customer_id: str | int | None
     anonymous_id: str | int | None
     email: str | None
-    """An address; what travels is its hash, under the key of TRACKER_HASH_KEY."""
+    """An address. Only its hash is sent, keyed with TRACKER_HASH_KEY."""
     phone: str | None
-    """A number with its country code; what travels is its hash, likewise."""
+    """A number with its country code. Only its hash is sent, keyed as that of `email`."""
     email_sha256: str | None
-    """The plain hash of an address that was hashed before; see `tracker.identity.pseudonym.email_sha256`."""
+    """The plain hash of an address, made before; see `tracker.identity.pseudonym.email_sha256`."""
     phone_sha256: str | None
     account_id: str | int | None
     ids: Mapping[str, str | int | None]
-    """Aliases of further kinds, by kind, as TRACKER_ALIAS_KINDS has them."""
+    """Aliases of further kinds, by the kinds of TRACKER_ALIAS_KINDS."""
     occurred_at: datetime | int
-    """With an offset, or milliseconds since 1970. Left out: now."""
+    """A datetime with an offset, or milliseconds since 1970. Without it: now."""
     event_id: str
-    """Your own name for this event: sent again with it, it counts once. See `event_id`."""
+    """Your own id of this event. An event that is sent again with the same id counts once. See `event_id`."""
     context: Mapping[str, Any]
     extra: Mapping[str, Any]
-    """Properties of your own, beside those that the channel names."""
+    """Properties of your own, beyond those that the channel names."""
 
 
 def event_id(*parts: object) -> str:
-    """An id made of what names the event, such as `event_id("order", 1001, "paid")`: the same parts, the same id."""
+    """An id made of the parts that name the event, as in `event_id("order", 1001, "paid")`: same parts, same id."""
     text = "/".join(str(part) for part in parts)
     return text if len(text) <= MAX_EVENT_ID_LENGTH else blake2b(text.encode(), digest_size=32).hexdigest()
 
@@ -63,7 +63,8 @@ def event_id(*parts: object) -> str:
 def build(channel: str, type: str, *, properties: Mapping[str, Any] | None = None, **details: Unpack[Details]) -> Touchpoint:  # noqa: A002, E501  # fmt: skip
     """The touchpoint that the arguments of `Producer.touch` describe.
 
-    Without an `event_id` one is made of everything that was said, if the moment was, else at random.
+    Without an `event_id`, one is made: from all of the arguments if `occurred_at` is among them, otherwise at random.
+    Equal arguments without a time may be two events, such as two clicks.
     """
     given = {**details.get("ids", {}), **{kind: value for kind, value in details.items() if kind in WHOSE}}
     ids: dict[str, Any] = {kind: value for kind, value in given.items() if value is not None}
@@ -84,7 +85,7 @@ def build(channel: str, type: str, *, properties: Mapping[str, Any] | None = Non
 
 
 def _name(touchpoint: Touchpoint) -> str:
-    """An id made of everything that the touchpoint says."""
+    """An id made of all fields of the touchpoint."""
     try:
         return blake2b(_canonical(touchpoint), digest_size=16).hexdigest()
     except UNWRITABLE as error:

@@ -1,7 +1,7 @@
-"""The producers' side: touchpoints from a shop, a script or a help desk into Kafka, each confirmed by the broker.
+"""The producer: it sends touchpoints of a shop, a script or a help desk to Kafka, each confirmed by the broker.
 
-What is not a touchpoint is refused here, where the one who can mend it hears of it, by the same rules that the workers
-read with. It knows nothing of journeys and of what becomes of a touchpoint.
+It refuses what is not a touchpoint, by the same rules as the workers, so that the sender gets the error and can
+correct it. It knows nothing of journeys.
 """
 
 import atexit
@@ -26,10 +26,10 @@ from streams.settings.settings import Settings, read
 from tracker.identity.kinds import KINDS
 from tracker.identity.pseudonym import hidden
 
-# kafka-python queues without a bound of its own. This is a second of its full speed.
+# kafka-python queues without a bound of its own. This is what it sends in one second at full speed.
 BUFFER_MESSAGES: Final = 10_000
 BUFFER_BYTES: Final = 32 * 1024 * 1024
-# A fiftieth of a second of patience makes batches out of single touchpoints.
+# A linger of 20 ms makes batches out of single touchpoints.
 OPTIONS: Final[dict[str, Any]] = {
     "linger_ms": 20,
     "batch_size": 128 * 1024,
@@ -38,11 +38,11 @@ OPTIONS: Final[dict[str, Any]] = {
     "delivery_timeout_ms": 30_000,
     "request_timeout_ms": 10_000,
     "max_block_ms": 5_000,
-    # A topic that Kafka makes up by itself has the wrong number of partitions.
+    # A topic that Kafka creates by itself has the wrong number of partitions.
     "allow_auto_create_topics": False,
 }
 FLUSH_S: Final = 35.0
-"""Longer than `delivery_timeout_ms`, so that the broker's answer or its absence is known by then."""
+"""Longer than `delivery_timeout_ms`, so that each touchpoint is confirmed or has failed by then."""
 CLOSE_S: Final = 5.0
 
 __all__ = ["BufferFull", "Details", "NotATouchpoint", "Producer", "Receipt", "Undelivered", "connect", "event_id"]
@@ -51,37 +51,37 @@ _log: Final = logging.getLogger(__name__)
 
 
 class BufferFull(TrackerError):  # noqa: N818  # the state of the world, not of our code
-    """Too many touchpoints wait for the broker; this one was not taken."""
+    """Too many touchpoints wait for the broker; this one was not accepted."""
 
     exit_code = ExitCode.UNREACHABLE
 
 
 class Undelivered(TrackerError):  # noqa: N818
-    """The broker has not confirmed. It may have the touchpoint all the same: send it again with the same event_id."""
+    """The broker has not confirmed. It may still have the touchpoint: send it again with the same event_id."""
 
     exit_code = ExitCode.UNREACHABLE
 
 
 class Receipt:
-    """A touchpoint on its way."""
+    """A touchpoint that was sent and may not be confirmed yet."""
 
-    __slots__ = ("_future", "_told", "event_id")
+    __slots__ = ("_future", "_undelivered", "event_id")
 
-    def __init__(self, event_id: str, future: Any, told: Callable[[Exception], TrackerError]) -> None:
+    def __init__(self, event_id: str, future: Any, undelivered: Callable[[Exception], TrackerError]) -> None:
         self.event_id = event_id
         self._future = future
-        self._told = told
+        self._undelivered = undelivered
 
     def wait(self, timeout_s: float = FLUSH_S) -> None:
-        """Returns when the broker has it. Raises Undelivered."""
+        """Return when the broker has confirmed it. Raises Undelivered."""
         try:
             self._future.get(timeout=timeout_s)
         except Exception as error:
-            raise self._told(error) from error
+            raise self._undelivered(error) from error
 
 
 class Producer:
-    """Takes touchpoints, sends them in batches, and knows which of them the broker has confirmed.
+    """Sends touchpoints in batches and counts those that the broker has confirmed.
 
     Threads may share one; processes may not. `connect` makes it.
     """
@@ -99,10 +99,12 @@ class Producer:
     ) -> None:
         """`kafka` is a kafka-python producer.
 
-        Addresses and numbers become hashes under `hash_key`, as at the collector's door; plain ones without it.
+        E-mail addresses and phone numbers become hashes keyed with `hash_key`, as in the collector; plain hashes
+        without it.
 
-        Where the buffer is full, `touch` waits up to `wait_s` before it raises BufferFull. `on_failure` is told the id
-        of each touchpoint that was not confirmed; kafka-python's own thread calls it, so it must be quick.
+        While the buffer is full, `touch` waits up to `wait_s` before it raises BufferFull. `on_failure` is called with
+        the id of each touchpoint that was not confirmed, and its error. kafka-python's own thread calls it, so it must
+        be quick.
         """
         self.confirmed = 0
         self.failed = 0
@@ -127,11 +129,11 @@ class Producer:
     @overload
     def touch(self, channel: Literal["support"], type: str, *, properties: SupportProperties | None = None, **details: Unpack[Details]) -> Receipt: ...  # noqa: E501  # fmt: skip
     def touch(self, channel: Any, type: str, *, properties: Any = None, **details: Unpack[Details]) -> Receipt:  # noqa: A002  # fmt: skip
-        """Send one touchpoint; it is on its way when this returns. Raises NotATouchpoint, BufferFull, Undelivered."""
+        """Send one touchpoint without waiting for the broker. Raises NotATouchpoint, BufferFull, Undelivered."""
         return self.send(build(channel, type, properties=properties, **details))
 
     def send(self, touchpoint: Touchpoint) -> Receipt:
-        """Send a touchpoint that was built elsewhere, of any channel; as `touch`."""
+        """Send a touchpoint of any channel that was built elsewhere; otherwise as `touch`."""
         hidden_ids = hidden(touchpoint.ids, self._hash_key)
         key, value = pack(msgspec.structs.replace(touchpoint, ids=hidden_ids), self._kinds)
         self._check_process()
@@ -143,12 +145,12 @@ class Producer:
             future = self._kafka.send(touchpoint_topic(touchpoint.channel), value=value, key=key)
         except Exception as error:
             self._give_room(size)
-            raise self._told(error) from error
+            raise self._undelivered(error) from error
         future.add_both(partial(self._settled, size, touchpoint.event_id))
-        return Receipt(touchpoint.event_id, future, self._told)
+        return Receipt(touchpoint.event_id, future, self._undelivered)
 
     def flush(self, timeout_s: float = FLUSH_S) -> None:
-        """Returns when the broker has confirmed everything; raises Undelivered for what failed since the last call."""
+        """Return when the broker has confirmed everything. Raises Undelivered for failures since the last call."""
         self._check_process()
         error: Exception | None = None
         try:
@@ -156,16 +158,17 @@ class Producer:
         except Exception as raised:  # noqa: BLE001  # kafka-python raises a dozen kinds; all mean: not confirmed
             error = raised
         with self._room:
-            # Where nothing failed, what is open now was sent by other threads since the flush began.
+            # After a flush without an error, messages that are still open were sent by other threads since it began.
             missing = self._unreported + (self._messages if error else 0)
-            first = self._failures[0] if self._failures else self._told(error or TimeoutError("it takes too long"))
+            timeout = TimeoutError("it takes too long")
+            first = self._failures[0] if self._failures else self._undelivered(error or timeout)
             self._unreported = 0
             self._failures.clear()
         if missing:
             raise Undelivered(f"{missing} touchpoints were not confirmed: {first.message}", first.remedy)
 
     def close(self, timeout_s: float = FLUSH_S) -> None:
-        """Flush, then let go of the connections. Raises Undelivered."""
+        """Flush, then close the connections. Raises Undelivered."""
         if self._closed or os.getpid() != self._process:
             return
         self._closed = True
@@ -185,12 +188,12 @@ class Producer:
             self._at_exit()
 
     def flush_at_exit(self) -> Self:
-        """From now on the end of the process waits for what is on its way."""
+        """Make the process, when it ends, wait for touchpoints that are not confirmed yet."""
         atexit.register(self._at_exit)
         return self
 
     def _at_exit(self) -> None:
-        """Nobody is left to be told by an exception."""
+        """Close; an error is logged, since no caller is left to catch it."""
         try:
             self.close()
         except TrackerError as error:
@@ -226,35 +229,36 @@ class Producer:
             self._room.notify()
 
     def _settled(self, size: int, name: str, outcome: Any) -> None:
-        """Called by kafka-python's own thread, with the record's place or the reason why it has none."""
-        told = self._told(outcome) if isinstance(outcome, Exception) else None
+        """Called by kafka-python's own thread, with the record's place or the exception."""
+        failure = self._undelivered(outcome) if isinstance(outcome, Exception) else None
         with self._room:
-            if told is None:
+            if failure is None:
                 self.confirmed += 1
             else:
                 self.failed += 1
                 self._unreported += 1
-                self._failures = [*self._failures, told][:1]
+                # The first failure is kept for the message of `flush`; the others are only counted.
+                self._failures = [*self._failures, failure][:1]
         self._give_room(size)
-        if told is not None:
-            self._on_failure(name, told)
+        if failure is not None:
+            self._on_failure(name, failure)
 
-    def _told(self, error: Exception) -> TrackerError:
-        told = translate(error, self._settings)
-        message = told.message if told else f"Kafka has not confirmed: {str(error) or type(error).__name__}."
-        return Undelivered(message, told.remedy if told else "Send it again with the same event_id.")
+    def _undelivered(self, error: Exception) -> TrackerError:
+        known = translate(error, self._settings)
+        message = known.message if known else f"Kafka has not confirmed: {str(error) or type(error).__name__}."
+        return Undelivered(message, known.remedy if known else "Send it again with the same event_id.")
 
 
 def connect(settings: Settings | None = None, **options: Any) -> Producer:
     """A producer for the Kafka of the settings (those of the environment where none are given).
 
-    `options` are `Producer`'s own. It has seen the topics before it returns, and what is on its way when the process
-    ends is waited for. Raises TrackerError.
+    `options` are those of `Producer`. The topics are checked first. When the process ends, it waits for touchpoints
+    that are not confirmed yet. Raises TrackerError.
     """
     from kafka import KafkaProducer
 
     settings = settings or read(os.environ)
-    # Whether touchpoints arrive is told by exceptions; kafka-python's log would say it a second time, and a third.
+    # Exceptions report failed touchpoints; kafka-python's log would repeat them.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     probe_kafka(settings)
     with door(settings):
@@ -268,7 +272,7 @@ def connect(settings: Settings | None = None, **options: Any) -> Producer:
 
 
 def require_topics(kafka: Any, settings: Settings, channels: Iterable[str] | None = None) -> None:
-    """Returns when Kafka has the topic of each channel (the settings' where none are named).
+    """Return when Kafka has the topic of each channel (those of the settings where none are given).
 
     Raises TrackerError, NOT_FOUND.
     """

@@ -1,31 +1,31 @@
-"""Repeats: a helper for whoever consumes the tracker's topics, which drops messages that came before.
+"""Repeats: a helper for consumers of the tracker's topics; it drops messages that came before.
 
-It knows the four headers of each message and nothing of what a message says. Use it with the records of
-kafka-python or aiokafka, one `Repeats` a consumer:
+It reads the headers of each message and not its content. Use it with the records of kafka-python or aiokafka, one
+`Repeats` for each consumer:
 
     repeats = Repeats()
     for record in consumer:
         if repeats.is_new(record):
             handle(record)
 
-**What repeats are.** A worker that dies between publishing and noting it leaves messages that its successor publishes
-once more: the same key, value and headers `partition` (the customer's home), `generation` (a random name that a worker
-gets when it takes that partition), `epoch` and `sequence`. In one partition of one topic the messages of a home
-partition and generation come in rising order of (epoch, sequence); what is not above the highest one seen is a repeat.
-Messages of tracker versions before 0.2.0 have no generation; they are compared among themselves.
+**What repeats are.** A worker that dies after publishing and before noting it leaves messages that its successor
+publishes again: with the same key, value and headers `partition` (the customer's home), `generation` (a random name
+that a worker gets when it takes that partition), `epoch` and `sequence`. In one partition of one topic, the messages of
+a home partition and generation come in rising order of (epoch, sequence). A message that is not above the highest one
+seen is a repeat. Messages of versions before 0.2.0 have no generation; they are compared with each other.
 
-**Restarts.** Keep `Repeats.highest` where you keep your own results, in the same transaction, and begin with it:
-`Repeats(kept)`. What was kept before there were generations is accepted. A consumer that goes on from Kafka's
-committed offset without it may handle again what lies between that offset and the crash, as every consumer may.
+**Restarts.** Store `Repeats.highest` with your own results, in the same transaction, and start with it:
+`Repeats(kept)`. Marks that were stored without a generation are accepted. A consumer that continues from Kafka's
+committed offset without it may handle the messages between that offset and the crash again, as every consumer may.
 
 **A rebuild.** When Redis has lost its last second, or everything, the tracker reads that part of its input again and
-tells again what follows from it, in a new generation. Such messages are new by their headers. `rebuilds` counts them
-by home partition, so that a consumer can say so. Transitions of input that was applied before bear the header `again`
-(and `"again": true` in their body), and are dropped here: a consumer that has come this far has had them. Whoever has
-begun later, and wants them, says `Repeats(keep_again=True)`.
+publishes the resulting messages again, in a new generation, so their headers make them new. `rebuilds` counts rebuilds
+by home partition, so that a consumer can report them. Transitions of input that was applied before have the header
+`again` (and `"again": true` in their body) and are dropped here, since the consumer has had them. A consumer that
+began later, and wants them, uses `Repeats(keep_again=True)`.
 
-**Ids.** `transition_id` gives the same id to the same transition, however often it is published. It is the key for
-whoever keeps what it acted on; at the edge of a rebuild a transition may be published twice without the header.
+**Ids.** `transition_id` returns the same id for the same transition, however often it is published. A consumer that
+must never act twice stores the ids: at the edge of a rebuild a transition may be published twice without the header.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -41,7 +41,7 @@ __all__ = ["Consumed", "Origin", "Repeats", "Source", "transition_id"]
 
 
 class Consumed(Protocol):
-    """What this helper needs of a record."""
+    """The attributes of a record that this helper reads."""
 
     topic: str
     partition: int
@@ -49,7 +49,7 @@ class Consumed(Protocol):
 
 
 class Origin(NamedTuple):
-    """Where messages come in order: one partition of a topic, from one home partition, in one generation of it."""
+    """Within one origin, messages come in order: a partition of a topic, a home partition, and its generation."""
 
     topic: str
     partition: int
@@ -63,7 +63,7 @@ Source = Origin
 
 
 class Mark(NamedTuple):
-    """What tells the messages of one origin apart; later ones are greater."""
+    """The number of a message among those of its home partition; later messages have greater marks."""
 
     epoch: int
     sequence: int
@@ -74,35 +74,35 @@ NAMES: Final = (PARTITION, EPOCH, SEQUENCE)
 
 
 class Repeats:
-    """Tells new messages from repeats; remembers a few marks for each home partition, however many messages come."""
+    """Distinguishes new messages from repeats; it keeps a few marks for each home, however many messages come."""
 
     def __init__(self, highest: Mapping[Origin, Mark] | None = None, *, keep_again: bool = False) -> None:
         self.highest: dict[Origin, Mark] = {Origin(*each): Mark(*mark) for each, mark in (highest or {}).items()}
-        """The mark of the newest message of each origin; to be kept, in this order, by consumers that restart."""
+        """By origin, the mark of the newest message; consumers that restart should store it, in this order."""
         self.dropped = 0
-        """Repeats so far."""
+        """How many repeats were dropped so far."""
         self.again = 0
-        """Transitions so far that were published before a rebuild, and dropped."""
+        """How many transitions were dropped because they were published before a rebuild."""
         self._keep_again = keep_again
         self.rebuilds: dict[int, int] = {}
-        """By home partition: how often the tracker began to tell again what it may have told before."""
+        """By home partition, how often the tracker began to publish again what it may have published before."""
 
     def is_new(self, record: Consumed) -> bool:
-        """Whether the record is to be handled; a record without the tracker's headers always is."""
-        told = read(record)
-        if told is None:
+        """Whether the record is new and must be handled; a record without the tracker's headers always is."""
+        numbered = read(record)
+        if numbered is None:
             return True
-        source, mark = told
-        before = self.highest.get(source)
+        origin, mark = numbered
+        before = self.highest.get(origin)
         if before is None:
-            before = self._begin(source)
+            before = self._begin(origin)
         elif mark <= before:
             self.dropped += 1
             return False
         if before is not None and mark.sequence <= before.sequence:
-            # Sequences go on over generations and epochs; one that falls back was forgotten by Redis.
-            self.rebuilds[source.home] = self.rebuilds.get(source.home, 0) + 1
-        self.highest[source] = mark
+            # Sequences continue over generations. One that falls back shows that Redis has lost the newer ones.
+            self.rebuilds[origin.home] = self.rebuilds.get(origin.home, 0) + 1
+        self.highest[origin] = mark
         if not self._keep_again and any(name == AGAIN for name, _ in record.headers):
             self.again += 1
             return False
@@ -128,7 +128,7 @@ def transition_id(value: bytes) -> str:
 
 
 def read(record: Consumed) -> tuple[Origin, Mark] | None:
-    """Where a record comes from and its mark; None where the tracker did not write it."""
+    """The origin and the mark of a record; None for a record that the tracker did not write."""
     headers = dict(record.headers or ())
     try:
         home, epoch, sequence = (int(headers[name]) for name in NAMES)

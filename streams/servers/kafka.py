@@ -21,7 +21,7 @@ JVM_OPTIONS = (
     "-XX:TieredStopAtLevel=1",  # up in 2 s instead of 4; a benchmark gives its own options
 )
 
-# One broker keeps every topic once; the rest is small so that a demo fits anywhere.
+# One broker keeps one copy of every topic. The sizes are small, so that a demo runs on any machine.
 PROPERTIES: dict[str, str] = {
     "process.roles": "broker,controller",
     "node.id": "1",
@@ -38,14 +38,14 @@ PROPERTIES: dict[str, str] = {
     "transaction.state.log.num.partitions": "4",
     "share.coordinator.state.topic.replication.factor": "1",
     "share.coordinator.state.topic.min.isr": "1",
-    "group.initial.rebalance.delay.ms": "0",  # tests and demos wait for nobody
-    "group.min.session.timeout.ms": "1000",  # a fault test need not wait six seconds for a death to be seen
-    # After a kill the controller takes the old broker for alive this long, and lets the new one wait: 9 s by default.
+    "group.initial.rebalance.delay.ms": "0",  # tests and demos do not wait for further members
+    "group.min.session.timeout.ms": "1000",  # by default 6 s, which fault tests would wait for after each kill
+    # After a kill the controller counts the old broker as alive for this long, and the new one waits: 9 s by default.
     "broker.session.timeout.ms": "3000",
     "broker.heartbeat.interval.ms": "500",
     "log.segment.bytes": "67108864",
     "log.index.size.max.bytes": "1048576",
-    "log.cleaner.dedupe.buffer.size": "16777216",  # of the heap; the default takes a third of it
+    "log.cleaner.dedupe.buffer.size": "16777216",  # the default takes a third of the heap
     "num.network.threads": "2",
     "num.io.threads": "4",
 }
@@ -62,9 +62,9 @@ rootLogger.appenderRef.out.ref = out
 
 
 class KafkaServer(ServerProcess):
-    """One Kafka; `properties` replace or join the usual ones, `jvm_options` take the place of the usual ones.
+    """One Kafka; `properties` override or extend the usual ones, `jvm_options` replace the usual ones.
 
-    `listeners` are more doors than the plain one, as name and protocol: `{"GUARDED": "SASL_PLAINTEXT"}`.
+    `listeners` are added to the plain one, as name and protocol: `{"GUARDED": "SASL_PLAINTEXT"}`.
     """
 
     name = "Kafka"
@@ -90,7 +90,7 @@ class KafkaServer(ServerProcess):
 
     @property
     def bootstrap(self) -> str:
-        """The address as clients take it."""
+        """The bootstrap address for clients."""
         return self.address
 
     def listener(self, name: str) -> str:
@@ -98,7 +98,7 @@ class KafkaServer(ServerProcess):
         return f"{ports.LOOPBACK}:{self._more_ports[name]}"
 
     def prepare(self) -> list[str]:
-        """The command, after jars, configuration and formatted storage are there."""
+        """The command to run; fetches the jars, writes the configuration and formats the storage first."""
         if not self._java:
             self._java = self._java_command()
         self._more_ports = {name: self._port_for(name) for name in ["CONTROLLER", *self.listeners]}
@@ -108,7 +108,7 @@ class KafkaServer(ServerProcess):
         return [*self._java, "kafka.Kafka", str(configuration)]
 
     def is_ready(self) -> bool:
-        """Whether the broker answers a client and is part of its cluster."""
+        """Whether the broker answers a client and is registered in its cluster."""
         return ports.answers(self.port) and _brokers(self.bootstrap) > 0
 
     def _java_command(self) -> list[str]:
@@ -120,7 +120,7 @@ class KafkaServer(ServerProcess):
             str(find_java()),
             *self.jvm_options,
             "-XX:+ExitOnOutOfMemoryError",
-            "-XX:-UsePerfData",  # else a file of it stays behind in /tmp after a kill
+            "-XX:-UsePerfData",  # its file would stay in /tmp after a kill
             f"-XX:ErrorFile={self.directory / 'crash.log'}",
             f"-Djava.io.tmpdir={scratch}",  # where compression libraries unpack themselves
             f"-Dlog4j2.configurationFile={log4j}",
@@ -129,7 +129,7 @@ class KafkaServer(ServerProcess):
         ]
 
     def _port_for(self, name: str) -> int:
-        """The port of a listener: the same one over restarts, as long as it is free."""
+        """The port of a listener: the same after a restart, while it is free."""
         before = self._more_ports.get(name)
         return before if before and self._port_is_fixed and ports.is_free(before) else ports.free_port()
 
@@ -172,7 +172,7 @@ def _brokers(bootstrap: str) -> int:
 
     log = logging.getLogger("kafka")
     level = log.level
-    log.setLevel(logging.CRITICAL)  # that a server is not up yet is no news here
+    log.setLevel(logging.CRITICAL)  # a server that is not up yet is expected here
     try:
         admin = KafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=ASK_MS, bootstrap_timeout_ms=ASK_MS)
         try:

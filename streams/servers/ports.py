@@ -1,4 +1,4 @@
-"""Free loopback ports, and whether one is free. A port found free may be taken a moment later: callers try again."""
+"""Free ports on loopback. A port that was found free may be taken a moment later, so callers must try again."""
 
 import socket
 
@@ -17,7 +17,7 @@ def free_port() -> int:
 def is_free(port: int) -> bool:
     """Whether a server could listen on the port now."""
     with socket.socket() as place:
-        # As servers do: connections of an earlier server that linger in TIME_WAIT are no obstacle.
+        # As servers do: connections of an earlier server in TIME_WAIT must not count as in use.
         place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             place.bind((LOOPBACK, port))
@@ -36,7 +36,7 @@ def answers(port: int, timeout_s: float = 0.5) -> bool:
 
 
 def in_use(name: str, port: int) -> TrackerError:
-    """What to say when the port that was asked for is another's."""
+    """The error for a requested port that is in use."""
     return TrackerError(
         f"Port {port} for {name} is in use.", "Stop what listens there, or choose another port.", ExitCode.PORT_IN_USE
     )

@@ -1,6 +1,6 @@
-"""One server as a child process: started, seen ready, paused, killed, started again on the same port and data.
+"""One server as a child process: it can be started, awaited, paused, killed and restarted on the same port and data.
 
-What a Kafka or a Redis needs is said by its own class; this one knows processes, ports and logs.
+The classes of Kafka and Redis say what each needs; this one knows processes, ports and logs.
 """
 
 import errno
@@ -17,13 +17,13 @@ from streams.servers import ports
 from streams.servers.process_group import ProcessGroup
 
 READY_S = 60.0
-"""A start takes 0.1 s (Redis) to 3 s (Kafka); this allows for a machine twenty times as busy."""
+"""A start takes 0.1 s (Redis) to 3 s (Kafka); this allows for a machine that is twenty times slower."""
 STOP_S = 15.0
 LOOK_S = 0.03
 ATTEMPTS = 5
-"""How often to try another port when the one found free was taken before the server came to it."""
+"""How many ports to try when one that was found free is taken before the server binds it."""
 
-# What servers say in their last lines, what it means, what to do about it.
+# Texts in the last lines of a server's log, what each means, what to do, and the exit code.
 LAST_WORDS: tuple[tuple[str, str, str, ExitCode], ...] = (
     ("Address already in use", "its port is in use", "Stop what listens there.", ExitCode.PORT_IN_USE),
     ("No space left on device", "the disk is full", "Make room, or set TMPDIR.", ExitCode.DISK_FULL),
@@ -35,7 +35,7 @@ LAST_WORDS: tuple[tuple[str, str, str, ExitCode], ...] = (
 
 
 class ServerProcess(ABC):
-    """A server that lives in a group; `port` None takes a free one and keeps it over restarts."""
+    """A server in a process group; with `port` None it takes a free port and keeps it over restarts."""
 
     name: ClassVar[str]
 
@@ -51,11 +51,11 @@ class ServerProcess(ABC):
 
     @abstractmethod
     def prepare(self) -> list[str]:
-        """The command that runs the server on `port` in `directory`, after what must be there is there."""
+        """The command that runs the server on `port` in `directory`; what it needs is made first."""
 
     @abstractmethod
     def is_ready(self) -> bool:
-        """Whether the server does its work now."""
+        """Whether the server answers as it should now."""
 
     @property
     def address(self) -> str:
@@ -64,7 +64,7 @@ class ServerProcess(ABC):
 
     @property
     def pid(self) -> int:
-        """The process' number; the last one if it has ended."""
+        """The process id; that of the last process if it has ended."""
         assert self._process is not None, f"{self.name} was not started"
         return self._process.pid
 
@@ -74,7 +74,7 @@ class ServerProcess(ABC):
         return self._process is not None and self._process.poll() is None
 
     def start(self, deadline_s: float = READY_S) -> None:
-        """Return when the server is ready; on the same port and data when it ran before."""
+        """Start and return when the server is ready, on the same port and data if it ran before."""
         self.launch()
         self.wait_until_ready(deadline_s)
 
@@ -93,7 +93,7 @@ class ServerProcess(ABC):
             raise self._cannot_write(problem) from None
 
     def run(self, command: list[str]) -> subprocess.Popen[bytes]:
-        """Run a command as this server's process, its words going to the log."""
+        """Run a command as this server's process, with its output in the log."""
         with self.log_path.open("ab") as log:
             self._log_start = log.tell()
             self._was_ready = False
@@ -101,7 +101,7 @@ class ServerProcess(ABC):
         return self._process
 
     def wait_until_ready(self, deadline_s: float = READY_S) -> None:
-        """Return when the server does its work; raise TrackerError with its last words when it ends instead."""
+        """Return when the server is ready. Raises TrackerError with the end of its log when it ends or is too slow."""
         until = time.monotonic() + deadline_s
         attempts = 1
         while not (self.runs and self.is_ready()):
@@ -110,7 +110,7 @@ class ServerProcess(ABC):
                 if not self._lost_its_port() or attempts == ATTEMPTS:
                     raise self.failure()
                 attempts += 1
-                self.launch()  # on another port, unless it is fixed: then this says that it is taken
+                self.launch()  # on another port; where the port is fixed, this raises that it is in use
             if time.monotonic() > until:
                 last = self.last_words()
                 self.kill9()
@@ -123,12 +123,13 @@ class ServerProcess(ABC):
         self._port_is_fixed = self._was_ready = True
 
     def stop(self, grace_s: float = STOP_S) -> None:
-        """Ask the server to end and wait for it; kill it after the grace."""
+        """Ask the server to end and wait for it; kill it after `grace_s`."""
         if not self.runs:
             self._reap()
             return
         assert self._process is not None
         self._process.terminate()
+        # A paused process handles SIGTERM only when it runs again.
         self._process.send_signal(signal.SIGCONT)
         try:
             self._process.wait(grace_s)
@@ -148,12 +149,12 @@ class ServerProcess(ABC):
         self._process.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let a frozen server go on."""
+        """Let a paused server run again."""
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
 
     def restart(self, deadline_s: float = READY_S) -> None:
-        """Stop the server in order and start it on the same port and data."""
+        """Stop the server and start it on the same port and data."""
         self.stop()
         self.start(deadline_s)
 
@@ -165,10 +166,10 @@ class ServerProcess(ABC):
             return ""
 
     def last_words(self) -> str:
-        """The last line that tells something."""
-        return self._telling().splitlines()[-1]
+        """The last line of the log that is no frame of a stack trace."""
+        return self._last_lines().splitlines()[-1]
 
-    def _telling(self) -> str:
+    def _last_lines(self) -> str:
         """The last lines of this process, without the frames of stack traces."""
         lines = [line.strip() for line in self._said().splitlines()]
         return "\n".join([line for line in lines if line and not line.startswith(("at ", "..."))][-8:]) or "nothing"
@@ -183,18 +184,18 @@ class ServerProcess(ABC):
         return "Address already in use" in self._said()
 
     def _said(self) -> str:
-        """What this process wrote, without what earlier ones did."""
+        """What this process wrote to the log, without the output of earlier ones."""
         return self.log_path.read_bytes()[self._log_start :].decode("utf-8", "replace")
 
     def failure(self) -> TrackerError:
-        """What to say of a server that ended without being asked to."""
+        """The error for a server that ended without being asked to."""
         assert self._process is not None
         fate = "ended by itself" if self._was_ready else "did not start"
         for words, meaning, remedy, code in LAST_WORDS:
             if words in self._said():
                 return TrackerError(f"{self.name} {fate}: {meaning}.", remedy, code)
         status = self._process.returncode
-        return TrackerError(f"{self.name} {fate} (status {status}). It said:\n{self._telling()}")
+        return TrackerError(f"{self.name} {fate} (status {status}). It said:\n{self._last_lines()}")
 
     def _cannot_write(self, problem: OSError) -> TrackerError:
         code = ExitCode.DISK_FULL if problem.errno == errno.ENOSPC else ExitCode.FAILED
@@ -203,8 +204,8 @@ class ServerProcess(ABC):
 
 
 Report = Callable[[str], None]
-"""Takes a line about how far a start has come."""
+"""Takes a line about the progress of a start."""
 
 
 def silence(_line: str) -> None:
-    """A report nobody reads."""
+    """A report that prints nothing."""

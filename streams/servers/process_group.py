@@ -1,6 +1,6 @@
-"""A directory and the processes that live in it: none of them outlives us, however we end.
+"""A directory and the processes in it: none of them outlives this process, however it ends.
 
-`watcher.py` holds the promise when we cannot (kill -9, a crash); this side starts it and tells it who is there.
+`watcher.py` ends them after a kill -9 or a crash; this side starts the watcher and sends it the process ids.
 It knows nothing of Kafka and Redis.
 """
 
@@ -21,16 +21,16 @@ from streams.errors import ExitCode, TrackerError
 
 WATCHER = Path(__file__).with_name("watcher.py")
 FREE_MB = 256
-"""What an hour of the demo writes, several times over."""
+"""Several times what an hour of the demo writes."""
 CLOSE_S = 30.0
 
-# A child waits for a word from us before it becomes the server: if we die before the watcher knows its number, it
-# reads the end of the pipe instead and is gone.
+# A child waits for one line from its parent before it becomes the server. If the parent dies before the watcher has
+# the child's id, the child reads the end of the pipe instead and ends.
 WAIT_FOR_WORD = 'read -r _ && exec "$@" </dev/null'
 
 
 class ProcessGroup:
-    """A private directory that goes when we go, or `data`, which stays; and the processes in it."""
+    """A private directory that is removed when this process ends, or `data`, which stays; and the processes in it."""
 
     def __init__(self, data: Path | None = None) -> None:
         self.keeps = data is not None
@@ -52,7 +52,7 @@ class ProcessGroup:
     def start(
         self, command: Sequence[str], directory: Path, log: IO[bytes], environ: Mapping[str, str] | None = None
     ) -> subprocess.Popen[bytes]:
-        """A process in a session of its own (Ctrl-C is for us alone), writing to `log`."""
+        """A process that writes to `log`, in a session of its own, so that Ctrl-C reaches only this process."""
         process = subprocess.Popen(
             ["/bin/sh", "-c", WAIT_FOR_WORD, "sh", *command],
             cwd=directory,
@@ -64,7 +64,8 @@ class ProcessGroup:
         )
         assert process.stdin is not None
         try:
-            self._tell(f"+{process.pid}\n")
+            # The watcher first, then the word to start: no server ever runs that the watcher does not know.
+            self._send(f"+{process.pid}\n")
             process.stdin.write(b"go\n")
             process.stdin.close()
         except BrokenPipeError:
@@ -76,12 +77,12 @@ class ProcessGroup:
         return process
 
     def forget(self, process: subprocess.Popen[bytes]) -> None:
-        """A process has ended and was waited for: its number may soon be another's."""
+        """Remove a process that has ended and was waited for: the system may give its id to another process."""
         with contextlib.suppress(BrokenPipeError):
-            self._tell(f"-{process.pid}\n")
+            self._send(f"-{process.pid}\n")
 
     def close(self) -> None:
-        """End what is left and remove the directory, unless it is one to keep."""
+        """End the processes that are left, and remove the directory unless it is one to keep."""
         with self._lock, contextlib.suppress(BrokenPipeError):
             if self._watcher.stdin is not None:
                 self._watcher.stdin.close()
@@ -97,10 +98,11 @@ class ProcessGroup:
             with contextlib.suppress(BrokenPipeError):
                 process.stdin.close()
 
-    def _tell(self, word: str) -> None:
+    def _send(self, line: str) -> None:
+        """Send the watcher a line; the lock keeps the lines of several threads apart."""
         with self._lock:
             assert self._watcher.stdin is not None
-            self._watcher.stdin.write(word)
+            self._watcher.stdin.write(line)
             self._watcher.stdin.flush()
 
     def __enter__(self) -> Self:

@@ -1,7 +1,7 @@
-"""A real Prometheus and Alertmanager of our own, with the rules and routes that ship, for the demo that stays up.
+"""A real Prometheus and Alertmanager with the shipped rules and routes, for the demo that stays up.
 
-They are looked for on the PATH and never fetched: a demo goes without them. Nobody is paged from here: the receivers
-keep their names and lose what they would call.
+They are looked for on the PATH and never fetched; a demo runs without them too. Nobody is paged: the receivers keep
+their names and lose their integrations.
 """
 
 import shutil
@@ -20,7 +20,7 @@ from streams.servers.process_group import ProcessGroup
 
 PROMETHEUS: Final = ("prometheus",)
 ALERTMANAGER: Final = ("prometheus-alertmanager", "alertmanager")
-"""Debian calls it after what it belongs to, everybody else plainly."""
+"""The first is Debian's name, the second everybody else's."""
 REMEDY: Final = "Debian: apt install prometheus prometheus-alertmanager"
 SCRAPE_EVERY_S: Final = 2
 
@@ -31,14 +31,14 @@ def found(names: Sequence[str]) -> str | None:
 
 
 def packaged() -> Path | None:
-    """The folder with what ships for Prometheus and Alertmanager, in the wheel or in a checkout."""
+    """The folder with the files for Prometheus and Alertmanager, in the wheel or in a checkout."""
     inside = Path(__file__).parents[1] / "deploy"
     folder = inside if inside.is_dir() else Path(__file__).parents[2] / "deploy"
     return folder if (folder / "prometheus" / "prometheus.yml").is_file() else None
 
 
 class _Watcher(ServerProcess):
-    """What both have in common: a YAML file, and a page that says when they are ready."""
+    """What both servers have in common: a YAML file, and a page that answers when they are ready."""
 
     programs: ClassVar[Sequence[str]]
 
@@ -48,11 +48,11 @@ class _Watcher(ServerProcess):
 
     @property
     def url(self) -> str:
-        """What to open."""
+        """The address for a browser."""
         return f"http://{self.address}"
 
     def is_ready(self) -> bool:
-        """Whether its page says so."""
+        """Whether the page /-/ready answers 200."""
         try:
             with urllib.request.urlopen(f"{self.url}/-/ready", timeout=1) as answer:  # noqa: S310  # our own address
                 return bool(answer.status == 200)
@@ -71,7 +71,7 @@ class _Watcher(ServerProcess):
 
 
 class AlertmanagerServer(_Watcher):
-    """Routes, grouping and inhibition as they ship."""
+    """An Alertmanager with the shipped routes, grouping and inhibition."""
 
     name = "Alertmanager"
     programs = ALERTMANAGER
@@ -85,13 +85,13 @@ class AlertmanagerServer(_Watcher):
             f"--config.file={self._write(document)}",
             f"--storage.path={self.directory / 'data'}",
             f"--web.listen-address={self.address}",
-            # Alone: it asks no network for others of its kind.
+            # Without clustering: it looks for no peers on the network.
             "--cluster.listen-address=",
         ]
 
 
 class PrometheusServer(_Watcher):
-    """Scrapes `targets` (by job, pages as they are opened) with the rules that ship."""
+    """Scrapes `targets` (by job, the addresses of the pages) and evaluates the shipped rules."""
 
     name = "Prometheus"
     programs = PROMETHEUS
@@ -126,7 +126,7 @@ class PrometheusServer(_Watcher):
 
 
 def missing() -> str | None:
-    """Why the two cannot be started, in one line; None where they can."""
+    """Why the two servers cannot be started, in one line; None where they can."""
     absent = [names[-1] for names in (PROMETHEUS, ALERTMANAGER) if found(names) is None]
     if absent:
         return f"{' and '.join(absent)} not found on the PATH ({REMEDY})"
@@ -134,7 +134,7 @@ def missing() -> str | None:
 
 
 def start(group: ProcessGroup, targets: Mapping[str, Sequence[str]]) -> tuple[PrometheusServer, AlertmanagerServer]:
-    """Both, ready, in the group; they end with it. `missing` says whether there is anything to start."""
+    """Both servers, started and ready; they end with the group. Call `missing` first: it must return None."""
     shipped = packaged()
     assert shipped is not None, missing()
     alertmanager = AlertmanagerServer(group, shipped)

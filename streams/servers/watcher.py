@@ -1,9 +1,9 @@
-"""The process that outlives its parent by a moment: it ends what the parent started and removes the directory.
+"""The watcher: a process that outlives its parent briefly, ends the parent's children and removes the directory.
 
-It runs alone, as `python -I -S watcher.py PARENT new|keep DIRECTORY`, with nothing but the standard library and in a
-session of its own, so that no Ctrl-C reaches it. Its first line of output is the directory to use (`new`: one made
-inside DIRECTORY), or `! ` and what went wrong. Then it reads `+PID` and `-PID` from a pipe. The pipe ends when the
-parent is gone, however it went: the watcher then ends the processes that are left and removes the new directory.
+It runs alone, as `python -I -S watcher.py PARENT new|keep DIRECTORY`, with only the standard library, and in a session
+of its own, so that Ctrl-C does not reach it. Its first line of output is the directory to use (`new`: one made inside
+DIRECTORY), or `! ` with the error. Then it reads `+PID` and `-PID` from a pipe. The pipe ends when the parent has
+ended, however that happened. The watcher then ends the remaining processes and removes the new directory.
 It knows nothing of Kafka and Redis.
 """
 
@@ -19,9 +19,9 @@ import time
 from pathlib import Path
 
 LOOK_S = 1.0
-"""How often to look whether the parent has changed: a forked sibling may hold the pipe open after the parent's end."""
+"""How often to check whether the parent has changed: a forked sibling may keep the pipe open after the parent's end."""
 GRACE_S = 5.0
-"""What a server with data to keep gets to write them down before it is killed."""
+"""The time that a server with data to keep has to write them before it is killed."""
 GONE_S = 10.0
 
 
@@ -46,13 +46,13 @@ def main(arguments: list[str]) -> None:
 
 
 def say(line: str) -> None:
-    """Tell the parent, if it is still there."""
+    """Write a line to the parent, if it still runs."""
     with contextlib.suppress(BrokenPipeError):
         os.write(1, f"{line}\n".encode())
 
 
 def take(directory: Path) -> Path:
-    """A directory to keep, locked until we end, so that nobody else runs servers on the same data."""
+    """A directory to keep, locked until this process ends, so that no other one runs servers on the same data."""
     directory.mkdir(parents=True, exist_ok=True)
     lock = os.open(directory / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -60,7 +60,7 @@ def take(directory: Path) -> Path:
 
 
 def listen(parent: int) -> set[int]:
-    """The processes that are left when the parent is gone."""
+    """The ids of the processes that are left when the parent has ended."""
     pids: set[int] = set()
     rest = b""
     orphaned = False
@@ -68,7 +68,7 @@ def listen(parent: int) -> set[int]:
         if not select.select([0], [], [], 0 if orphaned else LOOK_S)[0]:
             if orphaned:
                 return pids
-            # One more look into the pipe after the parent's end: its last words may still be there.
+            # The pipe is read once more after the parent's end, since its last lines may still be in it.
             orphaned = os.getppid() != parent
             continue
         received = os.read(0, 4096)
@@ -80,12 +80,12 @@ def listen(parent: int) -> set[int]:
 
 
 def kill(pids: set[int]) -> None:
-    """End the processes at once: what they would write is about to be removed."""
+    """End the processes at once; the files that they would still write are about to be removed."""
     send(pids, signal.SIGKILL)
 
 
 def end(pids: set[int]) -> None:
-    """Ask the processes to end, so that they write down what they hold; kill those that do not."""
+    """Ask the processes to end, so that they write their data; kill those that do not end in time."""
     send(pids, signal.SIGTERM)
     send(pids, signal.SIGCONT)
     wait_for_end(pids, GRACE_S)
@@ -93,24 +93,24 @@ def end(pids: set[int]) -> None:
 
 
 def send(pids: set[int], number: signal.Signals) -> None:
-    """Send a signal to those that are still there."""
+    """Send a signal to those processes that still run."""
     for pid in pids:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, number)
 
 
 def wait_for_end(pids: set[int], deadline_s: float) -> None:
-    """Return when none of the processes is left, or at the deadline."""
+    """Return when all of the processes have ended, or at the deadline."""
     until = time.monotonic() + deadline_s
     while any(map(there, pids)) and time.monotonic() < until:
         time.sleep(0.02)
 
 
 def there(pid: int) -> bool:
-    """Whether a process with this number runs; one that has ended and waits to be taken note of does not."""
+    """Whether a process with this id runs; one that has ended and was not yet reaped does not."""
     try:
         os.kill(pid, 0)
-        # Linux. In a container the first process may be slow to take note, or never do it.
+        # Linux. In a container, the init process may reap late or never.
         status = Path(f"/proc/{pid}/stat").read_bytes()
     except (ProcessLookupError, PermissionError):
         return False

@@ -1,6 +1,6 @@
-"""How the text of an environment variable becomes a value, and what is allowed in it.
+"""The kinds of settings: how the text of an environment variable becomes a value, and which text is allowed.
 
-It knows nothing of which variables there are; `streams/settings/settings.py` holds that table.
+It knows no variable; the table of all is in `streams/settings/settings.py`.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ HIDDEN = "***"
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A reader of text; `read` raises ValueError for what `allowed` does not describe."""
+    """A reader of text; `read` raises ValueError for text that `allowed` does not describe."""
 
     allowed: str
     read: Callable[[str], Any]
@@ -25,16 +25,16 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting: its variable, its field, what may be in it and what it does."""
+    """One setting: its variable, its field in `Settings`, the allowed values and its effect."""
 
     variable: str
     field: str
     kind: Kind
     default: str
-    """As one would write it in the environment; empty: unset."""
+    """As written in the environment; empty: unset."""
     explanation: str
     secret: Literal["", "whole", "password"] = ""
-    """What of it is never printed: the whole value, or the password inside a URL."""
+    """The part that is never printed: the whole value, or the password inside a URL."""
 
     def show(self, value: Any) -> str:
         """The value as a person may see it, without secrets."""
@@ -52,7 +52,7 @@ class Setting:
 
 
 def hide_password(url: str) -> str:
-    """The URL with its password replaced; anything that is no URL is hidden whole."""
+    """The URL with its password replaced; a text that is no URL is hidden completely."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -67,7 +67,7 @@ def hide_password(url: str) -> str:
 
 
 def text(allowed: str = "any text") -> Kind:
-    """Text as it stands."""
+    """Any text, unchanged."""
     return Kind(allowed, str)
 
 
@@ -94,7 +94,7 @@ def _bounded(number_of: Callable[[str], float], low: float, high: float) -> Call
 
 
 def choice(*words: str) -> Kind:
-    """One of these words; upper and lower case count as the same."""
+    """One of these words, in upper or lower case."""
     by_folded = {word.casefold(): word for word in words}
 
     def read(value: str) -> str:
@@ -199,7 +199,7 @@ def files(separator: str) -> Kind:
 
 
 def path() -> Kind:
-    """A file that may be made later."""
+    """A path; the file may be created later."""
     return Kind("the path of a file", Path)
 
 

@@ -1,7 +1,7 @@
 """The settings: one frozen value, read from the environment once, and the table of every setting.
 
-It knows what a setting means, not what is done with it. `SETTINGS` drives the reading, the redacted print of
-`tracker doctor` and `deploy/env/reference.env`; a default stands nowhere else.
+`SETTINGS` is the only place of a default. Reading, the redacted list of `tracker doctor` and
+`deploy/env/reference.env` all follow from it. What is done with a setting is decided elsewhere.
 """
 
 import os
@@ -24,117 +24,119 @@ MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 LEVELS: Final = ("debug", "info", "warning", "error")
 MIN_HASH_KEY: Final = 16
 OUTSIDE: Final = ("TRACKER_VENV", "TRACKER_COMPILE", "TRACKER_FAILPOINT")
-"""Variables that are no settings: of the `run` script, of the wheel's build, and of the tests that kill a worker at a
-step."""
+"""Variables that are no settings: those of the `run` script, of the wheel's build, and of the tests that kill a worker
+after a step."""
 
 SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("KAFKA_BOOTSTRAP", "kafka_bootstrap", parsing.servers(), "",
-         "Where Kafka is, as host:port[,host:port]. Unset: the demo and the tests start their own."),
+         "The addresses of Kafka, as host:port[,host:port]. Unset: the demo and the tests start their own."),
     Setting("KAFKA_SECURITY_PROTOCOL", "kafka_security_protocol", parsing.choice(*PROTOCOLS), "PLAINTEXT",
-         "How to speak to Kafka; SSL encrypts, SASL names and proves who we are."),
+         "The protocol to Kafka: SSL encrypts the connection, SASL authenticates the client."),
     Setting("KAFKA_SASL_MECHANISM", "kafka_sasl_mechanism", parsing.choice(*MECHANISMS), "PLAIN",
-         "How the name and password are proved. Used with the SASL protocols."),
-    Setting("KAFKA_SASL_USERNAME", "kafka_sasl_username", parsing.text(), "", "The name; the SASL protocols need it."),
+         "The mechanism of authentication. Used with the SASL protocols."),
+    Setting("KAFKA_SASL_USERNAME", "kafka_sasl_username", parsing.text(), "",
+         "The user name. Required with the SASL protocols."),
     Setting("KAFKA_SASL_PASSWORD", "kafka_sasl_password", parsing.text(), "",
-         "The password. Needed for the SASL protocols.", "whole"),
+         "The password. Required with the SASL protocols.", "whole"),
     Setting("KAFKA_SSL_CAFILE", "kafka_ssl_cafile", parsing.file(), "",
          "Certificates (PEM) of the authority that signed Kafka's. Unset: those that the system trusts."),
     Setting("KAFKA_SSL_CERTFILE", "kafka_ssl_certfile", parsing.file(), "",
-         "Our own certificate (PEM), where Kafka asks for one."),
-    Setting("KAFKA_SSL_KEYFILE", "kafka_ssl_keyfile", parsing.file(), "", "The key (PEM) of our own certificate."),
+         "The client's certificate (PEM), where Kafka requires one."),
+    Setting("KAFKA_SSL_KEYFILE", "kafka_ssl_keyfile", parsing.file(), "", "The key (PEM) of the client's certificate."),
     Setting("KAFKA_SSL_KEY_PASSWORD", "kafka_ssl_key_password", parsing.text(), "",
-         "The password of that key, where it has one.", "whole"),
+         "The password of that key, if it has one.", "whole"),
     Setting("KAFKA_SSL_CHECK_HOSTNAME", "kafka_ssl_check_hostname", parsing.flag(), "true",
          "Whether Kafka's certificate must name the host. Switch it off only to find a fault."),
     Setting("REDIS_URL", "redis_url", parsing.url("redis", "rediss", "unix"), "",
-         "Where Redis is: redis://[name:password@]host:port[/db]; rediss:// encrypts. Unset: as for Kafka.",
+         "The address of Redis: redis://[name:password@]host:port[/db]; rediss:// encrypts. Unset: as for Kafka.",
          "password"),
     Setting("REDIS_PASSWORD", "redis_password", parsing.text(), "",
-         "The password, where it should not stand in the URL; it wins over the one there.", "whole"),
+         "The password, if it is not in the URL. It takes precedence over one in the URL.", "whole"),
     Setting("REDIS_SSL_CAFILE", "redis_ssl_cafile", parsing.file(), "",
          "Certificates (PEM) of the authority that signed Redis'. Unset: those that the system trusts."),
     Setting("REDIS_SSL_CERTFILE", "redis_ssl_certfile", parsing.file(), "",
-         "Our own certificate (PEM), where Redis asks for one."),
-    Setting("REDIS_SSL_KEYFILE", "redis_ssl_keyfile", parsing.file(), "", "The key (PEM) of our own certificate."),
+         "The client's certificate (PEM), where Redis requires one."),
+    Setting("REDIS_SSL_KEYFILE", "redis_ssl_keyfile", parsing.file(), "", "The key (PEM) of the client's certificate."),
     Setting("REDIS_CLUSTER", "redis_cluster", parsing.flag(), "false",
          "Whether REDIS_URL is a node of a Redis Cluster."),
     Setting("TRACKER_REDIS_TIMEOUT_S", "redis_timeout_s", parsing.seconds(0.1, 30), "2",
-         "How long Redis may take to answer before the worker drops the connection and reads again where it stands."),
+         "How long Redis may take to answer before the worker drops the connection and tries again."),
     Setting("TRACKER_GROUP", "group", parsing.text(), "journey-tracker",
          "The consumer group. Workers of one group share the partitions."),
     Setting("TRACKER_CHANNELS", "channels", parsing.names(), "web,shop,support",
          "The channels; each is one topic, touchpoints.<channel>."),
     Setting("TRACKER_PARTITIONS", "partitions", parsing.whole("partitions", 1, 4096), "8",
-         "Partitions of each topic: the most workers that can share the load. It cannot be lowered later."),
+         "Partitions of each topic, and so the most workers that can share the load. It cannot be lowered later."),
     Setting("TRACKER_REPLICATION", "replication", parsing.whole("copies", 1, 10), "1",
-         "Copies that Kafka keeps of each partition: 3 where there are three brokers."),
+         "Copies that Kafka keeps of each partition. Use 3 with three or more brokers."),
     Setting("TRACKER_RETENTION_DAYS", "retention_days", parsing.whole("days", 1, 3650), "",
-         "How long Kafka keeps each topic; Redis can be built again from it. Unset: 30, and 7 for journey.actions."),
+         "How long Kafka keeps each topic, from which Redis can be rebuilt. Unset: 30, and 7 for journey.actions."),
     Setting("TRACKER_ALIAS_KINDS", "alias_kinds", parsing.alias_kinds(), ",".join(ALIAS_KINDS),
-         "The kinds of alias, the strongest first; device_id:10 lets a customer have 10 of one kind. The same "
-         "everywhere; kinds may be added, not taken away."),
+         "The kinds of alias, the strongest first; device_id:10 lets a customer have 10 of one kind. Use the same "
+         "value for all processes. Kinds may be added later, but not removed."),
     Setting("TRACKER_JOURNEYS", "journeys", parsing.files(os.pathsep), "",
-         "Journey files, or folders of them; all run side by side. Unset: the seven stages of the demo."),
+         "Journey files, or folders of them; all journeys run side by side. Unset: the seven stages of the demo."),
     Setting("TRACKER_LATENESS_HORIZON_S", "lateness_horizon_s", parsing.whole("seconds", 0, 400 * 86_400), "604800",
-         "How late a touchpoint may come and still take its place in order; 604800 is 7 days. 0: no limit."),
+         "How late a touchpoint may come and still be sorted into its place; 604800 is 7 days. 0: no limit."),
     Setting("TRACKER_BATCH_RECORDS", "batch_records", parsing.whole("records", 1, 100_000), "40000",
-         "The most records of a partition that are applied in one write: more is faster, and later to be seen."),
+         "The most records of a partition that one write applies. More is faster, but results are visible later."),
     Setting("TRACKER_CACHE_BYTES", "cache_bytes", parsing.whole("bytes", 0, 64 * 2**30), "268435456",
-         "Memory of each worker process for states that it need not read again. 268435456 is 256 MiB."),
+         "Memory of each worker process for its cache of states. 268435456 is 256 MiB."),
     Setting("TRACKER_COMMIT_INTERVAL_S", "commit_interval_s", parsing.seconds(0.1, 60), "1",
-         "How often offsets are told to Kafka. Advisory: Redis' offsets are the truth."),
+         "How often offsets are committed to Kafka. They are advisory; the offsets in Redis are authoritative."),
     Setting("TRACKER_SESSION_TIMEOUT_S", "session_timeout_s", parsing.seconds(6, 300), "10",
-         "How long a silent worker keeps its partitions before another gets them."),
+         "How long a worker without heartbeats keeps its partitions before other workers get them."),
     Setting("TRACKER_STALL_AFTER_S", "stall_after_s", parsing.seconds(5, 3600), "60",
-         "A worker with work waiting that applies nothing for so long ends itself, to be started again."),
+         "A worker that applies nothing for so long, while records wait, ends itself and is started again."),
     Setting("TRACKER_HTTP_HOST", "http_host", parsing.text("an address of this machine"), "127.0.0.1",
-         "Where health, metrics and the exporter listen. 0.0.0.0 opens them to the network; they have no login."),
+         "The address where health, metrics and the exporter listen. 0.0.0.0 opens them to the network without login."),
     Setting("TRACKER_HTTP_PORT", "http_port", parsing.port(65_000), "0",
          "First port of the workers' health and metrics pages; each further process takes the next. 0: any free one."),
     Setting("EXPORTER_PORT", "exporter_port", parsing.port(), "9464",
          "The port of the funnel's /metrics. 0: any free one."),
     Setting("CANARY_PORT", "canary_port", parsing.port(), "9466", "The port of the canary's /metrics. 0: any free."),
     Setting("COLLECTOR_HOST", "collector_host", parsing.text("an address of this machine"), "127.0.0.1",
-         "Where the collector listens. 0.0.0.0 opens it to the network; let TLS end at a proxy before it."),
+         "The address where the collector listens. 0.0.0.0 opens it to the network; put a proxy with TLS before it."),
     Setting("COLLECTOR_PORT", "collector_port", parsing.port(), "8080", "The collector's port. 0: any free one."),
     Setting("COLLECTOR_METRICS_PORT", "collector_metrics_port", parsing.port(65_000), "9465",
          "First port of the collectors' own health and metrics pages, at TRACKER_HTTP_HOST. 0: any free one."),
     Setting("COLLECTOR_KEYS", "collector_keys", parsing.path(), "collector-keys.json",
-         "The file of sources and their write keys (hashed), written by `tracker keys`, read again when it changes."),
+         "The file of sources and their hashed write keys. `tracker keys` writes it; changes are read at run time."),
     Setting("COLLECTOR_TABLES", "collector_tables", parsing.file(), "",
-         "A YAML file that says more about events and webhooks than the tables that ship. Unset: those alone."),
+         "A YAML file that adds to the shipped tables of events and webhooks. Unset: the shipped tables alone."),
     Setting("COLLECTOR_PLANS", "collector_plans", parsing.file(), "",
-         "A YAML file of tracking plans: which types each source sends with which properties; read again when it "
-         "changes. Unset: whatever comes."),
+         "A YAML file of tracking plans: the types and properties that each source may send. It is read again when it "
+         "changes. Unset: no checks."),
     Setting("COLLECTOR_ORIGINS", "collector_origins", parsing.origins(), "",
-         "Origins whose pages may send from browsers (CORS). Unset: none."),
+         "Origins whose pages may send from browsers (CORS). Unset: no origins."),
     Setting("COLLECTOR_PROXIES", "collector_proxies", parsing.addresses(), "",
-         "Proxies that may say in X-Forwarded-For whom they speak for. Unset: nobody may."),
+         "Proxies whose X-Forwarded-For header is trusted. Unset: no proxies."),
     Setting("COLLECTOR_CONFIRM_S", "collector_confirm_s", parsing.seconds(0.2, 60), "5",
-         "How long Kafka may take to confirm before a producer is told 503."),
+         "How long Kafka may take to confirm events before the answer is 503."),
     Setting("COLLECTOR_QUEUE_EVENTS", "collector_queue_events", parsing.whole("events", 2_500, 10_000_000), "20000",
-         "Events of one process that may wait for Kafka. More are told 503."),
+         "Events of one process that may wait for Kafka. The answer to more is 503."),
     Setting("COLLECTOR_QUEUE_BYTES", "collector_queue_bytes", parsing.whole("bytes", 2**20, 64 * 2**30), "67108864",
-         "Bytes of those events, and of request bodies being read, each. 67108864 is 64 MiB."),
+         "Bytes that those events may have, and as many for request bodies being read. 67108864 is 64 MiB."),
     Setting("COLLECTOR_KEY_EVENTS_PER_S", "collector_key_events_per_s", parsing.whole("events", 1, 10_000_000), "5000",
-         "Events a second that one source may send to one process, ten seconds' worth at once; more are told 429."),
+         "Events a second that one source may send to one process, in bursts of up to ten seconds' worth. The answer "
+         "to more is 429."),
     Setting("COLLECTOR_ADDRESS_REQUESTS_PER_S", "collector_address_requests_per_s", parsing.whole("requests", 1, 10**6),
-         "500", "Requests a second that one address may send to one process, ten seconds' worth at once."),
+         "500", "Requests a second that one address may send to one process, in bursts of up to ten seconds' worth."),
     Setting("TRACKER_LOG_LEVEL", "log_level", parsing.choice(*LEVELS), "info",
-         "How much is logged. debug also shows where an error came from."),
+         "The least level that is logged. debug also shows the traces of errors."),
     Setting("TRACKER_LOG_FORMAT", "log_format", parsing.choice("auto", "json", "text"), "auto",
          "json is one object a line; auto is text on a terminal and json elsewhere."),
     Setting("TRACKER_HASH_KEY", "hash_key", parsing.text("at least 16 characters"), "",
-         "Key of the hashes that stand for e-mail addresses and phone numbers, the same for collectors, imports and "
-         "producers. Set one and keep it: with another, the same customer is another one.", "whole"),
+         "Key of the hashes that replace e-mail addresses and phone numbers, the same for collectors, imports and "
+         "producers. Set one and keep it: under another key, the same address is another customer.", "whole"),
     Setting("TRACKER_ID_SALT", "id_salt", parsing.text(), "",
-         "Salt of the hashes that stand for customers in logs and after an erasure. Set one and keep it.", "whole"),
+         "Salt of the hashes that replace customers in logs and after an erasure. Set one and keep it.", "whole"),
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that the environment decides. Use `dataclasses.replace` for another value."""
+    """All settings of an installation. `dataclasses.replace` makes one with another value."""
 
     kafka_bootstrap: str | None
     kafka_security_protocol: str
@@ -192,17 +194,17 @@ class Settings:
         return "Settings(" + ", ".join(f"{setting.field}={shown!r}" for setting, shown in self.shown()) + ")"
 
     def shown(self) -> Iterator[tuple[Setting, str]]:
-        """Every setting with its value as a person may see it."""
+        """Every setting with its value as text, without secrets."""
         return ((setting, setting.show(getattr(self, setting.field))) for setting in SETTINGS)
 
     @property
     def lateness_horizon_ms(self) -> int | None:
-        """The horizon as the engine takes it; None: no limit."""
+        """The lateness horizon in milliseconds, as the engine needs it; None: no limit."""
         return self.lateness_horizon_s * 1000 or None
 
     @property
     def kinds(self) -> Kinds:
-        """The kinds of alias as identity takes them."""
+        """The kinds of alias, as `tracker/identity` needs them."""
         return kinds_of(self.alias_kinds)
 
     def topics(self) -> tuple[Topic, ...]:
@@ -210,13 +212,13 @@ class Settings:
         return topics(self.channels)
 
     def journey_files(self) -> tuple[Path, ...]:
-        """The journey files to run, folders opened, in a stable order."""
+        """The journey files to run, those of folders included, in a stable order."""
         paths = self.journeys or (packaged_journeys() / "seven-stages.yaml",)
         return tuple(file for path in paths for file in (sorted(path.glob("*.yaml")) if path.is_dir() else [path]))
 
 
 def packaged_journeys() -> Path:
-    """The folder of the journeys that ship with the tracker: inside the wheel, or in a checkout."""
+    """The folder of the shipped journeys: inside the wheel, or in a checkout."""
     inside = Path(__file__).parents[1] / "journeys"
     return inside if inside.is_dir() else Path(__file__).parents[2] / "examples" / "journeys"
 
@@ -225,7 +227,7 @@ _REMEDY: Final = "deploy/env/reference.env explains every variable."
 
 
 def kinds(environ: Mapping[str, str]) -> Kinds:
-    """The kinds of alias that an environment names, for commands that need nothing else of it.
+    """The kinds of alias of an environment, for commands that need no other setting.
 
     Raises ConfigurationError.
     """
@@ -237,9 +239,9 @@ def kinds(environ: Mapping[str, str]) -> Kinds:
 
 
 def read(environ: Mapping[str, str]) -> Settings:
-    """The settings that an environment asks for.
+    """The settings of an environment. An empty variable counts as unset.
 
-    Raises ConfigurationError naming every wrong variable at once. An empty variable counts as unset.
+    Raises ConfigurationError that lists every wrong variable at once.
     """
     values: dict[str, Any] = {}
     problems: list[str] = []
@@ -269,7 +271,7 @@ def _value(setting: Setting, environ: Mapping[str, str]) -> Any:
     try:
         return setting.kind.read(raw)
     except ValueError:
-        raise ValueError(f"{setting.variable} is {_told(setting, raw)}: it must be {setting.kind.allowed}.") from None
+        raise ValueError(f"{setting.variable} is {_quoted(setting, raw)}: it must be {setting.kind.allowed}.") from None
 
 
 def _secret_of(setting: Setting, source: str) -> str:
@@ -280,8 +282,8 @@ def _secret_of(setting: Setting, source: str) -> str:
         raise ValueError(f"{setting.variable}_FILE names {source!r}, which cannot be read: {why}.") from None
 
 
-def _told(setting: Setting, raw: str) -> str:
-    # A wrong URL may hold its password anywhere, so it is not quoted at all.
+def _quoted(setting: Setting, raw: str) -> str:
+    # A wrong URL may hold its password anywhere, so the value of a secret is not quoted at all.
     return "set to something else" if setting.secret else repr(raw)
 
 
@@ -307,7 +309,7 @@ def _contradictions(settings: Settings) -> Iterator[str]:
 
 
 def unknown(environ: Mapping[str, str]) -> dict[str, str | None]:
-    """Variables that begin like ours and are none of ours, each with the nearest one that is."""
+    """Variables that begin with TRACKER_ and are no settings, each with the nearest setting."""
     known = {setting.variable for setting in SETTINGS} | {
         setting.variable + "_FILE" for setting in SETTINGS if setting.secret
     }
@@ -316,9 +318,9 @@ def unknown(environ: Mapping[str, str]) -> dict[str, str | None]:
 
 
 def reference() -> str:
-    """The content of `deploy/env/reference.env`: every setting, explained, at its default."""
-    head = "# Every setting, with its default. Copy what you change; `tracker doctor` prints what is in force.\n"
-    note = "# A variable marked (secret) can also be given as NAME_FILE, the path of a file that holds it.\n"
+    """The content of `deploy/env/reference.env`: every setting with its explanation and default."""
+    head = "# Every setting, with its default. Copy the lines that you change; `tracker doctor` prints those in use.\n"
+    note = "# A variable marked (secret) can also be set as NAME_FILE, the path of a file that holds it.\n"
     return head + note + "".join(_entry(setting) for setting in SETTINGS)
 
 

@@ -1,6 +1,6 @@
 """One simulated customer: what they do, when, under which ids and by which clock.
 
-Time here is counted in arrivals: one customer comes a unit. `streams/simulator/stream.py` turns it into moments.
+Time is counted in arrivals here: one customer arrives per unit. `streams/simulator/stream.py` converts it to dates.
 """
 
 from collections import deque
@@ -14,27 +14,27 @@ from streams.simulator.event import NO_STAGE
 from streams.simulator.steps import Properties, Step
 
 DAY_MS: Final = 86_400_000
-# Far enough ahead to lie in the future of any stream, so that it is clamped and not believed.
+# Far enough ahead to be in the future of any stream, so that the tracker clamps the time.
 FUTURE_MS: Final = 400 * DAY_MS
 CLAMPED_SHARE: Final = 0.25
-# Clocks are off by whole minutes, since the tracker corrects whole minutes: the truth is then known exactly.
+# Clocks are wrong by whole minutes, since the tracker corrects whole minutes: so the truth is known exactly.
 CLOCK_ERRORS_MIN: Final = (-4_320, -1_440, -60, -7, 9, 55, 120, 1_500)
 # Quiet customers were last seen this long ago, longer than any stage up to the purchase allows.
 QUIET_DAYS: Final = (32, 60)
 QUIET_UNTIL_STAGE: Final = 3
 
-# How many other ids a customer has who comes under such: most have one, a few as many as they have devices.
+# How many other ids a customer with other ids has: mostly one, up to one for each of several devices.
 ALIASES: Final = (1, 1, 1, 1, 1, 2, 2, 3, 4, 5)
 DEVICE, ADDRESS = 0, 1
 """The first of them is a device's `anonymous_id`, the second the hash of an address, all others are devices again."""
-# So many customers are remembered whose device somebody else may use.
+# How many customers are remembered whose device somebody else may use.
 LENDERS: Final = 50
 
 CAMPAIGNS: Final = ("spring", "newsletter", "search", "none")
 
 
 class Alias(NamedTuple):
-    """An id that is not a `customer_id`: whose, and which of theirs."""
+    """An id that is not a `customer_id`: its owner, and which of the owner's ids it is."""
 
     owner: int
     place: int
@@ -51,24 +51,24 @@ class Visit(msgspec.Struct):
     properties: Properties
     stage: int = NO_STAGE
     known: bool = True
-    """The customer is identified: `customer_id` is on the message."""
+    """Whether the message has the `customer_id`."""
     aliases: tuple["Alias", ...] = ()
     """The other ids on the message, the strongest first."""
 
 
 class Customer(msgspec.Struct):
-    """Who comes, and everything they will do."""
+    """One customer, and everything they will do."""
 
     number: int
     visits: list[Visit]
     context: dict[str, Any]
     clock_error_ms: int = 0
     clamped: bool = False
-    """The device lies in the future and does not say when it sent: its time is worth nothing."""
+    """The device's clock is in the future and it sends no `sent_at`, so its time cannot be corrected."""
     ago_ms: int = 0
-    """How much longer ago than the rest of the stream this customer's journey was."""
+    """By how much this customer's journey is earlier than the rest of the stream."""
     stranger: bool = False
-    """Never says who they are: the first of their other ids stands for them."""
+    """Whether they never identify themselves; the first of their other ids is their name."""
 
 
 class Casting:
@@ -91,7 +91,7 @@ class Casting:
         if rng.random() < deviations.anonymous:
             self._disguise(customer)
         if quiet:
-            # What went quiet long ago came in order: beyond the lateness horizon, order of arrival counts.
+            # Beyond the lateness horizon the order of arrival counts, so these touchpoints arrive in order.
             low, high = QUIET_DAYS
             customer.ago_ms = DAY_MS * (low + int(rng.random() * (high - low)))
             return customer
@@ -99,7 +99,7 @@ class Casting:
         self._clock(customer)
         self._share(customer)
         if not customer.clamped:
-            # A clamped touchpoint happens when it is received: delayed, it would be another journey.
+            # The tracker takes the time of reception for a clamped touchpoint, so a delay would change the journey.
             self._delays(customer.visits)
         return customer
 
@@ -131,14 +131,14 @@ class Casting:
         for stage in path:
             step = self.steps[stage]
             visits.append(Visit(at, at, step.channel, step.type, step.properties, stage))
-            # Bounded on both sides: a customer's steps never meet in one moment, and no journey lasts for ever.
+            # Bounded on both sides: two steps never have the same time, and every journey ends.
             at += self.gap * (0.3 + 1.4 * self.rng.random())
         return visits
 
     def _disguise(self, customer: Customer) -> None:
-        """Some web visits come first, under other ids; then the customer signs in with each of them, sooner or later.
+        """Let the first web visits have other ids; the customer later signs in with each of them.
 
-        Who never does a second step stays a stranger.
+        A customer without a second step stays a stranger.
         """
         rng, visits = self.rng, customer.visits
         first_known = 1 if len(visits) < 3 or rng.random() < 0.5 else 2
@@ -160,25 +160,25 @@ class Casting:
                 if not customer.stranger:
                     self._tie(visits, before, after, alias)
             elif alias.place == ADDRESS and (customer.stranger or rng.random() < 0.5):
-                # An address may be known by the device on which it was typed in, before anybody signs in there.
+                # An address may be tied to the device where it was typed in, before anybody signs in there.
                 self._tie(visits, before, last, aliases[DEVICE], alias)
             else:
                 self._tie(visits, before, last, alias)
         visits.sort(key=lambda visit: visit.happens)
 
     def _tie(self, visits: list[Visit], before: float, after: float, *aliases: Alias) -> None:
-        """Two ids in one touchpoint, at some time in between; a single one comes with the `customer_id`."""
+        """Add a touchpoint with two ids at some time in between: two aliases, or one with the `customer_id`."""
         at = before + (after - before) * (0.2 + 0.6 * self.rng.random())
         known = len(aliases) == 1
         visits.append(Visit(at, at, "web", "identify" if known else "alias", _nothing, known=known, aliases=aliases))
 
     def _share(self, customer: Customer) -> None:
-        """Lets the customer be seen on a device that is certainly tied to its owner already: it stays the owner's."""
+        """Let the customer be seen on a device that is tied to its owner already, and so stays the owner's."""
         if customer.clamped or customer.ago_ms:
             return
         visits = customer.visits
         if self.rng.random() < self.deviations.shared:
-            # The lender is known for longer than a moment, whatever the stream's pace.
+            # The lender must have been known for a while, so that the tie is applied at any rate of the stream.
             known = [visit for visit in visits if visit.known and visit.stage != NO_STAGE and visit.channel == "web"]
             lender = next((one for one, since in self._lenders if known and since + self.gap < known[-1].happens), None)
             if lender is not None:
@@ -206,7 +206,7 @@ class Casting:
             if roll < deviations.late:
                 visit.arrives += self.gap * (1 + 3 * rng.random())
             elif roll < deviations.late + deviations.disorder:
-                # A last touchpoint has no next one to be overtaken by; it is a little late.
+                # The last touchpoint has no next one that could overtake it, so it is only a little late.
                 next_one = visits[place + 1].happens if place + 1 < len(visits) else visit.happens
                 visit.arrives = next_one + self.gap * 0.1 * rng.random()
 
@@ -220,7 +220,7 @@ def _ticket(rng: Random) -> dict[str, Any]:
 
 
 def _closed(rng: Random) -> dict[str, Any]:
-    """How content the customer is with the help (1 to 5), and how easy it was to get (1 to 7)."""
+    """The customer's satisfaction with the help (1 to 5), and how easy it was to get (1 to 7)."""
     roll = rng.random()
     topic = ("delivery", "refund", "question")[int(roll * 3)]
     return {"topic": topic, "scale": "csat", "score": 1 + int(roll * 97) % 5, "effort": 1 + int(roll * 89) % 7}

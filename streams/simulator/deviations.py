@@ -36,7 +36,7 @@ class Deviations:
                 name = deviation.name.replace("_", "-")
                 raise UsageError(f"--{name} is {share}.", "Give a share between 0 and 1, such as 0.05.")
         if self.poison == 1:
-            raise UsageError("--poison is 1, so nobody would ever come.", "Give a share below 1, such as 0.05.")
+            raise UsageError("--poison is 1, so no customer would ever come.", "Give a share below 1, such as 0.05.")
 
 
 def meaning(name: str) -> str:
@@ -45,7 +45,7 @@ def meaning(name: str) -> str:
 
 
 LIVELY = Deviations()
-# Nothing but the journeys themselves: each touchpoint once, in order, at the right time.
+# No deviations: each touchpoint once, in order, with the right time.
 CALM = Deviations(
     skips=0, returns=0, duplicates=0, disorder=0, late=0, wrong_clocks=0, anonymous=0, tickets=0, poison=0, shared=0
 )

@@ -1,7 +1,7 @@
-"""The bulk loader: the same events into Kafka fifty times faster, for tests and benchmarks.
+"""The bulk loader: it sends the same events to Kafka fifty times faster, for tests and benchmarks.
 
-aiokafka's ready-made batches cost 2 µs a message where kafka-python's `send` costs 117 µs. Each batch belongs to one
-partition, so the partitioner is ours: Kafka's murmur2 over the key, as every other client computes it.
+aiokafka's prepared batches cost 2 µs a message; kafka-python's `send` costs 117 µs. Each batch belongs to one
+partition, so the partition is computed here: Kafka's murmur2 of the key, as in every other client.
 """
 
 import asyncio
@@ -13,9 +13,9 @@ from aiokafka.partitioner import murmur2
 from schemas.topics import touchpoint_topic
 from streams.simulator.event import Event
 
-# A batch is a request of its own; larger ones are no faster, smaller ones make the broker sync more often.
+# Each batch is a request. Larger ones are not faster; smaller ones make the broker sync more often.
 BATCH_BYTES: Final = 512 * 1024
-# Batches under way: enough to keep the broker busy, few enough that memory stays small.
+# Batches in flight: enough to keep the broker busy, and few enough to keep memory small.
 MOST_UNDER_WAY: Final = 64
 
 
@@ -25,7 +25,7 @@ def partition_of(key: bytes, partitions: int) -> int:
 
 
 async def load(events: Iterable[Event], producer: Any, partitions: int) -> int:
-    """Send all events through a started aiokafka producer and await the broker; how many they were.
+    """Send all events through a started aiokafka producer and await the broker; returns their number.
 
     The producer must allow batches of `BATCH_BYTES` (`max_batch_size`, `max_request_size`).
     """
@@ -35,7 +35,7 @@ async def load(events: Iterable[Event], producer: Any, partitions: int) -> int:
     for event in events:
         home = homes.get(event.key)
         if home is None:
-            # The murmur2 of both clients is plain Python: 4 µs a key, remembered while it is likely to come again.
+            # The murmur2 of both clients is pure Python, 4 µs a key, so the partitions of recent keys are kept.
             if len(homes) > 500_000:
                 homes.clear()
             home = homes[event.key] = partition_of(event.key, partitions)
@@ -46,7 +46,7 @@ async def load(events: Iterable[Event], producer: Any, partitions: int) -> int:
 
 
 class _Loading:
-    """One open batch a partition, and those on their way."""
+    """One open batch for each partition, and the batches in flight."""
 
     def __init__(self, producer: Any) -> None:
         self.producer = producer
@@ -81,7 +81,7 @@ class _Loading:
 
 
 async def load_into(bootstrap: str, events: Iterable[Event], partitions: int, **options: Any) -> int:
-    """Send all events to the cluster at `bootstrap`; how many they were."""
+    """Send all events to the cluster at `bootstrap`; returns their number."""
     from aiokafka import AIOKafkaProducer
 
     producer = AIOKafkaProducer(

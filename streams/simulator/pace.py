@@ -1,4 +1,4 @@
-"""The pace: lets a stream through at so many a second, by a schedule that does not drift."""
+"""The pace: it passes a stream on at a given rate, by a schedule that does not drift."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -6,9 +6,9 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 
-# Below this a sleep costs more than it waits; items then go out in small groups.
+# Shorter sleeps cost more than they wait, so items are sent in small groups instead.
 SLACK_S = 0.005
-# After a longer stall (a broker's restart, a laptop's sleep) the schedule begins anew: no flood makes up for it.
+# After a longer stall (a broker's restart, a laptop's sleep) the schedule starts again, and the backlog is not made up.
 FORGIVEN_S = 5.0
 
 

@@ -1,6 +1,6 @@
-"""Poison: messages that are no touchpoints, one table of kinds with the reason each must be rejected for.
+"""Poison: messages that are not touchpoints, as a table of kinds, each with the reason of its rejection.
 
-It knows the wire format's limits and nothing of what reads it.
+It knows the limits of the wire format and nothing of its readers.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ Fields = dict[str, Any]
 
 
 class Poison(NamedTuple):
-    """One way to be no touchpoint."""
+    """One kind of message that is not a touchpoint."""
 
     kind: str
     reason: Reason
@@ -58,7 +58,7 @@ KINDS: Final = (
 
 
 def storm(count: int, channel: str = "web") -> Iterator[Event]:
-    """So many poison messages in a row, the kinds taking turns, each with a key of its own."""
+    """`count` poison messages in a row; the kinds take turns, and each message has its own key."""
     for number in range(count):
         kind = KINDS[number % len(KINDS)]
         key = f"poison-{number}"

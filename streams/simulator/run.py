@@ -1,6 +1,6 @@
-"""One simulation from beginning to end: the scenario's events, at a pace, into a target, with the truth beside them.
+"""One simulation: it sends a scenario's events at a given rate to a target and keeps the truth about them.
 
-It prints nothing: whoever calls it looks at the progress and is handed a report.
+It prints nothing: the caller gets the progress and a report.
 """
 
 import threading
@@ -16,7 +16,7 @@ from streams.simulator.stream import Scenario, events
 from streams.simulator.targets import Target
 from streams.simulator.truth import Truth
 
-# How often progress is told: the eye needs no more, and a call a message would cost as much as the message.
+# How often progress is reported. More is not visible, and a call for each message would cost as much as the message.
 PROGRESS_S = 0.1
 
 
@@ -42,7 +42,7 @@ class SimulationReport(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass
 class Simulation:
-    """A simulation that can be looked at, and stopped, from another thread or a signal's handler while it runs."""
+    """A simulation that another thread or a signal handler may observe and stop while it runs."""
 
     scenario: Scenario
     target: Target
@@ -58,12 +58,12 @@ class Simulation:
 
     @property
     def stopped(self) -> bool:
-        """Whether it was told to end."""
+        """Whether it was asked to stop."""
         return self._stop.is_set()
 
     def run(self, progress: Callable[[int], Any] | None = None) -> SimulationReport:
-        """Send everything; `progress` is told the messages sent, now and then. Raises DeliveryFailed."""
-        begun = told = time.monotonic()
+        """Send everything; `progress` is called at intervals with the messages sent. Raises DeliveryFailed."""
+        begun = reported = time.monotonic()
         target, truth = self.target, self.truth
         schedule = paced(events(self.scenario), self.rate, duration_s=self.duration_s, sleep=self._stop.wait)
         for event in schedule:
@@ -71,8 +71,8 @@ class Simulation:
                 break
             target.send(event)
             truth.add(event)
-            if progress and (now := time.monotonic()) - told > PROGRESS_S:
-                told = now
+            if progress and (now := time.monotonic()) - reported > PROGRESS_S:
+                reported = now
                 progress(truth.messages)
         delivery = target.finish()
         if progress:

@@ -1,4 +1,4 @@
-"""The steps of the simulated journey: one table of stages, what a customer does there, and how many get that far.
+"""The steps of the simulated journey: a table of stages, the touchpoint of each, and how many customers reach it.
 
 It knows nothing of single customers. The stages are those of `examples/journeys/seven-stages.yaml`.
 """
@@ -14,7 +14,7 @@ PAGES: Final = ("/", "/spring", "/about", "/guides/light", "/stores")
 
 
 class Step(NamedTuple):
-    """What a customer does to be in a stage."""
+    """The touchpoint by which a customer enters a stage."""
 
     stage: str
     channel: str
@@ -55,7 +55,7 @@ SEVEN_STAGES: Final = (
     Step("loyalty", "support", "Review Submitted", _review),
 )
 
-# A funnel as practitioners publish it: the customers who came at least as far as each of the seven stages.
+# A funnel such as practitioners publish: the customers who reached at least each of the seven stages.
 PUBLISHED: Final = (10_000, 5_000, 1_500, 300, 150, 50, 20)
 
 
@@ -65,7 +65,7 @@ def scaled(customers: int, reached: tuple[int, ...] = PUBLISHED) -> tuple[int, .
 
 
 def depths(rng: Random, reached: tuple[int, ...]) -> "list[int]":
-    """How far each customer of the funnel comes (the index of the furthest stage), in random order, exactly."""
+    """The index of the furthest stage of each customer, in random order, in exactly the funnel's proportions."""
     following = (*reached[1:], 0)
     result = [
         depth for depth, (count, after) in enumerate(zip(reached, following, strict=True)) for _ in range(count - after)

@@ -1,7 +1,7 @@
-"""The stream: the touchpoints of all customers as the messages that reach Kafka, in the order of their arrival.
+"""The stream: the touchpoints of all customers as messages for Kafka, in the order of their arrival.
 
-Lazy and bounded: only journeys under way are held, however long the stream. No clock, no Kafka: the same scenario
-gives the same bytes.
+It is lazy and bounded: only journeys under way are in memory, however long the stream is. It uses neither clock nor
+Kafka, so the same scenario gives the same bytes.
 """
 
 from binascii import crc32
@@ -23,9 +23,9 @@ from streams.simulator.poison import KINDS
 from streams.simulator.steps import PUBLISHED, SEVEN_STAGES, Step, depths, scaled
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-# A device hears of its own network in half a second; far below the half minute that would count as a wrong clock.
+# The delay of a device's network: far below the half minute that would count as a wrong clock.
 NETWORK_MS: Final = 500
-# A step takes a twentieth of the time in which the customers come; bounded, so that memory is.
+# A step takes a twentieth of the time in which all customers arrive, within bounds that also bound the memory.
 GAP_SHARE, MIN_GAP, MAX_GAP = 0.05, 10, 3_000
 
 _encode = msgspec.json.Encoder().encode
@@ -33,24 +33,24 @@ _encode = msgspec.json.Encoder().encode
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """Everything that decides a stream."""
+    """All parameters of a stream."""
 
     starts_ms: int
     """When the first touchpoint happens."""
     interval_ms: float
-    """From one message to the next."""
+    """The time from one message to the next."""
     seed: int = 1
     customers: int | None = None
-    """How many customers come, in the exact proportions of the funnel; None: without end, by the ten thousand."""
+    """How many customers come, in the exact proportions of the funnel; None: without end, ten thousand at a time."""
     messages: int | None = None
-    """Where to stop, in the middle of journeys; None: when every customer has done everything."""
+    """After how many messages to stop, in the middle of journeys; None: after the last one of every customer."""
     deviations: Deviations = LIVELY
     steps: tuple[Step, ...] = SEVEN_STAGES
     reached: tuple[int, ...] = PUBLISHED
 
     @property
     def tag(self) -> str:
-        """What tells the customers of this stream from those of another in the same cluster."""
+        """The part of the customers' names that is different for each stream in a cluster."""
         return f"{crc32(f'{self.seed}:{self.starts_ms}'.encode()):08x}"
 
     @property
@@ -65,10 +65,10 @@ class Scenario:
             return self.messages
         deviations, funnel = self.deviations, scaled(self.customers, self.reached)
         steps = sum(funnel) + deviations.returns * funnel[1] - deviations.skips * funnel[2]
-        # One sign-in with each other id; of those who never sign in, some leave an address on their device.
+        # One sign-in for each other id. Some of those who never sign in leave an address on their device.
         more = sum(count > 1 for count in ALIASES) / len(ALIASES)
         steps += deviations.anonymous * (funnel[1] * sum(ALIASES) / len(ALIASES) + (funnel[0] - funnel[1]) * more)
-        # Who went quiet or stays anonymous opens no ticket.
+        # Customers who went quiet or stay anonymous open no tickets.
         steps += (
             1.5
             * deviations.tickets
@@ -89,7 +89,7 @@ def events(scenario: Scenario) -> Iterator[Event]:
 
 
 class _Stream:
-    """A merge of three things by time: who comes next, who does something next, what has been held back."""
+    """A merge by time of three sources: arriving customers, their next visits, and messages that were held back."""
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
@@ -102,7 +102,7 @@ class _Stream:
         self.sequence = 0
 
     def run(self) -> Iterator[Event]:
-        """Every message; `sent` is counted by the caller, as the stream's clock."""
+        """Every message. The caller counts `sent`, which is the stream's clock."""
         for happens, customer, visit in self._happenings():
             yield from self._released(happens)
             happened_ms = self._now_ms()
@@ -163,7 +163,7 @@ class _Stream:
         event = self._event(customer, visit, happened_ms)
         yield event
         if deviations.duplicates and rng.random() < deviations.duplicates:
-            # Half come at once, as after a lost acknowledgement, half much later, as after a producer's restart.
+            # Half come at once, as after a lost acknowledgement; half come much later, as after a producer's restart.
             later = 0.0 if rng.random() < 0.5 else self.rng.random() * 100
             self._hold(now + later, None, msgspec.structs.replace(event, copy=True), happened_ms)
 
@@ -186,7 +186,7 @@ class _Stream:
         )
 
     def _fields(self, customer: Customer, visit: Visit, happened_ms: int) -> tuple[dict[str, Any], str, int]:
-        """The message, its key, and when it happened in truth."""
+        """The message's fields, its key, and the true time of the event."""
         self.made += 1
         web = visit.channel == "web"
         at_ms = happened_ms - customer.ago_ms
@@ -196,7 +196,7 @@ class _Stream:
             "event_id": f"e-{self.tag}-{self.made}",
             "type": visit.type,
             "channel": visit.channel,
-            # Servers count milliseconds and have one clock; devices write dates, by a clock of their own.
+            # Servers send milliseconds by one clock; devices send dates, each by its own clock.
             "occurred_at": at_ms,
             "ids": ids,
             "properties": visit.properties(self.rng),
@@ -235,7 +235,7 @@ class _Stream:
         return "anonymous_id", f"a-{self.tag}-{number}" + (f"-{place}" if place else "")
 
     def _person(self, customer: Customer) -> str:
-        """The name that all the customer does counts for."""
+        """The name under which everything counts that the customer does."""
         if customer.stranger:
             return ":".join(self._alias(Alias(customer.number, DEVICE)))
         return self._name(customer.number)

@@ -1,6 +1,6 @@
-"""Where simulated events go: to Kafka through kafka-python, or into a file; and whether they arrived.
+"""The targets of simulated events: Kafka through kafka-python, or a file; each counts confirmations.
 
-It knows nothing of what the events say.
+It does not look into the events.
 """
 
 import logging
@@ -16,13 +16,13 @@ from schemas.topics import touchpoint_topic
 from streams.errors import TrackerError
 from streams.simulator.event import Event
 
-# kafka-python queues without a bound. This many unconfirmed messages are 3 seconds of its full speed.
+# kafka-python queues without a bound. It sends this many messages in 3 seconds at full speed.
 MOST_UNCONFIRMED: Final = 25_000
 DELIVERY_TIMEOUT_S: Final = 30.0
-# What was not confirmed by now has been reported; a broker that is gone must not keep us.
+# Failures have been reported before closing, so a broker that does not answer need not be waited for.
 CLOSE_S: Final = 5.0
-# Added to the settings' own options. A fiftieth of a second of patience makes batches out of single messages;
-# a request may hold the poison of the kind `too_large`, which exceeds the tracker's limit, not the broker's.
+# Added to the options from the settings. A linger of 20 ms makes batches out of single messages. A request may hold
+# the poison `too_large`, which exceeds the tracker's limit and not the broker's.
 PRODUCER_OPTIONS: Final[dict[str, Any]] = {
     "linger_ms": 20,
     "batch_size": 128 * 1024,
@@ -31,18 +31,18 @@ PRODUCER_OPTIONS: Final[dict[str, Any]] = {
     "request_timeout_ms": 10_000,
     "max_block_ms": 10_000,
     "acks": "all",
-    # A topic that Kafka makes up by itself has the wrong number of partitions.
+    # A topic that Kafka creates by itself has the wrong number of partitions.
     "allow_auto_create_topics": False,
 }
 
 
 class DeliveryFailed(TrackerError):  # noqa: N818  # the state of the world, not of our code
-    """Not every message was confirmed by its destination."""
+    """The target has not confirmed every message."""
 
 
 @dataclass(slots=True)
 class Confirmations:
-    """How far the messages have come."""
+    """Counts of sent, confirmed and failed messages."""
 
     sent: int = 0
     confirmed: int = 0
@@ -56,7 +56,7 @@ class Confirmations:
             why = f": {self.first_error}" if self.first_error else ""
             raise DeliveryFailed(
                 f"{missing} of {self.sent} messages were not confirmed{why}.",
-                "Look at the broker, then simulate again: messages that arrived twice count once.",
+                "Check the broker, then simulate again: messages that arrive twice count once.",
             )
 
 
@@ -66,14 +66,14 @@ class Target(Protocol):
     delivery: Confirmations
 
     def send(self, event: Event) -> None:
-        """Take an event; it may still be on its way when this returns."""
+        """Send an event; it may be unconfirmed when this returns."""
 
     def finish(self) -> Confirmations:
         """Wait until every event is confirmed or has failed."""
 
 
 def quiet_clients() -> None:
-    """From now on kafka-python keeps its log lines to itself: whether messages arrived is told by `Confirmations`."""
+    """Silence kafka-python's log: `Confirmations` counts which messages arrived."""
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
 
@@ -83,7 +83,7 @@ def _said(error: Exception) -> str:
 
 @dataclass
 class KafkaTarget:
-    """Sends to `touchpoints.<channel>` by the strongest alias; the default partitioner is Kafka's murmur2."""
+    """Sends to `touchpoints.<channel>`, partitioned by Kafka's murmur2 of the strongest alias."""
 
     producer: Any
     """A kafka-python producer, as `kafka_target` makes it."""
@@ -119,7 +119,7 @@ class KafkaTarget:
         return self.delivery
 
     def _settled(self, outcome: Any) -> None:
-        """Called by kafka-python's own thread, with the record's place or the reason why it has none."""
+        """Called by kafka-python's own thread, with the record's place or the exception."""
         if isinstance(outcome, Exception):
             self._failed(outcome)
             return
@@ -144,7 +144,7 @@ class KafkaTarget:
 
 @contextmanager
 def kafka_target(arguments: Mapping[str, Any]) -> Iterator[KafkaTarget]:
-    """A target with a kafka-python producer of its own; `arguments` say where Kafka is and who we are."""
+    """A target with its own kafka-python producer; `arguments` are Kafka's address and the credentials."""
     from kafka import KafkaProducer
 
     producer = KafkaProducer(**arguments, **PRODUCER_OPTIONS)
@@ -155,7 +155,7 @@ def kafka_target(arguments: Mapping[str, Any]) -> Iterator[KafkaTarget]:
 
 
 class FileTarget:
-    """Writes the values as lines; poison as it is, only without line ends."""
+    """Writes the values as lines; poison too, with its line ends replaced by spaces."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

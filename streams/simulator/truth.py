@@ -1,7 +1,7 @@
-"""The truth: what the tracker must say after a known stream, folded by the plainest of models.
+"""The truth: the figures that the tracker must have after a known stream, computed by a simple model.
 
-An oracle for tests and the demo: it shares no code with the engine. Since a stage is decided by the newest
-touchpoint and the furthest stage by the highest, both are a maximum over a set; order and repetition cannot matter.
+It is an oracle for tests and the demo, and shares no code with the engine. The newest touchpoint decides the current
+stage and the highest one the furthest stage. Both are a maximum over a set, so order and repetition do not matter.
 """
 
 from collections import Counter
@@ -27,16 +27,16 @@ class TrueStages(NamedTuple):
 
 class _Customer(msgspec.Struct, gc=False):
     last_ms: int
-    """The newest touchpoint of any kind: who opens a ticket has not gone quiet."""
+    """The newest touchpoint of any kind: a customer who opens a ticket has not gone quiet."""
     newest: tuple[int, int, str] = (0, NO_STAGE, "")
     """Moment, stage, event id of the newest that belongs to a stage: the order in which touchpoints count."""
     furthest: int = NO_STAGE
     seen: int = 0
-    """The stages they were ever in, a bit each."""
+    """The stages that they were ever in, one bit each."""
 
 
 class Truth:
-    """The known stream, folded."""
+    """The truth about a stream, event by event."""
 
     def __init__(self, stages: Sequence[str] = STAGES) -> None:
         self.stages = tuple(stages)
@@ -49,7 +49,7 @@ class Truth:
         self._all: dict[str, _Customer] = {}
 
     def add(self, event: Event) -> None:
-        """Take one message of the stream into account."""
+        """Count one message of the stream."""
         self.messages += 1
         self.by_channel[event.channel] += 1
         if event.poison:
@@ -69,7 +69,7 @@ class Truth:
             seen.seen |= 1 << event.stage
 
     def watch(self, events: Iterable[Event]) -> Iterable[Event]:
-        """The same events, each taken into account as it passes."""
+        """The same events, each counted as it passes."""
         for event in events:
             self.add(event)
             yield event
@@ -119,7 +119,7 @@ class Truth:
         return max(self._all, key=lambda name: self._all[name].furthest, default="")
 
     def rejected(self) -> dict[str, int]:
-        """By reason, the messages that must end in the topic of rejections."""
+        """By reason, the messages that must be in the topic of rejections."""
         reasons: Counter[str] = Counter()
         for kind, count in self.poison.items():
             reasons[REASONS[kind]] += count

@@ -1,6 +1,6 @@
-"""From what a person asks for (customers, rate, duration, span) to a scenario: when it begins and how fast it goes.
+"""The wish of a caller (customers, rate, duration, span), turned into a scenario with its start and interval.
 
-The present moment comes as an argument.
+The present time is an argument.
 """
 
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ from streams.errors import UsageError
 from streams.simulator.deviations import LIVELY, Deviations
 from streams.simulator.stream import Scenario
 
-# Without a rate nobody can say when a message will be sent: the stream then looks like the hour that has just passed.
+# Without a rate the times of sending are unknown, so the stream's touchpoints spread over the last hour.
 DEFAULT_SPAN_MS = 3_600_000
 SPAN_KEPT_FREE = 0.03
 DEFAULT_CUSTOMERS = 10_000
-# What kafka-python can send at most: the pace of the stream's clock where neither rate nor number is given.
+# The most that kafka-python can send: the rate of the stream's clock where neither rate nor number is given.
 FASTEST_PER_S = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What was asked for; None: not said."""
+    """The parameters that were asked for; None: not given."""
 
     seed: int = 1
     customers: int | None = None
@@ -56,7 +56,7 @@ def scenario(wish: Wish, now_ms: int) -> Scenario:
     else:
         span_ms = DEFAULT_SPAN_MS if wish.span_ms is None else wish.span_ms
         expected = draft.expected_messages or round((wish.duration_s or 1) * FASTEST_PER_S)
-        # A part is kept free, so that more duplicates than expected do not reach into the future.
+        # A part of the span is kept free, so that more duplicates than expected do not lie in the future.
         interval_ms = span_ms * (1 - SPAN_KEPT_FREE) / max(expected, 1)
         starts_ms = now_ms - span_ms
     return Scenario(

@@ -1,1 +1,1 @@
-"""Where states live: one protocol, Redis for production, memory for tests and trials."""
+"""The stores of states: one protocol, with Redis for production and memory for tests and trials."""

@@ -1,7 +1,7 @@
-"""The audit of the store: each partition read at one moment, its aggregates compared with the sum of its states.
+"""The audit of the store: the aggregates of each partition are compared with the sum of its states.
 
-A partition's states and aggregates are read in one transaction. A worker writes both in one go, so they belong
-together however busy it is. What the figures ought to be is `tracker/engine/recount.py`'s.
+A partition's states and aggregates are read in one transaction. A worker writes both in one transaction too, so they
+match however busy it is. `tracker/engine/recount.py` computes what the aggregates should be.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +18,7 @@ from tracker.records.state import UnreadableStateError
 
 # One reply holds a whole partition: 125,000 customers are 40 MB, which Redis takes a tenth of a second to gather.
 READ_TIMEOUT_S: Final = 60.0
-TELL_EVERY: Final = 1000
+ADVANCE_EVERY: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def audit_store(
     advance: Callable[[int], None] = lambda _customers: None,
     prefix: str = PREFIX,
 ) -> Iterator[Audited]:
-    """What is found in each partition, one after the other; `advance` hears of customers that are done."""
+    """What is found in each partition, one after the other; `advance` is called with the customers done since."""
     for partition in range(partitions):
         yield _partition(client, journeys, partition, partitions, advance, prefix)
 
@@ -62,7 +62,7 @@ def _partition(
     states, aggregates = hashes(client, names.states, names.aggregates)
     stored = {field.decode(): int(count) for field, count in aggregates.items()}
     try:
-        differences = recount(journeys, _told(states.values(), advance), stored)
+        differences = recount(journeys, _counted(states.values(), advance), stored)
     except UnreadableStateError as error:
         raise TrackerError(
             f"Partition {partition} holds a state that this version cannot read: {error}.",
@@ -72,11 +72,11 @@ def _partition(
     return Audited(partition, len(states), differences, strays)
 
 
-def _told(records: Iterable[bytes], advance: Callable[[int], None]) -> Iterator[bytes]:
-    """The records; says how many have gone by."""
+def _counted(records: Iterable[bytes], advance: Callable[[int], None]) -> Iterator[bytes]:
+    """The same records; `advance` is called after every `ADVANCE_EVERY` of them and with the rest."""
     number = 0
     for number, record in enumerate(records, 1):
         yield record
-        if not number % TELL_EVERY:
-            advance(TELL_EVERY)
-    advance(number % TELL_EVERY)
+        if not number % ADVANCE_EVERY:
+            advance(ADVANCE_EVERY)
+    advance(number % ADVANCE_EVERY)

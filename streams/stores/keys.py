@@ -1,4 +1,4 @@
-"""The names of the keys of a partition. All share the hash tag `{p}`: one slot, so one write can be atomic."""
+"""The names of a partition's keys. They share the hash tag `{p}`, so they lie in one slot and one write is atomic."""
 
 from typing import Final, NamedTuple
 
@@ -9,9 +9,9 @@ class Keys(NamedTuple):
     """The keys of one partition, in the order in which the scripts take them."""
 
     epoch: str
-    """Integer: the epoch of the owner; only its holder may write."""
+    """Integer: the owner's epoch; only the holder of this epoch may write."""
     generation: str
-    """String: names of the last takes, newest first, with spaces between them; the first is the owner's."""
+    """String: names of the last takes, newest first, separated by spaces; the first is the owner's."""
     offsets: str
     """Hash: topic to the next offset to apply; `timers` to the number of sweeps applied; `from 3 NAME`, `since 3 NAME`
     and `repeats 3 NAME`: what came over `journey.routed` from the owner of partition 3 whose generation is NAME
@@ -29,22 +29,22 @@ class Keys(NamedTuple):
     sequence: str
     """Integer: how many messages have ever been put into the outbox."""
     writes: str
-    """Integer: how many writes the partition has seen; fewer than its owner did, and the store has lost some."""
+    """Integer: how many writes the partition has seen. Fewer than its owner made: the store has lost some."""
     sizes: str
     """String: the number of the last write, then how many entries each key of `Sizes` has at least after it
     (`streams/stores/store.py`); fewer, and somebody or something has deleted a key."""
-    told: str
+    published: str
     """Hash: topic to the offset before which all that follows from its records was published before; where reading
     begins below it, transitions are marked `again`. `dropped` to the moment (ms) before which drop-offs are, until the
     partition has caught up."""
     missing: str
-    """Hash: `topic:first` to the offset after the last that Kafka no longer had when it should have been applied."""
+    """Hash: `topic:first` to the end of a range of offsets that Kafka had deleted before they were applied."""
     suppressed: str
-    """Set: salted digests of erased names (`tracker/identity/erasure.py`), for whom nothing is taken in any more."""
+    """Set: salted digests of erased names (`tracker/identity/erasure.py`); their touchpoints are dropped."""
 
 
 def is_topic(field: str) -> bool:
-    """Whether a field of the offsets is a topic's; the others are of sweeps and of other partitions."""
+    """Whether a field of the offsets is a topic. The other fields belong to sweeps and to routed messages."""
     return "." in field
 
 

@@ -1,7 +1,7 @@
-"""The layout of the store: over how many partitions it is spread, and whether that is being changed.
+"""The layout of the store: its number of partitions, and whether a repartition is under way.
 
-It knows the two keys that say so and what to tell who meets another layout than the settings ask for; changing the
-layout is `streams/repartition/repartition.py`'s.
+It knows the two keys for that, and the error for a layout that differs from the settings.
+`streams/repartition/repartition.py` changes the layout.
 """
 
 from typing import Any
@@ -11,21 +11,21 @@ from streams.stores.keys import PREFIX, keys
 
 
 def plan_key(prefix: str = PREFIX) -> str:
-    """String (JSON): the change of layout that is under way; no such key when there is none."""
+    """String (JSON): the repartition that is under way; the key exists only while there is one."""
     return f"{prefix}:repartition"
 
 
 def layout_key(partition: int, prefix: str = PREFIX) -> str:
-    """Integer: over how many partitions the states were spread when this partition's were last moved."""
+    """Integer: the number of partitions to which this partition's states were last moved."""
     return f"{prefix}:{{{partition}}}:layout"
 
 
 def require(client: Any, partitions: int, prefix: str = PREFIX) -> None:
-    """Returns when what is stored may be read and written as `partitions` partitions. Raises `Mismatch`."""
+    """Return when the store may be read and written as `partitions` partitions. Raises `Mismatch`."""
     if client.exists(plan_key(prefix)):
         raise Mismatch(
             "The store is between two numbers of partitions: `tracker repartition` has not finished.",
-            "Let it finish, or run it again: it goes on where it stopped.",
+            "Let it finish, or run it again: it continues where it stopped.",
         )
     found = client.get(layout_key(0, prefix))
     if found is not None and int(found) != partitions:
@@ -33,6 +33,7 @@ def require(client: Any, partitions: int, prefix: str = PREFIX) -> None:
             f"The store has {int(found)} partitions, TRACKER_PARTITIONS says {partitions}.",
             f"Set TRACKER_PARTITIONS={int(found)} everywhere.",
         )
+    # A store that was never moved has no layout key; a partition beyond the settings' last gives it away.
     if client.exists(keys(partitions, prefix).epoch):
         raise Mismatch(
             f"The store has more partitions than TRACKER_PARTITIONS={partitions}.",

@@ -1,13 +1,14 @@
--- Step 6, first part: how a partition stands before a write, while its epoch and its count of writes are watched.
--- KEYS, all of one slot, written by the partition's owner alone:
---   1 epoch       integer
---   2 generation  string   names of the last takes, newest first; changes with the epoch alone, so is not watched
+-- Step 6, first part: reads a partition before a write, while its epoch and its count of writes are watched.
+-- KEYS, all of one slot, all written by the partition's owner alone; only read here:
+--   1 epoch       integer  the owner's epoch
+--   2 generation  string   names of the last takes, newest first; it changes with the epoch alone, so is not watched
 --   3 writes      integer  writes that the partition has seen
 --   4 states, 5 aggregates, 6 offsets: hashes; 7 timers: sorted set; 8 days: hash; 9 suppressed: set; all are counted
---   and on        hashes whose fields are wanted
--- ARGV: for each of the last the number of fields, then these
+--   and on        hashes of which fields are read: offsets, aggregates, days
+-- ARGV: for each of these hashes, the number of fields, then the fields
 -- Returns {epoch, generation, writes, {states, aggregates, offsets, timers, days, suppressed}, {value, ...}, ...},
--- false where there is nothing.
+-- with false for what does not exist.
+-- One call instead of one HMGET a hash: a single round trip between WATCH and MULTI.
 local found = {redis.call('GET', KEYS[1]), redis.call('GET', KEYS[2]), redis.call('GET', KEYS[3]), {
   redis.call('HLEN', KEYS[4]),
   redis.call('HLEN', KEYS[5]),

@@ -26,7 +26,7 @@ class Held:
     suppressed: set[bytes] = field(default_factory=set)
     generations: tuple[str, ...] = field(default=(), compare=False)
     """Names of the last takes, newest first; they are random, so two partitions that hold the same differ in them."""
-    told: dict[str, int] = field(default_factory=dict)
+    published: dict[str, int] = field(default_factory=dict)
     sizes: str = field(default="", compare=False)
     """The seal of the last write."""
 
@@ -36,13 +36,13 @@ class Held:
 
 
 class MemoryStore:
-    """Speaks `streams.stores.store.Store`; `partitions` is open to be looked at."""
+    """Implements `streams.stores.store.Store`; tests may look into `partitions`."""
 
     def __init__(self) -> None:
         self.partitions: dict[int, Held] = {}
 
     def held(self, partition: int) -> Held:
-        """What is held of a partition, empty where nothing is."""
+        """What is held of a partition; a new partition is empty."""
         return self.partitions.setdefault(partition, Held())
 
     async def take(self, partition: int, floor_epoch: int) -> Lease:
@@ -52,7 +52,7 @@ class MemoryStore:
         offsets, outbox, suppressed = dict(held.offsets), list(held.outbox), set(held.suppressed)
         return Lease(
             partition, held.epoch, offsets, held.sequence, outbox, held.writes, suppressed, held.generations,
-            held.counted(), damage(held.counted(), held.sizes, held.writes), dict(held.told),
+            held.counted(), damage(held.counted(), held.sizes, held.writes), dict(held.published),
         )  # fmt: skip
 
     async def read(self, partition: int, customers: Sequence[str]) -> list[bytes | None]:
@@ -134,9 +134,9 @@ class MemoryStore:
             held.sizes = ""
             held.writes += 2
 
-    async def tell(self, lease: Lease, told: Mapping[str, int]) -> None:
-        self.held(lease.partition).told.update(told)
-        lease.told.update(told)
+    async def note_published(self, lease: Lease, published: Mapping[str, int]) -> None:
+        self.held(lease.partition).published.update(published)
+        lease.published.update(published)
 
     async def trim(self, lease: Lease, sequence: int) -> None:
         held = self.held(lease.partition)

@@ -1,4 +1,4 @@
-"""The store on Redis, single or Cluster: one transaction a write, one slot a partition."""
+"""The store on Redis, single or Cluster: each write is one transaction, each partition lies in one slot."""
 # ruff: noqa: D102  # `Store` says what each method does
 
 import asyncio
@@ -18,7 +18,7 @@ from tracker.records.timer import DAY_MS, day_of
 
 _SCRIPTS: Final = files("streams.stores")
 
-# What an outage, a failover, a full memory or a loading server looks like: the write is tried again, never dropped.
+# The errors of an outage, a failover, a full memory or a loading server. The write is tried again, never dropped.
 OUTAGE: Final = (
     errors.ConnectionError,
     errors.TimeoutError,
@@ -31,7 +31,7 @@ OUTAGE: Final = (
     OSError,
     asyncio.TimeoutError,
 )
-# A plain ResponseError that begins with one of these is an outage too.
+# A plain ResponseError whose text begins with one of these is an outage too.
 OUTAGE_WORDS: Final = ("OOM", "MISCONF", "LOADING", "BUSY", "NOREPLICAS", "MASTERDOWN", "CLUSTERDOWN", "READONLY")
 
 
@@ -40,7 +40,7 @@ SIGNS: Final = {"HSET": 1, "ZADD": 1, "SADD": 1, "HDEL": -1, "ZREM": -1}
 
 
 class RedisStore:
-    """Speaks `streams.stores.store.Store` with an asyncio Redis client, single or Cluster."""
+    """Implements `streams.stores.store.Store` with an asyncio Redis client, single or Cluster."""
 
     def __init__(self, client: Any, prefix: str = PREFIX) -> None:
         self._client = client
@@ -49,7 +49,8 @@ class RedisStore:
         self._trim = client.register_script(_SCRIPTS.joinpath("trim.lua").read_text())
         self._verify = client.register_script(_SCRIPTS.joinpath("verify.lua").read_text())
         self._rebuild = client.register_script(SCRIPT.read_text())
-        # Within a transaction by their text: one that Redis has forgotten the name of would leave a write half done.
+        # Sent as text, not by their hash: after a restart Redis no longer knows the hash, and EVALSHA would fail in the
+        # middle of a transaction, whose other commands Redis carries out all the same.
         self._look = _SCRIPTS.joinpath("look.lua").read_text()
         self._unlist = _SCRIPTS.joinpath("unlist.lua").read_text()
 
@@ -58,14 +59,14 @@ class RedisStore:
         script_keys = [
             names.epoch, names.generation, names.offsets, names.sequence, names.outbox, names.writes,
             names.suppressed, names.sizes, names.states, names.aggregates, names.timers, names.days,
-            names.told,
+            names.published,
         ]  # fmt: skip
         reply = await _ask(self._take(keys=script_keys, args=[floor_epoch, new_generation(), MOST_GENERATIONS]))
-        epoch, generation, offsets, sequence, outbox, writes, suppressed, seal, counted, told = reply
+        epoch, generation, offsets, sequence, outbox, writes, suppressed, seal, counted, published = reply
         sizes = Sizes(*counted)
         return Lease(
             partition, int(epoch), _integers(offsets), int(sequence), list(outbox), int(writes), set(suppressed),
-            _names(generation), sizes, damage(sizes, seal.decode(), int(writes)), _integers(told),
+            _names(generation), sizes, damage(sizes, seal.decode(), int(writes)), _integers(published),
         )  # fmt: skip
 
     async def read(self, partition: int, customers: Sequence[str]) -> list[bytes | None]:
@@ -88,9 +89,10 @@ class RedisStore:
         lease.moved_on(offsets, plan, sequence)
 
     async def _write(self, lease: Lease, changes: "_Changes") -> None:
-        """All changes or none: where epoch or writes are others than was seen, Redis drops the transaction.
+        """Write all changes or none: when epoch or writes have changed since the look, Redis drops the transaction.
 
-        A script could look and write in one, at twice the time that Redis takes: every value goes through Lua.
+        A script could look and write in one call, but it takes Redis twice the time, since every value passes through
+        Lua.
         """
         names, sums = changes.names, changes.sums
         looked = [names.epoch, names.generation, names.writes, *_counted(names), names.offsets, *sums]
@@ -101,8 +103,9 @@ class RedisStore:
                 reply = await pipe.eval(self._look, len(looked), *looked, *wanted)
                 epoch, generations, writes = _number(reply[0]), _names(reply[1]), _number(reply[2])
                 sizes, (offsets, *held) = Sizes(*reply[3]), reply[4:]
+                # A repeat after a lost answer: exactly one more write, which ended at these very offsets. Offsets alone
+                # would not do: the store may hold these and have lost another topic's writes.
                 if writes == lease.writes + 1 and list(map(_number, offsets)) == list(changes.offsets.values()):
-                    # An answer was lost on its way, where the owner is still the same.
                     lease.require(epoch, generations, lease.writes)
                     lease.sizes = sizes
                     return
@@ -119,7 +122,7 @@ class RedisStore:
                 try:
                     replies = await pipe.execute()
                 except errors.WatchError:
-                    # Somebody has written, or the connection is gone: another look tells.
+                    # Another client has written, or the connection broke: the next look decides which.
                     continue
                 lease.sizes = changes.sizes_after(sizes, commands, replies)
                 return
@@ -141,9 +144,9 @@ class RedisStore:
         asked = removal(keys(lease.partition, self._prefix), lease.epoch, lease.generation)
         await _ask(self._rebuild(keys=asked.names, args=asked.arguments))
 
-    async def tell(self, lease: Lease, told: Mapping[str, int]) -> None:
-        await _ask(self._client.hset(keys(lease.partition, self._prefix).told, mapping=dict(told)))
-        lease.told.update(told)
+    async def note_published(self, lease: Lease, published: Mapping[str, int]) -> None:
+        await _ask(self._client.hset(keys(lease.partition, self._prefix).published, mapping=dict(published)))
+        lease.published.update(published)
 
     async def trim(self, lease: Lease, sequence: int) -> None:
         names = keys(lease.partition, self._prefix)
@@ -152,6 +155,7 @@ class RedisStore:
 
     async def due(self, partition: int, now_ms: int, limit: int) -> Due:
         names = keys(partition, self._prefix)
+        # The lists of days first, the oldest first: each sweep takes a list's head, so days that have begun empty out.
         for day in sorted(map(int, await _ask(self._client.hkeys(names.days)))):
             if day * DAY_MS > now_ms:
                 break
@@ -171,7 +175,7 @@ class RedisStore:
 
 @dataclass(frozen=True, slots=True)
 class _Changes:
-    """What one write changes."""
+    """The changes of one write, and the commands that make them."""
 
     names: Keys
     offsets: Mapping[str, int]
@@ -182,14 +186,18 @@ class _Changes:
 
     @property
     def sums(self) -> dict[str, Mapping[Any, int]]:
-        """By hash of integers: differences by field."""
+        """By hash of integers, the differences by field."""
         days = Counter(day for day in map(day_of, self.plan.timers.values()) if day is not None)
         if self.fired is not None and self.fired.day is not None:
             days[self.fired.day] -= len(self.fired.customers)
         return {self.names.aggregates: self.plan.aggregates, self.names.days: days}
 
     def commands(self, held: Sequence[Sequence[bytes | None]], sizes: Sizes, writes: int) -> Iterator[Sequence[Any]]:
-        """The commands of the transaction. `held`: what stands in the fields of `sums`; `writes`: its own number."""
+        """The commands of the transaction. `held` are the present values of the fields of `sums`.
+
+        `writes` is the number of this write. Sums are written as absolute values (HSET, HDEL for zeros), which the
+        watched count of writes makes safe: no HINCRBY, which would leave fields of value 0 behind.
+        """
         names = self.names
         yield "HSET", names.offsets, *_flat(self.offsets)
         yield "INCR", names.writes
@@ -235,6 +243,7 @@ class _Changes:
             after = [(field, _number(was) + more) for (field, more), was in fields]
             yield "HSET", key, [part for field, total in after if total for part in (field, total)]
             yield "HDEL", key, [field for field, total in after if not total]
+        # Fired timers go before new ones are set: the plan may set a timer for the same customer again.
         if fired is not None and fired.day is None:
             yield "ZREM", names.timers, fired.customers
         elif fired is not None and fired.day is not None:
@@ -250,6 +259,7 @@ class _Changes:
         yield "ZADD", names.timers, moments
         for day, customers in days.items():
             yield "RPUSH", day_list(names.days, day), customers
+        # Removals come last: an erased name must not be left in what was written above.
         yield "HDEL", names.states, plan.removed
         yield "ZREM", names.timers, plan.removed
         yield "SADD", names.suppressed, plan.suppressed
@@ -266,7 +276,7 @@ def _integers(pairs: Sequence[bytes]) -> dict[str, int]:
 
 
 def _number(held: bytes | None) -> int:
-    """What Redis says of an integer; 0 where there is none."""
+    """The integer in Redis' answer; 0 where there is none."""
     return int(held) if held is not None else 0
 
 
@@ -284,18 +294,21 @@ def _grown(differences: Mapping[Any, int], before: Sequence[bytes | None]) -> in
 
 
 def _flat(mapping: Mapping[Any, Any]) -> list[Any]:
-    """Keys and values by turns, as Redis takes them."""
+    """Keys and values alternating, as Redis takes them."""
     return [part for pair in mapping.items() for part in pair]
 
 
 async def _ask(call: Awaitable[Any]) -> Any:
-    """The answer, or `Unavailable`. A command in flight is never cancelled: its connection would be out of step."""
+    """The answer. Raises `Unavailable` in an outage.
+
+    A command in flight is never cancelled: the next command on its connection would read its answer.
+    """
     try:
         return await asyncio.shield(call if asyncio.isfuture(call) else asyncio.ensure_future(call))
     except OUTAGE as error:
         raise Unavailable(f"{type(error).__name__}: {error}") from error
     except errors.ResponseError as error:
-        # Redis 6.2 puts the script's place before the word: `Error running script …: @user_script:33: -OOM command …`.
+        # Redis 6.2 puts the script's line before the word: `Error running script …: @user_script:33: -OOM command …`.
         if str(error).rpartition(": -")[2].startswith(OUTAGE_WORDS) or str(error).startswith(OUTAGE_WORDS):
             raise Unavailable(str(error)) from error
         raise

@@ -1,4 +1,4 @@
-"""The protocol of a store, and what it says when it refuses."""
+"""The protocol of a store, and the exceptions by which it refuses."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -40,18 +40,18 @@ def damage(sizes: Sizes, seal: str, writes: int) -> str:
 
 @dataclass(slots=True)
 class Lease:
-    """The fenced right to write a partition: what the next write is checked against, and who is kept out."""
+    """The fenced right to write a partition. The store checks each write against its epoch and its count of writes."""
 
     partition: int
     epoch: int
     offsets: dict[str, int]
-    """By topic, the next offset to apply."""
+    """By topic, the next offset to apply; also the other fields of `Keys.offsets`."""
     sequence: int
-    """Messages ever put into the outbox."""
+    """How many messages were ever put into the outbox."""
     outbox: list[bytes]
     """Blobs that Kafka may not have yet, oldest first."""
     writes: int
-    """Writes that the partition has ever seen; tells a store that has gone back in time from one that has not."""
+    """How many writes the partition has seen. Another number in the store shows that it has gone back in time."""
     suppressed: set[bytes] = field(default_factory=set)
     """Digests of erased names."""
     generations: tuple[str, ...] = ()
@@ -64,7 +64,7 @@ class Lease:
     """What the keys must hold at least; None where that is not known, after an answer was lost."""
     damage: str = ""
     """What the keys lacked when the partition was taken, in words."""
-    told: dict[str, int] = field(default_factory=dict)
+    published: dict[str, int] = field(default_factory=dict)
     """By topic, the offset before which all that follows from its records was published before; by `DROPPED`, the
     moment (ms) before which drop-offs were."""
 
@@ -118,19 +118,19 @@ def new_generation() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """Customers whose timer is due, and where their timers stand."""
+    """Customers whose timer is due, and where their timers are stored."""
 
     customers: list[str]
     day: int | None = None
-    """The day whose list they head; None: they are of the sorted set."""
+    """The day at the head of whose list they are; None: they are in the sorted set."""
 
 
 class Fenced(Exception):  # noqa: N818  # a state of the store, not an error of our code
-    """Another owner holds a newer epoch: whoever gets this must stop writing."""
+    """Another owner holds a newer epoch: the receiver must stop writing."""
 
 
 class Lost(Exception):  # noqa: N818  # a state of the store, not an error of our code
-    """The store has forgotten writes: what was applied since must be read from Kafka again."""
+    """The store has lost writes: the records that they applied must be read from Kafka again."""
 
 
 class Damaged(Exception):  # noqa: N818  # a state of the store, not an error of our code
@@ -138,7 +138,7 @@ class Damaged(Exception):  # noqa: N818  # a state of the store, not an error of
 
 
 class Unavailable(Exception):  # noqa: N818  # a state of the store, not an error of our code
-    """The store does not answer, or cannot take writes now; the call may have had its effect or not."""
+    """The store does not answer, or cannot take writes now. The call may or may not have had its effect."""
 
 
 class Store(Protocol):
@@ -151,7 +151,7 @@ class Store(Protocol):
         """
 
     async def read(self, partition: int, customers: Sequence[str]) -> list[bytes | None]:
-        """The records of customers, in their order."""
+        """The records of customers, in the order asked; None where there is none."""
 
     async def apply(
         self,
@@ -162,36 +162,36 @@ class Store(Protocol):
         sequence: int,
         fired: Due | None = None,
     ) -> None:
-        """Write all of a plan, or nothing; the second call with the same arguments changes nothing.
+        """Write all of a plan, or nothing. A second call with the same arguments changes nothing.
 
-        `fired` are the timers that the plan is the answer to: they are taken away. Raises `Fenced`, `Lost` or
-        `Damaged`. On success the lease's offset, sequence, writes, sizes and erased names have moved on.
+        `fired` are the timers that the plan answers; they are removed. Raises `Fenced`, `Lost` or `Damaged`. On success
+        the lease's offsets, sequence, writes, sizes and erased names are updated.
         """
 
     async def verify(self, lease: Lease) -> None:
-        """Return when the store stands where the lease believes. Raises `Fenced`, `Lost` or `Damaged`."""
+        """Return when the store agrees with the lease. Raises `Fenced`, `Lost` or `Damaged`."""
 
     async def rebuild(self, lease: Lease) -> None:
-        """Take away what Kafka brings again: states, figures, timers and offsets. The partition must be taken anew.
+        """Remove what can be read from Kafka again: states, figures, timers and offsets. Take the partition anew then.
 
-        The outbox stays, since Kafka may not have it, and so do digests of erased names. Nothing happens where another
-        owner has taken the partition.
+        The outbox stays, since Kafka may not have it, and so do the digests of erased names. If another owner has taken
+        the partition, nothing happens.
         """
 
-    async def tell(self, lease: Lease, told: Mapping[str, int]) -> None:
-        """Remember before what everything was published, as `Lease.told` has it; the lease knows it then."""
+    async def note_published(self, lease: Lease, published: Mapping[str, int]) -> None:
+        """Remember before what everything was published, as in `Lease.published`; the lease is updated."""
 
     async def trim(self, lease: Lease, sequence: int) -> None:
-        """Empty the outbox, if its newest blob is the one that was applied with this sequence; else do nothing."""
+        """Empty the outbox, if its newest blob was applied with this sequence; otherwise do nothing."""
 
     async def due(self, partition: int, now_ms: int, limit: int) -> Due:
-        """Customers whose timer is due: those of a day that has begun, else the most overdue first.
+        """Customers whose timer is due: those of a day that has begun, else those of the sorted set, oldest first.
 
-        Raises `Damaged` where the list of such a day is gone.
+        Raises `Damaged` if the list of such a day is gone.
         """
 
     async def miss(self, partition: int, topic: str, first: int, end: int) -> None:
-        """Remember that Kafka no longer had the offsets from `first` to before `end`; `tracker doctor` tells it."""
+        """Record that Kafka no longer had the offsets from `first` to before `end`; `tracker doctor` reports it."""
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close the connections."""

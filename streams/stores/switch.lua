@@ -1,11 +1,16 @@
--- Puts a verified copy of a partition in the place of what was there. All or nothing; a second call changes nothing.
+-- Step 6 of a repartition: replaces a partition by its verified copy. All or nothing; a second call changes nothing.
 -- KEYS, all of one slot:
---   1 epoch   integer   compared, never written
---   2 layout  integer   over how many partitions the states are spread
---   3 next    integer   customers in the copy; written when the copy was found right
---   4 states, 5 their copy, and so on by pairs: what is there, and its copy; one without entries does not exist
--- ARGV: 1 the epoch of whoever made the copy, 2 the new layout
--- Returns 'switched' | 'done' (it was already) | 'taken' (by another epoch) | 'gone' (the copy is not there).
+--   1 epoch   integer  the owner's; only compared
+--   2 layout  integer  of the repartition; the number of partitions of the last move; set here
+--   3 next    integer  of the repartition; customers in the copy, written when the copy was verified; deleted here
+--   4 states  hash     the owner's, 5 its copy; then further pairs of a key of the owner's and its copy:
+--             timers sorted set, days hash, aggregates hash, suppressed set, the list of each day.
+--             A key without entries does not exist.
+-- ARGV:
+--   1 epoch   of the command that made the copy
+--   2 layout  the new number of partitions
+-- Returns 'switched' | 'done' (it was before) | 'taken' (under another epoch) | 'gone' (the copy is not there).
+-- The order of the checks matters: after a switch the copy is gone, and the answer must be 'done', not 'gone'.
 if redis.call('GET', KEYS[2]) == ARGV[2] then
   return 'done'
 end

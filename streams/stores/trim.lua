@@ -1,7 +1,15 @@
--- Step 7, last part: the outbox is empty once its newest batch of messages is published; those before it were earlier.
--- KEYS, all of one slot: 1 epoch integer, 2 generation string, 3 sequence integer, 4 outbox list
--- ARGV: 1 epoch, 2 the owner's generation, 3 the sequence after the batch that was published
--- Returns 1 when that was the newest; a repeat of the call, or one that comes too late, removes nothing.
+-- Step 7, last part: empties the outbox when its newest batch of messages has been published.
+-- The earlier batches in it were published before that one, since a partition publishes in order.
+-- KEYS, all of one slot, all written by the partition's owner alone:
+--   1 epoch       integer  only compared
+--   2 generation  string   names of the last takes, newest first; only compared
+--   3 sequence    integer  messages ever put into the outbox; only compared
+--   4 outbox      list     batches of messages; deleted here
+-- ARGV:
+--   1 epoch       of the caller
+--   2 generation  of the caller
+--   3 sequence    the last one of the batch that was published
+-- Returns 1 when the outbox was emptied, 0 otherwise: a repeated or late call must not remove newer messages.
 local is_owner = redis.call('GET', KEYS[1]) == ARGV[1]
   and string.match(redis.call('GET', KEYS[2]) or '', '^%S*') == ARGV[2]
 if is_owner and redis.call('GET', KEYS[3]) == ARGV[3] then

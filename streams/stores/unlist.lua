@@ -1,7 +1,11 @@
--- Step 6, erased names: taken out of the list of every day.
--- KEYS: 1 days hash: day -> customers in its list, which is the key `<days>:<day>` (in the same slot, by its name)
--- ARGV: names
--- Returns the number of days whose list is empty now; their fields are gone.
+-- Step 6, erased names: removes them from the lists of all days.
+-- KEYS, written by the partition's owner alone:
+--   1 days  hash  day -> customers in its list
+--   The lists are the keys `<days>:<day>`, in the same slot by their hash tag. They are not in KEYS, since only the
+--   hash says which days there are; read inside the transaction, it cannot change in between.
+-- ARGV: the names
+-- A look through every list costs more than a look-up would; erasures are rare, and lists are cheap for all else.
+-- Returns the number of days whose list is empty now; their fields are removed.
 local emptied = 0
 for _, day in ipairs(redis.call('HKEYS', KEYS[1])) do
   local taken = 0

@@ -1,1 +1,1 @@
-"""Torture: real servers, real workers, faults on purpose, and a verdict by a model that shares no code with them."""
+"""Torture: real servers and workers with injected faults, and a verdict by a model that shares no code with them."""

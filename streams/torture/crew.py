@@ -1,4 +1,4 @@
-"""The crew: worker processes that can be killed, frozen and started again, one log file each."""
+"""The crew: worker processes that can be killed, paused and restarted, each with a log file."""
 
 import os
 import signal
@@ -28,12 +28,12 @@ class Hand:
 
 
 class Crew:
-    """Starts worker processes with the same settings; all are gone when it is closed."""
+    """Starts worker processes with the same settings; `close` ends all of them."""
 
     def __init__(self, environ: Mapping[str, str], directory: Path) -> None:
         self.hands: list[Hand] = []
         self.ends: list[int] = []
-        """Exit codes of hands that have ended, in the order in which that was seen."""
+        """Exit codes of the processes that have ended, in the order in which that was noticed."""
         self._environ = {**os.environ, "PYTHONPATH": str(ROOT), **environ}
         self._directory = directory
         self._count = 0
@@ -56,7 +56,7 @@ class Crew:
         return hand
 
     def keep(self, count: int) -> None:
-        """As the supervisor does: a hand that has ended is replaced, until `count` are at work."""
+        """Replace processes that have ended, as the supervisor does, until `count` run."""
         for hand in [hand for hand in self.hands if not hand.running]:
             self._bury(hand)
         while len(self.hands) < count:
@@ -68,7 +68,7 @@ class Crew:
         hand.process.wait()
 
     def stop(self, hand: Hand) -> int:
-        """SIGTERM; the exit code. One that does not end in time is killed."""
+        """Send SIGTERM; returns the exit code. A process that does not end in time is killed."""
         hand.process.terminate()
         try:
             code = hand.process.wait(STOP_WITHIN_S)
@@ -101,7 +101,7 @@ class Crew:
         self.hands.remove(hand)
 
     def said(self, word: str) -> int:
-        """In how many lines of all logs a word stands."""
+        """How many lines of all logs contain a word."""
         return sum(
             line.count(word) > 0
             for log in self._directory.glob("worker-*.log")
@@ -109,7 +109,7 @@ class Crew:
         )
 
     def tail(self, lines: int = 15) -> str:
-        """The end of every log, to tell what happened."""
+        """The end of every log, for an error message."""
         return "\n".join(
             f"--- {log.name}\n" + "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
             for log in sorted(self._directory.glob("worker-*.log"))

@@ -1,4 +1,4 @@
-"""The table of faults that torture chooses from: each breaks something, waits a little and mends it."""
+"""The table of faults that torture chooses from: each breaks something, waits a little and repairs it."""
 
 import random
 import time
@@ -9,12 +9,12 @@ from streams.torture.rig import Rig
 
 
 class Fault(NamedTuple):
-    """One fault; it returns when what it broke is mended, not when all is well again."""
+    """One fault. `strike` returns when the cause is repaired, not when the workers have recovered."""
 
     name: str
     strike: Callable[[Rig, random.Random], None]
     keeps_outbox: bool = True
-    """Whether Redis keeps all that it was told, so that every message comes out exactly as numbered."""
+    """Whether Redis keeps every confirmed write, so that every sequence number must come out."""
 
 
 def _wait(rig: Rig, seconds: float) -> None:

@@ -1,6 +1,6 @@
-"""The feeder: a known stream into Kafka at a pace, whatever happens to the broker meanwhile.
+"""The feeder: it sends a known stream to Kafka at a steady rate, through all faults of the broker.
 
-A chunk whose fate is unknown is sent again: its touchpoints have the same event ids, so they count once.
+A chunk that was not confirmed is sent again. Its touchpoints have the same event ids, so they count once.
 """
 
 import asyncio
@@ -64,7 +64,7 @@ class Feeder:
     def _run(self) -> None:
         try:
             asyncio.run(self._feed())
-        except BaseException as error:  # noqa: BLE001  # told to whoever joins
+        except BaseException as error:  # noqa: BLE001  # raised again by `join`
             self._failure = error
 
     async def _feed(self) -> None:

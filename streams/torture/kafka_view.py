@@ -1,4 +1,4 @@
-"""What Kafka holds: ends of topics, the group's offsets, and the messages that came out."""
+"""The view of Kafka: ends of topics, the group's offsets, and the published messages."""
 
 import json
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from tracker.planning.marks import EPOCH, GENERATION, PARTITION, SEQUENCE
 
 
 class KafkaView:
-    """Reads a cluster at `bootstrap`; opens connections only for the time of a question."""
+    """Reads the cluster at `bootstrap`; each call opens its own connection and closes it."""
 
     def __init__(self, bootstrap: str, settings: Settings) -> None:
         self._bootstrap = bootstrap
@@ -20,7 +20,7 @@ class KafkaView:
         self._inputs = [topic.name for topic in settings.topics() if topic.direction == "input"]
 
     def ends(self) -> dict[tuple[str, int], int]:
-        """One after the newest record of each input topic-partition."""
+        """The offset after the newest record of each input topic-partition."""
         consumer = KafkaConsumer(bootstrap_servers=self._bootstrap)
         try:
             places = [TopicPartition(topic, p) for topic in self._inputs for p in range(self._settings.partitions)]

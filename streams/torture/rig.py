@@ -1,4 +1,4 @@
-"""The rig: servers, topics, a crew of workers and a feeder, and the way back to rest after a fault."""
+"""The rig: servers, topics, a crew of workers and a feeder, and the wait until all is applied after a fault."""
 
 import os
 import time
@@ -26,11 +26,11 @@ DEVIATIONS = Deviations(duplicates=0.05, disorder=0.05, late=0.02, wrong_clocks=
 
 
 class NotAtRest(Exception):  # noqa: N818  # the state of the world, not of our code
-    """What was sent is not all applied in time; the message has the workers' last words."""
+    """Not everything that was sent was applied in time; the message has the end of the workers' logs."""
 
 
 class Rig:
-    """One installation to be tortured; servers are the caller's, everything else is ended by `close`."""
+    """One installation under test. `close` ends everything except the servers, which the caller started."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class Rig:
         self.settings: Settings = read({**os.environ, **environ})
         self.definition = load_journeys(self.settings)[0]
         self.client: Any = redis_client(self.settings, retries=0)
-        """Blocking, and gives up at once."""
+        """A blocking client without retries."""
         self.view = KafkaView(kafka.bootstrap, self.settings)
         self.crew = Crew(environ, directory)
         self.truth = Truth([stage.name for stage in self.definition.stages])
@@ -97,7 +97,7 @@ class Rig:
         return self.feeder
 
     def applied(self) -> dict[tuple[str, int], int]:
-        """Redis' offsets."""
+        """The applied offsets, from Redis."""
         client = self.client
         result = {}
         for partition in range(self.settings.partitions):
@@ -106,14 +106,14 @@ class Rig:
         return result
 
     def total_applied(self) -> int:
-        """Records applied so far; 0 while Redis does not say."""
+        """Records applied so far; 0 while Redis does not answer."""
         try:
             return sum(offset for (topic, _), offset in self.applied().items() if is_topic(topic))
         except (redis_errors.RedisError, OSError):
             return 0
 
     def is_at_rest(self) -> bool:
-        """Whether all that is in Kafka is in Redis, and the outboxes are empty."""
+        """Whether everything in Kafka is applied and the outboxes are empty."""
         try:
             applied = self.applied()
             client = self.client
@@ -124,7 +124,7 @@ class Rig:
         return all(applied.get(place, 0) >= end for place, end in self.view.ends().items() if end)
 
     def settle(self, workers: int, deadline_s: float) -> float:
-        """Keep `workers` at work until everything is applied; the seconds that took after the last was sent.
+        """Keep `workers` running until everything is applied; returns the seconds after the last message was sent.
 
         Raises `NotAtRest`.
         """
@@ -138,7 +138,7 @@ class Rig:
         return self.recovery_s
 
     def until(self, condition: Callable[[], bool], workers: int, deadline_s: float, what: str) -> None:
-        """Keep `workers` at work until a condition holds."""
+        """Keep `workers` running until a condition holds. Raises `NotAtRest` after the deadline."""
         until_s = time.monotonic() + deadline_s
         while not condition():
             if time.monotonic() > until_s:
@@ -149,7 +149,7 @@ class Rig:
     def judge(self, *, outbox_whole: bool = True) -> Verdict:
         """The verdict on all that was sent so far."""
         assert self.feeder is not None
-        # Poison that was sent twice, because its fate was unknown, is rejected twice.
+        # Poison in a chunk that was sent again is rejected twice, since it has no event id.
         whole = outbox_whole and not self.feeder.resent_chunks
         self.verdict = judge(self.client, self.view, self.settings, self.definition, self.truth, outbox_whole=whole)
         return self.verdict

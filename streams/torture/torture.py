@@ -1,4 +1,4 @@
-"""Torture for as long as one asks: a stream, faults at random, rest, the verdict, and again."""
+"""Torture for a given time, in rounds: a stream, random faults, recovery, a verdict."""
 
 import random
 import tempfile
@@ -21,7 +21,7 @@ REST_WITHIN_S = 240.0
 
 
 class Round(NamedTuple):
-    """One stream with its faults, and what came of it."""
+    """One stream with its faults, and its result."""
 
     number: int
     faults: tuple[str, ...]
@@ -33,15 +33,15 @@ class Round(NamedTuple):
     verdict: Verdict
 
 
-def torture(minutes: float, seed: int, tell: Callable[[Round], None], say: Callable[[str], None]) -> bool:
-    """Whether every round ended exact; the same seed chooses the same faults."""
+def torture(minutes: float, seed: int, report: Callable[[Round], None], say: Callable[[str], None]) -> bool:
+    """Whether every round's verdict was exact; it stops after one that was not. A seed repeats the same faults."""
     chance = random.Random(seed)
     until_s = time.monotonic() + minutes * 60
     exact, number = True, 0
     while exact and (number == 0 or time.monotonic() < until_s):
         number += 1
         found = _round(number, seed, chance, say)
-        tell(found)
+        report(found)
         exact = found.verdict.holds
     return exact
 

@@ -1,6 +1,6 @@
-"""The verdict: what Redis and Kafka hold after a known stream, against the truth.
+"""The verdict: the data in Redis and Kafka after a known stream, compared with the truth.
 
-The truth is the simulator's plain model (`streams/simulator/truth.py`), which shares no code with the engine.
+The truth is the simulator's simple model (`streams/simulator/truth.py`), which shares no code with the engine.
 """
 
 from collections import Counter
@@ -24,16 +24,16 @@ class Verdict:
     """What was found wrong, and what the faults cost."""
 
     lost: int = 0
-    """Customers of the truth that have no state, and sequence numbers of messages that never came out."""
+    """Customers of the truth without a state, and sequence numbers of messages that were never published."""
     wrong: list[str] = field(default_factory=list)
-    """Customers whose state is not the truth's, aggregates that are not the sum of the states, and the like."""
+    """Customers whose state differs from the truth, aggregates that are not the sum of the states, and the like."""
     redelivered: int = 0
-    """Messages of the outbox that came out more than once, identical; `streams/sdk/repeats.py` drops them."""
+    """Messages that were published more than once, identical; `streams/sdk/repeats.py` drops them."""
     customers: int = 0
 
     @property
     def holds(self) -> bool:
-        """Whether nothing was lost and nothing doubled."""
+        """Whether nothing was lost and nothing was counted twice."""
         return not self.lost and not self.wrong
 
 
@@ -48,7 +48,7 @@ def judge(
 ) -> Verdict:
     """The verdict on a stream that has been applied to its end.
 
-    `outbox_whole`: Redis has kept all it was told, so that every sequence number must have come out.
+    `outbox_whole`: Redis has lost no write, so every sequence number must have been published.
     """
     verdict = Verdict()
     journeys = CustomerFold([definition], settings.lateness_horizon_ms)
@@ -87,7 +87,10 @@ def _check_customers(
 
 
 def _standing(record: bytes, stages: Sequence[str]) -> TrueStages | None:
-    """None where the journey has not begun: a ticket alone is none, nor is an alias whose history has moved on."""
+    """Current and furthest stage; None where the journey has not begun.
+
+    A ticket alone begins no journey, and an alias whose history has moved to its customer has none any more.
+    """
     for journey in decode(record).journeys[:1]:
         progress = journey.instances[0].progress
         if progress.stage >= 0:
@@ -103,7 +106,7 @@ def _check_offsets(verdict: Verdict, kafka: KafkaView, partition: int, offsets: 
 
 
 def _check_messages(verdict: Verdict, kafka: KafkaView, truth: Truth, *, outbox_whole: bool) -> None:
-    """Every sequence number came out; each rejection came out; repeats are identical."""
+    """Check that every sequence number and every rejection was published, and that repeats are identical."""
     seen: dict[tuple[int, bytes, int, int], bytes | None] = {}
     rejected: Counter[str] = Counter()
     sequences: dict[int, set[int]] = {}

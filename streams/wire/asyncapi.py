@@ -1,6 +1,6 @@
-"""The AsyncAPI 3 document: which topics others write to and read from, with keys, headers and content.
+"""The AsyncAPI 3 document: the topics that other programs write to and read from, with keys, headers and content.
 
-Made from the table of topics, the settings' defaults and the published schemas; it adds no facts of its own.
+It is made from the table of topics, the settings' defaults and the published schemas.
 """
 
 from typing import Any, Final
@@ -26,20 +26,20 @@ NUMBER: Final = "^[0-9]+$"
 NAME: Final = "^[0-9a-z]{1,32}$"
 HEADERS: Final = {
     "partition": "The partition of the tracker that wrote it.",
-    GENERATION: "The random name of the owner's time with that partition.",
-    "epoch": "Which owner of that partition wrote it; begins again where the store was emptied.",
-    AGAIN: "Only on transitions that were published before, of the same input; always 1.",
-    "sequence": "Counts up within partition and generation: a message that comes again has the same four.",
+    GENERATION: "The random name that the owner got when it took that partition.",
+    "epoch": "Which owner of that partition wrote it. It starts again at 1 when the store was emptied.",
+    "sequence": "Counts up within partition and generation. A repeated message has the same four headers.",
+    AGAIN: "Only on transitions that were published before, from the same input; always 1.",
 }
 SUMMARIES: Final = {
     "touchpoint": "One event of one customer on one channel.",
     "transition": "What happened to a customer's journey, and why.",
-    "rejection": "Bytes that were no touchpoint, with the reason.",
+    "rejection": "Bytes that are not a touchpoint, with the reason.",
 }
 
 
 def document() -> Document:
-    """The document as it is published; what is not said in an environment stands there as its default."""
+    """The document as it is published, with the default of each setting."""
     settings = read({})
     topics = [topic for topic in settings.topics() if _message(topic)]
     return {
@@ -47,7 +47,7 @@ def document() -> Document:
         "info": {
             "title": "Journey tracker",
             "version": "1.0.0",
-            "description": "Shops, apps and support desks send touchpoints; the tracker tells what happened to each"
+            "description": "Shops, apps and support desks send touchpoints; the tracker publishes what happened to each"
             " customer's journey.",
             "license": {"name": "Apache 2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
         },
@@ -70,7 +70,7 @@ def document() -> Document:
 
 
 def _message(topic: Topic) -> str | None:
-    """What a topic carries, for others: messages between workers, and topics without messages yet, are left out."""
+    """The kind of message of a public topic; None for messages between workers and topics without messages yet."""
     return (
         "touchpoint" if topic.name.startswith("touchpoints.") and topic.name != REJECTED else MESSAGE_OF.get(topic.name)
     )
@@ -102,7 +102,7 @@ def _operation_name(topic: Topic) -> str:
 
 def _operation(topic: Topic) -> Document:
     message = _message(topic)
-    # A name with a dot in it is written as it is in a JSON pointer.
+    # In a JSON pointer, the dots of a name need no escaping.
     channel = f"#/channels/{topic.name}"
     return {
         "action": "receive" if topic.direction == "input" else "send",

@@ -1,4 +1,4 @@
-"""The reference of what travels, as Markdown tables: read from the published schemas, so that both say the same."""
+"""The reference of all messages as Markdown tables, made from the published schemas, so that they agree."""
 
 from collections.abc import Iterator
 from typing import Any, Final

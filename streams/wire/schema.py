@@ -1,7 +1,7 @@
-"""The published JSON Schemas (2020-12) of what travels, made from the classes that decode it.
+"""The published JSON Schemas (2020-12) of all messages, made from the classes that decode them.
 
-Types, names and needed fields are the classes' own, descriptions their docstrings; added is what the decoder checks
-beyond types: ids that are none, times out of the calendar. It knows nothing of files; tests/house/pages.py writes them.
+Types, names and required fields come from the classes, descriptions from their docstrings. The decoder's checks beyond
+types are added: ids that stand for no id, times outside of the calendar. tests/house/pages.py writes the files.
 """
 
 import ast
@@ -23,7 +23,7 @@ from tracker.planning.decode import EARLIEST_MS, LATEST_MS
 
 Schema = dict[str, Any]
 
-# From 1980 on, and with an offset: a time without one is another moment in each country.
+# From 1980 on, and with an offset: without one, the time is another moment in each time zone.
 MOMENT: Final = (
     r"^(19[89][0-9]|[2-9][0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
     r"[Tt ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?([Zz]|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])$"
@@ -41,12 +41,12 @@ EXAMPLE: Final = {
 
 
 class MessageSchema(NamedTuple):
-    """One kind of message, and what is said of it beyond its class."""
+    """One kind of message, and the additions to the schema of its class."""
 
     kind: type
     amend: Callable[[Schema], None]
     comes_in: bool
-    """Whether others send it to the tracker, or the tracker to others: decides who must be able to read whom."""
+    """Whether other programs send it to the tracker (True) or read it: this decides which changes are compatible."""
 
 
 def document(name: str) -> Schema:
@@ -58,15 +58,15 @@ def document(name: str) -> Schema:
     schema: Schema = {"$schema": DIALECT, "$id": f"{name}.schema.json", **body}
     if defs:
         schema["$defs"] = defs
-    # Which fields have no default is in the order of the class, and says more than an empty list.
+    # An empty list of required fields is left out.
     schema = {key: value for key, value in schema.items() if key != "required" or value}
     message.amend(schema)
-    # Defaults are values of Python, such as tuples; what is published is JSON.
+    # Defaults are Python values, such as tuples; the round trip makes them JSON.
     return msgspec.json.decode(msgspec.json.encode(schema), type=dict)
 
 
 def components(*names: str) -> Schema:
-    """Those schemas and all that they refer to side by side: there a reference starts at the root of the document."""
+    """These schemas and all that they refer to, side by side, with references from the root of the document."""
     found: Schema = {}
     for name in names:
         schema = document(name)
@@ -89,7 +89,7 @@ def _moved(node: Any) -> Any:
 
 
 def _described(title: str, schema: Schema) -> Schema:
-    """A class' schema with the docstrings of the class and its fields, whole sentences on one line each."""
+    """The schema of a class with the docstrings of the class and its fields as descriptions."""
     kind = next(each for each in _classes() if each.__name__ == title)
     described = dict(field_docs(kind))
     schema["description"] = " ".join((inspect.getdoc(kind) or "").split())
@@ -101,7 +101,7 @@ def _described(title: str, schema: Schema) -> Schema:
 
 
 def field_docs(kind: type) -> Iterator[tuple[str, str]]:
-    """Each field with the docstring beneath it, which the running class does not remember."""
+    """Each field with the docstring below it, read from the source, since the class does not keep it."""
     (tree,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
     assert isinstance(tree, ast.ClassDef)
     name = ""
@@ -142,7 +142,7 @@ def _ids() -> Schema:
 
 
 def _id() -> Schema:
-    # What producers send when they have no id, in capitals or not.
+    # The words that producers send when they have no id, in upper or lower case.
     words = "|".join("".join(_either_case(sign) for sign in word) for word in sorted(NO_IDS))
     return {
         "anyOf": [

@@ -27,11 +27,13 @@ def published_before(
     return found
 
 
-def parted(batches: Sequence[PartitionBatch], told: Mapping[str, int]) -> Iterator[tuple[list[PartitionBatch], bool]]:
-    """The batches, those below the offsets of `told` first, with whether they are read again; none is empty."""
+def parted(
+    batches: Sequence[PartitionBatch], published: Mapping[str, int]
+) -> Iterator[tuple[list[PartitionBatch], bool]]:
+    """The batches, those below the offsets of `published` first, with whether they are read again; none is empty."""
     again, new = [], []
     for batch in batches:
-        end = told.get(batch.topic, 0)
+        end = published.get(batch.topic, 0)
         if batch.records[0].offset >= end:
             new.append(batch)
         elif batch.next_offset <= end:

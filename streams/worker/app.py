@@ -15,34 +15,34 @@ SCHEME: Final = "batched"
 # Batches that wait between Faust's conductor and an agent; a full one makes the fetch wait.
 BUFFER_BATCHES: Final = 4
 
-# Of a topic-partition by one fetch. A state is read, folded and written once a batch, so with a backlog batches that
-# meet the same customers several times cost less: 8 MiB are 12.4 µs a touchpoint, 2 MiB 15.9. All partitions of a topic
-# together hold so much of a worker's memory, in case that it has them all.
+# Bounds of one fetch of a topic-partition. A state is read, folded and written once a batch, so a larger batch, which
+# meets the same customer several times, costs less with a backlog: 12.4 µs a touchpoint at 8 MiB, 15.9 µs at 2 MiB.
 LEAST_FETCH_BYTES: Final = 1024 * 1024
 MOST_FETCH_BYTES: Final = 8 * 1024 * 1024
+# What the fetches of one topic may hold in memory together when this worker has all of its partitions.
 FETCHED_BYTES: Final = 64 * 1024 * 1024
-# Of all partitions by one poll: so many that the fetch of a partition is hardly ever divided here.
+# The most records of one poll over all partitions: high enough that the fetch of one partition is rarely divided.
 POLL_RECORDS: Final = 100_000
 
 
 class TrackerApp(faust.App):
-    """Faust's app with the owner of its partitions, whom the transport asks what to read."""
+    """Faust's app, with the `Ownership` that decides for the transport which partitions are read."""
 
     ownership: Ownership
     batch_records: int
     """The most records of one batch."""
 
     def _create_directories(self) -> None:
-        """None: there are no tables to keep in them."""
+        """Make no directories: Faust keeps tables there, and this app has none."""
 
 
 def fetch_bytes(partitions: int) -> int:
-    """The most bytes of a topic-partition that one fetch brings, where a topic has so many partitions."""
+    """The most bytes that one fetch of a topic-partition brings when the topic has `partitions` partitions."""
     return min(MOST_FETCH_BYTES, max(LEAST_FETCH_BYTES, FETCHED_BYTES // partitions))
 
 
 def build_app(settings: Settings) -> TrackerApp:
-    """The app for the settings, without agents yet. What bites in each option is in docs/dependencies.md."""
+    """The app for the settings, without agents yet. docs/dependencies.md gives the reason for each option."""
     arguments = faust_arguments(settings)
     arguments["broker"] = [address.replace("kafka://", f"{SCHEME}://") for address in arguments["broker"]]
     app = TrackerApp(
@@ -65,7 +65,7 @@ def build_app(settings: Settings) -> TrackerApp:
         broker_rebalance_timeout=max(20.0, settings.session_timeout_s * 2),
         producer_threaded=False,
         stream_buffer_maxsize=BUFFER_BATCHES,
-        # Partition workers finish what is in progress; waiting for all that is buffered would hold up a rebalance.
+        # Partition workers finish the batch in progress. Waiting for all buffered batches too would delay a rebalance.
         stream_wait_empty=False,
         stream_recovery_delay=0.0,
     )
@@ -74,7 +74,7 @@ def build_app(settings: Settings) -> TrackerApp:
 
 
 def add_agents(app: TrackerApp, topics: tuple[str, ...]) -> None:
-    """An agent a topic. It only hands over: what a batch is acknowledged for happens in its partition worker."""
+    """Add one agent a topic. It hands each batch to its partition worker, which acknowledges it once it is applied."""
 
     async def apply(stream: Any) -> None:
         events: AsyncIterator[Any] = stream.noack().events()
@@ -83,5 +83,5 @@ def add_agents(app: TrackerApp, topics: tuple[str, ...]) -> None:
 
     for topic in topics:
         channel = app.topic(topic, key_serializer="raw", value_serializer="raw")
-        # More than one would lose events (faust-streaming#606); partitions and processes are the scale.
+        # A higher concurrency loses events (faust-streaming#606). Partitions and processes scale the work instead.
         app.agent(channel, name=f"apply {topic}", concurrency=1)(apply)

@@ -1,4 +1,4 @@
-"""The owner's cache: records of customers seen of late, bounded in bytes over all partitions."""
+"""The cache of a worker process: records of recently seen customers, bounded in bytes over all its partitions."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -7,11 +7,11 @@ ENTRY_BYTES = 220
 
 
 class Cache:
-    """Records by partition and customer; the least recently seen go first.
+    """Records by partition and customer; the least recently seen are evicted first.
 
-    Two generations instead of a linked list: a hit in the old one moves to the young one, and when the young one
-    holds half of the bound, it becomes the old one. A hit costs one dictionary look-up, and what is forgotten has
-    not been seen for at least half a bound of other records.
+    Two generations stand in for the linked list of an exact LRU. A hit in the old generation moves to the young one.
+    When the young generation is full (half of the bound), it becomes the old one, and the former old one is dropped.
+    A hit costs one dictionary look-up, and a record is evicted only after half a bound of other records was seen.
     """
 
     def __init__(self, limit_bytes: int) -> None:
@@ -21,7 +21,7 @@ class Cache:
         self._young_bytes = 0
 
     def read(self, partition: int, customers: Sequence[str]) -> dict[str, bytes | None]:
-        """By customer the record, None where it is not cached."""
+        """The record of each customer, None where it is not cached."""
         young = self._young.get(partition, {})
         found = dict(zip(customers, map(young.get, customers), strict=True))
         if old := self._old.get(partition):
@@ -35,7 +35,7 @@ class Cache:
         return found
 
     def put(self, partition: int, records: Mapping[str, bytes]) -> None:
-        """Remember records that the store holds now."""
+        """Remember records that the store holds now, so only after a write has succeeded."""
         size = sum(map(len, records.values())) + sum(map(len, records)) + ENTRY_BYTES * len(records)
         if size > self._half_bytes:
             self._put_in_parts(partition, records)
@@ -43,28 +43,30 @@ class Cache:
         if self._young_bytes + size > self._half_bytes:
             self._old, self._young, self._young_bytes = self._young, {}, 0
         young = self._young.setdefault(partition, {})
+        # A record that is replaced must not be counted twice.
         before = zip(records, map(young.get, records), strict=True)
         self._young_bytes += size - sum([_size(customer, record) for customer, record in before if record is not None])
         young.update(records)
 
     def _put_in_parts(self, partition: int, records: Mapping[str, bytes]) -> None:
-        """Remember of too many records the last, and forget what was known of the others."""
+        """Put records that exceed a generation by halves: the last ones stay cached."""
         items = list(records.items())
         if len(items) == 1:
+            # Larger than a generation by itself: an older version of it must not stay cached either.
             self.forget(partition, records)
             return
         for part in (items[: len(items) // 2], items[len(items) // 2 :]):
             self.put(partition, dict(part))
 
     def forget(self, partition: int, customers: Iterable[str]) -> None:
-        """Forget records that the store holds no more."""
+        """Forget records that the store no longer holds."""
         for customer in customers:
             record = self._young.get(partition, {}).pop(customer, None)
             self._young_bytes -= _size(customer, record) if record is not None else 0
             self._old.get(partition, {}).pop(customer, None)
 
     def drop(self, partition: int) -> None:
-        """Forget a partition that is no longer owned, or that the store has lost writes of."""
+        """Forget a partition that is no longer owned, or whose writes the store has lost."""
         self._young_bytes -= sum(_size(c, r) for c, r in self._young.pop(partition, {}).items())
         self._old.pop(partition, None)
 

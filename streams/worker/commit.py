@@ -1,9 +1,9 @@
 """The commit: one batch through the numbered steps of docs/delivery.md.
 
-1. take a batch: the records of one topic-partition, in order, and with it what the partition holds of the same time
-   in its other topics (`streams/worker/partition.py` hands them over);
+1. take a batch: the records of one topic-partition, in order, with the records of the same time from the partition's
+   other topics (`streams/worker/partition.py` passes them in);
 2. decode: touchpoints, or rejections that hold the original bytes, the reason and the place;
-3. resolve identity; touchpoints that are at home elsewhere become messages to `journey.routed`;
+3. resolve identity; touchpoints whose home is another partition become messages to `journey.routed`;
 4. read the states that the cache does not hold: one round trip;
 5. fold: a plan of new states, aggregate changes, timers, outgoing messages;
 6. one atomic write, fenced by the partition's epoch;
@@ -31,20 +31,22 @@ from tracker.planning.slices import Work
 T = TypeVar("T")
 log = structlog.get_logger()
 
-# The first pause is shorter than a failover takes, the longest short enough to be back soon after it.
+# The first pause is shorter than a failover. The longest is short, so that work resumes soon after the failover.
 FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 2.0
+# One sweep looks at no more customers, so that waiting batches get a turn between two sweeps.
 SWEEP_CUSTOMERS: Final = 1000
 TIMERS: Final = "timers"
-"""Sweeps count their own offset under this name, so that one is no more applied twice than a batch is."""
+"""The name under which sweeps count an offset of their own. The store recognises a repeated write by its offsets, and
+a sweep reads no topic."""
 
 
-class Unwanted(Exception):  # noqa: N818  # the wish of the caller, not an error
-    """The batch was given up before anything of it was written."""
+class Unwanted(Exception):  # noqa: N818  # the caller's decision, not an error
+    """The batch was abandoned before anything of it was written."""
 
 
 class Commit:
-    """Carries batches out. Knows no Kafka consumer: what to read next is not decided here."""
+    """Carries batches out. It has no Kafka consumer: the partition worker decides what is read next."""
 
     def __init__(
         self,
@@ -62,17 +64,19 @@ class Commit:
         self._metrics = metrics
         self._after_step = after_step
         self._epochs: dict[int, int] = {}
+        """By partition, the epoch of its newest lease: the one that may fill the cache."""
 
     async def take(self, partition: int, damage: str = "") -> Lease:
-        """The partition in our hands, once the messages that its last owner left in the outbox are out.
+        """A new lease of the partition, after the outbox that its last owner left has been published and trimmed.
 
-        `damage`: what was found missing of it. Then, or where the store finds something missing at the take, all that
-        Kafka brings again is taken away, and the offsets of the lease are empty.
-        Raises ConfigurationError where erased names would not be recognised.
+        `damage` says what is missing of the partition. If there is any, or if the store finds any, all that Kafka holds
+        is removed, and the lease has no offsets.
+        Raises ConfigurationError where TRACKER_ID_SALT differs from the one under which names were erased.
         """
+        # First: another owner may have written since these records were cached.
         self._cache.drop(partition)
         # In an emptied store epochs begin again. Within this process they go on, for batches that were read under an
-        # earlier one are told from newer ones by their epoch.
+        # earlier one are distinguished from newer ones by their epoch.
         floor_epoch = self._epochs.get(partition, 0) + 1
         lease = await self._insist("redis", lambda: self._store.take(partition, floor_epoch))
         if damage or lease.damage:
@@ -84,17 +88,19 @@ class Commit:
         if not self._planner.erasure.is_own(lease.suppressed):
             raise ConfigurationError(
                 "TRACKER_ID_SALT is not the one under which customers were erased: they would come back.",
-                "Set it to what it was then.",
+                "Set it to the value that it had then.",
             )
         self._epochs[partition] = lease.epoch
+        # Before any new batch: consumers drop repeats by the rising order of (epoch, sequence), and a message that
+        # came after newer ones would be dropped as a repeat.
         for blob in lease.outbox:
             await self._publish(lease, unpack(blob))
         lease.outbox.clear()
         return lease
 
-    async def tell(self, lease: Lease, told: Mapping[str, int]) -> None:
+    async def note_published(self, lease: Lease, published: Mapping[str, int]) -> None:
         """Remember before what everything was published, so that what follows from reading it again says so."""
-        await self._insist("redis", lambda: self._store.tell(lease, told))
+        await self._insist("redis", lambda: self._store.note_published(lease, published))
 
     async def _rebuilt(self, damaged: Lease) -> Lease:
         """The partition without what Kafka brings again."""
@@ -103,7 +109,7 @@ class Commit:
         return await self._insist("redis", lambda: self._store.take(damaged.partition, damaged.epoch + 1))
 
     async def miss(self, lease: Lease, topic: str, first: int, end: int) -> None:
-        """Remember, loudly, offsets that were never applied and that Kafka no longer has."""
+        """Count, log and store the offsets from `first` to before `end`: never applied, and no longer in Kafka."""
         self._metrics.missing(topic, end - first)
         log.error(
             "kafka no longer holds touchpoints that were never applied; going on from what there is",
@@ -121,17 +127,17 @@ class Commit:
         *,
         again: bool = False,
     ) -> Plan:
-        """Steps 2 to 7 for a batch, or for several of the same partition that belong to the same time.
+        """Steps 2 to 7 for a batch, or for several batches of one partition and of the same time.
 
-        Steps 2, 3 and 5 are done in slices, so that the partitions of a process share its core. Raises `Fenced` or
-        `Lost` when step 6 is refused, `Unwanted` when `is_wanted` says no before it; then nothing was written. `again`:
-        what follows from the batch was published before, and says so.
+        Steps 2, 3 and 5 run in slices, so that the partitions of a process share its core. Raises `Fenced`, `Lost` or
+        `Damaged` when the store refuses step 6, and `Unwanted` when `is_wanted` returns False before it; nothing is
+        written then. `again` marks the transitions as published before.
         """
         clock = self._metrics.clock()
         self._after_step(1)
         work = self._planner.reading(lease.partition, batches, wall_ms, lease.offsets, lease.suppressed)
         reading = await _in_slices(work, is_wanted)
-        reading.again, reading.dropped_before_ms = again, lease.told.get(DROPPED, 0)
+        reading.again, reading.dropped_before_ms = again, lease.published.get(DROPPED, 0)
         clock.step(3)
         self._after_step(3)
         states = await self._states(reading.partition, reading.names())
@@ -140,22 +146,24 @@ class Commit:
         plan = await _in_slices(self._planner.planning(reading, states, now_ms), is_wanted)
         clock.step(5)
         self._after_step(5)
+        # The marks of routed messages are written with the offsets and the states. So a message that its sender
+        # publishes again after a crash is recognised here, whenever this worker crashes too.
         offsets = {batch.topic: batch.next_offset for batch in batches} | reading.marks
         await self._write(lease, offsets, plan, clock)
         self._metrics.applied(batches, plan)
         return plan
 
     async def verify(self, lease: Lease) -> None:
-        """Notice a store that has lost writes, or a partition that has moved, also while there is nothing to write."""
+        """Return when the store agrees with the lease. Raises `Lost` or `Fenced`, also while nothing is written."""
         await self._insist("redis", lambda: self._store.verify(lease))
 
     async def sweep(self, lease: Lease, now_ms: int) -> int:
-        """Look at the customers whose timer is due; returns how many there were."""
+        """Steps 4 to 7 for the customers whose timer is due, `SWEEP_CUSTOMERS` at most; returns how many there were."""
         due = await self._insist("redis", lambda: self._store.due(lease.partition, now_ms, SWEEP_CUSTOMERS))
         if due.customers:
             clock = self._metrics.clock()
             states = await self._states(lease.partition, due.customers)
-            plan = self._planner.sweep(lease.partition, states, now_ms, lease.told.get(DROPPED, 0))
+            plan = self._planner.sweep(lease.partition, states, now_ms, lease.published.get(DROPPED, 0))
             await self._write(lease, {TIMERS: lease.offsets.get(TIMERS, 0) + 1}, plan, clock, due)
             self._metrics.swept(len(due.customers), plan)
         return len(due.customers)
@@ -173,12 +181,13 @@ class Commit:
     async def _write(
         self, lease: Lease, offsets: Mapping[str, int], plan: Plan, clock: StepClock, fired: Due | None = None
     ) -> None:
-        """Steps 6 and 7."""
+        """Steps 6 and 7; `fired` are the timers that the plan answers, which step 6 removes."""
         batch = OutboxBatch(lease.partition, lease.epoch, lease.sequence + 1, plan.messages, lease.generation)
         blob, sequence = pack(batch), batch.last_sequence
         await self._insist("redis", lambda: self._store.apply(lease, offsets, plan, blob, sequence, fired))
         if self._epochs.get(lease.partition) == lease.epoch:
-            # Else the partition was taken anew meanwhile, and its cache may hold newer states already.
+            # After the write, so that a refused plan leaves no trace in the cache. Where the epochs differ, the
+            # partition was taken anew meanwhile, and the cache may hold newer states already.
             self._cache.put(lease.partition, plan.states)
             self._cache.forget(lease.partition, plan.removed)
         clock.step(6)
@@ -196,7 +205,7 @@ class Commit:
     async def _insist(self, server: str, call: Callable[[], Awaitable[T]]) -> T:
         """The answer of a server, however long it takes: an outage pauses the partition and loses nothing.
 
-        Every call here is one that may be repeated. Closing the partition, not a time-out, is what gives up.
+        Only calls that may be repeated are made through it. It never gives up; closing the partition cancels it.
         """
         pause_s = FIRST_PAUSE_S
         while True:
@@ -212,9 +221,10 @@ class Commit:
 
 
 async def _in_slices(pieces: Generator[None, None, T], is_wanted: Callable[[], bool]) -> T:
-    """The result of work in slices; between them everybody else has a turn."""
+    """The result of work that is done in slices. Raises Unwanted when it is no longer wanted after a slice."""
     work = Work(pieces)
     for _ in work:
+        # The event loop runs the other partitions and the health pages meanwhile.
         await asyncio.sleep(0)
         if not is_wanted():
             raise Unwanted

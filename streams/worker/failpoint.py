@@ -1,4 +1,4 @@
-"""Failpoints: a process that kills or stops itself after a numbered step, for the fault tests."""
+"""Failpoints: a worker process kills or stops itself after a numbered step, for the fault tests."""
 
 import os
 import signal
@@ -9,9 +9,9 @@ VARIABLE: Final = "TRACKER_FAILPOINT"
 
 
 def after_step(text: str) -> Callable[[int], None]:
-    """What `Commit` calls after each step; empty: nothing.
+    """The function that `Commit` calls after each step; it does nothing where the text is empty.
 
-    `6:3` kills the process after step 6 of its third batch, `5:3:STOP` freezes it there as SIGSTOP does.
+    `6:3` kills the process after step 6 of its third batch; `5:3:STOP` freezes it after step 5, as SIGSTOP does.
     """
     if not text:
         return lambda _step: None

@@ -1,4 +1,4 @@
-"""The metrics: what this process counts of its own work, and whether its servers answer."""
+"""The metrics of a worker process: counts and times of its own work, and whether Kafka and Redis answer."""
 
 from bisect import bisect_left
 from collections import Counter as Counts
@@ -15,16 +15,16 @@ from schemas.transition import Kind
 from streams.process.series import BUCKETS, PIPELINE
 from streams.worker.step_clock import StepClock
 from tracker.planning.plan import PartitionBatch, Plan
-from tracker.planning.planner import TOLD
+from tracker.planning.planner import REPORTED
 
 log = structlog.get_logger()
 
-# One line a server in this time tells an outage; every failed call is counted.
+# An outage is logged once a server in this time; every failed call is counted.
 LOG_EVERY_S: Final = 10.0
 KINDS: Final = {"counter": Counter, "gauge": Gauge, "histogram": Histogram}
 LATENCY: Final = "tracker_event_to_state_seconds"
 OF_NO_JOURNEY: Final = {"linked", "unlinked", "conflict", "erased"}
-"""Kinds of transitions that concern who the customer is."""
+"""Kinds of transitions that concern a customer's identity; their series have no journey to begin at zero with."""
 COUNTED: Final = {
     "routed": "tracker_touchpoints_routed_total",
     "forwarded": "tracker_touchpoints_forwarded_total",
@@ -35,7 +35,7 @@ COUNTED: Final = {
     "members_refused": "tracker_members_refused_total",
     "erased": "tracker_names_erased_total",
 }
-"""What a plan counts besides the fold, and its series."""
+"""By count of a plan, its series: what is counted outside of the fold."""
 BEGIN_AT_ZERO: Final = {
     "tracker_touchpoints_rejected_total": get_args(Reason),
     "tracker_outages_total": ("kafka", "redis"),
@@ -60,20 +60,21 @@ class WorkerMetrics:
                 options = {"buckets": BUCKETS[series.name]} if series.kind == "histogram" else {}
                 meter = KINDS[series.kind](series.name, series.help, series.labels, registry=self.registry, **options)
                 self._series[series.name] = meter
-        # A counter that appears together with its first event shows no increase for it.
+        # Prometheus sees an increase only between two samples: a counter that appears with its first event, at 1,
+        # shows none.
         for name, values in BEGIN_AT_ZERO.items():
             for value in values:
                 self._series[name].labels(value)
         self._steps = {step: self._series["tracker_step_seconds"].labels(str(step)).observe for step in range(3, 8)}
 
     def begin(self, journeys: Iterable[str]) -> None:
-        """Count from 0 on what will be told of these journeys."""
+        """Show 0 for each kind of transition of these journeys."""
         for journey in journeys:
             for kind in set(get_args(Kind)) - OF_NO_JOURNEY:
                 self._series["tracker_transitions_total"].labels(journey, kind)
 
     def applied(self, batches: Sequence[PartitionBatch], plan: Plan) -> None:
-        """Batches have gone through all steps."""
+        """Count batches that have gone through all steps."""
         now_s = time()
         self.last_applied_s = monotonic()
         counts, add = plan.counts, self._add
@@ -91,7 +92,7 @@ class WorkerMetrics:
             self._latency.observe(now_s * 1000, [record.timestamp for record in batch.records])
 
     def swept(self, customers: int, plan: Plan) -> None:
-        """A round of so many customers' timers has gone through."""
+        """Count a sweep: the timers of so many customers have fired."""
         self.last_applied_s = monotonic()
         self._add("tracker_timers_fired_total", customers)
         self._folded(plan)
@@ -102,14 +103,14 @@ class WorkerMetrics:
         self._add("tracker_touchpoints_duplicate_total", counts["duplicate"])
         self._add("tracker_touchpoints_late_total", counts["late"])
         for name, count in counts.items():
-            if name.startswith(TOLD):
+            if name.startswith(REPORTED):
                 _, kind, journey = name.split(":", 2)
                 self._add("tracker_transitions_total", count, journey, kind)
         for topic, count in Counts(message.topic for message in plan.messages).items():
             self._add("tracker_messages_published_total", count, topic)
 
     def cache(self, hits: int, misses: int) -> None:
-        """States that were needed."""
+        """Count the states that a batch needed: those in the cache, and those read from the store."""
         self._add("tracker_cache_reads_total", hits, "cache")
         self._add("tracker_cache_reads_total", misses, "store")
 
@@ -118,7 +119,7 @@ class WorkerMetrics:
         return StepClock(lambda step, seconds: self._steps[step](seconds))
 
     def outage(self, server: str, reason: str) -> None:
-        """A call to a server failed and will be tried again."""
+        """Count a call to a server that failed and will be tried again."""
         self._add("tracker_outages_total", 1, server)
         self._series["tracker_server_available"].labels(server).set(0)
         self.away.add(server)
@@ -127,7 +128,7 @@ class WorkerMetrics:
             log.warning("server does not answer; waiting for it", server=server, reason=reason)
 
     def answered(self, server: str) -> None:
-        """A server has answered."""
+        """Note that a server has answered."""
         if server in self.away:
             self.away.discard(server)
             self._logged_s.pop(server, None)
@@ -135,11 +136,11 @@ class WorkerMetrics:
         self._series["tracker_server_available"].labels(server).set(1)
 
     def progressing(self) -> None:
-        """Nothing is to be done, or nothing can be: the time since the last batch is no stall."""
+        """Restart the stall clock: nothing waits, or nothing can be applied now."""
         self.last_applied_s = monotonic()
 
     def missing(self, topic: str, offsets: int) -> None:
-        """Offsets that were never applied and that Kafka no longer has."""
+        """Count offsets that were never applied and that Kafka no longer has."""
         self._add("tracker_touchpoints_missing_total", offsets, topic)
 
     def rebuilt(self) -> None:
@@ -147,20 +148,20 @@ class WorkerMetrics:
         self._add("tracker_partitions_rebuilt_total", 1)
 
     def refused(self, why: str) -> None:
-        """The store has refused a write."""
+        """Count a write that the store refused."""
         self._add("tracker_writes_refused_total", 1, why)
 
     def stale(self, batches: int) -> None:
-        """Batches were dropped because they will be read again."""
+        """Count batches that were dropped because they will be read again."""
         self._add("tracker_batches_stale_total", batches)
 
     def lag(self, partition: int, topic: str, records: int) -> None:
-        """Records behind the last batch of a topic-partition."""
+        """Set the lag of a topic-partition: the records that wait behind its last batch."""
         self._series["tracker_lag_records"].labels(topic, str(partition)).set(max(0, records))
         self._lagging.add((topic, partition))
 
     def owned(self, partitions: Collection[int]) -> None:
-        """The partitions in our hands; the lag of any other is for its own owner to tell."""
+        """Set the partitions that this process owns; the lag of any other partition is its new owner's to report."""
         self._series["tracker_partitions_owned"].set(len(partitions))
         for topic, partition in [place for place in self._lagging if place[1] not in partitions]:
             self._series["tracker_lag_records"].remove(topic, str(partition))
@@ -185,7 +186,7 @@ class Latency:
         self._sum_ms = 0.0
 
     def observe(self, now_ms: float, timestamps_ms: list[int]) -> None:
-        """Records with these broker timestamps have reached their state now."""
+        """Count records with these broker timestamps, whose states are written now; the list is sorted in place."""
         timestamps_ms.sort()
         total = len(timestamps_ms)
         for index, bound_s in enumerate(self._bounds):
@@ -194,7 +195,7 @@ class Latency:
         self._sum_ms += now_ms * total - sum(timestamps_ms)
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
-        """What prometheus_client asks of a collector."""
+        """The histogram, as prometheus_client asks a collector for it."""
         help_text = next(series.help for series in PIPELINE if series.name == LATENCY)
         buckets = [(str(float(bound)), float(count)) for bound, count in zip(self._bounds, self._counts, strict=True)]
         yield HistogramMetricFamily(

@@ -25,17 +25,19 @@ class Ownership:
     ) -> None:
         self.partitions: dict[int, PartitionWorker] = {}
         self.is_member = False
-        """Whether the group has assigned us our share, which may be nothing."""
+        """Whether the consumer group has assigned this process its share, which may be empty."""
         self._changed = changed
         self._topics = frozenset(topics)
         self._open_worker = open_worker
 
     def assign(self, assigned: Iterable[TP]) -> None:
-        """Take these partitions; those that are in our hands already are taken anew.
+        """Take these partitions; those that this process owns already are taken anew.
 
-        Raises `Mismatch` when a partition comes without the same partition of every other topic.
+        Raises `Mismatch` when a partition is assigned without the same partition of every other topic.
         """
         partitions = check_home(assigned, self._topics)
+        # Also a partition that stays is closed and taken under a new epoch: after a rebalance, another process may
+        # have held it and written in between.
         for worker in [self.partitions.pop(partition) for partition in list(self.partitions)]:
             _spawn(worker.close())
         for partition in sorted(partitions):
@@ -43,14 +45,14 @@ class Ownership:
         self._changed(self.partitions)
 
     async def revoke(self, revoked: Iterable[TP]) -> None:
-        """Finish what is in progress and let go of these partitions."""
+        """Close these partitions: a write in progress is finished first, as far as its time allows."""
         numbers = {tp.partition for tp in revoked}
         closing = [self.partitions.pop(partition) for partition in list(self.partitions) if partition in numbers]
         self._changed(self.partitions)
         await asyncio.gather(*(worker.close() for worker in closing))
 
     def put(self, delivery: FetchedBatch, acknowledge: Callable[[], object]) -> None:
-        """Hand a batch to its partition's worker; a batch without one is of a partition that was revoked."""
+        """Pass a batch to its partition's worker. A batch of a partition that was revoked is dropped."""
         worker = self.partitions.get(delivery.batch.partition)
         if worker is not None:
             worker.put(delivery, acknowledge)
@@ -62,12 +64,12 @@ class Ownership:
 
     @property
     def ready(self) -> bool:
-        """Whether the group knows us and every partition assigned has been taken in the store."""
+        """Whether this process is in the consumer group and has taken every assigned partition in the store."""
         return self.is_member and all(worker.lease is not None for worker in self.partitions.values())
 
 
 def check_home(assigned: Iterable[TP], topics: frozenset[str]) -> set[int]:
-    """The partition numbers of an assignment, each of which must have come for every topic."""
+    """The partition numbers of an assignment. Raises `Mismatch` for one that is not assigned of every topic."""
     topics_of: dict[int, set[str]] = defaultdict(set)
     for tp in assigned:
         if tp.topic in topics:
@@ -86,7 +88,7 @@ _closing: set["asyncio.Task[None]"] = set()
 
 
 def _spawn(work: Awaitable[None]) -> None:
-    """Run on the side, held so that it is not collected half-way."""
+    """Run in the background. The set holds the task, since the event loop alone would let it be garbage-collected."""
     task = asyncio.ensure_future(work)
     _closing.add(task)
     task.add_done_callback(_closing.discard)

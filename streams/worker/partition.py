@@ -1,4 +1,4 @@
-"""A partition worker: one assigned partition, one write at a time, whichever topics a batch comes from."""
+"""A partition worker: it applies one assigned partition, one write at a time over all topics."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
@@ -20,9 +20,10 @@ from tracker.planning.plan import PartitionBatch
 T = TypeVar("T")
 log = structlog.get_logger()
 
+# Drop-offs are counted within about a second, and lost writes are noticed as soon where nothing is written.
 SWEEP_EVERY_S: Final = 1.0
 GRACE_S: Final = 4.0
-"""How long a batch in progress may take when the partition is revoked; Kafka waits for us meanwhile."""
+"""How long a batch in progress may take when the partition is revoked; the rebalance waits for it."""
 
 
 class PartitionReader(Protocol):
@@ -38,20 +39,20 @@ class PartitionReader(Protocol):
         """The consumer group's offsets; topics without one are left out."""
 
     def is_at_end(self, topic: str, partition: int, applied: int) -> bool:
-        """Whether nothing lies behind offset `applied` but what is no record."""
+        """Whether no record lies behind offset `applied`."""
 
     def hold(self, topic: str, partition: int) -> None:
-        """Read no more of it for now."""
+        """Pause the reading of a topic-partition."""
 
     def release(self, topic: str, partition: int) -> None:
-        """Read on."""
+        """Resume the reading of a topic-partition."""
 
 
 class PartitionWorker:
     """Takes its partition, then applies what is put into it until it is closed.
 
-    `fenced` is called when another process has taken the partition without our having been told, `failed` with
-    what cannot be handled; both end the process.
+    `fenced` is called when another process has taken the partition before Kafka revoked it here, `failed` with an
+    error that cannot be handled; both end the process.
     """
 
     def __init__(
@@ -90,18 +91,18 @@ class PartitionWorker:
         self._task = self._loop.create_task(self._run(), name=f"partition-{partition}")
 
     def put(self, delivery: FetchedBatch, acknowledge: Callable[[], object]) -> None:
-        """Step 1: the next batch waits for its turn."""
+        """Step 1: queue a batch."""
         if not self._closing:
             self._waiting.put(delivery, acknowledge)
 
     @property
     def waiting_records(self) -> int:
-        """How many records wait for their turn."""
+        """How many records are queued."""
         return self._waiting.records
 
     @property
     def is_at_rest(self) -> bool:
-        """Whether the partition is taken, nothing waits and nothing is in progress."""
+        """Whether the partition is taken, no batch is queued and none is in progress."""
         return self.lease is not None and self._waiting.empty and self._idle.is_set()
 
     @property
@@ -110,7 +111,7 @@ class PartitionWorker:
         return self.lease is not None and self._clock.caught_up
 
     async def close(self) -> None:
-        """Finish the batch in progress, if it is being written and does not take too long, and apply no other."""
+        """Apply no further batch. One that is being written gets `GRACE_S` to end; one before step 6 is abandoned."""
         self._closing = True
         try:
             async with asyncio.timeout(GRACE_S):
@@ -137,19 +138,21 @@ class PartitionWorker:
         start = {topic: await self._start(topic, lease, bound) for topic, bound in bounds.items()}
         committed = await self._patiently(lambda: self._reader.committed(self._topics, self.partition))
         had_come_to = self.lease.offsets if self.lease is not None else {}
-        told = published_before(bounds, start, lease.told, committed, had_come_to)
-        if any(told.values()):
-            log.warning("reading again what was applied before", partition=self.partition, until=told)
+        published = published_before(bounds, start, lease.published, committed, had_come_to)
+        if any(published.values()):
+            log.warning("reading again what was applied before", partition=self.partition, until=published)
             # Nobody knows which drop-offs the last owner came to see. Those before now were, but for those in a time
             # without workers; to act on a drop-off twice is worse than to leave one of those out.
-            told[DROPPED] = int(self._wall_s() * 1000)
-        if told:
-            await self._commit.tell(lease, told)
+            published[DROPPED] = int(self._wall_s() * 1000)
+        if published:
+            await self._commit.note_published(lease, published)
         self._expected = dict(start)
         self._clock = PartitionClock(self._topics)
         for topic, bound in bounds.items():
             if start[topic] >= bound.end:
+                # A topic that is read to its end must not hold back the partition's time, though it brings no batch.
                 self._clock.saw(topic, 0, caught_up=True)
+        # The lease is set before reading begins: a batch can only come with an epoch that is known here.
         self.lease = lease
         await self._reader.start_at(self.partition, lease.epoch, start)
         log.info(
@@ -169,7 +172,7 @@ class PartitionWorker:
                 pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
     async def _start(self, topic: str, lease: Lease, bound: Bounds) -> int:
-        """Where to read on: at the store's offset, or as near to it as Kafka still has."""
+        """The offset to read from: the store's, or the first one that Kafka still has."""
         applied = lease.offsets.get(topic)
         if applied is not None and bound.first <= applied <= bound.end:
             return applied
@@ -193,7 +196,7 @@ class PartitionWorker:
         await self._guard(self._apply())
 
     async def _guard(self, work: Awaitable[None]) -> None:
-        """Do one piece of work; a refusal by the store is answered here."""
+        """Do one piece of work and handle the store's refusals (docs/delivery.md, *What the store answers*)."""
         self._idle.clear()
         try:
             await work
@@ -209,13 +212,14 @@ class PartitionWorker:
         except Fenced as error:
             log.warning("write refused: the partition has moved", reason=str(error))
             self._metrics.refused("fenced")
-            # Whoever is letting go anyway, because Kafka said so first, need not end.
+            # A partition that Kafka has revoked already may be another's: only a surprise ends the process.
             if not self._closing:
                 self._fenced(str(error))
         finally:
             self._idle.set()
 
     async def _apply(self) -> None:
+        """Steps 1 and 8, with the commit between them."""
         lease = self.lease
         assert lease is not None
         taken = self._waiting.take(lease.epoch)
@@ -223,13 +227,14 @@ class PartitionWorker:
         if self._closing or not taken.batches:
             return
         wall_ms = int(self._wall_s() * 1000)
+        # Every topic is noted before the time is taken, so that one commit sees one moment.
         for batch, caught_up in taken.batches:
             self._clock.saw(batch.topic, batch.newest_ms, caught_up=caught_up)
         batches = [batch for batch, _ in taken.batches]
         for batch in batches:
             await self._check_gap(lease, batch)
         now_ms = self._clock.now(wall_ms)
-        for part, again in parted(batches, lease.told):
+        for part, again in parted(batches, lease.published):
             await self._commit.batch(lease, part, now_ms, wall_ms, lambda: not self._closing, again=again)
         for topic, end_offset in taken.ends.items():
             self._metrics.lag(self.partition, topic, end_offset - lease.offsets[topic])
@@ -237,10 +242,11 @@ class PartitionWorker:
             acknowledge()
 
     async def _check_gap(self, lease: Lease, batch: PartitionBatch) -> None:
-        """Notice that Kafka deleted records before a worker that is slow came to them."""
+        """Report records that Kafka deleted before this worker had read them."""
         expected, first = self._expected[batch.topic], batch.records[0].offset
         self._expected[batch.topic] = batch.next_offset
-        # A gap of one is the mark of a transaction, and no loss.
+        # A gap of one offset is the marker of a transaction, not a loss. For a wider gap Kafka is asked: compaction
+        # and aborted transactions leave gaps too, and only offsets before the first one that Kafka holds are lost.
         if first <= expected + 1:
             return
         bounds = await self._patiently(lambda: self._reader.bounds([batch.topic], self.partition))
@@ -249,18 +255,19 @@ class PartitionWorker:
             await self._commit.miss(lease, batch.topic, expected, min(first, bound.first))
 
     async def _sweep(self) -> None:
-        """Look at those whose timer is due; batches that wait get a turn in between."""
+        """Handle the timers that are due; it stops after a sweep when batches wait."""
         assert self.lease is not None
         await self._commit.verify(self.lease)
         for topic in self._clock.behind:
-            # A transaction's mark is an offset that no batch ever brings.
+            # No batch ever brings the offset of a transaction's marker, so its topic would seem to be behind for ever.
             if self._reader.is_at_end(topic, self.partition, self.lease.offsets.get(topic, 0)):
                 self._clock.saw(topic, 0, caught_up=True)
         self._sweep_at_s = self._loop.time() + SWEEP_EVERY_S
         while await self._commit.sweep(self.lease, self._clock.now(int(self._wall_s() * 1000))):
             if self._closing or not self._waiting.empty:
+                # More timers may be due: the next sweep comes right after the waiting batch.
                 self._sweep_at_s = 0.0
                 return
-        if self.lease.told.get(DROPPED) and self._clock.caught_up:
+        if self.lease.published.get(DROPPED) and self._clock.caught_up:
             # All that was due has been looked at: drop-offs that come to light from now on are new.
-            await self._commit.tell(self.lease, {DROPPED: 0})
+            await self._commit.note_published(self.lease, {DROPPED: 0})

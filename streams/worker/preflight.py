@@ -1,4 +1,4 @@
-"""The preflight: what must hold before worker processes are started, so that a mistake is one clear line."""
+"""The preflight: what must hold before worker processes start, so that a mistake is reported in one clear line."""
 
 from typing import Final
 
@@ -9,12 +9,13 @@ from streams.settings.definitions import load_journeys
 from streams.settings.settings import Settings
 from streams.stores.layout import require
 
-# Short retention or one copy alone is a risk that `tracker doctor` tells; these would lose or split customers.
+# These differences would lose or split customers. Short retention or a single copy are risks that `tracker doctor`
+# reports; they do not stop a worker.
 FATAL: Final = frozenset({"topic", "partitions", "cleanup.policy"})
 
 
 def preflight(settings: Settings) -> None:
-    """Returns when journeys can be read, both servers answer, and topics and store are as the settings say.
+    """Return when journeys can be read, Kafka and Redis answer, and topics and store match the settings.
 
     Raises a TrackerError within ten seconds.
     """

@@ -1,8 +1,9 @@
 """The aligned queue of a partition: batches of its topics, taken together in the order of their time.
 
-A partition's topics are read at different speeds. Applied as they come, a backlog of one would run hours ahead of
-another, customers would seem to go quiet and to return, and almost every touchpoint would be a late one. So what is
-applied together belongs to the same time by the broker's clock (docs/decisions/0003-topics-in-step.md).
+A partition's topics are read at different speeds. If batches were applied as they come, one topic's backlog would run
+hours ahead of another's: customers would seem to go quiet and to return, and almost every touchpoint would be late. So
+batches that are applied together belong to the same time by the broker's clock
+(docs/decisions/0003-topics-in-step.md).
 """
 
 import asyncio
@@ -15,34 +16,34 @@ from streams.worker.transport import FetchedBatch
 from tracker.planning.plan import PartitionBatch
 
 LAGGARD_S: Final = 0.25
-"""How long a batch waits for a topic that has more to read but nothing here: a fetch takes far less."""
+"""How long batches wait for a topic that has more to read but no batch here; a fetch takes far less."""
 
 HELD_AT: Final = 2
-"""Batches of a topic that may wait: with one, a quiet topic would be held and released at every batch, and its next one
-would wait for the fetch that is under way without it."""
+"""At so many waiting batches a topic is paused. At one, a quiet topic would be paused and resumed at every batch, and
+its next batch would have to wait until the fetch under way, which leaves the topic out, has ended."""
 
 Acknowledge = Callable[[], object]
 
 
 @dataclass(slots=True)
 class TakenBatches:
-    """What is applied next."""
+    """The batches to apply next."""
 
     batches: list[tuple[PartitionBatch, bool]] = field(default_factory=list)
-    """At most one a topic, and whether the topic holds nothing behind it."""
+    """At most one a topic, each with whether the topic holds nothing behind it."""
     acknowledge: list[Acknowledge] = field(default_factory=list)
-    """For those that were taken to their end."""
+    """The acknowledgements of the batches that were taken whole."""
     ends: dict[str, int] = field(default_factory=dict)
-    """By topic, one after its newest record when it was read."""
+    """By topic, the offset after its newest record when the batch was read."""
     stale: int = 0
-    """Batches read before the partition was taken (anew), and dropped."""
+    """Batches that were read under an earlier epoch, and dropped."""
 
 
 class AlignedQueue:
     """A queue for each topic of a partition.
 
-    `hold` is called with a topic that has `HELD_AT` batches waiting, `release` when it has fewer: that bounds the
-    queues to what was on its way already, and nobody who brings a batch ever waits.
+    `hold` is called with a topic that has `HELD_AT` batches waiting, `release` when it has fewer. This bounds the
+    queues (only batches on their way are added after a hold), and `put` never blocks.
     """
 
     def __init__(self, topics: tuple[str, ...], hold: Callable[[str], None], release: Callable[[str], None]) -> None:
@@ -62,7 +63,7 @@ class AlignedQueue:
         return sum(len(delivery.batch.records) for queue in self._queues.values() for delivery, _ in queue)
 
     def put(self, delivery: FetchedBatch, acknowledge: Acknowledge) -> None:
-        """Let a batch wait."""
+        """Queue a batch."""
         queue = self._queues[delivery.batch.topic]
         queue.append((delivery, acknowledge))
         if len(queue) >= HELD_AT:
@@ -70,7 +71,7 @@ class AlignedQueue:
         self._arrived.set()
 
     async def ready(self, behind: Collection[str]) -> None:
-        """Return when something waits and every topic that is behind has come, or has kept the others waiting."""
+        """Return when a batch waits and every topic in `behind` has one too, or after `LAGGARD_S` without that."""
         await self._until(lambda: not self.empty)
         try:
             async with asyncio.timeout(LAGGARD_S):
@@ -79,7 +80,10 @@ class AlignedQueue:
             return
 
     def take(self, epoch: int) -> TakenBatches:
-        """What waits, up to the time to which every topic with more to read is here."""
+        """The waiting records up to a common time: the newest time that every topic with more to read has reached.
+
+        A topic that is read to its end sets no limit. Batches of another epoch are dropped: they will be read again.
+        """
         taken = TakenBatches()
         for queue in self._queues.values():
             while queue and queue[0][0].epoch != epoch:
@@ -106,15 +110,18 @@ class AlignedQueue:
 
     @staticmethod
     def _call(taken: TakenBatches, queue: deque[tuple[FetchedBatch, Acknowledge]], until_ms: int | None) -> None:
-        """Take the first batch of a topic, or as much of it as is not after `until_ms`."""
+        """Take the first batch of a topic, or the records at its start that are not after `until_ms`."""
         delivery, acknowledge = queue.popleft()
         batch = delivery.batch
         if until_ms is None or batch.newest_ms <= until_ms:
             taken.batches.append((batch, delivery.caught_up))
             taken.acknowledge.append(acknowledge)
         else:
+            # The cut is before the first later record, even where records of an earlier time follow it: the applied
+            # offset stands for every record before it.
             later = (place for place, record in enumerate(batch.records) if record.timestamp > until_ms)
             count = next(later)
+            # The rest keeps the acknowledgement: Kafka may have the offset only when the whole batch is applied.
             rest = PartitionBatch(batch.topic, batch.partition, batch.records[count:])
             queue.appendleft((FetchedBatch(rest, delivery.epoch, delivery.end_offset), acknowledge))
             if not count:

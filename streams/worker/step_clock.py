@@ -5,7 +5,7 @@ from time import perf_counter
 
 
 class StepClock:
-    """Tells `observe` the seconds of each step as it ends."""
+    """Calls `observe` with the number and the seconds of each step as it ends."""
 
     def __init__(self, observe: Callable[[int, float], None]) -> None:
         self._observe = observe

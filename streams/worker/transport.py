@@ -1,8 +1,8 @@
-"""Faust's transport with one message a partition batch: its assignment, agents and commits, at a batch's cost.
+"""Faust's transport, with one message for each batch of a partition: Faust's assignment, agents and commits stay.
 
-Faust makes a task of every message, which costs more than folding a touchpoint does. Here the records of a
-partition that one poll brought are the value of a single message. Registered as `batched` under Faust's
-`faust.transports` entry points. What is overridden and why is in docs/decisions/0002-batch-transport.md.
+Faust creates a task for every message, which costs more than folding a touchpoint. Here the records of a partition
+from one poll are the value of a single message. The transport is registered as `batched` under Faust's
+`faust.transports` entry points. docs/decisions/0002-batch-transport.md says what is overridden, and why.
 """
 
 import asyncio
@@ -22,13 +22,15 @@ from tracker.planning.slices import slices
 
 FETCH_MAX_WAIT_MS: Final = 200
 FETCH_S: Final = 0.02
-"""How long a fetch may find nothing before the partitions that were released meanwhile are asked too."""
+"""How long a fetch may find nothing. Partitions that were resumed meanwhile are asked only by the next one."""
 FULL_S: Final = 0.01
+"""The pause while nothing may be read."""
 IN_PROGRESS: Final = 120_000
 """Records that a process may have in progress over all its partitions: this bounds its memory, at 3 to 5 KB each."""
 LEAST_RECORDS: Final = 1_000
+"""Batches are not cut smaller, however many partitions share IN_PROGRESS: each costs the same round trips."""
 MOST_BATCHES: Final = 3
-"""Full batches that may wait in this process before nothing more is read: what bounds its memory."""
+"""Full batches that may wait in this process before reading stops: this bounds its memory too."""
 
 
 @dataclass(slots=True)
@@ -39,15 +41,15 @@ class FetchedBatch:
     epoch: int | None
     """The epoch under which the partition was read; None: before it was taken."""
     end_offset: int | None
-    """One after the newest record that the broker had when it answered."""
+    """The offset after the newest record that the broker had when it answered."""
 
     @property
     def caught_up(self) -> bool:
-        """Whether nothing lay behind the batch when it was read."""
+        """Whether the topic-partition held nothing behind the batch when it was read."""
         return self.end_offset is None or self.batch.next_offset >= self.end_offset
 
     def parts(self, most: int) -> "Iterator[FetchedBatch]":
-        """The same in batches of at most so many records, as few as can be and of one size."""
+        """The same records in as few batches of at most `most` records as possible, of about one size."""
         count = -(-len(self.batch.records) // most)
         if count <= 1:
             yield self
@@ -67,10 +69,10 @@ class Bounds:
 
 
 class _NeverRead(defaultdict[TP, None]):
-    """Faust's read offsets, forgotten at once: after a rewind they would drop what is read again."""
+    """Faust's read offsets, never remembered: Faust drops messages before them, so a rewind would read nothing."""
 
     def __setitem__(self, key: TP, value: object) -> None:
-        """Remember nothing; epochs tell stale batches."""
+        """Remember nothing: stale batches are recognised by their epoch."""
 
     def __getitem__(self, key: TP) -> None:
         return None
@@ -80,25 +82,25 @@ class _NeverRead(defaultdict[TP, None]):
 
 
 class _BareRecords(PartitionRecords):
-    """The records of a fetch as they were parsed: a copy of each, as aiokafka makes it, takes a tenth of a worker."""
+    """The records of a fetch as they were parsed. aiokafka copies each, which takes a tenth of a worker's time."""
 
     def _consumer_record(self, _tp: TopicPartition, record: Any) -> Any:
         return record
 
 
 class BatchThread(driver.AIOKafkaConsumerThread):
-    """Faust's consumer thread, which here reads by batch and from the offsets that the store says."""
+    """Faust's consumer thread, reading whole batches from the offsets that the store holds."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.epochs: dict[int, int] = {}
         self._fetched: dict[tuple[str, int], int] = {}
-        """One after the newest record that was handed on, by topic and partition."""
+        """By topic and partition, the offset after the newest record that was passed on."""
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
-        # Faust has no setting for it. Its 1.5 s is how long a partition just taken waits for a fetch of the others
-        # that finds nothing.
+        # Faust has no setting for it. With its 1.5 s, a partition that was just taken would wait as long for a fetch
+        # of the other partitions that finds nothing.
         consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # noqa: SLF001  # the only way to it
         return consumer
 
@@ -109,12 +111,13 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         timeout: float | None = None,  # noqa: ASYNC109  # Faust's signature
         max_records: int | None = None,
     ) -> dict[TP, Any]:
+        # Fetched but not yet taken: the class is changed in place, since aiokafka makes these objects by itself.
         for fetched in consumer._fetcher._records.values():  # noqa: SLF001  # the only way to it
             if isinstance(fetched, FetchResult) and fetched.has_more():
                 fetched._partition_records.__class__ = _BareRecords  # noqa: SLF001
         found = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
-        # Nothing is awaited between the records' leaving the fetcher and this mark, nor between a seek and its
-        # epoch in `start_at`: a batch bears the epoch of the seek that it was read after.
+        # A batch bears the epoch of the last seek before it was read. This holds because nothing is awaited between
+        # the records' leaving the fetcher and this line, nor between the seek and its epoch in `_start_at`.
         deliveries = {}
         for tp, records in found.items():
             if records:
@@ -124,7 +127,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         return deliveries
 
     async def start_at(self, partition: int, epoch: int, offsets: Mapping[str, int]) -> None:
-        """Read the partition of each topic from its offset, under an epoch."""
+        """Read the partition of each topic from its offset; batches read from now on bear this epoch."""
         await self.call_thread(self._start_at, partition, epoch, offsets)
 
     async def _start_at(self, partition: int, epoch: int, offsets: Mapping[str, int]) -> None:
@@ -138,7 +141,10 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         self.epochs[partition] = epoch
 
     def is_at_end(self, topic: str, partition: int, applied: int) -> bool:
-        """Whether nothing lies behind offset `applied` but what is no record, such as the mark of a transaction."""
+        """Whether no record lies behind offset `applied`: only, for example, the marker of a transaction.
+
+        The end is not enough: an offset that is no record is never delivered, so the applied offset stays before it.
+        """
         assignment = self._ensure_consumer()._subscription.subscription.assignment  # noqa: SLF001
         tp = TopicPartition(topic, partition)
         if assignment is None or tp not in assignment.tps:
@@ -173,7 +179,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
 
 
 class Consumer(driver.Consumer):
-    """Faust's consumer over batches; where to read from is the owner's decision (`streams/worker/ownership.py`)."""
+    """Faust's consumer over batches; `streams/worker/ownership.py` decides where each partition is read from."""
 
     _thread: BatchThread
 
@@ -185,12 +191,12 @@ class Consumer(driver.Consumer):
         return BatchThread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ARG002, ASYNC109
-        """One message a partition; what arrives while the flow is stopped is dropped and read again after it."""
+        """One message for each batch. Batches that arrive while the flow is stopped are dropped and read again."""
         if not self.flow_active:
             await self.wait(self.can_resume_flow)
         active = self._get_active_partitions()
         if not active or self.app.ownership.waiting_records > self.app.batch_records * MOST_BATCHES:
-            # Faust would sleep a second here, for which a partition just released would wait too.
+            # Faust would sleep for a second here, and a partition resumed meanwhile would wait for it.
             await self.sleep(FULL_S)
             return
         found = await self._getmany(active_partitions=active, timeout=FETCH_S)
@@ -201,7 +207,7 @@ class Consumer(driver.Consumer):
                 yield tp, self._to_message(tp, part)
 
     def _most_records(self) -> int:
-        """Of one batch: each partition's share of what may be in progress."""
+        """The most records of one batch: a partition's share of IN_PROGRESS, within the settings' bound."""
         share = IN_PROGRESS // max(1, len(self.app.ownership.partitions))
         return min(self.app.batch_records, max(LEAST_RECORDS, share))
 
@@ -213,7 +219,8 @@ class Consumer(driver.Consumer):
         )  # fmt: skip
 
     def _new_offset(self, tp: TP) -> int | None:
-        # Batches of a partition are acknowledged in order, so the highest one acknowledged covers the others.
+        # Batches of a partition are acknowledged in order, so the highest acknowledged offset covers all before it.
+        # Faust would look for gaps offset by offset; a batch acknowledges only its last one.
         acked = self._acked[tp]
         if not acked:
             return None
@@ -223,22 +230,22 @@ class Consumer(driver.Consumer):
         return highest + 1
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        """Nothing to remember: the offsets between batches need no acknowledgement."""
+        """Do nothing: the offsets between batches need no acknowledgement."""
 
     def on_buffer_full(self, tp: TP) -> None:
-        """Nothing: what waits in the partitions' queues bounds what is read (`hold`, and `getmany` above)."""
+        """Do nothing: the partitions' queues bound what is read (`hold`, and `getmany` above)."""
 
     def on_buffer_drop(self, tp: TP) -> None:
-        """Nothing, as above."""
+        """Do nothing, as above."""
 
     async def perform_seek(self) -> None:
-        """Hand the assigned partitions to their owner; each is read once it has been taken in the store."""
+        """Pass the assigned partitions to `Ownership`; each is read once it has been taken in the store."""
         assigned = self.assignment()
         self.pause_partitions(assigned)
         self.app.ownership.assign(assigned)
 
     def verify_event_path(self, now: float, tp: TP) -> None:
-        """Nothing: liveness is progress, and `streams/worker/watchdog.py` measures that."""
+        """Do nothing: `streams/worker/watchdog.py` measures progress, and so liveness."""
 
     async def start_at(self, partition: int, epoch: int, offsets: Mapping[str, int]) -> None:
         """Read a partition of some topics from these offsets on."""
@@ -254,15 +261,15 @@ class Consumer(driver.Consumer):
         return await self._thread.committed(topics, partition)
 
     def is_at_end(self, topic: str, partition: int, applied: int) -> bool:
-        """Whether nothing lies behind offset `applied` but what is no record, such as the mark of a transaction."""
+        """Whether no record lies behind offset `applied`."""
         return self._thread.is_at_end(topic, partition, applied)
 
     def hold(self, topic: str, partition: int) -> None:
-        """Read no more of it for now."""
+        """Pause the reading of a topic-partition."""
         self.pause_partitions({TP(topic, partition)})
 
     def release(self, topic: str, partition: int) -> None:
-        """Read on."""
+        """Resume the reading of a topic-partition."""
         tp = TP(topic, partition)
         if tp in self._paused_partitions:
             self.resume_partitions({tp})

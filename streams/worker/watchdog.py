@@ -1,6 +1,6 @@
-"""The watchdog: liveness is progress. Work that waits while nothing is applied ends the process.
+"""The watchdog: it ends a process in which records wait and none are applied.
 
-Faust's streams and aiokafka's fetcher can stop without a word (docs/reliability.md); starting anew is the cure.
+Faust's streams and aiokafka's fetcher can stop without an error (docs/reliability.md); a new process recovers.
 """
 
 import asyncio
@@ -14,11 +14,11 @@ from streams.worker.metrics import WorkerMetrics
 from streams.worker.partition import PartitionReader, PartitionWorker
 
 LOOKS: Final = 4
-"""Looks within the time after which a worker counts as stalled."""
+"""How many times it looks within the time after which a worker counts as stalled."""
 
 
 class Watchdog:
-    """Looks every now and then whether records wait that nobody applies."""
+    """Checks at intervals whether records wait while none are applied."""
 
     def __init__(
         self,
@@ -44,11 +44,11 @@ class Watchdog:
             await self.look()
 
     async def look(self) -> None:
-        """Count what waits; a stall is reported once the worker has had its time."""
+        """Count the waiting records; report a stall when none were applied for `stall_after_s`."""
         try:
             self.waiting = await self._count()
         except (KafkaError, OSError, TimeoutError):
-            # Kafka is away: nothing can be applied, and nothing is gained by starting anew.
+            # Kafka does not answer: nothing can be applied, and a new process would fare no better.
             self._metrics.progressing()
             return
         if self.waiting == 0 or self._metrics.away:
@@ -66,6 +66,7 @@ class Watchdog:
         return monotonic() - self._metrics.last_applied_s
 
     async def _count(self) -> int:
+        """The records behind the applied offsets, over all partitions owned; sets the lag of each."""
         waiting = 0
         for partition, worker in list(self._partitions.items()):
             bounds = await self._reader.bounds(self._topics, partition)

@@ -1,4 +1,4 @@
-"""A worker process: one function wires settings, store, publisher, partitions and agents; another runs them."""
+"""A worker process: `wire` builds it from the settings, `run` runs it to its end."""
 
 import asyncio
 import contextlib
@@ -34,7 +34,7 @@ from tracker.planning.planner import Planner
 log = structlog.get_logger()
 
 STOP_WITHIN_S: Final = 8.0
-"""A stop that takes longer is ended; what was in progress is applied by whoever takes over."""
+"""A stop that takes longer is cut off; the next owner applies the batches that were in progress."""
 
 
 @dataclass(slots=True)
@@ -57,7 +57,7 @@ def input_topics(settings: Settings) -> tuple[str, ...]:
 
 
 def wire(settings: Settings, end: Callable[[ExitCode, str], None], after_step: Callable[[int], None]) -> Worker:
-    """The worker for the settings. `end` is called with what the process cannot go on with."""
+    """The worker for the settings. `end` is called with the exit code and the reason when it cannot go on."""
     topics = input_topics(settings)
     metrics = WorkerMetrics()
     app = build_app(settings)
@@ -75,7 +75,7 @@ def wire(settings: Settings, end: Callable[[ExitCode, str], None], after_step: C
         end(ExitCode.FENCED, reason)
 
     def failed(error: BaseException) -> None:
-        end(*_told(error, settings))
+        end(*_outcome(error, settings))
 
     def stalled(reason: str) -> None:
         end(ExitCode.STALLED, reason)
@@ -105,18 +105,18 @@ def wire(settings: Settings, end: Callable[[ExitCode, str], None], after_step: C
     return Worker(settings, app, store, publisher, ownership, metrics, watchdog, Pages(live, ready, metrics.registry))
 
 
-def _told(error: BaseException, settings: Settings) -> tuple[ExitCode, str]:
-    """How the process ends over a batch that cannot be applied, after saying why."""
-    told = translate(error, settings)
-    if told is None:
+def _outcome(error: BaseException, settings: Settings) -> tuple[ExitCode, str]:
+    """Exit code and reason for a batch that cannot be applied; the error is logged."""
+    known = translate(error, settings)
+    if known is None:
         log.error("a batch cannot be applied", exc_info=error)
         return ExitCode.FAULT, f"{type(error).__name__}: {error}"
-    log.error("a batch cannot be applied", reason=told.message, remedy=told.remedy)
-    return told.exit_code, told.message
+    log.error("a batch cannot be applied", reason=known.message, remedy=known.remedy)
+    return known.exit_code, known.message
 
 
 class _ConsumerReader:
-    """The app's consumer, which Faust makes only when it starts."""
+    """The app's consumer, looked up at each call: Faust creates it only when it starts."""
 
     def __init__(self, app: TrackerApp) -> None:
         self._app = app
@@ -128,9 +128,9 @@ class _ConsumerReader:
 async def run(
     settings: Settings, after_step: Callable[[int], None] = lambda _step: None, *, supervised: bool = False
 ) -> ExitCode:
-    """Apply touchpoints until SIGTERM or SIGINT, or until the process cannot go on; its exit code.
+    """Apply touchpoints until SIGTERM or SIGINT, or until the process cannot go on; returns its exit code.
 
-    A supervised process also ends when its standard input does: then its supervisor has gone.
+    A supervised process also ends when its standard input closes: its supervisor has ended then.
     """
     ended: asyncio.Future[tuple[ExitCode, str]] = asyncio.get_running_loop().create_future()
 
@@ -152,7 +152,8 @@ async def run(
         loop.remove_reader(0)
     log.info("worker ends", reason=reason, exit_code=code.name)
     if code is ExitCode.FENCED:
-        # Whatever this process still believes of its partitions is out of date: the quickest end is the safest.
+        # What this process knows of its partitions is out of date. It leaves at once: an orderly stop would first
+        # finish batches by that knowledge.
         _leave(code)
     _ = loop.call_later(STOP_WITHIN_S, _leave, code)
     watching.cancel()
@@ -166,7 +167,7 @@ async def run(
 
 
 async def _watch(worker: Worker, end: Callable[[ExitCode, str], None]) -> None:
-    """Start Faust and see it through; its crash is our end."""
+    """Run Faust and the watchdog; `end` is called when Faust stops or either fails."""
     try:
         await worker.app.start()
         async with asyncio.TaskGroup() as tasks:
@@ -182,6 +183,7 @@ async def _watch(worker: Worker, end: Callable[[ExitCode, str], None]) -> None:
 
 
 def _leave(code: ExitCode) -> None:
+    """End the process now; threads and pending tasks are not waited for."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

@@ -81,7 +81,7 @@ def test_killed_after_each_step_while_names_are_linked(rig: Make) -> None:
 
 
 def test_redis_emptied_while_names_are_linked(rig: Make) -> None:
-    """All states are built again from Kafka, although `journey.routed` holds what was told before."""
+    """All states are built again from Kafka, although `journey.routed` holds what was published before."""
     made = begin(rig)
     made.crew.keep(2)
     feeder = made.feed(20_000 if LONG else 800, rate=None if LONG else 400)

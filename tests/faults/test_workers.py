@@ -51,7 +51,7 @@ def test_killed_after_step(rig: Make, step: int) -> None:
 def test_a_frozen_worker_wakes_up_too_late(rig: Make) -> None:
     """SIGSTOP past the session time-out, SIGCONT after the partitions moved: its write is refused.
 
-    It ends, unless Kafka tells it of the move before Redis does; then it lets go and stays.
+    It ends, unless Kafka revokes the partition before Redis refuses a write; then it closes it and stays.
     """
     made = rig()
     frozen = made.crew.start(failpoint="5:4:STOP")

@@ -121,9 +121,9 @@ class World:
         return list(by_number.values())
 
     def transitions(self, customer: str | None = None) -> list[Transition]:
-        """What was told of a customer, or of all."""
-        told = [msgspec.json.decode(value, type=Transition) for value in self.published(TRANSITIONS)]
-        return [one for one in told if customer in (None, one.customer)]
+        """The transitions of a customer, or of all."""
+        published = [msgspec.json.decode(value, type=Transition) for value in self.published(TRANSITIONS)]
+        return [one for one in published if customer in (None, one.customer)]
 
     def rejections(self) -> list[Rejection]:
         """What was rejected."""

@@ -55,10 +55,10 @@ def test_transitions_of_a_rebuild_say_again(lose: Callable[[World], None]) -> No
         assert len(dropped) == len(ALL)
         lose(world)
         visit(world, range(200, 230))
-        told = await worked(world)
+        second = await worked(world)
         new = {f"c{number}" for number in range(200, 230)}
-        assert {one.customer for one in told if not one.again} == new
-        assert {one.customer for one in told if one.again} == {one.customer for one in first} | {"c100"}
+        assert {one.customer for one in second if not one.again} == new
+        assert {one.customer for one in second if one.again} == {one.customer for one in first} | {"c100"}
 
     run(scenario())
 
@@ -75,9 +75,9 @@ def test_a_store_of_an_hour_ago_says_again_what_it_had_come_to_since() -> None:
         since = await worked(world)
         world.store.partitions = saved
         visit(world, range(200, 205))
-        told = await worked(world)
-        assert {one.customer for one in told if one.again} == {one.customer for one in since}
-        assert {one.customer for one in told if not one.again} == {f"c{number}" for number in range(200, 205)}
+        second = await worked(world)
+        assert {one.customer for one in second if one.again} == {one.customer for one in since}
+        assert {one.customer for one in second if not one.again} == {f"c{number}" for number in range(200, 205)}
 
     run(scenario())
 

@@ -85,8 +85,8 @@ def test_a_value_that_is_no_text_is_set_aside(value: bytes) -> None:
     wire = touchpoint("", event_id="e1", ids={"customer_id": "HERE"}).replace(b'"HERE"', value)
     see(world, "e1", wire)
     settled(world)
-    [told] = world.rejections()
-    assert (world.states(), told.value) == ({}, wire)
+    [rejected] = world.rejections()
+    assert (world.states(), rejected.value) == ({}, wire)
 
 
 def test_marks_that_cannot_be_seen_make_another_id() -> None:
@@ -99,7 +99,7 @@ def test_marks_that_cannot_be_seen_make_another_id() -> None:
 
 
 def test_an_id_claimed_by_two_customers_stays_with_the_first() -> None:
-    """Counted once and told once, however often it is claimed."""
+    """Counted once and published once, however often it is claimed."""
     world = World()
     for number, name in enumerate(["c1", "c2", "c2", "c2"]):
         see(world, f"e{number}", customer_id=name, email_sha256="shared")
@@ -107,8 +107,8 @@ def test_an_id_claimed_by_two_customers_stays_with_the_first() -> None:
     world.turn(1_000)
     run(owned(worker))
     assert customers(world)["email_sha256:shared"] == "c1"
-    told = [one for one in world.transitions() if one.kind == "conflict"]
-    assert [(one.alias, one.other) for one in told] == [("email_sha256:shared", "c2")]
+    conflicts = [one for one in world.transitions() if one.kind == "conflict"]
+    assert [(one.alias, one.other) for one in conflicts] == [("email_sha256:shared", "c2")]
     assert world.figures() == world.contributions()
 
 

@@ -44,7 +44,7 @@ def standings(world: World) -> dict[str, TrueStages]:
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("deviations", [LIVELY, replace(WILD, skips=0), WILD])
 def test_everybody_is_where_the_simulator_put_them(deviations: Deviations, seed: int) -> None:
-    """Under one name each, whatever aliases they came under and whenever it was told whose these are."""
+    """Under one name each, whatever aliases they came under and whenever it was learned whose these are."""
     world, truth = simulated(deviations, seed)
     assert standings(world) == truth.customers()
     assert world.figures() == world.contributions()

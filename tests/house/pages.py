@@ -1,7 +1,9 @@
 """The pages that are made from the code, and their making: `python -m tests.house.pages` writes them."""
 
+import ast
 import inspect
 import json
+import tomllib
 from collections.abc import Iterator
 from functools import partial
 from itertools import pairwise
@@ -74,6 +76,62 @@ def journeys_page() -> str:
     return f"{written}{heading}{journey_schema.reference()}"
 
 
+def architecture_page() -> str:
+    """docs/architecture.md: written by hand, with the rooms of the import contracts at its end."""
+    heading = "\n## The rooms\n\n"
+    written = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").partition(heading)[0]
+    rows = (f"| {level} | `{path}` | {purpose} |\n" for level, path, purpose in _rooms())
+    return f"{written}{heading}{ROOMS}{_picture()}{ROOMS_TABLE}{''.join(rows)}"
+
+
+ROOMS = """Made by `make docs` from the layers in `pyproject.toml` and the first line of each room; a test checks it.
+A room may import the rooms below it. Rooms beside each other do not import each other.
+
+"""
+ROOMS_TABLE = """
+Level 1 is the lowest row of a floor.
+
+| level | room | what lives there |
+|---|---|---|
+"""
+
+
+def _layers() -> dict[str, list[str]]:
+    """By package, the layers of its import contract from the top down; rooms of one layer are joined by ` | `."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = project["tool"]["importlinter"]["contracts"]
+    return {contract["containers"][0]: contract["layers"] for contract in contracts if "containers" in contract}
+
+
+def _picture() -> str:
+    """The three floors as boxes, each with its rooms level by level."""
+    floors = {package: _layers()[package] for package in ("streams", "tracker")} | {"schemas": ["what travels"]}
+    inside = max(len(layer) for layers in floors.values() for layer in layers) + 2
+    lines = []
+    for package, layers in floors.items():
+        lines.append("┌" + f" {package} ".center(inside, "─") + "┐")
+        lines += ["│" + layer.center(inside) + "│" for layer in layers]
+        lines.append("└" + "─" * inside + "┘")
+    return "```text\n" + "\n".join(lines) + "\n```\n"
+
+
+def _rooms() -> Iterator[tuple[int, str, str]]:
+    """Level (1 is the lowest), path and purpose of each room, the highest level of each package first."""
+    layers = _layers()
+    for package in sorted(layers):
+        for level, layer in zip(range(len(layers[package]), 0, -1), layers[package], strict=True):
+            for room in layer.split(" | "):
+                yield level, *_path_and_purpose(f"{package}/{room}")
+
+
+def _path_and_purpose(room: str) -> tuple[str, str]:
+    """The path of a room, which is a folder or a single file, and the first line of its docstring."""
+    is_folder = (ROOT / room).is_dir()
+    source = ROOT / (f"{room}/__init__.py" if is_folder else f"{room}.py")
+    docstring = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or ""
+    return (room if is_folder else f"{room}.py"), docstring.partition("\n")[0]
+
+
 def journey_json_schema() -> str:
     """What editors know of journey files."""
     return json.dumps(journey_schema.document(), indent=2, ensure_ascii=False) + "\n"
@@ -126,7 +184,7 @@ Differences such as `tracker_stage_visits - tracker_stage_visits offset 1h` are 
 their quotient is no conversion, since those who enter and those who move on are not the same people.
 
 **Why no `_total`?** A correction, a merge or an erasure takes back what was counted, and Prometheus would read a
-counter that falls as one that began again. What happened to customers is counted as it is told, by each worker, in
+counter that falls as one that began again. Each worker counts what happened to customers as it reports it, in
 `tracker_transitions_total`: entries, moves, drop-offs, recoveries, completions, exits, corrections. See
 `docs/decisions/0040-funnel-figures-are-gauges.md`.
 
@@ -155,6 +213,7 @@ def metrics_page() -> str:
 
 
 PAGES = {
+    "docs/architecture.md": architecture_page,
     "docs/cli.md": cli_page,
     "docs/journeys.md": journeys_page,
     "docs/metrics.md": metrics_page,

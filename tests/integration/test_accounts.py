@@ -44,8 +44,8 @@ class Market(Installation):
                 (firm | {"customer_id": buys}, "Contract Signed", "shop", 9),
             ][2 * half : 2 * half + 2]
             for ids, type_, channel, days in steps:
-                told = {"event_id": f"{type_}{number}", "type": type_, "channel": channel, "ids": ids}
-                value = json.dumps(told | {"occurred_at": AT_MS + days * DAY_MS}).encode()
+                event = {"event_id": f"{type_}{number}", "type": type_, "channel": channel, "ids": ids}
+                value = json.dumps(event | {"occurred_at": AT_MS + days * DAY_MS}).encode()
                 producer.send(f"touchpoints.{channel}", key=(strongest(ids) or "").encode(), value=value)
         producer.flush()
         producer.close()
@@ -72,12 +72,12 @@ def test_companies_are_whole_after_a_kill(market: Market) -> None:
         first.send_signal(signal.SIGKILL)
         market.see(range(COUNT), 1)
         wait_until(lambda: market.came_to("purchase") == market.came_to("awareness") == COUNT, 90)
-        wait_until(lambda: market.told("audit")["ok"], 30)
+        wait_until(lambda: market.printed("audit")["ok"], 30)
     assert [market.came_to(stage) for stage in ("pilot", "purchase", "expansion")] == [COUNT, COUNT, 0]
-    told = market.told("show", "account_id:firm7")
-    [account] = [one for journey in told["journeys"] for one in journey["instances"]]
+    found = market.printed("show", "account_id:firm7")
+    [account] = [one for journey in found["journeys"] for one in journey["instances"]]
     assert (account["current"], account["status"], account["funnel_depth"]) == ("purchase", "completed", 3)
-    assert {one["person"]: list(one["reached"]) for one in told["people"]} == {
+    assert {one["person"]: list(one["reached"]) for one in found["people"]} == {
         "head7": ["awareness"],
         "it7": ["pilot"],
         "buys7": ["purchase"],

@@ -63,10 +63,10 @@ class Diary(Truth):
         if event.stage != NO_STAGE:
             theirs = self.first.setdefault(event.person, {})
             theirs[event.stage] = min(theirs.get(event.stage, event.at_ms), event.at_ms)
-        told = json.loads(event.value)
-        properties = told.get("properties", {})
+        touchpoint = json.loads(event.value)
+        properties = touchpoint.get("properties", {})
         scores = {"Review Submitted": {"nps": "score"}, "Ticket Closed": {"csat": "score", "ces": "effort"}}
-        for kind, name in scores.get(told["type"], {}).items():
+        for kind, name in scores.get(touchpoint["type"], {}).items():
             answer = (event.at_ms, properties[name])
             self.answers[event.person, kind] = max(self.answers.get((event.person, kind), answer), answer)
 

@@ -137,7 +137,7 @@ class Receiver:
         return [(name, each) for name, each in self.heard if each["alertname"] == alert]
 
     def names(self, since: int) -> set[str]:
-        """What was told after so many messages, by whatever receiver; the watchdog always is."""
+        """What was reported after so many messages, by whatever receiver; the watchdog always is."""
         return {each["alertname"] for _, each in self.heard[since:]} - {"Watchdog"}
 
     def paged(self, alert: str) -> list[dict]:
@@ -162,7 +162,7 @@ def everything(tmp_path) -> Iterator[tuple[RealPipeline, Prometheus, Receiver]]:
 
 
 def test_bad_news_and_broken_tracking(tmp_path) -> None:
-    """Drop-off times three pages with stage and figures; a silent channel is told alone; a night of few is no news."""
+    """Drop-off times three pages with stage and figures; a silent channel is reported alone; a quiet night is not."""
     needs("prometheus")
     needs("prometheus-alertmanager")
     with everything(tmp_path) as (running, prometheus, receiver), ExitStack() as stack:
@@ -170,7 +170,7 @@ def test_bad_news_and_broken_tracking(tmp_path) -> None:
         stack.callback(producer.close)
         traffic = stack.enter_context(Traffic(producer).flowing())
 
-        # Until the first scrapes there is no exporter; with two minutes shrunk to two seconds that is told.
+        # Until the first scrapes there is no exporter; with two minutes shrunk to two seconds that is reported.
         time.sleep(STARTING_S)
         begun = len(receiver.heard)
         time.sleep(HEALTHY_S)
@@ -189,13 +189,13 @@ def test_bad_news_and_broken_tracking(tmp_path) -> None:
 
         traffic.buying = 0.9
         wait_until(lambda: not prometheus.ask('ALERTS{about="journey", alertstate="firing"}'), LONGEST_S)
-        told = len(receiver.heard)
+        before = len(receiver.heard)
         traffic.web, silent_s = False, time.monotonic()
         wait_until(lambda: receiver.paged("TouchpointSourceSilent"), LONGEST_S)
         sys.stdout.write(f"paged {time.monotonic() - silent_s:.1f} s after the channel fell silent\n")
         assert "web" in {each["channel"] for each in receiver.paged("TouchpointSourceSilent")}
         time.sleep(15)
-        assert receiver.names(told) == {"TouchpointSourceSilent"}
+        assert receiver.names(before) == {"TouchpointSourceSilent"}
 
         # Night: one customer a second, as yesterday and a week ago by then; in the end all of them drop off.
         traffic.web, traffic.pace = True, NIGHT

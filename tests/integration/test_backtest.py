@@ -35,7 +35,7 @@ def touchpoints() -> list[tuple[str, bytes]]:
     return made
 
 
-def test_kafka_and_files_tell_the_same(servers, names, tmp_path, capsys, monkeypatch) -> None:
+def test_kafka_and_files_give_the_same(servers, names, tmp_path, capsys, monkeypatch) -> None:
     """`--kafka` reads every partition of the channels' topics to its end, and joins no group."""
     channel = names.prefix.replace(".", "-")
     create_topics(servers.kafka_bootstrap, f"touchpoints.{channel}", partitions=3)
@@ -53,8 +53,8 @@ def test_kafka_and_files_tell_the_same(servers, names, tmp_path, capsys, monkeyp
     assert main([*words, "--kafka"]) == ExitCode.OK
     of_kafka = capsys.readouterr()
     assert main([*words, str(tmp_path / "events.jsonl")]) == ExitCode.OK
-    told, of_files = json.loads(of_kafka.out), json.loads(capsys.readouterr().out)
-    assert told.pop("events") == {"read": len(touchpoints()) + 1, "rejected": 1}
+    of_topics, of_files = json.loads(of_kafka.out), json.loads(capsys.readouterr().out)
+    assert of_topics.pop("events") == {"read": len(touchpoints()) + 1, "rejected": 1}
     assert of_files.pop("events") == {"read": len(touchpoints()), "rejected": 0}
-    assert told == of_files
+    assert of_topics == of_files
     assert "JourneyDropoffSpike" in of_kafka.out and "1 not_json" in of_kafka.err

@@ -74,7 +74,7 @@ def test_segments_library_for_python(kafka, serve) -> None:
     """Every call arrives as its touchpoint, from one batch in gzip, with the ids and the time it has."""
     served = serve(kafka.bootstrap)
     errors: list = []
-    client = Client(served.key, host=served.url, on_error=lambda *told: errors.append(told), gzip=True, timeout=10)
+    client = Client(served.key, host=served.url, on_error=lambda *error: errors.append(error), gzip=True, timeout=10)
     client.page(anonymous_id="segment-a", name="Home", properties={"path": "/"})
     client.identify(user_id="segment-c", anonymous_id="segment-a", traits={"email": "ann@example.com", "plan": "pro"})
     client.track(user_id="segment-c", event="Order Completed", properties={"order_id": "17", "revenue": 99.5})
@@ -100,7 +100,7 @@ def test_rudderstacks_library_for_python(kafka, serve) -> None:
     """The same API by another library."""
     served = serve(kafka.bootstrap)
     errors: list = []
-    client = rudderstack.Client(served.key, host=served.url, on_error=lambda *told: errors.append(told), gzip=True)
+    client = rudderstack.Client(served.key, host=served.url, on_error=lambda *error: errors.append(error), gzip=True)
     client.track("rudder-c", "Product Added", {"price": 3})
     client.page("rudder-c", "category", "Home")
     client.flush()
@@ -205,7 +205,7 @@ def test_memory_is_bounded_while_kafka_is_frozen(private_servers, serve) -> None
     assert peak - before < 4 * 32 * mib
 
 
-def test_who_asks_too_often_is_told_when_to_come_again(kafka, serve) -> None:
+def test_who_asks_too_often_learns_when_to_come_again(kafka, serve) -> None:
     """429 for an address that does not stop, while its health checks are answered."""
     served = serve(kafka.bootstrap, COLLECTOR_ADDRESS_REQUESTS_PER_S="1")
     statuses = [served.status("/v1/touchpoints", []) for _ in range(12)]
@@ -273,7 +273,7 @@ def test_a_story_from_a_strangers_page_to_a_ticket(kafka, own, serve, tmp_path) 
 
 
 def visits(served: Served, customer: str) -> dict[str, int]:
-    """How often a customer was in each stage, as `tracker show` tells it; empty while it knows nobody."""
+    """How often a customer was in each stage, as `tracker show` prints it; empty while it knows nobody."""
     words = [sys.executable, "-m", "streams", "show", customer, "--json"]
     done = subprocess.run(words, env=served.environ, capture_output=True, text=True, check=False)
     if done.returncode != 0:

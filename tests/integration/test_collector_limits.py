@@ -34,8 +34,8 @@ def test_the_access_log_is_json(served) -> None:
     """One object a request, with a request id, a route and a status; no key, customer or type of an event."""
     assert served.status("/v1/touchpoints", EVENT | {"type": "Very Private"}) == 200
     lines = [line for line in served.log.read_text().splitlines() if not line.startswith("http://")]
-    told = [json.loads(line) for line in lines]
-    asked = [each for each in told if each["event"] == "request" and each["status"] == 200]
+    logged = [json.loads(line) for line in lines]
+    asked = [each for each in logged if each["event"] == "request" and each["status"] == 200]
     assert asked and all(each["request_id"] and each["route"] == "/v1/touchpoints" for each in asked)
     assert not any(word in served.log.read_text() for word in (served.key, "Very Private", '"customer_id"'))
 
@@ -96,7 +96,7 @@ def test_tricks_with_paths_lead_nowhere(served, path) -> None:
 
 
 def test_the_slow_are_cut_off(served) -> None:
-    """A head or a body that does not end is told 408 and let go; a head without end is not kept."""
+    """A head or a body that does not end is answered with 408 and closed; a head without end is not kept."""
     place = ("127.0.0.1", served.port)
     login = f"Authorization: {basic(served.key)}\r\nContent-Type: application/json\r\n".encode()
     with (

@@ -135,7 +135,7 @@ def test_killed_it_leaves_nothing_either() -> None:
         wait_until(lambda: not places & directories(), 15)
 
 
-def test_ended_workers_are_told_with_their_log() -> None:
+def test_ended_workers_are_reported_with_their_log() -> None:
     """When the workers end for good, the demo says so with the end of their log."""
     with demo() as process:
         until_it_runs(process)

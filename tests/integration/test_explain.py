@@ -27,14 +27,14 @@ def store(empty_redis, tmp_path, monkeypatch) -> str:
     return empty_redis
 
 
-def told(capsys, *words: str) -> dict:
+def explained(capsys, *words: str) -> dict:
     assert main.main(["explain", *words, "--json"]) == ExitCode.OK
     return json.loads(capsys.readouterr().out)
 
 
-def test_each_touchpoint_is_told_with_its_rule_and_what_it_changed(store, capsys) -> None:
+def test_each_touchpoint_is_explained_with_its_rule_and_what_it_changed(store, capsys) -> None:
     """What the log in Redis still holds, in order."""
-    found = told(capsys, "c3")
+    found = explained(capsys, "c3")
     (journey,) = found["journeys"]
     assert (found["customer"], journey["journey"], journey["version"]) == ("c3", "shop", 2)
     (instance,) = journey["instances"]

@@ -61,7 +61,7 @@ def test_a_wrong_password_is_denied(guarded: GuardedKafka) -> None:
     assert caught.value.remedy
 
 
-def test_an_unknown_authority_is_told(guarded: GuardedKafka) -> None:
+def test_an_unknown_authority_is_reported(guarded: GuardedKafka) -> None:
     """A certificate of somebody we do not trust: no connection, and the reason."""
     system = read({"KAFKA_BOOTSTRAP": guarded.tls, "KAFKA_SECURITY_PROTOCOL": "SSL"})
     with pytest.raises(TrackerError) as caught, clients.kafka_admin(system) as admin:

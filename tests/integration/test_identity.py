@@ -41,10 +41,10 @@ class Shop(Installation):
 
     def see(self, event_id: str, type_: str = "Page Viewed", channel: str = "web", **ids: str) -> None:
         """A touchpoint under some ids, with the broker on return."""
-        told = {"event_id": event_id, "type": type_, "channel": channel, "occurred_at": AT_MS, "ids": ids}
+        event = {"event_id": event_id, "type": type_, "channel": channel, "occurred_at": AT_MS, "ids": ids}
         producer = KafkaProducer(bootstrap_servers=self.kafka)
         key = (strongest(ids) or "").encode()
-        producer.send(f"touchpoints.{channel}", key=key, value=json.dumps(told).encode()).get(20)
+        producer.send(f"touchpoints.{channel}", key=key, value=json.dumps(event).encode()).get(20)
         producer.close()
 
     def aliases(self, name: str) -> set[str]:
@@ -52,11 +52,11 @@ class Shop(Installation):
         answer = self.tracker("identity", "show", name, "--json")
         if answer.returncode:
             return set()
-        told = json.loads(answer.stdout)
-        return {told["customer"], *(one["alias"] for one in told["aliases"])}
+        found = json.loads(answer.stdout)
+        return {found["customer"], *(one["alias"] for one in found["aliases"])}
 
     def is_sound(self) -> bool:
-        return self.told("audit")["ok"]
+        return self.printed("audit")["ok"]
 
     def everything(self) -> bytes:
         """All keys and values of Redis, as one text to search."""
@@ -82,20 +82,20 @@ def test_names_are_linked_and_cut_by_hand(shop: Shop) -> None:
     linked = shop.tracker("identity", "link", "c1", "l1")
     assert (linked.returncode, linked.stdout.strip()) == (0, "c1 and anonymous_id:l1 are now one: c1")
     assert shop.aliases("l1") == {"c1", "anonymous_id:l1"}
-    assert shop.told("identity", "link", "c1", "anonymous_id:l1")["outcome"] == "linked"
+    assert shop.printed("identity", "link", "c1", "anonymous_id:l1")["outcome"] == "linked"
     wait_until(lambda: [one["stage"] for one in stages(shop, "l1")] == ["awareness", "evaluation"])
     assert shop.tracker("show", "l1").stdout.startswith("anonymous_id:l1 belongs to c1")
-    assert shop.told("explain", "l1")["alias"] == "anonymous_id:l1"
+    assert shop.printed("explain", "l1")["alias"] == "anonymous_id:l1"
     assert shop.is_sound()
-    cut = shop.told("identity", "unlink", "l1", "c1")
+    cut = shop.printed("identity", "unlink", "l1", "c1")
     assert (cut["outcome"], cut["customers"]) == ("unlinked", ["anonymous_id:l1", "c1"])
     wait_until(lambda: [one["stage"] for one in stages(shop, "c1")] == ["evaluation"])
-    assert shop.told("identity", "show", "c1")["cuts"][0]["from"] == "anonymous_id:l1"
+    assert shop.printed("identity", "show", "c1")["cuts"][0]["from"] == "anonymous_id:l1"
     assert shop.is_sound()
 
 
 def stages(shop: Shop, name: str) -> list[dict]:
-    journeys = shop.told("show", name)["journeys"]
+    journeys = shop.printed("show", name)["journeys"]
     return [stage for journey in journeys for one in journey["instances"] for stage in one["stages"]]
 
 
@@ -104,13 +104,13 @@ def test_an_alias_of_two_customers_is_a_conflict(shop: Shop) -> None:
     shop.see("f1", customer_id="c2", anonymous_id="both")
     wait_until(lambda: shop.aliases("both") == {"c2", "anonymous_id:both"})
     shop.see("f2", customer_id="c3", anonymous_id="both")
-    wait_until(lambda: shop.told("identity", "conflicts")["conflicts"])
-    [found] = shop.told("identity", "conflicts")["conflicts"]
+    wait_until(lambda: shop.printed("identity", "conflicts")["conflicts"])
+    [found] = shop.printed("identity", "conflicts")["conflicts"]
     assert (found["alias"], found["belongs_to"]) == ("anonymous_id:both", "c2")
     assert [(one["customer"], one["event_id"]) for one in found["claimed_by"]] == [("c3", "f2")]
     refused = shop.tracker("identity", "link", "c3", "both")
     assert (refused.returncode, "stays with" in refused.stdout) == (ExitCode.FAILED, True)
-    assert shop.told("identity", "unlink", "c2", "both")["outcome"] == "unlinked"
+    assert shop.printed("identity", "unlink", "c2", "both")["outcome"] == "unlinked"
     wait_until(lambda: shop.aliases("c3") == {"c3", "anonymous_id:both"})
     assert shop.is_sound()
 
@@ -146,7 +146,7 @@ def test_an_erasure_is_asked_for_twice(shop: Shop) -> None:
     assert (other.returncode, "another TRACKER_ID_SALT" in other.stderr) == (ExitCode.MISMATCH, True)
     assert json.loads(other.stdout)["done_at"] is None
     shop.salt = SALT
-    assert shop.told("doctor")["findings"]
+    assert shop.printed("doctor")["findings"]
     again = shop.tracker("erase", "stays", "--yes")
     assert (again.returncode, "erased already" in again.stderr) == (ExitCode.NOT_FOUND, True)
     shop.see("h2", anonymous_id="stays")
@@ -162,10 +162,10 @@ def test_a_person_is_exported_and_erased(shop: Shop, tmp_path: Path) -> None:
     names = {"gone-c", "anonymous_id:gone-a", "email_sha256:gone-e", "device_id:gone-d"}
     wait_until(lambda: shop.aliases("gone-e") == names)
     wait_until(lambda: len(held(shop)) == 2)
-    told = json.loads(shop.tracker("export", "gone-a", "--with-kafka").stdout)
-    assert {one["name"] for one in told["names"]} == names
-    assert {one["value"]["event_id"] for one in told["kafka"] if one["topic"] == "touchpoints.web"} == {"g1", "g2"}
-    assert any(place["where"] == "Kafka topic journey.routed" for place in told["elsewhere"])
+    found = json.loads(shop.tracker("export", "gone-a", "--with-kafka").stdout)
+    assert {one["name"] for one in found["names"]} == names
+    assert {one["value"]["event_id"] for one in found["kafka"] if one["topic"] == "touchpoints.web"} == {"g1", "g2"}
+    assert any(place["where"] == "Kafka topic journey.routed" for place in found["elsewhere"])
 
     file = tmp_path / "receipt.json"
     done = shop.tracker("erase", "gone-a", "--yes", "--receipt", str(file))
@@ -186,8 +186,8 @@ def test_a_person_is_exported_and_erased(shop: Shop, tmp_path: Path) -> None:
 
 def held(shop: Shop) -> set[str]:
     """The touchpoints in the customer's own log."""
-    told = json.loads(shop.tracker("export", "gone-c").stdout)
-    return {each["event_id"] for one in told["names"] for each in one["touchpoints"] if one["name"] == "gone-c"}
+    found = json.loads(shop.tracker("export", "gone-c").stdout)
+    return {each["event_id"] for one in found["names"] for each in one["touchpoints"] if one["name"] == "gone-c"}
 
 
 def late(shop: Shop) -> None:
@@ -230,5 +230,5 @@ def test_who_is_who_is_read_from_a_cluster(private_servers: PrivateServers) -> N
         found = identity.whole(client, "a", 4)
         assert found.names == ["c1", "anonymous_id:a"]
         assert [one["alias"] for one in identity.conflicts(client, 4)] == ["anonymous_id:a"]
-        told = redis_data.export(client, found, seen.journeys)
-        assert [len(one["touchpoints"]) for one in told["names"]] == [1, 0]
+        exported = redis_data.export(client, found, seen.journeys)
+        assert [len(one["touchpoints"]) for one in exported["names"]] == [1, 0]

@@ -115,11 +115,11 @@ def test_a_kafka_that_is_killed_loses_nothing_confirmed(kafka) -> None:
         assert (producer.confirmed, producer.failed) == (2000, 0)
     values = [record.value for record in stored(kafka)]
     assert len(values) == len(set(values)) == 2000
-    # The dropped sockets are told of now, where it is known why.
+    # The dropped sockets are reported now, where it is known why.
     gc.collect()
 
 
-def test_a_missing_topic_is_told_at_once(private_servers) -> None:
+def test_a_missing_topic_is_reported_at_once(private_servers) -> None:
     """Before anything is sent, with what makes it."""
     with pytest.raises(TrackerError, match="tracker topics create") as raised:
         connect(settings_of(private_servers.kafka()))

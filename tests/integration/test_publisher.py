@@ -87,7 +87,7 @@ def test_a_batch_of_any_size_goes_out(servers: Servers, names: Names) -> None:
     assert [numbers(record)[2] for record in found] == list(range(1, len(sizes) + 1))
 
 
-def test_a_broker_that_is_not_there_is_told_in_time() -> None:
+def test_a_broker_that_is_not_there_is_reported_in_time() -> None:
     """`Unpublished`, within the time allowed; the batch is still in the outbox."""
     began = time.monotonic()
     with pytest.raises(Unpublished):

@@ -66,8 +66,8 @@ def completed(installation: Installation) -> set[str]:
     consumer.close()
     assert repeats.again > 0
     assert len({transition_id(value) for value in values}) == len(values)
-    told = [msgspec.json.decode(value, type=Transition) for value in values]
-    return {one.customer for one in told if one.kind == "completed"}
+    published = [msgspec.json.decode(value, type=Transition) for value in values]
+    return {one.customer for one in published if one.kind == "completed"}
 
 
 def lose(client: Redis, name: str) -> None:
@@ -90,7 +90,7 @@ def test_a_deleted_key_is_built_again_and_no_other_partition(installation: Insta
             assert generation(client, 1) == other
         wait_until(lambda: installation.reached().get("purchase_decision") == sent[0], 60)
         assert installation.visits()["purchase_decision"] == sent[0]
-        assert installation.told("audit")["ok"]
+        assert installation.printed("audit")["ok"]
     assert len(completed(installation)) == sent[0]
 
 
@@ -102,12 +102,12 @@ def test_a_partition_is_built_again_by_hand(installation: Installation) -> None:
         other = generation(client, 1)
         field = next(iter(client.hgetall(keys(0).aggregates)))
         client.hincrby(keys(0).aggregates, field, 7)
-        assert not installation.told("audit")["ok"]
+        assert not installation.printed("audit")["ok"]
         assert installation.tracker("repair", "--partition", "0").returncode == ExitCode.USAGE
         assert installation.tracker("repair", "--partition", "2", "--yes").returncode == ExitCode.USAGE
         answer = installation.tracker("repair", "--partition", "0", "--yes")
         assert answer.returncode == ExitCode.OK, answer.stderr
-        wait_until(lambda: installation.told("audit") | {"partitions": []} == {
+        wait_until(lambda: installation.printed("audit") | {"partitions": []} == {
             "ok": True, "customers": 100, "partitions": []
         }, 60)  # fmt: skip
         assert installation.reached()["purchase_decision"] == 100

@@ -112,7 +112,7 @@ def lists(redis, names):
 def require_moved(redis, before, to: int) -> None:
     """Everybody is there once and at home, with the same state, timer and figures; nothing is left over.
 
-    Erased names are kept out of every partition, since their digests do not tell which is theirs.
+    Erased names are kept out of every partition, since their digests do not show which is theirs.
     """
     assert everything(redis, to) == before
     assert all(each.sound for each in audit_store(redis, journeys(), to))
@@ -195,7 +195,7 @@ def test_a_worker_that_takes_a_partition_stops_the_switch(redis) -> None:
     require_moved(redis, before, 6)
 
 
-def test_a_worker_that_writes_during_the_switch_is_told(redis) -> None:
+def test_a_worker_that_writes_during_the_switch_is_reported(redis) -> None:
     """Where a worker has written between two switches, it is said that all must be built again, not passed over."""
     admin = Admin(4)
     with pytest.raises(Stopped):
@@ -232,7 +232,7 @@ def test_figures_that_are_no_sum_stop_it(redis) -> None:
     """A store whose figures are off is left as it is, and workers may start again."""
     redis.hincrby(keys(0).aggregates, "gone|cohort|2026-11-22", 1)
     before, admin = everything(redis, 4), Admin(4)
-    with pytest.raises(Mismatch, match=r"gone\|cohort\|2026-11-22 is 1, the customers say 0"):
+    with pytest.raises(Mismatch, match=r"gone\|cohort\|2026-11-22 is 1, the customers add up to 0"):
         work(redis, admin).run()
     assert everything(redis, 4) == before
     assert set(admin.partitions.values()) == {4}
@@ -274,7 +274,7 @@ def test_another_goal_waits_for_the_first(redis) -> None:
 
 
 def test_a_dry_run_changes_nothing(redis) -> None:
-    """It tells who would move and which topics would grow."""
+    """It lists who would move and which topics would grow."""
     admin = Admin(4)
     redis.set("untouched", 1)
     before = {key: redis.dump(key) for key in redis.keys()}  # noqa: SIM118  # redis-py's, not a dictionary's

@@ -108,7 +108,7 @@ def test_in_a_browser(collector, origin, tmp_path, page, delivery) -> None:
 
 @pytest.mark.parametrize(("program", "gzip"), [("segment", "true"), ("rudder", "true"), ("rudder", "false")])
 def test_in_node(collector, sdks, program, gzip) -> None:
-    """A program with the library: no error is told, and every call arrives once."""
+    """A program with the library: no error is reported, and every call arrives once."""
     with living(collector) as url:
         words = ["node", f"{program}.mjs", url, collector.key, gzip]
         done = subprocess.run(words, cwd=sdks, capture_output=True, text=True, timeout=60, check=False)
@@ -123,6 +123,6 @@ def test_asyncapi_is_valid_by_its_own_parser(sdks) -> None:
     document = Path(__file__).parents[2] / "schemas" / "published" / "asyncapi.yaml"
     words = ["node", "asyncapi.mjs", str(document)]
     done = subprocess.run(words, cwd=sdks, capture_output=True, text=True, timeout=60, check=True)
-    told = json.loads(done.stdout)
-    assert (told["version"], told["faults"]) == ("3.0.0", [])
-    assert {"touchpoints.web", "touchpoints.rejected", "journey.transitions"} <= set(told["channels"])
+    report = json.loads(done.stdout)
+    assert (report["version"], report["faults"]) == ("3.0.0", [])
+    assert {"touchpoints.web", "touchpoints.rejected", "journey.transitions"} <= set(report["channels"])

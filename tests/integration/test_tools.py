@@ -59,8 +59,8 @@ class Installation:
         command = [sys.executable, "-m", "streams", *words]
         return subprocess.run(command, env=self.environ, capture_output=True, text=True, timeout=60, check=False)
 
-    def told(self, *words: str) -> dict:
-        """What a command tells as JSON."""
+    def printed(self, *words: str) -> dict:
+        """What a command prints as JSON."""
         answer = self.tracker(*words, "--json")
         assert answer.returncode in {ExitCode.OK, ExitCode.MISMATCH}, answer.stderr
         return json.loads(answer.stdout)
@@ -79,7 +79,7 @@ class Installation:
 
     @contextmanager
     def running(self, *words: str, **options) -> Iterator[subprocess.Popen]:
-        """A command that runs until it is told to end."""
+        """A command that runs until it is asked to end."""
         command = [sys.executable, "-m", "streams", *words]
         with subprocess.Popen(command, env=self.environ, **options) as process:
             try:
@@ -130,19 +130,19 @@ def test_a_store_grows_and_is_looked_at(installation) -> None:
         wait_until(lambda: installation.reached().get("purchase_decision") == 150, 60)
         assert installation.tracker("repartition", "--to", "5").returncode == ExitCode.FAILED
         installation.send(range(150, 400))
-        while_busy = installation.told("audit")
+        while_busy = installation.printed("audit")
         assert while_busy["ok"], while_busy
         wait_until(lambda: installation.reached().get("purchase_decision") == 400, 60)
         look(installation)
     wait_until(lambda: is_out_of_the_group(installation), 40)
 
     before = marks(installation)
-    done = installation.told("repartition", "--to", "5")
+    done = installation.printed("repartition", "--to", "5")
     assert all(new[0] > old[0] and new[1] == old[1] for old, new in zip(before, marks(installation), strict=True))
     assert (done["customers"], len(done["grown"])) == (400, 6)
     assert installation.tracker("worker").returncode == ExitCode.MISMATCH
     installation.partitions = 5
-    assert installation.told("audit") | {"partitions": []} == {"ok": True, "customers": 400, "partitions": []}
+    assert installation.printed("audit") | {"partitions": []} == {"ok": True, "customers": 400, "partitions": []}
 
     # The same again, by producers of the old number and of the new; and new customers by the old number.
     installation.send(range(400), by=2)
@@ -156,7 +156,7 @@ def test_a_store_grows_and_is_looked_at(installation) -> None:
         )
         retry(installation)
         consumed_once(installation)
-    assert installation.told("audit")["ok"]
+    assert installation.printed("audit")["ok"]
 
 
 def marks(installation: Installation) -> list[tuple[int, int]]:
@@ -189,7 +189,7 @@ def places(consumer, topic):
 
 def look(installation: Installation) -> None:
     """One customer, and the funnel as Prometheus gets it."""
-    shown = installation.told("show", "c7")
+    shown = installation.printed("show", "c7")
     (instance,) = shown["journeys"][0]["instances"]
     assert (instance["current"], instance["funnel_depth"]) == ("purchase_decision", 4)
     nobody = installation.tracker("show", "c7777")
@@ -218,16 +218,16 @@ def retry(installation: Installation) -> None:
     producer.send("touchpoints.web", key=b"x", value=b"nonsense")
     producer.flush()
     producer.close()
-    wait_until(lambda: installation.told("rejected", "list")["total"] == 2, 30)
-    assert installation.told("rejected", "retry", "--all", "--dry-run")["sent"] == 1
+    wait_until(lambda: installation.printed("rejected", "list")["total"] == 2, 30)
+    assert installation.printed("rejected", "retry", "--all", "--dry-run")["sent"] == 1
     for expected in (1, 0):
-        assert installation.told("rejected", "retry", "--all")["sent"] == expected
+        assert installation.printed("rejected", "retry", "--all")["sent"] == expected
     with Redis.from_url(installation.redis) as client:
         client.delete("tracker:retried")
-    assert installation.told("rejected", "retry", "--all")["sent"] == 1
+    assert installation.printed("rejected", "retry", "--all")["sent"] == 1
     wait_until(lambda: applied_to_the_end(installation), 30)
     assert installation.visits()["awareness"] == 501
-    shown = installation.told("show", "late")
+    shown = installation.printed("show", "late")
     assert shown["journeys"][0]["instances"][0]["stages"][0]["visits"] == 1
 
 

@@ -153,10 +153,10 @@ def test_a_bad_record_is_set_aside_with_its_bytes(servers: Servers, redis: Redis
     consumer = KafkaConsumer(
         REJECTED, bootstrap_servers=servers.kafka_bootstrap, auto_offset_reset="earliest", consumer_timeout_ms=10_000
     )
-    told = msgspec.json.decode(next(consumer).value, type=Rejection)
+    rejection = msgspec.json.decode(next(consumer).value, type=Rejection)
     consumer.close()
-    assert (told.value, told.reason) == (b"\xff not json", "not_json")
-    assert (told.place.topic, told.place.partition) == (WEB, place)
+    assert (rejection.value, rejection.reason) == (b"\xff not json", "not_json")
+    assert (rejection.place.topic, rejection.place.partition) == (WEB, place)
 
 
 def test_a_misrouted_touchpoint_finds_home(servers: Servers, redis: Redis, workers: Workers) -> None:

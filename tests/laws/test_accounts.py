@@ -144,15 +144,17 @@ def test_a_replay_counts_the_same_accounts(rule: str, stream: list[Arrival]) -> 
     """What the live tracker found arriving is what a replay finds in the whole set."""
     world = world_of(rule, stream, 5, [])
     columns = columns_of(world.journeys.definitions[:1], (one.touch for one in stream))
-    told = replay(world.journeys.definitions[0], columns, world.now_ms).as_json()["accounts"]
+    report = replay(world.journeys.definitions[0], columns, world.now_ms).as_json()["accounts"]
     live: Counter[tuple[str, str]] = Counter()
     for field, count in world.figures().items():
         one = parse(field)
-        if one.journey == told["journey"] and one.segment is None:
+        if one.journey == report["journey"] and one.segment is None:
             live[one.figure, one.status if one.status == "dropped" else one.stage or ""] += count
-    assert told["accounts"] == live["cohort", ""]
-    assert sum(stage["dropped"] for stage in told["stages"]) == live["current", "dropped"]
-    assert [stage["reached"] for stage in told["stages"]] == [live["reached", one["stage"]] for one in told["stages"]]
+    assert report["accounts"] == live["cohort", ""]
+    assert sum(stage["dropped"] for stage in report["stages"]) == live["current", "dropped"]
+    assert [stage["reached"] for stage in report["stages"]] == [
+        live["reached", one["stage"]] for one in report["stages"]
+    ]
 
 
 @settings(max_examples=EXAMPLES)
@@ -176,7 +178,7 @@ def test_people_take_their_accounts_along(
 def test_a_rebuild_ends_in_the_same_accounts(
     rule: str, stream: list[Arrival], pair: frozenset[str], lost: set[int], points: list[tuple[int, int]]
 ) -> None:
-    """Redis loses some partitions or all; `journey.routed` still holds what accounts were told before."""
+    """Redis loses some partitions or all; `journey.routed` still holds the messages to accounts."""
     world = world_of(rule, stream, 3, [])
     rule_on(world, [sorted(pair)], linked=False)
     run(run_through(world, crash_at()))

@@ -16,7 +16,7 @@ PARTITIONS = 2
 CUSTOMERS = ("ann", "bob", "cyd", "dan")
 # Each example is several workers' lives: a fortieth of what the other laws are tried on.
 EXAMPLES = settings().max_examples // 40
-# Told when something comes late, which is for the order of arrival to say.
+# Reported when something comes late, which depends on the order of arrival.
 BY_ARRIVAL = "retail|corrections"
 
 
@@ -47,7 +47,7 @@ def world_of(stream: Sequence[Sent], batch: int, points: Sequence[tuple[int, int
     return run(outcome(World(PARTITIONS), stream, batch, points))
 
 
-def told(world: World) -> list[str]:
+def transitions_of(world: World) -> list[str]:
     return sorted(f"{one.customer} {one.kind} {one.origin} {one.stage} {one.at_ms}" for one in world.transitions())
 
 
@@ -103,16 +103,16 @@ def test_no_cut_changes_the_outcome(stream: list[Sent], one: int, other: int) ->
 @given(streams(), crashes(6))
 def test_a_crash_tells_the_same_story(stream: list[Sent], points: list[tuple[int, int]]) -> None:
     """One touchpoint a batch, dying anywhere: once repeats are dropped by their numbers, the same transitions."""
-    # At home and of one topic: else a crash changes who comes first, and with that what is told of late ones.
+    # At home and of one topic: else a crash changes who comes first, and with that what is reported of late ones.
     one_by_one = [replace(arrival, to=arrival.home) for arrival in stream if arrival.topic == WEB]
     broken, whole = world_of(one_by_one, 1, points), world_of(one_by_one, 1, [])
-    assert told(broken) == told(whole)
+    assert transitions_of(broken) == transitions_of(whole)
 
 
 @settings(max_examples=EXAMPLES)
 @given(streams(), st.integers(1, 5), st.integers(1, 5))
 def test_reading_all_again_tells_nothing(stream: list[Sent], one: int, other: int) -> None:
-    """From zero into what is there already: no figure moves, no transition is told."""
+    """From zero into what is there already: no figure moves, no transition is reported."""
     world = world_of(stream, one, [])
     figures = world.figures()
     world.batches.clear()
@@ -122,4 +122,4 @@ def test_reading_all_again_tells_nothing(stream: list[Sent], one: int, other: in
         held.sizes = ""
     run(run_through(world, crash_at(), batch=other))
     assert world.figures() == figures
-    assert told(world) == []
+    assert transitions_of(world) == []

@@ -23,7 +23,7 @@ def fold_in(journeys, batches, moments_ms):
     return record, {field: count for field, count in total.items() if count}
 
 
-def told(journeys, record):
+def results(journeys, record):
     """What a record adds to the figures, without how often it had to be corrected."""
     return {name: count for name, count in journeys.contribution(record).items() if "|corrections" not in name}
 
@@ -37,7 +37,7 @@ def test_arrival_changes_nothing(definition, touches, now_ms, data):
     in_order = sorted(touches, key=lambda touch: (touch.at_ms, touch.event_id))
     whole, _ = fold_in(journeys, [in_order, []], [now_ms, now_ms])
     assert of_record(definition, record) == of_record(definition, whole)
-    assert told(journeys, record) == told(journeys, whole)
+    assert results(journeys, record) == results(journeys, whole)
 
 
 @given(definitions(), touch_sets(), moments(), st.data())
@@ -96,7 +96,7 @@ def test_aggregates_are_sums_of_contributions(definition, touches, data):
 
 @given(definitions(), touch_sets(most=12, hours=96), st.data())
 def test_the_plain_way_is_the_general_way(definition, touches, data):
-    """What plain touchpoints change and tell by their short way is what the general way makes of them."""
+    """Plain touchpoints change and report the same on the fast path and on the general way."""
     plainly, generally = (CustomerFold([definition], horizon_ms=12 * UNIT_MS) for _ in range(2))
     for instance_fold in generally.instance_folds:
         instance_fold._fast_path = None

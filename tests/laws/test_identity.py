@@ -94,7 +94,7 @@ def test_what_was_linked_comes_apart(
 def test_a_rebuild_ends_in_the_same_states(
     stream: list[Arrival], pairs: list[tuple[str, str]], lost: set[int], batch: int, points: list[tuple[int, int]]
 ) -> None:
-    """Redis loses some partitions or all; `journey.routed` still holds what was told before."""
+    """Redis loses some partitions or all; `journey.routed` still holds the earlier messages."""
     world = world_of(stream, 3, [])
     rule_on(world, pairs[:1], linked=False)
     run(run_through(world, crash_at(), batch=batch))

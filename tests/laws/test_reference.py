@@ -7,7 +7,7 @@ from tests import reference
 from tests.laws.seen import by_engine, by_reference
 from tests.strategies import definitions, moments, touch_sets
 
-# Which of several matching stages counts is told by the funnel's order; without one, only the depth is told.
+# The order of the funnel decides which of several matching stages counts; without one only the depth is compared.
 ANY_ORDER = ("funnel_depth",)
 
 

@@ -16,13 +16,13 @@ def test_figures_are_those_of_the_reference(definition, sets, now_ms, data):
     """Every stage's figures are the sums over customers that the reference folds one by one."""
     touches = [_of(touch, f"c{number}") for number, one in enumerate(sets) for touch in one]
     arriving = data.draw(st.permutations(touches))
-    told = Replay(definition, columns_of([definition], arriving), now_ms).run().as_json()
+    report = Replay(definition, columns_of([definition], arriving), now_ms).run().as_json()
     journeys = [journey for one in sets for journey in reference.fold(definition, one, now_ms).values()]
     overlap = any(len(reference.matches(definition, touch)) > 1 for touch in touches)
-    assert told["customers"] == len(journeys)
-    for place, stage in enumerate(told["stages"]):
+    assert report["customers"] == len(journeys)
+    for place, stage in enumerate(report["stages"]):
         assert stage["funnel"] == sum(journey.funnel_depth > place for journey in journeys)
-        # In any order which of several stages a touchpoint counts for is told by the engine alone.
+        # In any order only the engine decides which of several stages a touchpoint counts for.
         if definition.funnel.mode != "any" or not overlap:
             assert _counts(stage) == _expected(stage["stage"], journeys)
         if definition.funnel.mode != "any":

@@ -54,11 +54,11 @@ def test_a_replay_is_that_of_touchpoints_under_one_name_each(touches):
         Touch(who.get(one.customer, one.customer), one.at_ms, one.type, one.channel, one.event_id, {}, {})
         for one in touches
     ]
-    found, plain = (sorted(told(one)) for one in (touches, known))
+    found, plain = (sorted(as_tuples(one)) for one in (touches, known))
     assert found == plain
 
 
-def told(touches: Sequence[Touch]) -> list[tuple[object, ...]]:
+def as_tuples(touches: Sequence[Touch]) -> list[tuple[object, ...]]:
     """What became of each customer."""
     return [
         (one.name, one.summary, one.chain)

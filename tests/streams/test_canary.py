@@ -13,7 +13,7 @@ from tracker.touch import Touch
 
 
 class Pipeline:
-    """Takes touchpoints, and applies those of the channels that are open when it is told to."""
+    """Takes touchpoints, and applies those of the channels that are open, when it is asked to."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, str, str]] = []

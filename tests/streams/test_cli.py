@@ -34,7 +34,7 @@ def table(monkeypatch):
 
 
 def test_nothing_shows_the_help(capsys) -> None:
-    """`tracker` alone prints what there is and succeeds."""
+    """`tracker` alone prints the help and succeeds."""
     assert main.main([]) == ExitCode.OK
     assert "Usage: tracker" in capsys.readouterr().out
 
@@ -95,14 +95,14 @@ def test_wrong_value_is_explained(table, capsys) -> None:
 
 
 def test_group_without_its_command(table, capsys) -> None:
-    """`tracker topics` alone tells which commands it has, with exit 2."""
+    """`tracker topics` alone ends with exit 2 and an error."""
     table(topics=group())
     assert main.main(["topics"]) == ExitCode.USAGE
     assert "error:" in capsys.readouterr().err
 
 
 def test_error_is_two_lines(capsys) -> None:
-    """What a person can mend is told in a line with its remedy, and its exit code is kept."""
+    """An error prints its message and its remedy, a line each, and keeps its exit code."""
 
     def fail() -> None:
         raise Mismatch("There are 3 partitions, not 8.", "Run `tracker repartition`.")
@@ -112,7 +112,7 @@ def test_error_is_two_lines(capsys) -> None:
 
 
 def test_library_error_is_translated(capsys) -> None:
-    """A full disk that no command met itself still has its name and exit code."""
+    """A full disk that no command handles still has its own exit code and no traceback."""
 
     def fail() -> None:
         raise OSError(28, "No space left on device", "/data")
@@ -176,7 +176,7 @@ def test_terminate_unwinds(table) -> None:
     assert (caught.value.code, left) == (ExitCode.TERMINATED, ["tidy"])
 
 
-def test_reader_that_stops_reading_is_nothing_to_say() -> None:
+def test_a_closed_pipe_prints_no_error() -> None:
     """`tracker --help | head -0` prints no error."""
     code = "import sys; from streams.cli.main import main; sys.exit(main(['--help']))"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:

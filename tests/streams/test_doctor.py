@@ -17,8 +17,8 @@ HEALTHY = {"redis_version": "7.2.1", "role": "master", "aof_enabled": 1, "maxmem
 DEFAULTS = settings.read({})
 
 
-def redis_states(**told) -> list[tuple[str, str]]:
-    results = doctor._redis_node("Redis", HEALTHY | told, DEFAULTS)
+def redis_states(**info) -> list[tuple[str, str]]:
+    results = doctor._redis_node("Redis", HEALTHY | info, DEFAULTS)
     return [(state, message) for state, message, _remedy in results if state != "ok"]
 
 
@@ -28,20 +28,20 @@ def test_healthy_redis_has_no_finding() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "state", "said"),
+    ("info", "state", "said"),
     [
         ({"redis_version": "6.0.9"}, "problem", "too old"),
         ({"role": "slave"}, "problem", "replica"),
-        ({"maxmemory_policy": "allkeys-lru"}, "problem", "may forget customers"),
+        ({"maxmemory_policy": "allkeys-lru"}, "problem", "may evict customers"),
         ({"aof_enabled": 0}, "warning", "appendonly no"),
         ({"aof_last_write_status": "err"}, "problem", "cannot write its append-only file"),
         ({"maxmemory": 100, "used_memory": 95}, "warning", "95% of its maxmemory"),
         ({"cluster_enabled": 1}, "problem", "part of a cluster"),
     ],
 )
-def test_what_bites_in_redis_is_found(told, state, said) -> None:
-    """Each way in which Redis would lose or refuse states is told."""
-    ((found, message),) = redis_states(**told)
+def test_what_bites_in_redis_is_found(info, state, said) -> None:
+    """Each way in which Redis would lose or refuse states is reported."""
+    ((found, message),) = redis_states(**info)
     assert found == state and said in message
 
 
@@ -94,7 +94,7 @@ def test_environment_of_the_tests_is_in_order(monkeypatch, capsys) -> None:
     assert "faust-streaming" in said and "seven_stages" in said and "TRACKER_PARTITIONS=8" in said
 
 
-def test_unreachable_servers_are_told_within_ten_seconds(monkeypatch, capsys) -> None:
+def test_unreachable_servers_are_reported_within_ten_seconds(monkeypatch, capsys) -> None:
     """Kafka and Redis that do not answer are two problems, and the exit code says unreachable."""
     monkeypatch.setenv("KAFKA_BOOTSTRAP", "127.0.0.1:9")
     monkeypatch.setenv("REDIS_URL", "redis://:pa55@127.0.0.1:9")
@@ -114,7 +114,7 @@ def test_reference_is_printed(capsys) -> None:
 
 @pytest.mark.integration
 def test_real_servers_are_examined(servers, monkeypatch, capsys) -> None:
-    """With Kafka and Redis there, their versions are told, and missing topics with the way to make them."""
+    """With Kafka and Redis there, their versions are reported, and missing topics with the way to make them."""
     monkeypatch.setenv("KAFKA_BOOTSTRAP", servers.kafka_bootstrap)
     monkeypatch.setenv("REDIS_URL", servers.redis_url)
     monkeypatch.setenv("TRACKER_CHANNELS", "nobody")

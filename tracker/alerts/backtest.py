@@ -1,6 +1,6 @@
 """A backtest: which alerts a history would have raised, when, and how often at other thresholds.
 
-It puts the rules of tracker/alerts/rules.py to a history and says what came of it. It knows no files.
+It runs the rules of tracker/alerts/rules.py over a history and reports what fired. It knows no files.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,15 +16,15 @@ S = TypeVar("S", Spike, Fall)
 
 WEEK_MS: Final = 7 * 24 * HOUR_MS
 LOOK_BACK_MS: Final = 2 * HOUR_MS
-"""How far before a drop-off spike its beginning is looked for: twice the window that must show it."""
+"""How far back the beginning of a drop-off spike is searched: twice the hour in which it must show."""
 GROUP_WAIT_MS: Final = 60_000
-"""How long Alertmanager waits for an alert about tracking before it tells of customers."""
+"""How long Alertmanager waits for an alert about tracking before it sends one about customers."""
 TRUTH_SPAN_MS: Final = 6 * HOUR_MS
-"""What fires within so long after something is known to have gone wrong is taken for news of it."""
+"""An alert that fires within this time after a known fault counts as a report of that fault."""
 
 
 class Firing(NamedTuple):
-    """One alert, from the moment it fired."""
+    """One alert that fired."""
 
     alert: str
     journey: str
@@ -36,57 +36,57 @@ class Firing(NamedTuple):
     """None: it still fires when the history ends."""
     figures: dict[str, float]
     began_ms: int | None
-    """When what it tells of began, as far as the figures say; None where they do not."""
+    """When its cause began, as far as the figures show it; None where they do not."""
     silenced: bool = False
-    """A source was silent at the same time, so Alertmanager would have kept it back."""
+    """A source was silent at the same time, so Alertmanager would have inhibited it."""
 
     @property
     def delay_ms(self) -> int | None:
-        """How long after its beginning it fired."""
+        """The time from the beginning of its cause to the alert; None where the beginning is unknown."""
         return None if self.began_ms is None else self.start_ms - self.began_ms
 
 
 class BacktestRow(NamedTuple):
-    """What the drop-off spike does at one pair of thresholds."""
+    """The results of the drop-off spike at one pair of thresholds."""
 
     odds: float
     z: float
     alarms: int
     false: int
-    """Those that tell of nothing that is known to have gone wrong."""
+    """Alarms that report no known fault."""
     found: int
-    """Of what is known to have gone wrong, how much was told."""
+    """Known faults that were reported."""
     delay_ms: float | None
-    """The median delay of what was told."""
+    """The median delay of the faults that were reported."""
 
 
 class Backtest:
-    """The alerts of one journey over its history, which must be settled."""
+    """Runs the alerts of one journey over its history, which must be settled."""
 
     def __init__(self, definition: Definition, history: FigureHistory, truths_ms: Sequence[int] = ()) -> None:
-        """`truths_ms`: moments at which something is known to have gone wrong."""
+        """`truths_ms`: the moments of known faults."""
         self.definition: Final = definition
         self.history: Final = history
         self.truths_ms: Final = tuple(sorted(truths_ms))
 
     @property
     def weeks(self) -> float:
-        """How long there was something to compare with: all but the first day and hour."""
+        """The weeks that can be judged: all but the first day and hour, which have nothing to compare with."""
         history = self.history
         return max(0, (history.steps - 1) * history.step_ms - PASTS_MS[0] - HOUR_MS) / WEEK_MS
 
     def firings(self) -> list[Firing]:
-        """All that fired, in order of time."""
+        """All firings, in order of time."""
         silent = list(self._silent())
-        told = [
+        others = [
             firing._replace(silenced=_silenced(firing, silent))
             for stage in self.definition.stages
             for firing in (*self._spiking(stage), *self._falling(stage), *self._stalled(stage))
         ]
-        return sorted([*silent, *told], key=lambda firing: (firing.start_ms, firing.alert, firing.stage or ""))
+        return sorted([*silent, *others], key=lambda firing: (firing.start_ms, firing.alert, firing.stage or ""))
 
     def sweep(self, odds: Sequence[float], z: Sequence[float]) -> list[BacktestRow]:
-        """The drop-off spike of all stages at each pair of thresholds, all else as it is declared."""
+        """The drop-off spike of all stages at each pair of thresholds; other thresholds are as declared."""
         found = [
             (limits, list(spikes(self.history, stage.name, replace(limits, odds=min(odds), z=min(z)))))
             for stage in self.definition.stages
@@ -95,7 +95,7 @@ class Backtest:
         return [self._row(found, each_odds, each_z) for each_odds in odds for each_z in z]
 
     def truth_of(self, start_ms: int) -> int | None:
-        """The moment at which that went wrong of which an alert tells; None: nothing that is known."""
+        """The moment of the known fault that an alert reports; None where it reports none."""
         return next((at for at in reversed(self.truths_ms) if at <= start_ms <= at + TRUTH_SPAN_MS), None)
 
     def _row(self, found: Sequence[tuple[DropOffAlert, list[Spike]]], odds: float, z: float) -> BacktestRow:
@@ -160,7 +160,7 @@ class Backtest:
                       began_ms if truth_ms is None else truth_ms)  # fmt: skip
 
     def _fired(self, alert: str, seen: Iterable[S]) -> Iterator[tuple[AlertRun, S]]:
-        """The alert's runs, each with what was seen at the step at which it fired."""
+        """The alert's runs, each with the figures at the step at which it fired."""
         found = {each.step: each for each in seen}
         return ((run, found[run.fired]) for run in self._runs(alert, found))
 
@@ -171,7 +171,10 @@ class Backtest:
         return None if run.ended is None or run.ended >= self.history.steps else self.history.at_ms(run.ended)
 
     def _excess_began(self, stage: str, fired: int, share_before: float) -> int:
-        """Since when most drop-offs have come together beyond those that the share of before explains."""
+        """When the excess began: the step since which most drop-offs came beyond those that the earlier share explains.
+
+        The minimum of a cumulative sum, as in a CUSUM chart.
+        """
         figures = self.history.stages[stage]
         steps = range(max(0, fired - LOOK_BACK_MS // self.history.step_ms), fired)
         return self.history.at_ms(
@@ -182,7 +185,7 @@ class Backtest:
 def as_data(
     backtest: Backtest, firings: Sequence[Firing], rows: Sequence[BacktestRow], show_time: Any
 ) -> dict[str, Any]:
-    """What was found, for machines; `show_time` writes a moment."""
+    """The results as plain data; `show_time` writes a moment."""
     history, weeks = backtest.history, backtest.weeks
     return {
         "journey": backtest.definition.journey,

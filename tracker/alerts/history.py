@@ -1,4 +1,4 @@
-"""A history: the figures that alerts look at, as the exporter would have shown them at each step of recorded time.
+"""A history: the figures behind the alerts, as the exporter would have served them at each step of recorded time.
 
 Customers are folded by the live engine, one after another, with the clock moving from touchpoint to touchpoint and to
 each moment at which the clock alone changes something. It knows no alerts and no files.
@@ -16,14 +16,14 @@ from tracker.journey.definition import Definition
 from tracker.touch import Touch
 
 MAX_CHANNELS: Final = 50
-"""Files may name any channel, and each takes an array; no installation has so many."""
+"""Files may name any channel, and each takes an array; no installation has this many."""
 
 Values = Sequence[int]
 """One value a step."""
 
 
 class StageHistory:
-    """The figures of one stage, by step; those of flows are counted from the beginning on."""
+    """The figures of one stage, by step; flows are cumulative from the beginning."""
 
     def __init__(self, steps: int) -> None:
         zeros = array("i", [0]) * steps
@@ -32,18 +32,18 @@ class StageHistory:
         self.exits = zeros[:]
         self.dropoffs = zeros[:]
         self.reached_today = zeros[:]
-        """Those of today's cohort who have reached the stage."""
+        """Customers of today's cohort who have reached the stage."""
         self.departures: Values = ()
-        """Those who were here and are not any more: gone on, gone back, or out of the journey."""
+        """Customers who have left the stage: forward, back, or out of the journey."""
         self.decided: Values = ()
-        """Departures and drop-offs: stays about which something was decided."""
+        """Departures and drop-offs: stays with a known outcome. Customers who are still waiting are not in it."""
 
 
 class FigureHistory:
     """The figures of one journey between two moments."""
 
     def __init__(self, definition: Definition, first_ms: int, last_ms: int, step_ms: int) -> None:
-        # Segments would only multiply what is counted: alerts look at the whole.
+        # Without segments, because alerts look only at the whole.
         self._journeys = CustomerFold([replace(definition, segments=())])
         self.step_ms: Final = step_ms
         self.start_ms: Final = first_ms // step_ms * step_ms
@@ -51,7 +51,7 @@ class FigureHistory:
         self.stages: Final = {stage.name: StageHistory(self.steps) for stage in definition.stages}
         self.begun_today = array("i", [0]) * self.steps
         self.records: dict[str, array[int]] = {}
-        """By channel, its touchpoints, counted from the beginning on."""
+        """By channel: its touchpoints, cumulative from the beginning."""
         self._fields: dict[str, FieldName] = {}
 
     def at_ms(self, step: int) -> int:
@@ -59,11 +59,11 @@ class FigureHistory:
         return self.start_ms + step * self.step_ms
 
     def step_of(self, at_ms: int) -> int:
-        """The first step that sees what happens at a moment; what happened before all of them is there at the first."""
+        """The first step at or after a moment; 0 for moments before the first step."""
         return max(0, -((self.start_ms - at_ms) // self.step_ms))
 
     def fold(self, customer: str, touches: Sequence[Touch]) -> None:
-        """Counts a customer, who is given by all their touches in order of time."""
+        """Count a customer by all their touches, in order of time."""
         record: bytes | None = None
         due_ms: int | None = None
         place = 0
@@ -81,7 +81,7 @@ class FigureHistory:
             self._count(change.aggregates, step)
 
     def settle(self) -> None:
-        """Adds up what was counted by step; nothing can be folded after it."""
+        """Turn the counts by step into cumulative figures; nothing can be folded after this."""
         for stage in self.stages.values():
             stage.visits, stage.here = _summed(stage.visits), _summed(stage.here)
             stage.exits, stage.dropoffs = _summed(stage.exits), _summed(stage.dropoffs)
@@ -125,7 +125,7 @@ class FigureHistory:
         return day_of(self.at_ms(step))
 
     def _by_day(self, counts: Iterable[int]) -> "array[int]":
-        """Added up anew each UTC day."""
+        """The cumulative counts, beginning again at 0 each UTC day."""
         summed = array("i")
         total, day = 0, -1
         for step, count in enumerate(counts):

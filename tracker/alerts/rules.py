@@ -1,7 +1,7 @@
-"""The alerts about customers, in plain numbers: when each holds at a step of a history, and when it fires.
+"""The alerts about customers, in plain numbers: at which steps of a history each holds, and when it fires.
 
-They say what deploy/prometheus/rules says; tests/deploy/test_backtest.py runs both over the same figures and compares
-the firings. It knows figures and thresholds, and nothing of Prometheus.
+They are the rules of deploy/prometheus/rules; tests/deploy/test_backtest.py runs both over the same figures and
+compares the firings. It knows figures and thresholds, and nothing of Prometheus.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,20 +16,23 @@ HOUR_MS: Final = 60 * MINUTE_MS
 QUARTER_MS: Final = 15 * MINUTE_MS
 HALF_HOUR_MS: Final = 30 * MINUTE_MS
 PASTS_MS: Final = (24 * HOUR_MS, 7 * 24 * HOUR_MS)
-"""What is compared with: a day and a week before, added up."""
+"""The present is compared with the same time a day and a week before, added up."""
 QUARTERS_CUSTOMERS: Final = 3
-"""The last quarter of an hour must have this part of the hour's customers, …"""
+"""The last quarter of an hour must have at least 1/3 of the customers that the hour must have, which shows that the
+spike is still going on."""
 QUARTERS_Z: Final = 2
-"""… and this part of its z: a quarter of the customers gives half of it."""
+"""The last quarter of an hour must have at least 1/2 of the hour's z: z grows with the square root of the number, and
+the square root of a quarter is a half."""
 REACHED_BEFORE: Final = 30
-"""A stage that fewer came to before is not judged by its conversion."""
+"""A stage that fewer customers reached in the periods compared with is not judged by its conversion."""
 SOURCE_BEFORE: Final = 50
+"""A channel with fewer touchpoints in the half hours compared with is not judged."""
 SOURCE_LEFT: Final = 0.1
-"""A channel with fewer than this part of what it usually brings is silent."""
+"""A channel with less than this part of its earlier touchpoints is silent."""
 
 
 class Timing(NamedTuple):
-    """How long an alert must hold until it fires, and how long it goes on when it does not hold any more."""
+    """How long an alert must hold to fire (`for`), and how long it keeps firing afterwards (`keep_firing_for`)."""
 
     for_ms: int
     keep_ms: int
@@ -55,7 +58,7 @@ class Spike(NamedTuple):
     z_quarter: float
 
     def holds(self, limits: DropOffAlert) -> bool:
-        """Whether it is enough, large and unlikely, and still so."""
+        """Whether the spike has enough customers, is large and unlikely by chance, and is still going on."""
         return (
             self.dropped >= limits.customers
             and self.dropped_quarter >= limits.customers / QUARTERS_CUSTOMERS
@@ -66,7 +69,7 @@ class Spike(NamedTuple):
 
 
 class Fall(NamedTuple):
-    """Today's cohort at one step, and those of a day and a week before at the same time."""
+    """Today's cohort at one step, and the cohorts of a day and a week before at the same age."""
 
     step: int
     begun: int
@@ -76,7 +79,7 @@ class Fall(NamedTuple):
     z: float
 
     def holds(self, limits: ConversionAlert) -> bool:
-        """Whether fewer have come to the stage than chance explains."""
+        """Whether fewer customers have reached the stage than chance explains."""
         return (
             self.begun >= limits.customers
             and self.reached_before >= REACHED_BEFORE
@@ -86,7 +89,7 @@ class Fall(NamedTuple):
 
 
 class AlertRun(NamedTuple):
-    """An alert that fired: the steps at which it began to hold, fired, and ended (None: it has not)."""
+    """An alert that fired: the steps at which it began to hold, fired, and ended (None: it has not ended)."""
 
     held: int
     fired: int
@@ -94,13 +97,13 @@ class AlertRun(NamedTuple):
 
 
 def spikes(history: FigureHistory, stage: str, limits: DropOffAlert) -> Iterator[Spike]:
-    """The steps at which drop-off in the stage is news."""
+    """The steps at which the drop-off alert holds for the stage."""
     figures = history.stages[stage]
     dropped, decided = figures.dropoffs, figures.decided
     hour, quarter = _steps(history, HOUR_MS), _steps(history, QUARTER_MS)
     for step in range(hour, history.steps):
         in_hour = dropped[step] - dropped[step - hour]
-        # Most steps end here, and cost nothing more.
+        # Most steps end here, before anything else is computed.
         if in_hour < limits.customers:
             continue
         found = _spike(history, dropped, decided, step, (in_hour, hour, quarter))
@@ -111,7 +114,7 @@ def spikes(history: FigureHistory, stage: str, limits: DropOffAlert) -> Iterator
 def _spike(history: FigureHistory, dropped: Values, decided: Values, step: int, spans: tuple[int, int, int]) -> Spike:
     in_hour, hour, quarter = spans
     in_quarter = dropped[step] - dropped[step - quarter]
-    # Hours before the stage's first drop-off say nothing: nobody had been seen for long enough.
+    # Hours before the stage's first drop-off are left out: nobody could have been quiet for long enough.
     pasts = [end for end in _ends(history, step, hour) if dropped[end - hour] > 0]
     before = sum(dropped[end] - dropped[end - hour] for end in pasts)
     before_of = sum(decided[end] - decided[end - hour] for end in pasts)
@@ -128,7 +131,7 @@ def _spike(history: FigureHistory, dropped: Values, decided: Values, step: int, 
 
 
 def falls(history: FigureHistory, stage: str, limits: ConversionAlert) -> Iterator[Fall]:
-    """The steps at which the conversion of today's cohort is news."""
+    """The steps at which the conversion alert holds for the stage."""
     begun, reached = history.begun_today, history.stages[stage].reached_today
     for step in range(history.steps):
         if begun[step] < limits.customers:
@@ -148,7 +151,7 @@ def falls(history: FigureHistory, stage: str, limits: ConversionAlert) -> Iterat
 
 
 def stalls(history: FigureHistory, stage: str, limits: StalledAlert) -> Iterator[int]:
-    """The steps at which customers have come for an hour and none has left."""
+    """The steps at which customers have come to the stage for an hour and none has left."""
     visits, departures = history.stages[stage].visits, history.stages[stage].departures
     hour = _steps(history, HOUR_MS)
     for step in range(hour, history.steps):
@@ -161,7 +164,7 @@ def stalls(history: FigureHistory, stage: str, limits: StalledAlert) -> Iterator
 
 
 def silences(history: FigureHistory, channel: str) -> Iterator[int]:
-    """The steps at which a channel brings next to nothing of what it usually does."""
+    """The steps at which a channel brings almost none of its usual touchpoints."""
     records = history.records[channel]
     half = _steps(history, HALF_HOUR_MS)
     for step in range(half, history.steps):
@@ -171,12 +174,16 @@ def silences(history: FigureHistory, channel: str) -> Iterator[int]:
 
 
 def runs(held: Iterable[int], timing: Timing, step_ms: int) -> Iterator[AlertRun]:
-    """What fires where an alert holds at these steps, in order: a moment is not enough, nor does a moment end it."""
+    """The firings of an alert that holds at these steps, which come in order.
+
+    As in Prometheus: it fires after it has held without a break for `for_ms`, and ends when it has not held for
+    `keep_ms`.
+    """
     wait, keep = -(-timing.for_ms // step_ms), -(-timing.keep_ms // step_ms)
     begin = fired = last = None
     for step in held:
         if last is not None and begin is not None:
-            # It ends at the first step that is so far behind the first one at which it did not hold.
+            # `keep` counts from the first step at which it did not hold.
             if fired is not None and step > last + 1 + keep:
                 yield AlertRun(begin, fired, last + 1 + keep)
                 begin = fired = None
@@ -191,7 +198,7 @@ def runs(held: Iterable[int], timing: Timing, step_ms: int) -> Iterator[AlertRun
 
 
 def two_proportions(hits: int, trials: int, hits_before: int, trials_before: int) -> float:
-    """How unlikely by chance a share is against another: z of two proportions; NaN where nothing can be said."""
+    """The z statistic of two proportions with pooled variance; NaN where it is undefined."""
     pooled = _ratio(hits + hits_before, trials + trials_before)
     spread = pooled * (1 - pooled) * (_ratio(1, trials) + _ratio(1, trials_before))
     difference = _ratio(hits, trials) - _ratio(hits_before, trials_before)
@@ -199,19 +206,19 @@ def two_proportions(hits: int, trials: int, hits_before: int, trials_before: int
 
 
 def _ratio(part: float, whole: float) -> float:
-    """Division as Prometheus does it: by nothing it is infinite, and nothing by nothing is no number."""
+    """Division as in Prometheus: x/0 is infinite, and 0/0 is NaN."""
     if whole:
         return part / whole
     return nan if not part or part != part else copysign(inf, part)  # noqa: PLR0124  # NaN
 
 
 def _before(history: FigureHistory, values: Values, step: int, span: int) -> int:
-    """What was added in spans of this length that ended a day and a week before, as far as there are any."""
+    """The increase in the spans of this length that ended a day and a week before, as far as the history has them."""
     return sum(values[end] - values[end - span] for end in _ends(history, step, span))
 
 
 def _ends(history: FigureHistory, step: int, span: int) -> list[int]:
-    """Where spans of this length ended a day and a week before, as far as the history has them whole."""
+    """The last steps of the spans of this length a day and a week before, as far as the history has them whole."""
     return [step - past for past in _pasts(history) if step - past >= span]
 
 

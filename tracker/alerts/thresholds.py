@@ -1,7 +1,7 @@
-"""The thresholds of journey files as Prometheus knows them: a series for each, by journey and stage.
+"""The thresholds of journey files as recording rules of Prometheus: a series for each, by journey and stage.
 
-The alerts in deploy/prometheus/rules compare with these series, so a journey that says nothing needs no rules of its
-own: the defaults hold for every stage that the exporter serves. It knows how rules are written and no file.
+The alerts in deploy/prometheus/rules compare with these series. A journey without thresholds needs no rules of its own:
+the defaults hold for every stage that the exporter serves. It knows the form of rules, and no file.
 """
 
 import json
@@ -13,9 +13,9 @@ from typing import Any, Final, NamedTuple
 from tracker.journey.definition import Alerts, Definition, Stage
 
 NAMES: Final = {"drop_off": "dropoff", "conversion_fall": "conversion", "stalled": "stalled"}
-"""By alert of a journey file, what its series are called after."""
+"""By alert of a journey file: the word in the names of its series."""
 STAGES: Final = "max by (journey, stage) (tracker_stage_place)"
-"""Every stage of every journey that is served."""
+"""A PromQL expression with a series for every stage that the exporter serves."""
 HEAD: Final = """\
 # Made by `tracker rules`: what the journey files say of their alerts, as series that the alerts compare with.
 # Where a file says nothing the defaults hold, also for journeys that are not in this file.
@@ -34,7 +34,7 @@ class ThresholdRule(NamedTuple):
 
 
 def rules(definitions: Sequence[Definition]) -> list[ThresholdRule]:
-    """What the definitions say, series by series, each followed by what holds for all others."""
+    """The rules series by series: first the declared values, then the default for all other stages."""
     stages = [(definition.journey, stage) for definition in definitions for stage in definition.stages]
     made: list[ThresholdRule] = []
     for alert, name in NAMES.items():
@@ -49,7 +49,7 @@ def rules(definitions: Sequence[Definition]) -> list[ThresholdRule]:
 
 
 def as_yaml(definitions: Sequence[Definition]) -> str:
-    """The file of rules."""
+    """The rules as a file for Prometheus."""
     lines = []
     for record, expr, labels in rules(definitions):
         lines += [f"      - record: {record}", f"        expr: {expr}"]
@@ -59,7 +59,7 @@ def as_yaml(definitions: Sequence[Definition]) -> str:
 
 
 def as_data(definitions: Sequence[Definition]) -> list[dict[str, Any]]:
-    """The same for machines: what holds for each stage, None where an alert is off."""
+    """The thresholds of each stage as plain data; None where an alert is off."""
     return [
         {"journey": definition.journey, "stage": stage.name, **asdict(stage.alerts)}
         for definition in definitions
@@ -74,7 +74,7 @@ def _declared(
         said = getattr(stage.alerts, alert)
         labels = {"journey": journey, "stage": stage.name}
         if said is None:
-            # No number of customers is enough; the other thresholds need not be asked.
+            # No number of customers reaches infinity, so the other thresholds need no series.
             if key == "customers":
                 yield ThresholdRule(record, _constant(inf), labels)
         elif (value := getattr(said, key)) != usual:
@@ -87,7 +87,7 @@ def _declared(
 
 def _everywhere(usual: float | str) -> str:
     if isinstance(usual, str):
-        # In single quotes, so that the expression is plain YAML.
+        # In single quotes, so that the expression needs no escapes in YAML.
         return f"label_replace({STAGES} ^ 0, 'severity', '{usual}', '', '')"
     return f"{STAGES} * 0 + {usual:g}"
 

@@ -1,6 +1,6 @@
 """The funnel in any order: how many different steps were met within the window of the first of them.
 
-It knows steps and windows as numbers, like `tracker/engine/funnel.py`, whose two other modes it stands beside.
+It knows steps and windows as numbers. The two other modes, sequential and strict, are in `tracker/engine/funnel.py`.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,10 @@ from tracker.records.state import Progress
 
 
 def _assign(masks: Sequence[int], taken: dict[int, int], at: int, tried: set[int]) -> bool:
-    """Give touchpoint `at` a step of its own, moving others where that helps (an augmenting path)."""
+    """Give touchpoint `at` a step of its own, moving others where that helps; returns whether it worked.
+
+    One augmenting path of bipartite matching (Kuhn's algorithm).
+    """
     for step in descending(masks[at]):
         if step in tried:
             continue
@@ -24,22 +27,22 @@ def _assign(masks: Sequence[int], taken: dict[int, int], at: int, tried: set[int
 
 
 def most_steps(masks: Sequence[int]) -> int:
-    """How many different steps these touchpoints can meet, each serving one."""
+    """How many different steps these touchpoints can meet, each touchpoint serving one: the maximum matching."""
     taken: dict[int, int] = {}
     return sum(_assign(masks, taken, at, set()) for at in range(len(masks)))
 
 
 def any_order(steps: Steps) -> Advance:
-    """Counting in any order, by the cheaper of two ways that is exact for the definition."""
+    """The function that counts in any order: the cheaper of the two that are exact for the definition."""
     return _by_sets(steps) if steps.has_waits or steps.breaks else _by_latest(steps)
 
 
 def _by_latest(steps: Steps) -> Advance:
-    """Where only the window of the whole counts.
+    """Counting where only the window of the whole funnel matters.
 
-    `chains` holds pairs (time, stages), at most one a step, from old to new: of all sets of touchpoints that can
-    each serve a step of their own, the latest. Such sets are a matroid, so whatever the window holds later, the
-    members within it are as many as any choice within it could be.
+    `chains` holds pairs (time, stages), from old to new, at most one for each step. Of all sets of touchpoints in
+    which each serves a different step, it is the latest. Such sets form a transversal matroid, so the greedy choice is
+    optimal: at any later time the pairs within the window are as many as any other choice would have there.
     """
     window = steps.window
 
@@ -52,6 +55,7 @@ def _by_latest(steps: Steps) -> Advance:
             kept = [one for one in kept if at - one[0] <= window]
         masks = [mask for _, mask in kept]
         served = _first_of_deepest(masks[:-1], stages)
+        # One pair too many: the set stays latest when the oldest pair goes without which the others fit.
         if most_steps(masks) < len(kept):
             oldest = next(place for place in range(len(kept)) if _is_free([*masks[:place], *masks[place + 1 :]]))
             del kept[oldest], masks[oldest]
@@ -63,11 +67,11 @@ def _by_latest(steps: Steps) -> Advance:
 
 
 def _first_of_deepest(masks: Sequence[int], stages: int) -> int:
-    """Of the longest chains that end with a touchpoint of these stages, the first step that it serves in one."""
+    """The step that a touchpoint of these stages serves in the longest chain that ends with it; of equals the first."""
     steps = descending(stages)[::-1]
     if len(steps) == 1:
         return steps[0]
-    # max() takes the first of equals.
+    # `max` returns the first of equals, and the steps are in ascending order.
     return max(steps, key=lambda step: most_steps([mask & ~(1 << step) for mask in masks]))
 
 
@@ -76,11 +80,11 @@ def _is_free(masks: Sequence[int]) -> bool:
 
 
 def _by_sets(steps: Steps) -> Advance:
-    """Where steps have windows of their own, or something is excluded.
+    """Counting where steps have windows of their own, or where touchpoints are excluded.
 
-    `chains` holds triples (steps met, entry, last), for every set of steps the chains that no other one outdoes
-    in both times; where no step has a window of its own, the last time counts as 0. At most 2^steps sets: a
-    definition with more than MAX_STEPS_BY_SETS steps and such a funnel is refused.
+    `chains` holds triples (steps met, entry time, last time). For each set of steps it keeps the Pareto front: the
+    chains that no other one beats in both times. Without windows by step the last time does not matter and is 0.
+    There are up to 2^steps sets, so such a funnel with more than MAX_STEPS_BY_SETS steps is refused (ValueError).
     """
     window, waits, has_waits = steps.window, steps.waits, steps.has_waits
     if steps.count > MAX_STEPS_BY_SETS:
@@ -94,6 +98,7 @@ def _by_sets(steps: Steps) -> Advance:
         longer: list[tuple[int, int, int]] = []
         now = at if has_waits else 0
         served, deepest = -1, 0
+        # Every step extends chains from before this touchpoint, so it never serves two steps of one chain.
         for step in reversed(descending(stages)):
             wait = waits[step]
             ending = [
@@ -106,6 +111,7 @@ def _by_sets(steps: Steps) -> Advance:
             if depth > deepest:
                 served, deepest = step, depth
             longer.extend(ending)
+        # Only the chains from before end here: a touchpoint that is both a step and an exclusion serves its step.
         for bit, low, high in steps.breaks:
             if bits & bit:
                 anywhere = (low, high) == (0, steps.count)
@@ -120,10 +126,10 @@ def _by_sets(steps: Steps) -> Advance:
 
 
 def _best(chains: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
-    """The chains that no other of the same steps outdoes, in a fixed order."""
+    """The chains that no other chain of the same steps beats in both times, in a fixed order."""
     kept: list[tuple[int, int, int]] = []
     met, last = 0, -1
-    # Sorted so, a chain of the same steps that comes before has an entry at least as late.
+    # In this order the chains of the same steps that come before have entries at least as late.
     for chain in sorted(set(chains), reverse=True):
         if chain[0] != met or chain[2] > last:
             kept.append(chain)

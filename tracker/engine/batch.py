@@ -1,4 +1,4 @@
-"""A batch of one customer: the touches of one fold, and what became of them in the journeys.
+"""A batch of one customer: the touches of one fold, and the result for each.
 
 It knows no journey.
 """
@@ -10,7 +10,7 @@ from tracker.figures.tally import Tally
 from tracker.records.log import Entry
 from tracker.touch import Touch
 
-# What became of a touch, as bits: in any journey that it bears on.
+# The result for a touch, as bits; each is set when it holds in any journey.
 BEARING, DUPLICATE, LATE = 1, 2, 4
 
 Item = tuple[Entry, int]
@@ -18,7 +18,7 @@ Item = tuple[Entry, int]
 
 
 class Batch:
-    """The touches of one fold, and by their place what became of them."""
+    """The touches of one fold; `fates` holds the result bits by the place of the touch."""
 
     __slots__ = ("customer", "fates", "now_ms", "tally", "touches", "transitions")
 

@@ -1,7 +1,7 @@
-"""The canary: customers who never were, whose touchpoints go the whole way and count in no journey.
+"""The canary: synthetic customers whose touchpoints go the whole way and count in no journey.
 
-Their names begin with a reserved prefix. Of them no more is kept than of touchpoints that bear on no journey: the ids
-of the latest, by which one sees that a touchpoint has arrived. So no figure needs to leave them out.
+Their names begin with a reserved prefix. Their record holds only the ids of the latest touchpoints, which show that a
+touchpoint has arrived. They add to no figure, so no figure has to exclude them.
 """
 
 from typing import Final
@@ -11,12 +11,12 @@ from tracker.records.log import holds_id, short_id
 from tracker.records.state import decode
 
 CANARY: Final = "canary:"
-"""A `customer_id` that begins so is no customer of anybody's."""
+"""A `customer_id` with this prefix is synthetic."""
 TYPE: Final = "Canary"
 
 
 def canaries(partitions: int) -> list[str]:
-    """By partition, the name of the canary that is at home there."""
+    """By partition: the name of the canary whose home it is."""
     found: dict[int, str] = {}
     number = 0
     while len(found) < partitions:
@@ -27,5 +27,5 @@ def canaries(partitions: int) -> list[str]:
 
 
 def arrived(record: bytes | None, event_id: str) -> bool:
-    """Whether a canary's record holds its touchpoint with this id (it holds the latest 32)."""
+    """Whether a canary's record has the touchpoint with this id among its latest 32."""
     return record is not None and holds_id(decode(record).other_ids, short_id(event_id))

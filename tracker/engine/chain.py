@@ -1,8 +1,8 @@
-"""The chain: which touchpoints took a customer as deep into the funnel as they came.
+"""The chain: the touchpoints that took a customer to their funnel depth.
 
-Of the deepest chains the one that was complete first; of those the one with the latest entry, and then the earliest
-steps, as PostHog and Mixpanel (with re-entry) take them. The fold does not keep it: it is found in the log, for
-replays and explanations. It knows entries and steps alone.
+Among the deepest chains it is the one that was complete first; among those the one with the latest entry, and then the
+one with the earliest steps. PostHog and Mixpanel (with re-entry) choose the same. The fold does not keep the chain:
+replays and explanations find it in the log. It knows only entries and steps.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class Link(NamedTuple):
 
 
 def chain_of(steps: Steps, entries: Sequence[Entry], depth: int) -> list[Link]:
-    """The chain of this depth; empty where the entries hold none (the log may begin too late)."""
+    """The chain of this depth, in order; empty where the entries hold none (the log may begin too late)."""
     if depth == 0:
         return []
     if steps.mode == "any":
@@ -39,7 +39,10 @@ def seconds_to_reach(chain: Sequence[Link]) -> dict[int, float]:
 
 
 class _InOrder:
-    """Sequential and strict funnels."""
+    """Finds the chain of a sequential or strict funnel.
+
+    `ends` is computed from the last entry back, so the search forward never enters a chain that is not completed.
+    """
 
     def __init__(self, steps: Steps, entries: Sequence[Entry], depth: int) -> None:
         self.steps = steps
@@ -51,7 +54,7 @@ class _InOrder:
         return [step for step in range(self.last + 1) if entry.bits >> step & 1]
 
     def _killed(self, entry: Entry) -> set[int]:
-        """The steps at which an open chain ends when this entry comes after its last step."""
+        """The steps such that a chain with this last step is broken when this entry follows it."""
         if self.steps.mode == "strict":
             return set(range(self.last + 1))
         return {
@@ -62,9 +65,9 @@ class _InOrder:
         }
 
     def _ends(self) -> list[dict[int, int]]:
-        """By entry and step served: the place of the earliest last touchpoint of a chain with this link."""
+        """By entry and the step it serves: the earliest place at which a chain from there is complete."""
         ends: list[dict[int, int]] = [{} for _ in self.entries]
-        # By step: what may follow a chain that ends there, as (time, step, end).
+        # By step: the links that may follow a chain whose last step it is, as (time, step, place of completion).
         open_to: list[list[tuple[int, int, int]]] = [[] for _ in range(self.last + 1)]
         for place in range(len(self.entries) - 1, -1, -1):
             entry = self.entries[place]
@@ -72,6 +75,7 @@ class _InOrder:
                 end = place if step == self.last else self._earliest(open_to[step], entry.at_ms)
                 if end < _NEVER:
                     ends[place][step] = end
+            # Going back in time: later links cannot follow a chain across this entry. The entry itself still can.
             for step in self._killed(entry):
                 open_to[step] = []
             for step, end in ends[place].items():
@@ -88,7 +92,7 @@ class _InOrder:
         if self.steps.has_waits:
             offers.append(offer)
         elif not offers or offer[2] < offers[0][2]:
-            # Without windows by step the earliest end is all that matters.
+            # Without windows by step any link may follow at any distance, so the earliest completion is enough.
             offers[:] = [offer]
 
     def find(self) -> list[Link]:
@@ -102,12 +106,16 @@ class _InOrder:
         ]
         if not entries:
             return []
+        # Earliest completion first, then the latest entry: its place is negated.
         end, negative, _ = min(entries)
         begun = {step for one, place, step in entries if one == end and place == negative}
         return self._follow(-negative, begun, end)
 
     def _follow(self, place: int, begun: set[int], until: int) -> list[Link]:
-        """From an entry, take the earliest next touchpoint that leads to the last step at `until`."""
+        """The chain from an entry: always the earliest next touchpoint that still leads to completion at `until`.
+
+        A touchpoint may serve several steps, so the walk carries sets of steps; `_name` chooses among them at the end.
+        """
         chosen: list[tuple[int, set[int]]] = [(place, begun)]
         alive = set(begun)
         while place < until:
@@ -131,7 +139,7 @@ class _InOrder:
         return before in self.steps.before[step] and (limit is None or wait_ms <= limit)
 
     def _name(self, chosen: list[tuple[int, set[int]]]) -> list[Link]:
-        """Give each touchpoint of the chain the step that it serves, from the last."""
+        """The links of the chain: each touchpoint with the step that it serves, decided from the last back."""
         links: list[Link] = []
         step = self.last
         for place, reached in reversed(chosen):
@@ -143,7 +151,10 @@ class _InOrder:
 
 
 class _AnyOrder:
-    """Funnels in any order: the latest entries are tried first."""
+    """Finds the chain of a funnel in any order, trying the latest entry first.
+
+    A depth-first search; `dead` remembers what led nowhere, so no pair of place and steps is tried twice.
+    """
 
     def __init__(self, steps: Steps, entries: Sequence[Entry], depth: int) -> None:
         self.steps = steps
@@ -172,7 +183,7 @@ class _AnyOrder:
         return []
 
     def _follow(self, place: int, met: int, entry_ms: int) -> list[Link] | None:
-        """The rest of a chain that has met these steps, the last one at `place`; None where there is none."""
+        """The rest of a chain that has met these steps, the last at `place`; None where it cannot be completed."""
         if met.bit_count() >= self.depth:
             return []
         if (place, met) in self.dead:
@@ -193,7 +204,7 @@ class _AnyOrder:
         return None
 
     def _ends(self, entry: Entry, met: int) -> bool:
-        """Whether this touchpoint ends a chain that has met these steps."""
+        """Whether this touchpoint breaks a chain that has met these steps."""
         return any(
             entry.bits & bit and ((low, high) == (0, self.steps.count) or (met >> low & 1 and not met >> high & 1))
             for bit, low, high in self.steps.breaks

@@ -1,7 +1,7 @@
 """A customer: all journeys and instances in one record, folded a batch at a time.
 
-What the planner calls. It turns bytes and touches into bytes, differences of aggregates, transitions and the next
-moment at which the clock matters; it knows no partition, no store and no clock.
+The planner calls it. It turns bytes and touches into bytes, differences of aggregates, transitions and the next moment
+at which the clock changes something. It knows no partition, no store and no clock.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,8 @@ from tracker.records.state import VERSION, Journey, Record, decode, encode
 from tracker.records.timer import look_at_ms
 from tracker.touch import Touch
 
-# A customer with more orders than this is a reseller or a machine: no new ones begin, their touchpoints are ignored.
+# A customer with more orders than this is a reseller or a machine. No further instances begin, and their touchpoints
+# are ignored: each instance is in the record, which is read and written whole.
 MAX_INSTANCES: Final = 500
 
 
@@ -36,14 +37,14 @@ class Change(msgspec.Struct, gc=False):
     due_ms: int | None
     """The next moment at which the clock alone changes this record; None: never."""
     arm_ms: int | None
-    """The moment of a new timer, where none stands at `due_ms` or before it. A timer that fires early is set anew by
-    the fold that it causes, so that touchpoints do not pay for timers."""
+    """The moment of a new timer; None where one is already set for `due_ms` or earlier. A timer that fires early is set
+    again by the fold that it causes, so most touchpoints write no timer."""
     transitions: list[Transition]
     applied: int = 0
     """Touchpoints that counted for the first time, whether or not they bear on a journey."""
     duplicate: int = 0
     late: int = 0
-    """Of the applied ones: older than the lateness horizon, so taken in on top of the base."""
+    """Of the applied ones: those older than the lateness horizon, which were folded on top of the base."""
     ignored: int = 0
     """Of the applied ones: those that bear on no journey."""
 
@@ -57,7 +58,7 @@ class CustomerFold:
         horizon_ms: int | None = DEFAULT_HORIZON_MS,
         former: Sequence[Definition] = (),
     ) -> None:
-        """`former`: earlier versions of the definitions that stored states may still be of."""
+        """`former`: earlier versions of the definitions, with which stored states may still have been folded."""
         self.definitions: Final = tuple(definitions)
         self.instance_folds: Final = tuple(InstanceFold(definition, horizon_ms) for definition in definitions)
         self._former = {
@@ -69,9 +70,10 @@ class CustomerFold:
     def fold(
         self, customer: str, before: bytes | None, touches: Sequence[Touch], now_ms: int, tally: Tally | None = None
     ) -> Change:
-        """The customer after these touches, looked at at `now_ms`.
+        """The customer after these touches, with the clock at `now_ms`.
 
-        With a tally, which the folds of a batch share, the differences are counted there, and the change holds none.
+        The folds of one batch may share a tally. Then the differences are counted there, and the change holds none.
+        Raises UnreadableStateError and UnknownDefinitionError.
         """
         record = decode(before) if before is not None else Record(VERSION, [])
         batch = Batch(customer, touches, now_ms, {} if tally is None else tally)
@@ -122,12 +124,12 @@ class CustomerFold:
         raise UnknownDefinitionError(journey.name, journey.version)
 
     def modernise(self, instance_fold: InstanceFold, journey: Journey) -> None:
-        """Make a stored journey one of the present definition, where it is none; figures are the caller's affair."""
+        """Migrate a stored journey to the present definition where it has another, but not the figures."""
         if journey.layout != instance_fold.engine.layout_id:
             self._migrate(instance_fold, journey, {})
 
     def _migrate(self, instance_fold: InstanceFold, journey: Journey, tally: Tally) -> None:
-        """Make a stored journey one of the present definition."""
+        """Migrate a stored journey to the present definition, and count in the tally what that changes."""
         old = self._folded_by(instance_fold, journey)
         for place, instance in enumerate(journey.instances):
             after = migrate(instance, old.engine, instance_fold.engine)
@@ -137,7 +139,7 @@ class CustomerFold:
         journey.layout, journey.version = instance_fold.engine.layout_id, instance_fold.definition.version
 
     def _fold_journey(self, instance_fold: InstanceFold, record: Record, batch: Batch) -> int | None:
-        """Fold the batch into one journey; when the clock will change it next."""
+        """Fold the batch into one journey; returns the next moment at which the clock changes it."""
         journey = _journey_of(record, instance_fold.definition.journey)
         groups = instance_fold.groups(batch)
         if journey is None:
@@ -167,7 +169,7 @@ class CustomerFold:
         return due_ms
 
     def _note_others(self, record: Record, batch: Batch) -> int:
-        """Count the touches that bear on no journey, each once; how many are new."""
+        """Remember the ids of touches that bear on no journey, so that each counts once; returns how many are new."""
         if all(fate & BEARING for fate in list(batch.fates)):
             return 0
         known = {record.other_ids[at : at + ID_BYTES] for at in range(0, len(record.other_ids), ID_BYTES)}
@@ -187,7 +189,11 @@ class CustomerFold:
 
 
 def _arm(record: Record, due_ms: int | None, now_ms: int) -> int | None:
-    """The moment of a new timer for the record, which keeps it in mind; None where the one that stands will do."""
+    """The moment of a new timer, noted in the record; None where the one already set is early enough.
+
+    A customer who keeps coming moves `due_ms` later with each touchpoint. The timer that is set stays: moving it would
+    cost a write for each touchpoint, firing early costs one fold for each timer.
+    """
     if record.look_ms is not None and record.look_ms <= now_ms:
         record.look_ms = None
     if due_ms is None or (record.look_ms is not None and record.look_ms <= due_ms):

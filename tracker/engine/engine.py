@@ -1,7 +1,8 @@
 """The engine: one journey of one customer as a fold over the set of its touchpoints.
 
-The set is sorted by (time, stages, event id). An entry newer than all others is one step; any other folds the log
-over the base again. Both give equal states. What lies beyond the horizon lives on in the base alone.
+The set is sorted by (time, stages, event id). An entry newer than all others is one step of the fold (fast path). Any
+other entry goes into the log, which is folded again on top of the base (late path). Both give equal states.
+Touchpoints older than the horizon are no longer in the log; the base holds their folded progress.
 It knows no records, aggregates or messages.
 """
 
@@ -18,13 +19,14 @@ from tracker.records.state import Instance, Progress, decode_progress, encode
 from tracker.touch import Touch
 
 DEFAULT_HORIZON_MS: Final = 7 * 24 * 3600 * 1000
-# A shorter log is left as it is: folding a few entries away costs more time than their 20 bytes each cost memory.
+# A shorter log is left as it is: folding a few entries away takes more time than their 20 bytes each are worth.
 COMPACT_FROM: Final = 24
-# More touchpoints than this within the horizon come from a machine; the older half is folded away early.
+# More touchpoints than this within the horizon come from a machine. The older half is folded away early, because a
+# late touchpoint folds the whole log again.
 MAX_LOG: Final = 4000
-# Ids of touchpoints that are in no log, kept so that they count once: 32 of 12 bytes.
+# Ids of touchpoints that are no longer in the log, kept to recognise duplicates: 32 of 12 bytes.
 MAX_IDS: Final = 32 * ID_BYTES
-# Pairs of channel and type whose rules are remembered: of those that producers invent without end, the first.
+# Pairs of channel and type whose match is remembered. Producers may send types without end, so the number is bounded.
 MAX_READY: Final = 1000
 
 
@@ -32,13 +34,17 @@ _new = tuple.__new__
 
 
 def fingerprint(definition: Definition) -> int:
-    """32 bits: what bits, lists and figures mean (the upper 20), and all else that the fold depends on."""
+    """32 bits that identify how states are folded: the shape in the upper 20, everything else in the lower 12.
+
+    With another shape, bits, lists and figures mean something else, and a state must be converted. With the same shape
+    and another rest it only has to be folded again (`tracker/engine/migration.py`).
+    """
     shape = (
         [(stage.name, stage.goal, stage.drops_after_ms is None) for stage in definition.stages],
         [exclusion.rule for exclusion in definition.funnel.exclude],
         [(segment.name, segment.path, segment.values) for segment in definition.segments],
         definition.key,
-        # Only where they are chosen, so that states of journeys without them are not looked at anew.
+        # Included only where the file sets them, so that journeys without them keep the fingerprint they had.
         *((definition.buckets,) if definition.buckets != Buckets() else ()),
     )
     rest = (
@@ -54,10 +60,10 @@ def fingerprint(definition: Definition) -> int:
 def _entries(
     matcher: Matcher, layout: Layout, definition: Definition, *, takes_all: bool
 ) -> Callable[[Sequence[Touch]], list[tuple[Entry, int]]]:
-    """A function from touches to their entries, each with its place; without those of no bearing on the journey."""
+    """A function from touches to entries, each with its place, without those that cannot affect the journey."""
     match, order_of = matcher.match, layout.order
     code_segments = segment_coder(definition.segments) if definition.segments else None
-    # What channel and type alone say, where no condition needs to be tried.
+    # Matches that depend on channel and type alone, where no condition has to be tried.
     ready: dict[tuple[str, str], tuple[int, int, tuple[int, ...]]] = {}
 
     def try_all(touch: Touch) -> tuple[int, int, tuple[int, ...]]:
@@ -95,20 +101,20 @@ class Engine:
         self._compact_from = COMPACT_FROM * self.layout.size
         self.step: Final = compile_step(definition, self.steps)
         self.limits: Final = tuple(stage.drops_after_ms for stage in definition.stages)
-        # A touchpoint that meets no rule matters where one can go quiet, where it breaks a strict chain, and where it
-        # may answer a question.
+        # A touchpoint that meets no rule still matters in three cases: it shows that the customer is not quiet, it
+        # breaks a strict chain, or it answers a survey.
         takes_all = definition.funnel.mode == "strict" or any(limit is not None for limit in self.limits)
         takes_all = takes_all or bool(definition.feedback)
         self.entries: Final = _entries(self.matcher, self.layout, definition, takes_all=takes_all)
-        """Touches as the fold sees them, each with its place; without those that bear on this journey in no way."""
+        """Touches as the fold sees them, each with its place; touches that cannot affect this journey are left out."""
 
     def entry(self, touch: Touch) -> Entry | None:
-        """A touch as the fold sees it; None where it bears on this journey in no way."""
+        """A touch as the fold sees it; None where it cannot affect this journey."""
         made = self.entries((touch,))
         return made[0][0] if made else None
 
     def fold(self, entries: Iterable[Entry], base: Progress | None = None) -> Progress | None:
-        """The progress of sorted entries on top of `base`, which is changed; None where there is nothing."""
+        """The progress after sorted entries on top of `base`, which is changed; None where there is neither."""
         progress = base
         step = self.step
         for at_ms, _, _, bits, _, segments in entries:
@@ -118,20 +124,20 @@ class Engine:
         return progress
 
     def open(self, key: str | None, entry: Entry) -> Instance:
-        """A new instance before its first touchpoint, which is the earliest of those to come."""
+        """A new instance that has folded nothing; `entry` is the earliest of those to be folded."""
         return Instance(key, begin(self.definition, entry.at_ms))
 
     # The clock.
 
     def deadline_ms(self, progress: Progress) -> int | None:
-        """The last moment at which the customer has not dropped off; None where no drop-off is possible."""
+        """The last moment before the customer drops off; None where they cannot drop off."""
         if progress.stage < 0 or progress.exited is not None:
             return None
         limit = self.limits[progress.stage]
         return None if limit is None else progress.zero_ms + progress.last + limit
 
     def look(self, progress: Progress, now_ms: int) -> bool:
-        """Let the clock act; whether it made the customer drop off."""
+        """Move the clock to `now_ms`; returns whether the customer dropped off by that."""
         deadline_ms = self.deadline_ms(progress)
         if progress.is_dropped or deadline_ms is None or now_ms <= deadline_ms:
             return False
@@ -139,7 +145,7 @@ class Engine:
         return True
 
     def dropped_ms(self, progress: Progress) -> int | None:
-        """When the customer dropped off last."""
+        """When the customer last dropped off; None where they never did."""
         if progress.is_dropped:
             return self.deadline_ms(progress)
         return None if progress.dropped is None else progress.zero_ms + progress.dropped
@@ -152,20 +158,21 @@ class Engine:
         return entry.at_ms > newest_ms or (entry.at_ms == newest_ms and entry > self.layout.newest(instance.log))
 
     def is_beyond(self, instance: Instance, entry: Entry) -> bool:
-        """Whether the entry is older than the horizon of the instance lets in."""
+        """Whether the entry is too old for the log: the base may already hold touchpoints that come after it."""
         if entry.at_ms < instance.base_until_ms:
             return True
+        # The horizon counts back from the newest touchpoint and not from the wall clock, so a replay decides the same.
         return self.horizon_ms is not None and entry.at_ms < self.layout.newest_ms(instance.log) - self.horizon_ms
 
     def append(self, instance: Instance, items: Sequence[tuple[Entry, int]]) -> None:
-        """Fast path: keep entries that were folded and that come after all others."""
+        """Fast path: put entries into the log that come after all others and are already folded."""
         log = instance.log + self.layout.pack_all([entry for entry, _ in items])
         instance.log = log
         if len(log) >= self._compact_from:
             self._relieve(instance)
 
     def insert(self, instance: Instance, entries: Sequence[Entry]) -> None:
-        """Late path: take in entries within the horizon, of which some are older than others in the log."""
+        """Late path: sort entries within the horizon into the log, and fold it again."""
         log = self.layout.unpack(instance.log)
         log.extend(entries)
         log.sort()
@@ -175,13 +182,17 @@ class Engine:
             self._relieve(instance)
 
     def replace(self, instance: Instance, index: int, entry: Entry) -> None:
-        """Take in another version of a touchpoint, which comes before the one at `index` in the order."""
+        """Late path: replace the entry at `index` by another version of the same touchpoint that sorts before it."""
         size = self.layout.size
         instance.log = instance.log[: index * size] + instance.log[(index + 1) * size :]
         self.insert(instance, [entry])
 
     def apply_late(self, instance: Instance, entry: Entry) -> None:
-        """Beyond the horizon: take the entry in on top of the base, in arrival order."""
+        """Late path beyond the horizon: fold the entry on top of the base, in arrival order.
+
+        What the base was folded from is gone, so the entry cannot be put where it belongs in time.
+        """
+        # First the base takes what the log still holds from beyond the horizon, or this entry would come before it.
         if self.horizon_ms is not None:
             self._fold_away(instance, self.layout.newest_ms(instance.log) - self.horizon_ms)
         base = decode_progress(instance.base) if instance.base is not None else None
@@ -190,7 +201,11 @@ class Engine:
         self.refold(instance, self.layout.unpack(instance.log))
 
     def refold(self, instance: Instance, log: Iterable[Entry]) -> None:
-        """Compute the progress from base and log; a drop-off that the clock made visible stays where it stood."""
+        """Compute the progress from base and log.
+
+        A drop-off that was reported by the clock stays reported while its deadline is the same; a fold of touchpoints
+        alone does not know it.
+        """
         before = instance.progress
         deadline_ms = self.deadline_ms(before) if before.is_dropped else None
         progress = self.fold(log, decode_progress(instance.base) if instance.base is not None else None)
@@ -201,7 +216,10 @@ class Engine:
         instance.progress = progress
 
     def _relieve(self, instance: Instance) -> None:
-        """Fold away what is beyond the horizon once it is half of the log, and what is too much in any case."""
+        """Move entries beyond the horizon into the base once they are half of the log, and cut a log above MAX_LOG.
+
+        Half, because the log is unpacked whole each time: the cost by entry stays constant.
+        """
         if self.horizon_ms is None:
             return
         count = self.layout.count(instance.log)

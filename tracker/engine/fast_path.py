@@ -1,9 +1,10 @@
 """The fast path, for plain touchpoints.
 
-A plain touchpoint is the newest of a customer who is on the way; it means one stage, comes in time, and brings no news
-but where the customer is. Nearly all touchpoints are so, and what they change is known without a look back. For them
-this is the fold (`tracker/engine/fold.py`), the funnel (`tracker/engine/funnel.py`) and the difference of the figures
-(`tracker/figures/contribution.py`) in a fifth of the time. The laws hold the two ways to be one.
+A plain touchpoint is the newest of a customer who has begun and has neither dropped off nor exited. It matches one
+stage and nothing else, comes before the stage's deadline, and changes no segment value. Nearly all touchpoints are
+plain. For them this function does the work of the fold (`tracker/engine/fold.py`), the funnel
+(`tracker/engine/funnel.py`) and the difference of the figures (`tracker/figures/contribution.py`) in a fifth of the
+time. `tests/laws/test_fold.py` checks that both ways give the same.
 """
 
 from collections.abc import Callable
@@ -17,14 +18,15 @@ from tracker.journey.definition import Definition
 from tracker.records.state import Instance
 
 FastPath = Callable[[Instance, list[Item], int, Batch], int]
-"""Take in touchpoints that come after all others, from this place on, up to one that is not plain: its place, the
-number of them where all are."""
+"""Fold touchpoints that come after all others, from this place on, up to the first that is not plain. Returns its
+place, or the number of touchpoints where all are plain."""
 
 
 def compile_fast_path(  # noqa: C901, PLR0915 - one straight loop
     definition: Definition, steps: Steps, contributor: Contributor, teller: TransitionTeller
 ) -> FastPath | None:
-    """The function for plain touchpoints; None where the definition has none."""
+    """The function for plain touchpoints; None where the definition allows no fast path."""
+    # Strict and any-order chains, windows by step and surveys need a look at more than the last chain of each step.
     if steps.mode != "sequential" or steps.has_waits or definition.feedback:
         return None
     count, window, befores, is_entry = steps.count, steps.window, steps.before, steps.is_entry
@@ -34,7 +36,7 @@ def compile_fast_path(  # noqa: C901, PLR0915 - one straight loop
     forward = definition.order == "forward"
     takes_last = LAST in attributions(definition)
     no_segments = bytes(len(definition.segments))
-    stays, move, tell, has_completed = contributor.stays, teller.move, teller.step, teller.has_completed
+    stays, move, step_transitions, has_completed = contributor.stays, teller.move, teller.step, teller.has_completed
 
     def plain(instance: Instance, items: list[Item], place: int, batch: Batch) -> int:  # noqa: C901, PLR0912, PLR0915
         progress = instance.progress
@@ -51,6 +53,7 @@ def compile_fast_path(  # noqa: C901, PLR0915 - one straight loop
             stage, limit, at = single.get(bits, -1), limits[was], at_ms - zero_ms
             if stage < 0 or (limit is not None and at - last > limit):
                 break
+            # A segment may still change only where one is without a value, or where the last value counts.
             if is_open and segments not in (held, no_segments):
                 break
             is_new = first[stage] is None
@@ -69,6 +72,7 @@ def compile_fast_path(  # noqa: C901, PLR0915 - one straight loop
                     other = chains[before]
                     if other is not None and (window is None or at - other <= window):
                         entry = other if entry is None or other > entry else entry
+            # As in `tracker/engine/funnel.py`: the latest chain that ends at a step replaces the one before it.
             if entry is not None:
                 chains[stage] = entry
                 while progress.depth <= stage:
@@ -79,6 +83,7 @@ def compile_fast_path(  # noqa: C901, PLR0915 - one straight loop
                 stayed = progress.spent[was]
                 stays_now = stayed + at - progress.since
                 progress.spent[was] = stays_now
+                # From the second stay on the histogram already holds this customer, in the bucket of the time before.
                 if progress.visits[was] > 1:
                     stays.grow(tally, was, stayed, stays_now)
                 else:
@@ -95,8 +100,10 @@ def compile_fast_path(  # noqa: C901, PLR0915 - one straight loop
                 stage = was
             if completes:
                 progress.stage = stage
-                told = Before(was, False, None, progress.recovered, False)
-                batch.transitions += tell(batch.customer, instance.key, told, progress, batch.touches[touched], rule)
+                before_step = Before(was, False, None, progress.recovered, False)
+                batch.transitions += step_transitions(
+                    batch.customer, instance.key, before_step, progress, batch.touches[touched], rule
+                )
             was = stage
             place += 1
         progress.last = last

@@ -1,7 +1,7 @@
-"""The fold: what one touchpoint does to a progress, compiled from the definition once.
+"""The fold: what one touchpoint does to a progress, compiled once from the definition.
 
-It knows stages, gaps, exits and segments; the funnel is `tracker/engine/funnel.py`, and which touchpoint comes when is
-`tracker/engine/engine.py`.
+It knows stages, gaps, exits and segments. The funnel is in `tracker/engine/funnel.py`; `tracker/engine/engine.py`
+decides the order of touchpoints.
 """
 
 from collections.abc import Callable
@@ -12,14 +12,14 @@ from tracker.journey.definition import Definition
 from tracker.records.state import Progress
 
 Step = Callable[[Progress, int, int, bytes], int]
-"""Take a touchpoint (at milliseconds since 1970, its bits, its segment codes) in; the stage that it counts for,
--1 for none."""
+"""Fold a touchpoint (milliseconds since 1970, its bits, its segment codes) into a progress. Returns the stage that it
+counts for, -1 for none."""
 
 FIRST, LAST = -1, -2
 
 
 def attributions(definition: Definition) -> tuple[int, ...]:
-    """By segment: the stage whose touchpoint gives the value, FIRST or LAST."""
+    """By segment: the place of the stage whose touchpoint gives the value, or FIRST or LAST."""
     places = {stage.name: place for place, stage in enumerate(definition.stages)} | {"first": FIRST, "last": LAST}
     return tuple(places[segment.attribution] for segment in definition.segments)
 
@@ -37,7 +37,7 @@ def begin(definition: Definition, at_ms: int) -> Progress:
 
 
 def compile_step(definition: Definition, steps: Steps) -> Step:  # noqa: C901, PLR0915 - closures, straight when called
-    """The function that takes one touchpoint, not older than those before it, into a progress."""
+    """The function that folds one touchpoint into a progress; touchpoints come in the order of the set."""
     count = len(definition.stages)
     stage_mask, exit_bit = steps.mask, 1 << count
     limits = tuple(stage.drops_after_ms for stage in definition.stages)
@@ -50,9 +50,10 @@ def compile_step(definition: Definition, steps: Steps) -> Step:  # noqa: C901, P
     single = {1 << stage: stage for stage in range(count)}
 
     def close_gap(progress: Progress, at: int) -> None:
-        """A gap longer than the current stage allows was a drop-off, and ends in a recovery."""
+        """End a gap: if it was longer than the stage allows, it was a drop-off and this is a recovery."""
         stage = progress.stage
         limit = limits[stage]
+        # The clock may have reported a drop-off before a touchpoint arrived that had happened in time.
         progress.is_dropped = False
         if limit is None or at - progress.last <= limit:
             return
@@ -80,7 +81,8 @@ def compile_step(definition: Definition, steps: Steps) -> Step:  # noqa: C901, P
     def step(progress: Progress, at_ms: int, bits: int, segments: bytes) -> int:  # noqa: C901 - the hot path
         happened = at_ms - progress.zero_ms
         before, last = progress.stage, progress.last
-        # Beyond the horizon touchpoints come as they arrive: for the clock they happen no earlier than the last.
+        # Touchpoints beyond the horizon are folded in arrival order. For the clock they happen no earlier than the last
+        # one, or times in stages would become negative.
         at = happened if happened > last or before < 0 else last
         was_in = before >= 0 and progress.exited is None
         if was_in:
@@ -90,7 +92,7 @@ def compile_step(definition: Definition, steps: Steps) -> Step:  # noqa: C901, P
         progress.last = at
         stage = single.get(bits, -1)
         if stage >= 0 and advance_one is not None:
-            # The usual touchpoint is one of one stage and nothing else.
+            # Most touchpoints match one stage and nothing else.
             advance_one(progress, at, stage)
         else:
             stages = bits & stage_mask
@@ -99,10 +101,12 @@ def compile_step(definition: Definition, steps: Steps) -> Step:  # noqa: C901, P
             stage = single.get(stages, -1)
             reached = advance(progress, at, bits, stages)
             if stage < 0:
-                # Of several stages it counts for the furthest that a chain now reaches, else for the first it matches.
+                # Of several it counts for the furthest that a chain now reaches, else for the first that matches.
+                # A repeated step, which matches both times, so moves the customer on.
                 stage = reached if reached >= 0 else (stages & -stages).bit_length() - 1
         firsts = progress.first
         first = firsts[stage]
+        # The time of the event and not of the clock: a late touchpoint may be the true first one.
         if first is None or happened < first:
             firsts[stage] = happened
             progress.furthest = max(progress.furthest, stage)
@@ -124,7 +128,7 @@ def compile_step(definition: Definition, steps: Steps) -> Step:  # noqa: C901, P
 
 
 def _attribute(progress: Progress, stage: int, segments: bytes, attribution: tuple[int, ...]) -> None:
-    """Take the touchpoint's segment values where the definition says that it gives them."""
+    """Set the segment values that this touchpoint gives by the attribution of the definition."""
     for place, code in enumerate(segments):
         if code:
             source = attribution[place]

@@ -1,11 +1,12 @@
 """The funnel: how many steps deep one customer has come, one touchpoint at a time.
 
-It knows steps, windows and exclusions as numbers, and nothing of current stages, drop-offs or where touchpoints
-come from. Touchpoints arrive in the order of the set.
+It knows steps, windows and exclusions as numbers, and nothing of current stages or drop-offs. Touchpoints come in the
+order of the set.
 
-Sequential and strict: for every step only the latest chain that ends there is kept, since it can do all that an
-earlier one can: its entry and its last step are both at least as late (docs/decisions/0011-latest-chain.md). So a
-touchpoint costs O(steps), whatever the number of entries. `any` is in `tracker/engine/any_order.py`.
+Sequential and strict modes keep for each step only the latest chain that ends there. Its entry and its last step are
+both at least as late as those of any other, so every continuation of another chain also continues this one
+(docs/decisions/0011-latest-chain.md). A touchpoint costs O(steps), whatever the number of entries; keeping every open
+chain would grow with the customer. The mode `any` is in `tracker/engine/any_order.py`.
 """
 
 from collections.abc import Callable
@@ -15,10 +16,10 @@ from tracker.journey.definition import Definition
 from tracker.records.state import Progress
 
 Advance = Callable[[Progress, int, int, int], int]
-"""Take a touchpoint (its time, all its bits, its stage bits) in; the stage that it serves in the deepest chain that
-now ends with it, -1 where none does."""
+"""Count a touchpoint (its time, all its bits, its stage bits). Returns the step that it serves in the deepest chain
+that now ends with it, -1 where no chain does."""
 AdvanceOne = Callable[[Progress, int, int], None]
-"""Take a touchpoint (its time, its one stage) in."""
+"""Count a touchpoint (its time, its one stage)."""
 
 
 class Steps:
@@ -33,7 +34,9 @@ class Steps:
         self.window: Final = definition.funnel.window_ms
         self.waits: Final = tuple(definition.funnel.step_windows_ms.get(name) for name in names)
         self.has_waits: Final = any(wait is not None for wait in self.waits)
+        # A chain may begin at any step that only optional stages precede.
         self.is_entry: Final = tuple(all(stage.optional for stage in stages[:step]) for step in range(self.count))
+        # By step: the steps that it may follow, with only optional stages between; the nearest first.
         self.before: Final = tuple(
             tuple(j for j in range(step - 1, -1, -1) if all(stage.optional for stage in stages[j + 1 : step]))
             for step in range(self.count)
@@ -61,9 +64,9 @@ def descending(mask: int) -> list[int]:
 
 
 def one_by_one(steps: Steps) -> AdvanceOne | None:
-    """What `chained` does for a touchpoint of one stage and no exclusion, in a third of the time.
+    """The function that counts a touchpoint of one stage and no exclusion, as `chained` does, in a third of the time.
 
-    None where each touchpoint needs all of it.
+    None where the mode or a window by step makes the shortcut wrong.
     """
     if steps.mode != "sequential" or steps.has_waits:
         return None
@@ -94,10 +97,10 @@ def one_by_one(steps: Steps) -> AdvanceOne | None:
 
 
 def chained(steps: Steps, *, strict: bool) -> Advance:  # noqa: C901 - closures, straight when called
-    """Sequential or strict counting.
+    """The function that counts in sequential or strict mode.
 
-    `chains` holds, by step, the entry of the latest chain that ends there, and then, where steps have windows of
-    their own, the time of its last step. Without any window every entry counts as 0.
+    `chains` holds by step the entry time of the latest chain that ends there. Where steps have windows of their own,
+    the times of the last steps follow in the same order. Without any window every entry time is 0.
     """
     count, window, waits, has_waits = steps.count, steps.window, steps.waits, steps.has_waits
     is_entry, befores, breaks, break_mask = steps.is_entry, steps.before, steps.breaks, steps.break_mask
@@ -106,7 +109,7 @@ def chained(steps: Steps, *, strict: bool) -> Advance:  # noqa: C901 - closures,
     timeless = window is None
 
     def entry_of(chains: list[int | None], step: int, at: int) -> int | None:
-        """The latest entry of a chain that a touchpoint at `at` ends at `step`."""
+        """The latest entry time of a chain that a touchpoint at `at` extends to `step`; None without one."""
         if is_entry[step]:
             return 0 if timeless else at
         found: int | None = None
@@ -123,11 +126,13 @@ def chained(steps: Steps, *, strict: bool) -> Advance:  # noqa: C901 - closures,
 
     def advance(progress: Progress, at: int, bits: int, stages: int) -> int:  # noqa: C901 - the hot path
         chains = progress.chains or none.copy()
+        # All steps are looked up before any is written, so a touchpoint never serves two steps of one chain.
         ended = []
         for step in single.get(stages) or descending(stages):
             entry = entry_of(chains, step, at)
             if entry is not None:
                 ended.append((step, entry))
+        # Only the chains from before end here: a touchpoint that is both a step and an exclusion serves its step.
         if strict:
             chains = none.copy()
         elif bits & break_mask:

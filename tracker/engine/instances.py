@@ -1,6 +1,6 @@
-"""Instances: how touches come into one instance of one journey, on the fast path or the late one.
+"""Instances: how touches are folded into one instance of one journey, on the fast path or the late one.
 
-It knows duplicates, order and lateness, and tells transitions; records and figures are `tracker/engine/customer.py`'s.
+It knows duplicates, order and lateness, and reports transitions. Records are `tracker/engine/customer.py`'s.
 """
 
 from tracker.engine.batch import BEARING, DUPLICATE, LATE, Batch, Item
@@ -29,7 +29,7 @@ class InstanceFold:
         self.teller = TransitionTeller(definition)
         self.is_keyed = definition.key is not None
         self.is_derived = definition.of_people is not None
-        """What comes into the journey is for `tracker/identity/accounts.py` to say; here only the clock looks at it."""
+        """A journey of accounts: `tracker/identity/accounts.py` folds it, and here only the clock changes it."""
         self._key = getter(definition.key) if definition.key else None
         self._listener = Listener(definition.feedback) if definition.feedback else None
         self._goals = frozenset(place for place, stage in enumerate(definition.stages) if stage.goal)
@@ -38,14 +38,14 @@ class InstanceFold:
         self._first_goal = min(self._goals, default=len(definition.stages))
 
     def key_of(self, touch: Touch) -> str | None:
-        """The instance that a touch belongs to; None for none, and where the journey has no key."""
+        """The key of the instance that a touch belongs to; None where it belongs to none or the journey has no key."""
         if self._key is None:
             return None
         key = as_text(self._key(touch))
         return key[:MAX_KEY_LENGTH] if key else None
 
     def items(self, batch: Batch) -> list[Item]:
-        """The entries of a batch that bear on a journey without a key, in arrival order."""
+        """The entries of a batch for a journey without a key, in arrival order."""
         items = self.engine.entries(batch.touches)
         fates = batch.fates
         for _, place in items:
@@ -68,7 +68,7 @@ class InstanceFold:
         return groups
 
     def fold(self, instance: Instance, items: list[Item] | None, batch: Batch) -> int | None:
-        """Fold touches, and the clock, into one instance; when the clock will change it next."""
+        """Fold touches into one instance and move its clock; returns the next moment at which the clock changes it."""
         if items:
             if self.is_keyed:
                 for _, place in items:
@@ -81,7 +81,7 @@ class InstanceFold:
         return None
 
     def _take(self, instance: Instance, items: list[Item], batch: Batch) -> None:
-        """Take the touches of one batch into an instance."""
+        """Fold the touches of one batch into an instance, on the cheapest way that is exact for them."""
         are_newest = self._are_newest(instance, items)
         if are_newest and self._fast_path is not None:
             self._advance_plainly(instance, items, batch, self._fast_path)
@@ -113,14 +113,18 @@ class InstanceFold:
         return None if limit is None else progress.zero_ms + progress.last + limit + 1
 
     def _drop(self, instance: Instance, due_ms: int, batch: Batch) -> None:
-        """Let the clock act on an instance."""
+        """Drop the customer off by the clock, and report it."""
         before, progress = self.contributor.facts_before(instance), instance.progress
         progress.is_dropped = True
         batch.transitions.append(self.teller.dropped(batch.customer, instance.key, progress, due_ms - 1))
         self.contributor.change(batch.tally, before, self.contributor.facts(instance))
 
     def _are_newest(self, instance: Instance, items: list[Item]) -> bool:
-        """Whether all are new, come after all others, and came in order: the usual case, told by a look at each."""
+        """Whether all are new, sort after all others and came in order: the usual case, found by a look at each.
+
+        May say no where the answer is yes (two at one instant, an id found across a border of entries): the slow way is
+        right for every case, only slower.
+        """
         log, former = instance.log, instance.former_ids
         newest_ms = self.engine.layout.newest_ms(log)
         for (at_ms, _, short, _, _, _), _ in items:
@@ -130,7 +134,10 @@ class InstanceFold:
         return len(items) == 1 or len({item[0][2] for item in items}) == len(items)
 
     def _is_order_free(self, instance: Instance, items: list[Item]) -> bool:
-        """Whether nothing in the batch can come to lie beyond the horizon: only then does arrival order matter."""
+        """Whether nothing in the batch can end up beyond the horizon.
+
+        Only there does arrival order matter; else the batch may be sorted and folded at once.
+        """
         horizon_ms = self.engine.horizon_ms
         if horizon_ms is None:
             return True
@@ -139,6 +146,7 @@ class InstanceFold:
         return newest_ms - min(times) <= horizon_ms and min(times) >= instance.base_until_ms
 
     def _take_sorted(self, instance: Instance, items: list[Item], batch: Batch) -> None:
+        """Fold sorted touches: those beyond the horizon, then those that belong into the log, then the newest."""
         engine = self.engine
         older: list[Item] = []
         newer: list[Item] = []
@@ -163,7 +171,7 @@ class InstanceFold:
             self.engine.append(instance, newer)
 
     def _advance_plainly(self, instance: Instance, newer: list[Item], batch: Batch, plain: FastPath) -> None:
-        """Fast path where most touches are plain; those that are not go the general way, each by itself."""
+        """Fast path: plain touches in one loop, each of the others the general way."""
         place = plain(instance, newer, 0, batch)
         while place < len(newer):
             before = NOTHING if instance.progress.stage < 0 else self.contributor.facts_before(instance)
@@ -172,7 +180,7 @@ class InstanceFold:
             place = plain(instance, newer, place + 1, batch)
 
     def _advance(self, instance: Instance, newer: list[Item], batch: Batch) -> None:
-        """Fast path: touches that come after all others."""
+        """The general way for touches that come after all others: one step of the fold for each."""
         step, goals, progress = self.engine.step, self._goals, instance.progress
         completed = progress.furthest >= self._first_goal and self.teller.has_completed(progress)
         for (at_ms, _, _, bits, rule, segments), place in newer:
@@ -185,11 +193,11 @@ class InstanceFold:
                     continue
                 before = Before(was, was_dropped, exited, recovered, completed)
                 touch = batch.touches[place]
-                told = self.teller.step(batch.customer, instance.key, before, progress, touch, rule)
-                batch.transitions += told
+                reported = self.teller.step(batch.customer, instance.key, before, progress, touch, rule)
+                batch.transitions += reported
                 completed = completed or completes
                 if was_dropped:
-                    instance.corrections += sum(one.kind == "corrected" for one in told)
+                    instance.corrections += sum(one.kind == "corrected" for one in reported)
             elif progress.stage != was:
                 batch.transitions.append(
                     self.teller.move(
@@ -198,9 +206,9 @@ class InstanceFold:
                 )
 
     def _new_ones(self, instance: Instance, items: list[Item], batch: Batch) -> list[Item]:
-        """The items that are no duplicates. An earlier version of a known touchpoint takes its place."""
+        """The items that are no duplicates. A version of a known touchpoint that sorts before it replaces it."""
         layout, log, former = self.engine.layout, instance.log, instance.former_ids
-        # Looking an id up in the log is a scan; many look-ups are worth a set.
+        # A look-up in the log is a scan. From nine items on, building a set costs less.
         ids = {entry.id for entry in layout.unpack(log)} if len(items) > 8 and log else None
         if not log and not former and len({item[0][2] for item in items}) == len(items):
             return items
@@ -222,7 +230,7 @@ class InstanceFold:
         return new
 
     def _take_version(self, instance: Instance, item: Item, batch: Batch) -> None:
-        """Of two touchpoints with one id, the one that comes first in the order counts."""
+        """Of two touchpoints with one id the one that sorts first counts, so that arrival order does not matter."""
         layout, entry = self.engine.layout, item[0]
         index = layout.find(instance.log, entry.id)
         if index < 0 or self.engine.is_beyond(instance, entry):

@@ -1,7 +1,7 @@
 """A matcher: which stages, exits and exclusions of one journey a touch meets, as bits.
 
 Bit i is stage i; the bit after the stages is the exit; the exclusions follow in their order.
-It looks at one touch alone: it knows no customer and no time.
+It looks at one touch at a time, and knows no customer and no clock.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ MAX_BITS: Final = 63
 
 
 def as_text(value: Any) -> str | None:
-    """A plain value as JSON writes it, texts without their quotes; None for lists, objects and null."""
+    """A single value as JSON writes it, texts without their quotes; None for lists, objects and null."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -80,13 +80,13 @@ class Matcher:
         }
 
     def ready(self, channel: str, kind: str) -> Match | None:
-        """What channel and type say where they alone decide; None where conditions must be tried."""
+        """The match where channel and type alone decide it; None where conditions must be tried."""
         plan = self._plan_of(channel, kind)
         return None if isinstance(plan, list) else plan
 
     @staticmethod
     def _plan(candidates: list[_Candidate]) -> Match | list[_Candidate]:
-        """The answer itself where no condition needs to be tried, else what to try."""
+        """The match itself where no condition has to be tried, else the candidates to try."""
         if any(candidate.test for candidate in candidates):
             return candidates
         bits = 0
@@ -132,7 +132,7 @@ def _coder(segment: Segment) -> Callable[[Touch], bytes]:
         return codes.get(value if isinstance(value, str) else as_text(value) or "", other)
 
     if len(segment.path) == 2 and segment.path[0] == "context":
-        # The usual place, looked at without a call between.
+        # The usual path, read without a call of `lookup`.
         name = segment.path[1]
 
         def code(touch: Touch) -> bytes:

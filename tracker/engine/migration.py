@@ -1,8 +1,9 @@
 """Migration: a stored state folded with one definition becomes a state of another.
 
-The log holds what touchpoints matched, not the touchpoints; so what the old rules said of them stands, and is folded
-again under the new windows, limits and order. Stages are the same where their names are. See
-docs/decisions/0014-changed-definitions.md. It knows states and definitions; when to migrate is the customer's affair.
+The log holds which rules touchpoints matched, and not the touchpoints. So the matches of the old rules stay, and are
+folded again under the new windows, limits and order. Stages with the same name are the same stage. See
+docs/decisions/0014-changed-definitions.md. It knows states and definitions; `tracker/engine/customer.py` decides when
+to migrate.
 """
 
 from collections.abc import Callable
@@ -19,7 +20,7 @@ _SHAPE: Final = 0xFFFFF000
 
 
 class UnknownDefinitionError(Exception):
-    """A stored state was folded with a definition that is not at hand, and of another shape than the present one."""
+    """A stored state was folded with a definition that is not given and has another shape than the present one."""
 
     def __init__(self, journey: str, version: int) -> None:
         super().__init__(
@@ -32,12 +33,12 @@ class UnknownDefinitionError(Exception):
 
 
 def same_shape(one: int, other: int) -> bool:
-    """Whether bits, lists and figures mean the same under two fingerprints."""
+    """Whether two fingerprints give bits, lists and figures the same meaning."""
     return one & _SHAPE == other & _SHAPE
 
 
 def migrate(instance: Instance, old: Engine, new: Engine) -> Instance:
-    """The instance under the new definition; the old one stays as it is."""
+    """The instance under the new definition; the old instance is not changed."""
     if same_shape(old.layout_id, new.layout_id):
         entries = old.layout.unpack(instance.log)
         base = _reopened(decode_progress(instance.base)) if instance.base is not None else None
@@ -57,14 +58,14 @@ def migrate(instance: Instance, old: Engine, new: Engine) -> Instance:
         instance.feedback,
     )
     after.progress = new.fold(entries, base) or begin(new.definition, instance.progress.zero_ms)
-    # A drop-off that was told stays told while it stands at the same moment.
+    # A drop-off that was reported stays reported while its deadline is the same.
     is_dropped = instance.progress.is_dropped
     after.progress.is_dropped = is_dropped and old.deadline_ms(instance.progress) == new.deadline_ms(after.progress)
     return after
 
 
 def _reopened(base: Progress) -> Progress:
-    """A base without open chains: what they mean depends on the funnel, which may be another one now."""
+    """A base without open chains: their form depends on the funnel, which may have changed."""
     base.chains = []
     return base
 
@@ -110,7 +111,7 @@ def _code_maps(old: Definition, new: Definition) -> list[tuple[int, list[int]]]:
 
 
 def _rebased(base: Progress, old: Definition, new: Definition) -> Progress:
-    """A base by the stages' names; a stage that is no more takes what was known of it along."""
+    """A base with its stages mapped by name; what was known of a removed stage is lost."""
     places = {stage.name: place for place, stage in enumerate(old.stages)}
     olds = [places.get(stage.name, -1) for stage in new.stages]
     news = {was: now for now, was in enumerate(olds) if was >= 0}
@@ -125,8 +126,9 @@ def _rebased(base: Progress, old: Definition, new: Definition) -> Progress:
     base.stage = news.get(base.stage, -1)
     base.furthest = max((now for now, at in enumerate(base.first) if at is not None), default=-1)
     if base.stage < 0:
-        # The current stage is gone: the furthest that is left stands in; without any, the journey has not begun.
+        # The current stage was removed. The furthest one left replaces it; without one the journey has not begun.
         base.stage = base.furthest
+    # Depths of two funnels do not compare. The log, folded next, gives the depth again as far as it reaches back.
     base.depth = 0
     base.segments = [
         codes[base.segments[place]] if place >= 0 else 0 for place, codes in _code_maps(old, new)

@@ -1,6 +1,6 @@
 """The recount: do the aggregates of a partition equal the sum of its states' contributions?
 
-A pure function of records and aggregates; reading them at one moment is the caller's affair.
+A pure function of records and aggregates; the caller must read both at one moment.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,7 +10,7 @@ from tracker.engine.customer import CustomerFold
 
 
 class FieldDifference(NamedTuple):
-    """One aggregate that is not what the states say."""
+    """One aggregate that differs from the sum over the states."""
 
     field: str
     stored: int

@@ -1,6 +1,6 @@
-"""A summary: what a stored state says of a customer, in the journey's own words and in milliseconds since 1970.
+"""A summary: a stored state with the journey's own names for stages and with times in milliseconds since 1970.
 
-For replays, explanations and queries. It reads states and changes none.
+It serves replays, explanations and queries. It reads states and changes none.
 """
 
 import msgspec
@@ -29,7 +29,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """Stages before the furthest that were never reached and are not optional."""
     visits: dict[str, int]
     spent_ms: dict[str, int]
-    """By stage: in stays that have ended."""
+    """By stage: the time in stays that have ended."""
     funnel_depth: int
     dropped_ms: int | None
     recovered_ms: int | None
@@ -43,7 +43,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def summaries(journeys: CustomerFold, data: bytes) -> list[Summary]:
-    """What a record says, for every instance that has begun."""
+    """The summaries of a record: one for every instance that has begun."""
     instance_folds = {instance_fold.definition.journey: instance_fold for instance_fold in journeys.instance_folds}
     return [
         summarise(instance_folds[journey.name], instance)
@@ -55,7 +55,7 @@ def summaries(journeys: CustomerFold, data: bytes) -> list[Summary]:
 
 
 def summarise(instance_fold: InstanceFold, instance: Instance) -> Summary:
-    """What one instance that has begun says."""
+    """The summary of one instance, which must have begun."""
     progress, definition = instance.progress, instance_fold.definition
     names = [stage.name for stage in definition.stages]
     zero = progress.zero_ms
@@ -91,9 +91,9 @@ def summarise(instance_fold: InstanceFold, instance: Instance) -> Summary:
 
 
 def funnel_chain(instance_fold: InstanceFold, instance: Instance) -> list[tuple[str, int, float | None]]:
-    """The chain that came deepest: stage, moment, seconds since the touchpoint before; empty where unknown.
+    """The deepest chain: stage, moment (ms), seconds since the touchpoint before; empty where unknown.
 
-    It is found in the log: complete without a horizon, and while the log reaches back to the entry.
+    It is found in the log, so it is known without a horizon, and else while the log reaches back to the entry.
     """
     names = [stage.name for stage in instance_fold.definition.stages]
     chain = chain_of(

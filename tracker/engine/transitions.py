@@ -1,6 +1,6 @@
 """Transitions: what happened to a journey between two views of it.
 
-It compares what was reported with what holds now; it folds nothing.
+It compares what was reported with what is true now, and folds nothing.
 """
 
 from typing import Final, NamedTuple
@@ -16,7 +16,7 @@ _CLOCK: Final = Why()
 
 
 class ProgressView(NamedTuple):
-    """What has been reported of a progress (times since 1970)."""
+    """The part of a progress that is reported (times in milliseconds since 1970)."""
 
     stage: int
     firsts: tuple[int | None, ...]
@@ -30,7 +30,7 @@ class ProgressView(NamedTuple):
 
 
 def view(progress: Progress) -> ProgressView:
-    """What is to be seen of a progress; equal for equal histories."""
+    """The reported part of a progress; equal for equal histories, whatever their `zero_ms`."""
     zero = progress.zero_ms
 
     def since_1970(at: int | None) -> int | None:
@@ -50,7 +50,7 @@ def view(progress: Progress) -> ProgressView:
 
 
 class Before(NamedTuple):
-    """The little of a progress that a step's transitions depend on."""
+    """The part of a progress before a step that the step's transitions depend on."""
 
     stage: int
     is_dropped: bool
@@ -60,7 +60,7 @@ class Before(NamedTuple):
 
 
 class TransitionTeller:
-    """Tells the transitions of one journey."""
+    """Makes the transitions of one journey."""
 
     def __init__(self, definition: Definition) -> None:
         self._journey = definition.journey
@@ -76,7 +76,7 @@ class TransitionTeller:
         return self._names[stage] if stage >= 0 else None
 
     def why(self, touch: Touch, rule: int) -> Why:
-        """The touchpoint as a cause."""
+        """The cause: the touchpoint and the rule that it met."""
         return Why(touch.event_id, touch.type, touch.channel, self._rules[rule])
 
     def _make(
@@ -97,24 +97,24 @@ class TransitionTeller:
         )
 
     def dropped(self, customer: str, instance: str | None, progress: Progress, at_ms: int) -> Transition:
-        """The clock passed the deadline."""
+        """The transition of a customer whose deadline has passed."""
         return self._make("dropped", customer, instance, progress.stage, progress.stage, at_ms)
 
     def corrected(
         self, customer: str, instance: str | None, before: ProgressView, progress: Progress, touch: Touch, rule: int
     ) -> Transition:
-        """A late touchpoint changed what had been reported."""
+        """The transition of a late touchpoint that changed what had been reported."""
         why = self.why(touch, rule)
         return self._make("corrected", customer, instance, before.stage, progress.stage, touch.at_ms, why)
 
     def regrouped(
         self, customer: str, instance: str | None, before: ProgressView, progress: Progress, now_ms: int
     ) -> Transition:
-        """Touchpoints of another alias joined the customer's, or left them."""
+        """The transition where an alias' touchpoints came or went, and changed what had been reported."""
         return self._make("corrected", customer, instance, before.stage, progress.stage, now_ms)
 
     def before(self, progress: Progress) -> Before:
-        """What to compare a progress with after its next step, which changes it in place."""
+        """A copy of what the next step's transitions are compared with; the step changes the progress in place."""
         completed = self.has_completed(progress)
         return Before(progress.stage, progress.is_dropped, progress.exited, progress.recovered, completed)
 
@@ -129,9 +129,9 @@ class TransitionTeller:
     def move(
         self, customer: str, instance: str | None, was: int, stage: int, progress: Progress, touch: Touch, rule: int
     ) -> Transition:
-        """What a touchpoint did that moved the customer from a stage to another and did nothing else."""
+        """The one transition of a touchpoint that only moved the customer from one stage to another."""
         names = self._names
-        # Straight, since every other touchpoint moves someone.
+        # Built without `_make`, because every second touchpoint moves a customer.
         return Transition(
             kind="advanced" if stage > was else "returned",
             customer=customer,
@@ -148,36 +148,35 @@ class TransitionTeller:
     def step(
         self, customer: str, instance: str | None, before: Before, progress: Progress, touch: Touch, rule: int
     ) -> list[Transition]:
-        """What one touchpoint that came after all others did."""
+        """The transitions of one touchpoint that came after all others, in the order in which they happened."""
         stage, now_ms, why = progress.stage, touch.at_ms, self.why(touch, rule)
-        told: list[Transition] = []
+        transitions: list[Transition] = []
         was, was_dropped, was_out = before.stage, before.is_dropped, before.exited is not None
         is_out = progress.exited is not None
 
-        def tell(kind: Kind, origin: int, arrived: int, at_ms: int, cause: Why, skipped: tuple[str, ...] = ()) -> None:
-            told.append(self._make(kind, customer, instance, origin, arrived, at_ms, cause, skipped))
+        def add(kind: Kind, origin: int, arrived: int, at_ms: int, cause: Why, skipped: tuple[str, ...] = ()) -> None:
+            transitions.append(self._make(kind, customer, instance, origin, arrived, at_ms, cause, skipped))
 
         if progress.recovered != before.recovered:
+            # The touchpoint came before the timer: the drop-off is reported now, with its own time.
             if not was_dropped:
-                tell("dropped", was, was, progress.zero_ms + (progress.dropped or 0), _CLOCK)
-            tell("recovered", was, was, now_ms, why)
+                add("dropped", was, was, progress.zero_ms + (progress.dropped or 0), _CLOCK)
+            add("recovered", was, was, now_ms, why)
         elif was_dropped:
-            # The clock had gone ahead of a touchpoint that happened in time.
-            tell("corrected", was, stage, now_ms, why)
+            # The clock had reported a drop-off, and then a touchpoint arrived that had happened in time.
+            add("corrected", was, stage, now_ms, why)
         if stage >= 0 and (was < 0 or (was_out and not is_out)):
-            tell("entered", -1, stage, now_ms, why, self._skipped(progress, -1, stage))
+            add("entered", -1, stage, now_ms, why, self._skipped(progress, -1, stage))
         elif stage != was:
-            tell(
-                "advanced" if stage > was else "returned", was, stage, now_ms, why, self._skipped(progress, was, stage)
-            )
+            add("advanced" if stage > was else "returned", was, stage, now_ms, why, self._skipped(progress, was, stage))
         if not before.completed and self.has_completed(progress):
-            tell("completed", was, stage, now_ms, why)
+            add("completed", was, stage, now_ms, why)
         if is_out and not was_out:
-            tell("exited", stage, stage, now_ms, why)
-        return told
+            add("exited", stage, stage, now_ms, why)
+        return transitions
 
     def _skipped(self, progress: Progress, origin: int, stage: int) -> tuple[str, ...]:
-        """The stages between, which were never reached and are not optional."""
+        """The stages between the two that were never reached and are not optional."""
         if stage - origin < 2:
             return ()
         first, optional = progress.first, self._optional

@@ -1,7 +1,8 @@
 """Contributions: what one state adds to the figures.
 
-Aggregates change by `contribution(new) - contribution(old)` in the write that changes the state, so they are always the
-sum over all states. `tracker/figures/fields.py` knows what each field is called.
+Aggregates change by `contribution(new) - contribution(old)` in the same write as the state, so they are always the sum
+over all states. Late touchpoints, merges and erasures need no code of their own: they are changes of states.
+The names of the fields are in `tracker/figures/fields.py`.
 """
 
 from bisect import bisect_left
@@ -15,6 +16,7 @@ from tracker.journey.definition import STATUSES, WITHIN_DAYS, Definition
 from tracker.records.state import FIRST_VALUE, OTHER, Instance, Progress
 
 _WITHIN_MS: Final = tuple(days * DAY_MS for days in WITHIN_DAYS)
+# Sets of cells, by cohort day and segment values, that are kept between batches. The live tracker needs few at a time.
 MAX_CELLS: Final = 2000
 
 
@@ -25,11 +27,14 @@ def began_ms(progress: Progress) -> int | None:
 
 
 class Facts(NamedTuple):
-    """What of a state the figures depend on. Those taken before a change hold copies of the lists that it changes."""
+    """The part of a state that the figures depend on.
+
+    A state is changed in place, so facts from before a change must hold copies of its lists (`facts_before`).
+    """
 
     zero_ms: int
     stage: int
-    """-1 before the journey begins: then there are no figures."""
+    """-1 before the journey begins; such a state adds nothing."""
     status: int
     depth: int
     first: list[int | None]
@@ -66,18 +71,18 @@ class Cells(NamedTuple):
     recoveries: tuple[Cell, ...]
     exits: tuple[Cell, ...]
     feedback: dict[tuple[str, int], Cell]
-    """By kind and score, made when they are met."""
+    """By kind and score; made when first needed."""
     moves: dict[tuple[int, int], Cell]
-    """By the stage left and the one entered, by those who neither dropped off nor left: both counts of `current`, and
-    the visit. Made when they are met: a journey of many stages has thousands that never are."""
+    """By the stage left and the stage entered, for customers who neither dropped off nor exited: both counts of
+    `current` and the visit. Made when first needed, because most pairs of stages never occur."""
     ends: tuple[str, ...]
-    """What the fields of one figure end in."""
+    """The endings of a figure's fields: none for the whole, and one for each segment value."""
     deeper: tuple[Cell, ...]
-    """By the new depth: both counts of `funnel`."""
+    """By the new depth: both counts of `funnel`, up at this depth and down at the one before."""
 
 
 class Contributor:
-    """The contributions of one journey's states."""
+    """Computes the contributions of one journey's states."""
 
     def __init__(self, definition: Definition) -> None:
         self._journey = escape(definition.journey)
@@ -87,7 +92,7 @@ class Contributor:
         self._segments = tuple(
             (escape(segment.name), tuple(escape(value) for value in segment.values)) for segment in definition.segments
         )
-        # Where a customer neither dropped off nor left: by stage.
+        # By stage: the status of a customer who has neither dropped off nor exited.
         self._calm = tuple(
             _STATUS["completed"] if goal else _STATUS["active" if limit is None else "waiting"]
             for goal, limit in zip(self._goals, self._limits, strict=True)
@@ -118,7 +123,7 @@ class Contributor:
         ]
 
     def facts(self, instance: Instance) -> Facts:
-        """What the figures of an instance depend on, as long as it is not changed."""
+        """The facts of an instance; they share its lists, so they are valid until it changes."""
         progress = instance.progress
         return Facts(
             progress.zero_ms,
@@ -135,7 +140,7 @@ class Contributor:
         )
 
     def facts_before(self, instance: Instance) -> Facts:
-        """The same, to keep while the instance is changed in place."""
+        """The facts of an instance as copies, to keep while it is changed in place."""
         progress = instance.progress
         return Facts(
             progress.zero_ms,
@@ -152,26 +157,27 @@ class Contributor:
         )
 
     def vector(self, instance: Instance) -> dict[str, int]:
-        """What an instance adds to every aggregate."""
+        """By field: what an instance adds to the aggregates."""
         tally: Tally = {}
         self._add(tally, self.facts(instance), 1)
         return written(tally)
 
     def change(self, tally: Tally, before: Facts, after: Facts) -> None:
-        """Add to the tally what changed between two states of an instance."""
+        """Add the difference between two states of an instance to the tally."""
         if before == after:
             return
         if before.stage >= 0 and after.stage >= 0 and before.segments == after.segments:
             day = after.day()
-            # Usually the journey's beginning stays, and need not be found twice.
+            # Usually the beginning is the same, and then its day need not be computed again.
             if (before.zero_ms == after.zero_ms and before.first == after.first) or before.day() == day:
                 self._change(tally, before, after, self._cells_of(day, after.segments))
                 return
+        # Another cohort day or other segment values change the names of most fields, so everything is counted anew.
         self._add(tally, before, -1)
         self._add(tally, after, 1)
 
     def _change(self, tally: Tally, before: Facts, after: Facts, cells: Cells) -> None:  # noqa: C901 - figure by figure
-        """What changed where cohort and segments did not: only the figures that differ are touched."""
+        """The difference where cohort and segments are the same: only the figures that differ are counted."""
         _, was_at, was, was_deep, first, visited, spent, gaps, _, corrections, feedback = before
         _, is_at, status, depth, firsts, visits, spends, gaps_now, _, corrections_now, feedback_now = after
         if was_at != is_at or was != status:
@@ -200,6 +206,7 @@ class Contributor:
             self._add_feedback(tally, cells, after, 1)
 
     def _change_reached(self, tally: Tally, before: Facts, after: Facts, cells: Cells) -> None:
+        # Times count from the journey's beginning, so an earlier beginning moves every stage to another bucket.
         began, begins = least(before.first), least(after.first)
         for stage, (was, at) in enumerate(zip(before.first, after.first, strict=True)):
             if was is None:
@@ -211,6 +218,7 @@ class Contributor:
                     self.add_reached(tally, cells, stage, at - begins, 1)
 
     def _change_visits(self, tally: Tally, before: Facts, after: Facts, cells: Cells) -> None:
+        # The last stay in the current stage is open, so it is in no histogram until it ends. An exit ends it.
         was_in = -1 if before.status == _EXITED else before.stage
         is_in = -1 if after.status == _EXITED else after.stage
         stages = zip(before.visits, after.visits, before.spent, after.spent, strict=True)
@@ -225,7 +233,7 @@ class Contributor:
                 self.stays.add(tally, stage, spends, 1)
 
     def _add(self, tally: Tally, facts: Facts, sign: int) -> None:
-        """Everything that a state adds, times `sign`."""
+        """Add everything that a state contributes, times `sign`."""
         _, stage, status, depth, firsts, _, _, _, segments, corrections, feedback = facts
         if stage < 0:
             return
@@ -253,9 +261,9 @@ class Contributor:
             _count(tally, self._corrections, sign * corrections)
 
     def add_reached(self, tally: Tally, cells: Cells, stage: int, took_ms: int, sign: int = 1) -> None:
-        """Count a stage as reached so long after the beginning, or take it back."""
+        """Count a stage as reached `took_ms` after the beginning; `sign` -1 takes it back."""
         _count(tally, cells.reached[stage][bisect_left(_WITHIN_MS, took_ms)], sign)
-        # Who began in the stage did not convert to it.
+        # A customer who began in the stage did not convert to it.
         if took_ms:
             self._converts.add(tally, stage, took_ms, sign)
 
@@ -277,11 +285,11 @@ class Contributor:
             _count(tally, cells.dropoffs[facts.stage], sign)
 
     def cells(self, progress: Progress, began: int) -> Cells:
-        """Where to count what happens to an instance whose journey began so long after its first touchpoint."""
+        """The cells of an instance whose journey began `began` ms after its first touchpoint."""
         return self._cells_of((progress.zero_ms + began) // DAY_MS, progress.segments)
 
     def move(self, cells: Cells, was: int, stage: int) -> Cell:
-        """Where to count a move from a stage to another by one who neither dropped off nor left."""
+        """The cell of a move between two stages by a customer who neither dropped off nor exited; kept in `moves`."""
         after, before = cells.current[stage][self._calm[stage]], cells.current[was][self._calm[was]]
         cell = cells.moves[was, stage] = Cell(after.fields + cells.visits[stage].fields, before.fields)
         return cell
@@ -291,7 +299,7 @@ class Contributor:
         cells = self._cells.get(key)
         if cells is None:
             cells = self._make_cells(day, segments)
-            # Bounded: a replay of history brings many days, each with a few segment values.
+            # Cleared whole when full: a replay of history brings many days, and cells are cheap to make again.
             if len(self._cells) >= MAX_CELLS:
                 self._cells.clear()
             self._cells[key] = cells
@@ -334,7 +342,10 @@ class Contributor:
 
 
 class Histogram:
-    """The fields of a histogram by stage: counts by bucket, and the sum in whole seconds."""
+    """A histogram by stage: counts by bucket, and the sum in whole seconds.
+
+    Each time is rounded down before it is added, so that taking it back leaves no remainder.
+    """
 
     def __init__(
         self, journey: str, stages: tuple[str, ...], figure: str, sums: str, bounds_ms: tuple[int, ...]
@@ -345,7 +356,7 @@ class Histogram:
         self._sums = tuple(Cell([f"{journey}|{sums}|{stage}"]) for stage in stages)
 
     def add(self, tally: Tally, stage: int, took_ms: int, sign: int = 1) -> None:
-        """Count a time once, or take it back."""
+        """Count a time; `sign` -1 takes it back."""
         cell = self._counts[stage][bisect_left(self._bounds_ms, took_ms)]
         tally[cell] = tally.get(cell, 0) + sign
         if took_ms >= 1000:
@@ -353,7 +364,7 @@ class Histogram:
             tally[cell] = tally.get(cell, 0) + sign * (took_ms // 1000)
 
     def grow(self, tally: Tally, stage: int, took_ms: int, takes_ms: int) -> None:
-        """Count a time that was counted before and is longer now."""
+        """Replace a time that was counted before by a longer one."""
         before, after = bisect_left(self._bounds_ms, took_ms), bisect_left(self._bounds_ms, takes_ms)
         if before != after:
             _count(tally, self._counts[stage][before], -1)
@@ -363,7 +374,7 @@ class Histogram:
 
 
 def least(first: list[int | None]) -> int:
-    """The least that is there."""
+    """The least value that is not None; there must be one."""
     found: int | None = None
     for at in first:
         if at is not None and (found is None or at < found):

@@ -1,8 +1,9 @@
 """Feedback: the latest answer of a customer to each question of satisfaction, kept as the maximum of a set.
 
-An answer is (kind, moment, score). Of each kind the newest stays, at one moment the higher score: so neither order nor
-repetition of touchpoints matters, no log is needed, and two customers who turn out to be one are joined by the same
-rule. It knows scales; what is made of the scores is for those who show them.
+An answer is (kind, moment, score). The newest of each kind is kept, and of two at the same moment the one with the
+higher score. A maximum depends neither on the order nor on the repetition of touchpoints, so no log is needed, and two
+customers who turn out to be one are merged by the same rule. It knows scales; NPS and the like are computed where they
+are shown.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,13 +20,13 @@ Answers = tuple[int, ...]
 
 
 def latest(answers: Answers) -> Iterator[tuple[str, int]]:
-    """The kinds that were answered, each with its score."""
+    """Each kind that was answered, with its score."""
     for place in range(0, len(answers), 3):
         yield KINDS[answers[place]], answers[place + 2]
 
 
 def join(one: Answers, other: Answers) -> Answers:
-    """Of each kind the newest answer of both."""
+    """The newest answer of each kind in both."""
     newest: dict[int, tuple[int, int]] = {}
     both = one + other
     for place in range(0, len(both), 3):
@@ -35,7 +36,7 @@ def join(one: Answers, other: Answers) -> Answers:
 
 
 class Listener:
-    """Hears answers in the touchpoints of one journey."""
+    """Finds answers in the touchpoints of one journey."""
 
     def __init__(self, surveys: Sequence[Survey]) -> None:
         self._surveys = [
@@ -44,14 +45,14 @@ class Listener:
         ]
 
     def hear(self, answers: Answers, touches: Sequence[Touch]) -> Answers:
-        """The answers, joined by those that the touches give."""
+        """The answers so far, joined with those in the touches; a score outside the scale is no answer."""
         for touch in touches:
             for meant, score_in, kind, lowest, highest in self._surveys:
                 if not meant(touch):
                     continue
                 score = number(score_in(touch))
                 if score is not None and lowest <= score <= highest:
-                    # A half counts up; scores are whole in all three questions.
+                    # Scores of all three questions are whole numbers; a half is rounded up.
                     answers = join(answers, (kind, touch.at_ms, int(score + 0.5)))
         return answers
 

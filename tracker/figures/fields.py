@@ -1,13 +1,13 @@
-"""Fields: the names of the figures, written and read. The one place that knows them.
+"""Fields: the names of the figures, written and read. No other file knows their form.
 
-A field is `journey|figure|…`, at its end `segment=value` where it breaks a figure down (all but the histograms and
-`corrections`: a histogram for every value is more than anyone looks at):
+A field is `journey|figure|…`. It ends in `segment=value` where it breaks a figure down by segment. Histograms and
+`corrections` are not broken down: a histogram for every value is more than anyone reads.
 
 | field | counts |
 |---|---|
 | `j|cohort|day` | instances whose journey began on this UTC day |
 | `j|current|stage|status` | instances in the stage now, by status |
-| `j|reached|day|stage|days` | instances of the cohort that ever reached the stage, by the fewest of WITHIN days |
+| `j|reached|day|stage|days` | instances of the cohort that ever reached the stage, by the smallest WITHIN they met |
 | `j|funnel|day|stage` | those of the cohort whose funnel depth is exactly this stage ("at least": sum the later ones) |
 | `j|visits|stage` | times the stage was entered |
 | `j|dropoffs|stage`, `j|recoveries|stage` | drop-offs in the stage ever, and those that ended |
@@ -16,7 +16,7 @@ A field is `journey|figure|…`, at its end `segment=value` where it breaks a fi
 | `j|stay|stage|bucket` | instances that have left the stage, by time spent in it |
 | `j|seconds|stage` | whole seconds spent in the stage by those that have left it |
 | `j|convert|stage|bucket` | instances that reached the stage later than they began, by the time it took |
-| `j|convert_seconds|stage` | whole seconds that it took them |
+| `j|convert_seconds|stage` | whole seconds that the instances of `convert` took |
 | `j|feedback|kind|score` | instances whose latest answer of this kind (nps, csat, ces) was this score |
 | `j|corrections` | late touchpoints that changed what had been reported |
 """
@@ -30,7 +30,7 @@ DAY_MS: Final = 24 * 3600 * 1000
 
 
 class FieldName(NamedTuple):
-    """A field name, read."""
+    """A field name in its parts."""
 
     journey: str
     figure: str
@@ -45,7 +45,7 @@ class FieldName(NamedTuple):
     value: str | None = None
 
 
-# What stands between the figure and the segment.
+# By figure: the parts between the figure and the segment.
 FIGURES: Final[dict[str, tuple[str, ...]]] = {
     "cohort": ("day",),
     "current": ("stage", "status"),
@@ -67,12 +67,12 @@ _ESCAPES: Final = str.maketrans({"%": "%25", "|": "%7C", "=": "%3D"})
 
 
 def bucket_names(bounds_ms: Iterable[int]) -> tuple[str, ...]:
-    """What the buckets with these upper bounds are called in fields: whole seconds, the last one `inf`."""
+    """The names of buckets with these upper bounds: whole seconds, and `inf` for the last."""
     return (*(str(bound_ms // 1000) for bound_ms in bounds_ms), "inf")
 
 
 def escape(name: str) -> str:
-    """A name that can stand in a field."""
+    """A name with the separators of fields escaped."""
     return name.translate(_ESCAPES)
 
 
@@ -82,7 +82,7 @@ def unescape(name: str) -> str:
 
 
 def parse(field: str) -> FieldName:
-    """A field name in its parts; raises ValueError for a name that is none."""
+    """A field name in its parts; raises ValueError for any other text."""
     journey, _, rest = field.partition("|")
     figure, *parts = rest.split("|")
     names = FIGURES.get(figure)

@@ -1,19 +1,23 @@
-"""A tally: how the aggregates change while a batch is folded, counted in cells and written out as fields at its end.
+"""A tally: the changes of the aggregates during a batch, counted in cells and written as fields at the end.
 
-A touchpoint changes a dozen figures, each as a whole and by every segment. One count in a cell stands for all fields
-of a figure, and a batch has far fewer cells than changes. It knows no figure by name.
+A touchpoint changes a dozen figures, each as a whole and by every segment. A cell stands for all fields of a figure
+that always change together, so one count replaces many; a batch has far fewer cells than changes. Counting fields
+directly would build and hash a dozen texts for each touchpoint. It knows no figure by name.
 """
 
 from collections.abc import Iterable
 
 
 class Cell:
-    """What is counted together: a figure of one cohort and one set of segment values, as a whole and by segment."""
+    """Fields that change together: a figure of one cohort and one set of segment values, as a whole and by segment.
+
+    Cells are compared by identity, which makes the hash of a key in the tally cheap.
+    """
 
     __slots__ = ("fields", "less")
 
     def __init__(self, fields: Iterable[str] = (), less: Iterable[str] = ()) -> None:
-        """`less`: what goes down when the others go up."""
+        """`less`: fields that go down when the others go up."""
         self.fields = tuple(fields)
         self.less = tuple(less)
 

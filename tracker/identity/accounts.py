@@ -1,8 +1,8 @@
-"""Accounts: the journey of a company as it follows from its people's, by the rule in the journey file.
+"""Accounts: the journey of a company, derived from its people's by the rule in the journey file.
 
-Of each stage the account knows one moment: when as many of its people had come there as the rule asks. It is quiet when
-all of its people are. What it is told of them replaces what it was told before, so it is always what the whole set of
-them amounts to. How it is told is `tracker/identity/membership.py`'s affair.
+For each stage the account has one moment: when as many of its people had reached it as the rule asks. The account is
+quiet when all of its people are. A message about a person replaces the one before it, so the account is always a fold
+of the whole set of its people. `tracker/identity/membership.py` sends those messages.
 """
 
 from bisect import bisect_right
@@ -40,8 +40,8 @@ def with_accounts(definitions: Iterable[Definition]) -> tuple[Definition, ...]:
 
 
 def _derived(people: Definition, name: str) -> Definition:
-    # An account does not go back, for each stage it knows only when it came there; and what touchpoints say one by one
-    # (exclusions, answers) is their senders'.
+    # An account never returns to a stage, because it has only one moment for each. Exclusions and answers are left out,
+    # because they are facts of single touchpoints, which stay with the person.
     return replace(
         people,
         journey=name,
@@ -56,16 +56,16 @@ def _derived(people: Definition, name: str) -> Definition:
 
 @dataclass(slots=True)
 class GatheredNews:
-    """What came of a batch's news of people."""
+    """The results of a batch's messages about people."""
 
     messages: list[Enrolled] = field(default_factory=list)
     transitions: list[Transition] = field(default_factory=list)
     refused: int = 0
-    """People beyond the most that count."""
+    """People beyond the largest number that counts."""
 
 
 class AccountFold:
-    """Keeps the journeys of accounts."""
+    """Folds the journeys of accounts."""
 
     def __init__(self, journeys: CustomerFold) -> None:
         self._journeys = journeys
@@ -74,7 +74,7 @@ class AccountFold:
     def gather(
         self, name: str, record: Record, account_links: AccountLinks, news: Sequence[Member], now_ms: int
     ) -> GatheredNews:
-        """Take in what is told of an account's people; the record is changed in place."""
+        """Apply messages about an account's people; the record and the links are changed in place."""
         gathered, latest = GatheredNews(), dict[str, str]()
         for message in news:
             if message.journey in self._instance_folds:
@@ -82,16 +82,17 @@ class AccountFold:
                 latest[message.journey] = message.member
         for people, member in latest.items():
             instance_fold, members = self._instance_folds[people], account_links.members.get(people, {})
-            told = self._refold(name, instance_fold, record, list(members.values()), now_ms)
+            changes = self._refold(name, instance_fold, record, list(members.values()), now_ms)
             gathered.transitions += [
-                msgspec.structs.replace(one, why=Why(member=member)) if one.kind != "dropped" else one for one in told
+                msgspec.structs.replace(one, why=Why(member=member)) if one.kind != "dropped" else one
+                for one in changes
             ]
         return gathered
 
     def _refold(
         self, name: str, instance_fold: InstanceFold, record: Record, members: Sequence[AccountMember], now_ms: int
     ) -> list[Transition]:
-        """The account's journey by what is known of its people, and what that changed."""
+        """Fold the account's journey again from all of its people; returns the transitions."""
         journey = next((one for one in record.journeys if one.name == instance_fold.definition.journey), None)
         if journey is None:
             journey = Journey(
@@ -104,20 +105,20 @@ class AccountFold:
         if progress is None:
             record.journeys.remove(journey)
             return []
-        # The base is what a changed definition finds the journey in.
+        # An account has no log; a changed definition migrates the base (`tracker/engine/migration.py`).
         instance = Instance(None, progress, base=encode(progress), corrections=was.corrections if was else 0)
         journey.instances = [instance]
         if was is None:
-            return _tell(name, instance_fold, None, _NOT_BEGUN, instance, now_ms)
+            return _transitions(name, instance_fold, None, _NOT_BEGUN, instance, now_ms)
         deadline_ms = instance_fold.engine.deadline_ms(was.progress) if was.progress.is_dropped else None
         progress.is_dropped = deadline_ms is not None and instance_fold.engine.deadline_ms(progress) == deadline_ms
-        return _tell(
+        return _transitions(
             name, instance_fold, view(was.progress), instance_fold.teller.before(was.progress), instance, now_ms
         )
 
 
 def _note(account_links: AccountLinks, message: Member, gathered: GatheredNews) -> None:
-    """One person's news on the roll; of too many people the earliest count."""
+    """Note one person's message among the members; of more than MAX_MEMBERS the earliest stay."""
     members = account_links.members.setdefault(message.journey, {})
     if message.trace is None:
         members.pop(message.member, None)
@@ -133,7 +134,10 @@ def _note(account_links: AccountLinks, message: Member, gathered: GatheredNews) 
 
 
 def fold(engine: Engine, people: Sequence[Trace]) -> Progress | None:
-    """The progress of an account whose people have come so far; None where no touchpoint has come."""
+    """The progress of an account with these people; None where no touchpoint has come.
+
+    The order of people does not matter, and the same people always give the same progress.
+    """
     spans = merge((span for one in people for span in one.spans), shortest_ms(engine))
     ends = ((at_ms, len(engine.limits), 0) for span in spans for at_ms in span)
     points = sorted({*landmarks(engine, people), *ends})
@@ -144,7 +148,8 @@ def fold(engine: Engine, people: Sequence[Trace]) -> Progress | None:
         if progress is None:
             progress = begin(engine.definition, at_ms)
         elif _span_of(spans, starts, at_ms)[0] <= before_ms:
-            # Within a span nobody was quiet for long, though the touchpoints between are not known one by one.
+            # Nobody was quiet for long within a span, although its single touchpoints are not known here. Without this
+            # the fold would see a gap and report a drop-off.
             progress.last = at_ms - progress.zero_ms
         engine.step(progress, at_ms, bits, b"")
         before_ms = at_ms
@@ -154,13 +159,13 @@ def fold(engine: Engine, people: Sequence[Trace]) -> Progress | None:
 
 
 def _span_of(spans: Sequence[ActiveSpan], starts: Sequence[int], at_ms: int) -> ActiveSpan:
-    """The span that holds a moment, or the moment itself."""
+    """The span that contains a moment, or the moment alone where none does."""
     place = bisect_right(starts, at_ms) - 1
     return spans[place] if place >= 0 and at_ms <= spans[place][1] else (at_ms, at_ms)
 
 
 def landmarks(engine: Engine, people: Sequence[Trace]) -> Iterable[tuple[int, int, int]]:
-    """When the account came to each stage, and when it left: the moment, its place in the order, and its bit."""
+    """When the account reached each stage, and when it left: the moment (ms), its place in the order, and its bit."""
     definition = engine.definition
     asked = definition.accounts.people if definition.accounts is not None else 1
     times = [[one.reached[stage.name] for one in people if stage.name in one.reached] for stage in definition.stages]
@@ -190,10 +195,14 @@ def _rank(one: Trace, stage: str | None, segment: Segment) -> tuple[int, str]:
     return one.reached.get(stage, 1 << 62) if stage is not None else one.spans[0][0], one.segments[segment.name]
 
 
-def _tell(
+def _transitions(
     name: str, instance_fold: InstanceFold, was: ProgressView | None, before: Before, instance: Instance, now_ms: int
 ) -> list[Transition]:
-    """What happened, where it came after all that was known; else that what was told holds no more."""
+    """The transitions since the last report.
+
+    News that follows all that was reported becomes ordinary transitions. News that changes the past becomes one
+    correction.
+    """
     progress = instance.progress
     now = view(progress)
     if was is not None and was._replace(segments=()) == now._replace(segments=()):
@@ -201,15 +210,15 @@ def _tell(
     if was is None or _follows(was, now):
         at_ms = progress.zero_ms + (progress.since if progress.stage != before.stage else progress.last)
         touch = Touch(name, at_ms, "", "", "", {}, {})
-        told = instance_fold.teller.step(name, None, before, progress, touch, NO_RULE)
+        transitions = instance_fold.teller.step(name, None, before, progress, touch, NO_RULE)
     else:
-        told = [instance_fold.teller.regrouped(name, None, was, progress, now_ms)]
-    instance.corrections += sum(one.kind == "corrected" for one in told)
-    return told
+        transitions = [instance_fold.teller.regrouped(name, None, was, progress, now_ms)]
+    instance.corrections += sum(one.kind == "corrected" for one in transitions)
+    return transitions
 
 
 def _follows(was: ProgressView, now: ProgressView) -> bool:
-    """Whether nothing that was told before is otherwise now."""
+    """Whether everything that was reported before still holds."""
     kept = all(then in (None, at) for then, at in zip(was.firsts, now.firsts, strict=True))
     came = [at for then, at in zip(was.firsts, now.firsts, strict=True) if then is None and at is not None]
     newest_ms = max((at for at in was.firsts if at is not None), default=0)

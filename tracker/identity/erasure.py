@@ -1,7 +1,7 @@
-"""Erasure: what remains of a name that a person had erased, which is a salted digest, and who must hear of it.
+"""Erasure: an erased name leaves only a salted digest, and everybody who knows the name gets a message.
 
-The digest stands for the name wherever it is kept out again; without the salt nobody can tell whose it is, and with it
-only by trying names. It knows records and messages; the planner and the store know what is written, and where.
+The digest keeps the name out when it comes again. Without the salt nobody can find whose it is; with the salt only by
+trying names. It knows records and messages; the planner and the store decide what is written, and where.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,58 +18,58 @@ from tracker.records.state import decode
 
 DIGEST_BYTES: Final = 16
 NOBODY: Final = ""
-"""No name reads like this: its digest tells one salt from another."""
+"""No name is empty, so the digest of this one identifies the salt."""
 
 
 class Digests:
-    """What stands for erased names, under one salt."""
+    """The digests of names under one salt."""
 
     def __init__(self, salt: str | None) -> None:
         self._key = blake2b(salt.encode()).digest() if salt else b""
-        # As many as there are names whose home is remembered (`tracker/home.py`).
+        # The same bound as for remembered homes (`tracker/home.py`).
         self.digest: Final = lru_cache(maxsize=200_000)(self._digest)
 
     def _digest(self, name: str) -> bytes:
         return blake2b(name.encode(), digest_size=DIGEST_BYTES, key=self._key).digest()
 
     def entries(self, name: str) -> list[bytes]:
-        """What is kept to keep the name out."""
+        """The digests that are stored to keep the name out."""
         return [self.digest(name), self.digest(NOBODY)]
 
     def is_own(self, suppressed: Iterable[bytes]) -> bool:
-        """Whether these were made with this salt; with another one nobody would be recognised."""
+        """Whether these digests were made with this salt; under another one no erased name would be recognised."""
         kept = set(suppressed)
         return not kept or self.digest(NOBODY) in kept
 
 
 class Farewell(NamedTuple):
-    """What the end of a record changes."""
+    """What the removal of a record changes."""
 
     change: Change
     messages: list[Forget | Member]
 
 
 class Erasure(Digests):
-    """Erases names, for some journeys."""
+    """Erases names from the states of some journeys."""
 
     def __init__(self, journeys: CustomerFold, salt: str | None) -> None:
         super().__init__(salt)
         self._journeys = journeys
 
     def farewell(self, name: str, before: bytes, now_ms: int) -> Farewell:
-        """The record's share of the figures taken back, and a message to everybody who knows the name."""
+        """The change that takes the record out of the figures, and messages to everybody who knows the name."""
         record = decode(before)
         ties = read(record.ties)
-        told = Transition(kind="erased", customer=root(name, ties), journey="", version=0, alias=name, at_ms=now_ms)
+        erased = Transition(kind="erased", customer=root(name, ties), journey="", version=0, alias=name, at_ms=now_ms)
         figures = {field: -count for field, count in self._journeys.contribution(before).items() if count}
         known = {*ties.edges, *ties.adopted, root(name, ties)} - {name}
-        change = Change(before, figures, None, None, [told])
+        change = Change(before, figures, None, None, [erased])
         accounts = membership.farewell(name, record)
         return Farewell(change, [*(Forget(peer, name) for peer in sorted(known)), *accounts])
 
     @staticmethod
     def answers(name: str, messages: Sequence[Routed]) -> list[Forget | Member]:
-        """What is said to those who still speak of an erased name."""
+        """The answers to messages that still mention an erased name."""
         peers = {message.peer for message in messages if isinstance(message, Tie | Ruling)}
         peers |= {message.by for message in messages if isinstance(message, Adopted)}
         accounts = [Member(one.account, name, one.journey) for one in messages if isinstance(one, Enrolled)]

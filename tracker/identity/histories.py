@@ -1,9 +1,9 @@
-"""Histories: the touchpoints of a record as a set that divides and joins, with everything that follows from them.
+"""Histories: the touchpoints of a record as a set that can be divided and merged, with the state that follows.
 
-What an alias brings to a customer and takes away again is a part of the log, folded anew on both sides; both sides
-are then what they would have been. Where a record was so long that old touchpoints live on in its base alone, the base
-goes with the record's own name, and comes into another record as one touchpoint for each stage that it has reached.
-It knows records; whose they are is `tracker/identity/linking.py`'s affair.
+An alias brings a part of the log to a customer, and takes it away again. Both sides are folded again, so both are as if
+the touchpoints had always been there. Touchpoints older than the log exist only in the base, which cannot be divided:
+it stays with the record's own name. In another record it becomes one touchpoint for each stage that it has reached.
+It knows records; `tracker/identity/linking.py` decides whose they are.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -26,12 +26,12 @@ Views = Mapping[tuple[str, str | None], ProgressView]
 
 
 def short_ids(ids: bytes) -> set[bytes]:
-    """A string of short ids, taken apart."""
+    """The short ids in a string of them."""
     return {ids[at : at + ID_BYTES] for at in range(0, len(ids), ID_BYTES)}
 
 
 class Histories:
-    """Divides and joins the records of some journeys. Records are changed in place."""
+    """Divides and merges records of some journeys. Records are changed in place."""
 
     def __init__(self, journeys: CustomerFold) -> None:
         self._journeys = journeys
@@ -40,7 +40,7 @@ class Histories:
         }
 
     def ids(self, record: Record) -> set[bytes]:
-        """The short ids of all touchpoints that the record still has one by one."""
+        """The short ids of all touchpoints in the record's logs."""
         return {
             entry.id
             for instance_fold, one in self._instances(record)
@@ -48,7 +48,7 @@ class Histories:
         }
 
     def is_beyond(self, record: Record, at_ms: int) -> bool:
-        """Whether the fold would take a touchpoint for too late although the record still has its whole past."""
+        """Whether the fold would treat a touchpoint as late although the log still holds the record's whole past."""
         return any(
             at_ms < instance_fold.engine.layout.newest_ms(one.log) - instance_fold.engine.horizon_ms
             for instance_fold, one in self._instances(record)
@@ -63,14 +63,16 @@ class Histories:
         }
 
     def corrections(self, customer: str, record: Record, before: Views, now_ms: int) -> list[Transition]:
-        """Tell, and count, what had been reported otherwise."""
-        told = []
+        """The corrections where what was reported no longer holds; the record counts them."""
+        transitions = []
         for instance_fold, instance in self._instances(record):
             was = before.get((instance_fold.definition.journey, instance.key))
             if was is not None and was != view(instance.progress):
                 instance.corrections += 1
-                told.append(instance_fold.teller.regrouped(customer, instance.key, was, instance.progress, now_ms))
-        return told
+                transitions.append(
+                    instance_fold.teller.regrouped(customer, instance.key, was, instance.progress, now_ms)
+                )
+        return transitions
 
     def _instances(self, record: Record) -> Iterator[tuple[InstanceFold, Instance]]:
         for journey in record.journeys:
@@ -79,20 +81,23 @@ class Histories:
                 yield from ((instance_fold, instance) for instance in journey.instances)
 
     def extract(self, record: Record, ids: AbstractSet[bytes]) -> Record:
-        """These touchpoints, taken out of the record; what it has of the time before its log stays."""
+        """Take these touchpoints out of the record and return them as a history; the base stays."""
         return self._divide(record, ids, own=False)
 
     def extract_own(self, record: Record, ids: AbstractSet[bytes]) -> Record:
-        """All but these touchpoints, taken out of the record, with what it has of the time before its log."""
+        """Take all but these touchpoints out of the record and return them as a history, with the base."""
         return self._divide(record, ids, own=True)
 
     def merge(self, record: Record, history: Record) -> set[bytes]:
-        """Merge `history` into the record; returns the ids of what is new in it."""
+        """Merge `history` into the record; returns the ids of the touchpoints that are new in it.
+
+        Merging the same history twice changes nothing, since messages may come twice.
+        """
         new: set[bytes] = set()
         for journey in history.journeys:
             instance_fold = self._instance_folds.get(journey.name)
             if instance_fold is None:
-                # A journey that is no longer declared has no figures, and nothing looks at it.
+                # A journey that is no longer declared adds to no figure, so it is left out.
                 continue
             self._journeys.modernise(instance_fold, journey)
             target = next((one for one in record.journeys if one.name == journey.name), None)
@@ -132,7 +137,7 @@ class Histories:
 def _divide(
     engine: Engine, instance: Instance, ids: AbstractSet[bytes], *, own: bool
 ) -> tuple[Instance | None, Instance | None]:
-    """What goes and what stays. `own`: the ids stay, and the base goes; else the other way round."""
+    """The part that goes and the part that stays. `own`: the ids stay and the base goes; else the other way round."""
     entries = engine.layout.unpack(instance.log)
     goes = [entry for entry in entries if (entry.id in ids) != own]
     if not goes and not own:
@@ -147,7 +152,7 @@ def _divide(
 
 
 def _part(engine: Engine, instance: Instance, entries: list[Entry], *, with_base: bool) -> Instance | None:
-    """An instance with these entries of another's; None where nothing is left."""
+    """An instance with these entries of another one; None where it would be empty."""
     base = instance.base if with_base else None
     if not entries and base is None:
         return None
@@ -166,7 +171,7 @@ def _part(engine: Engine, instance: Instance, entries: list[Entry], *, with_base
 
 
 def _merge(engine: Engine, target: Journey, history: Instance) -> set[bytes]:
-    """Join one instance to a journey."""
+    """Merge one instance into a journey; returns the ids of its touchpoints that are new there."""
     layout = engine.layout
     instance = next((one for one in target.instances if one.key == history.key), None)
     theirs = {entry.id: entry for entry in layout.unpack(history.log)}
@@ -176,13 +181,14 @@ def _merge(engine: Engine, target: Journey, history: Instance) -> set[bytes]:
         return set(theirs)
     mine = {entry.id: entry for entry in layout.unpack(instance.log)}
     known = short_ids(instance.former_ids)
-    # Of two versions of a touchpoint the earlier one counts.
+    # Of two versions of a touchpoint the one that sorts first counts, as in the engine.
     union = mine | {short: min(entry, mine.get(short, entry)) for short, entry in theirs.items() if short not in known}
     if history.base is not None:
+        # Real touchpoints replace landmarks with the same id, never the other way round.
         union = {entry.id: entry for entry in _landmarks(engine, history.base)} | union
     instance.former_ids = (history.former_ids + instance.former_ids)[-MAX_IDS:]
     instance.feedback = join(instance.feedback, history.feedback)
-    # The same history may come twice, so this is no sum.
+    # A maximum and no sum, because the same history may come twice.
     instance.corrections = max(instance.corrections, history.corrections)
     entries = sorted(union.values())
     instance.log = layout.pack_all(entries)
@@ -191,17 +197,20 @@ def _merge(engine: Engine, target: Journey, history: Instance) -> set[bytes]:
 
 
 def _refold(engine: Engine, instance: Instance, entries: list[Entry], before: Instance) -> None:
-    """The progress of base and entries; a drop-off that was told stays where it stands at the same moment."""
-    told = before.progress
-    deadline_ms = engine.deadline_ms(told) if told.is_dropped else None
+    """Fold base and entries; a drop-off that was reported stays reported while its deadline is the same."""
+    reported = before.progress
+    deadline_ms = engine.deadline_ms(reported) if reported.is_dropped else None
     base = decode_progress(instance.base) if instance.base is not None else None
-    progress = engine.fold(entries, base) or begin(engine.definition, told.zero_ms)
+    progress = engine.fold(entries, base) or begin(engine.definition, reported.zero_ms)
     progress.is_dropped = deadline_ms is not None and engine.deadline_ms(progress) == deadline_ms
     instance.progress = progress
 
 
 def _landmarks(engine: Engine, base: bytes) -> Iterable[Entry]:
-    """A base as touchpoints: the first of each stage that it has reached."""
+    """A base as touchpoints: one for each stage that it has reached, at the first time.
+
+    Their ids are made of stage and time, so the same base merged twice gives the same touchpoints.
+    """
     progress = decode_progress(base)
     for stage, at in enumerate(progress.first):
         if at is None:

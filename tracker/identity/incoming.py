@@ -1,4 +1,4 @@
-"""What a batch brings for one name, besides the name's own touchpoints: whom it was seen with, and messages for it."""
+"""What a batch brings for one name besides its own touchpoints: the names it was seen with, and messages."""
 
 import msgspec
 
@@ -6,7 +6,7 @@ from schemas.routed import Adopted, Enrolled, Forget, History, Member, Release, 
 from tracker.touch import Touch
 
 Original = tuple[bytes, int | None]
-"""A touchpoint's bytes, and when the broker first had them."""
+"""A touchpoint's bytes, and the time (ms) at which the broker first received them."""
 
 
 class Incoming(msgspec.Struct, gc=False):
@@ -15,7 +15,7 @@ class Incoming(msgspec.Struct, gc=False):
     links: list[tuple[str, int, str]] = []
     """Weaker names that it was seen with, when (ms), and in which touchpoint."""
     originals: list[Original] = []
-    """Of a name that may belong to another: its own touchpoints as they came, in the order of the touches."""
+    """For a name that may belong to another: its own touchpoints as bytes, in the order of the touches."""
     under: list[tuple[str, Touch]] = []
-    """Touchpoints that count for it, and the alias under which each came."""
+    """Touchpoints of its aliases that count for it, each with its alias."""
     messages: list[Tie | Ruling | History | Release | Adopted | Forget | Member | Enrolled] = []

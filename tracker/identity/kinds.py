@@ -1,6 +1,6 @@
-"""Identity rules: which kinds of alias there are, which of them stands for the customer, and which values are no ids.
+"""Kinds of alias: which there are, which one stands for the customer, and which values are no ids.
 
-It knows nothing of links between aliases; those are `tracker/identity/ties.py`'s.
+It knows nothing of links between aliases; those are in `tracker/identity/ties.py`.
 """
 
 import re
@@ -10,7 +10,7 @@ from typing import Final
 
 from schemas.touchpoint import ALIAS_KINDS, MAX_ID_BYTES
 
-# What producers send when they have no id. Linking on one of these would merge strangers.
+# Values that producers send when they have no id. Linking on one of them would merge strangers.
 NO_IDS: Final = frozenset(
     {"", "-1", "0", "anonymous", "false", "guest", "n/a", "nan", "nil", "none", "not set", "null", "true", "undefined",
      "unknown", "[object object]", "00000000-0000-0000-0000-000000000000"}
@@ -28,7 +28,7 @@ class AliasTooLong(ValueError):  # noqa: N818  # says what is wrong with the val
 
 
 def normalise(value: str | int | None) -> str | None:
-    """The id as it is compared (NFC, blanks trimmed), or None where the value is no id.
+    """The id in the form that is compared (Unicode NFC, blanks trimmed); None where the value is no id.
 
     Raises `AliasTooLong`.
     """
@@ -47,15 +47,15 @@ def normalise(value: str | int | None) -> str | None:
 
 
 def _is_legible(text: str) -> bool:
-    """Whether an id with characters that cannot be seen is one: NUL comes of broken programs, marks alone of nobody."""
+    """Whether a text with invisible characters can be an id: it needs a visible one, and no NUL (a program's fault)."""
     return "\0" not in text and any(letter.isprintable() and not letter.isspace() for letter in text)
 
 
 class Kinds:
-    """The kinds of alias of an installation, the strongest first. `customer_id` is unique: two of it are two people.
+    """The kinds of alias of an installation, the strongest first.
 
-    `account_id` is shared by all people of an account, so it stands for them only where nothing else does, and never
-    links.
+    `customer_id` is unique: two different ones are two people. `account_id` is shared by all people of an account, so
+    it is the customer's name only where a touchpoint carries no other id, and it never links.
     """
 
     def __init__(
@@ -73,8 +73,8 @@ class Kinds:
     def name(self, kind: str, value: str) -> str:
         """The customer's name for an alias: bare for `customer_id`, `kind:value` for the others.
 
-        The prefix keeps strangers apart whose ids of different kinds happen to read the same; a `customer_id` that
-        reads like such a name gets one too.
+        The prefix keeps strangers apart whose ids of different kinds are equal. A `customer_id` that looks like a
+        prefixed name gets the prefix too.
         """
         if kind == CUSTOMER and not (":" in value and value.startswith(self._prefixes)):
             return value
@@ -90,7 +90,7 @@ class Kinds:
             and ":" not in value
             and len(value) <= MAX_ID_BYTES // 4
         ):
-            # What most touchpoints have: a value that is its own name.
+            # Most touchpoints have a value that is its own name, so this is checked first.
             value = value.strip()
             if value.lower() not in NO_IDS:
                 return value
@@ -102,7 +102,7 @@ class Kinds:
         return None
 
     def others(self, ids: Ids, strongest: str) -> tuple[str, ...]:
-        """The names that are seen together with the strongest one and therefore are the same customer's.
+        """The weaker names in the same touchpoint, which therefore belong to the same customer.
 
         Raises `AliasTooLong`.
         """
@@ -130,7 +130,7 @@ class Kinds:
         return self._strengths[self.kind_of(name)]
 
     def is_unique(self, name: str) -> bool:
-        """Whether the name is one that never stands for two people, and so never merges with another such."""
+        """Whether the name is a `customer_id`: it stands for one person and never merges with another unique name."""
         return ":" not in name or self.kind_of(name) == CUSTOMER
 
     def links(self, name: str) -> bool:

@@ -1,9 +1,10 @@
-"""Linking: what one batch does to a name that is tied to others, or is about to be.
+"""Linking: what one batch changes for a name that is tied to others.
 
-A name's home decides whom the name belongs to (`tracker/identity/ties.py`), sends its touchpoints and its history
-there, and has them sent back when that changes; a customer's home takes them in and remembers under which alias each
-came. All of it travels through the aliases' homes in order, and every message may come twice (docs/identity.md).
-`tracker/identity/name_update.py` has the steps; here is whether they are needed, and what they did to the figures.
+A name's home decides whom the name belongs to (`tracker/identity/ties.py`). It sends the name's touchpoints and history
+to that customer, and asks for them back when that changes. The customer's home merges them and remembers the alias of
+each. All messages go through the aliases' homes in order, and each may come twice (docs/identity.md).
+The steps are in `tracker/identity/name_update.py`. This file decides whether they are needed, and adds what they change
+in the figures.
 """
 
 from collections import Counter
@@ -25,7 +26,7 @@ from tracker.touch import Touch
 
 @dataclass(slots=True)
 class Relation:
-    """What came of it."""
+    """The results of relating one name."""
 
     change: Change
     messages: list[Routed]
@@ -44,7 +45,7 @@ class Linking:
 
     @staticmethod
     def concerns(incoming: Incoming, before: bytes | None) -> bool:
-        """Whether a batch changes anything between names; else a name's own touchpoints are all there is."""
+        """Whether a batch may change anything between names; if not, its touchpoints are simply folded."""
         if incoming.messages or incoming.under:
             return True
         if before is None or not may_have_ties(before):
@@ -61,7 +62,7 @@ class Linking:
     def relate(
         self, name: str, before: bytes | None, touches: Sequence[Touch], incoming: Incoming, now_ms: int
     ) -> Relation:
-        """The name after a batch; `touches` are its own."""
+        """The change of a name's record by a batch, and the messages to others; `touches` are the name's own."""
         update = NameUpdate(
             name,
             decode(before) if before is not None else Record(VERSION, []),
@@ -80,7 +81,7 @@ class Linking:
         return Relation(change, update.messages, update.counts)
 
     def _add_difference(self, change: Change, before: bytes | None, after: bytes) -> None:
-        """What dividing and merging did to the figures, besides the fold."""
+        """Add what dividing and merging changed in the figures; the fold has counted its own part."""
         for field_name, count in self.journeys.contribution(after).items():
             change.aggregates[field_name] = change.aggregates.get(field_name, 0) + count
         for field_name, count in self.journeys.contribution(before).items() if before is not None else ():

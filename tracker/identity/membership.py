@@ -1,8 +1,8 @@
-"""Membership: which accounts a customer belongs to, and what the accounts are told of them.
+"""Membership: which accounts a customer belongs to, and the messages that report the customer to them.
 
-An account's id beside another one makes no one of the two; it says that the person is one of the account's people. The
-person's home remembers that by alias, so that it comes and goes with the alias, and tells the accounts how far the
-person has come whenever that changes. What accounts make of it is `tracker/identity/accounts.py`'s affair.
+An account's id beside another id does not link the two; it says that the person is one of the account's people. The
+person's home remembers this by alias, so it moves with the alias. It reports to the accounts how far the person has
+come whenever that changes. `tracker/identity/accounts.py` folds the reports.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,9 +21,9 @@ from tracker.journey.definition import Accounts
 from tracker.records.state import Instance, Record, account_links_of, decode, decode_progress, encode
 from tracker.touch import Touch
 
-# Who is seen with more accounts than these is an agency or a machine: the earliest stay.
+# Somebody seen with more accounts is an agency or a machine. The earliest accounts stay.
 MAX_ACCOUNTS: Final = 10
-# Of somebody who came and went more often than this, the oldest gaps are forgotten.
+# Of somebody with more active spans than this, the oldest are forgotten: the message stays small.
 MAX_SPANS: Final = 50
 _NEITHER: Final = b"\xc4\x00\xc4\x00"
 
@@ -32,7 +32,7 @@ ActiveSpan = tuple[int, int]
 
 
 class AliasMark(msgspec.Struct, array_like=True, gc=False):
-    """An alias was seen with an account."""
+    """The mark that an alias was seen with an account."""
 
     since_ms: int
     roles: list[str] = []
@@ -40,7 +40,7 @@ class AliasMark(msgspec.Struct, array_like=True, gc=False):
 
 
 class Reported(msgspec.Struct, array_like=True, gc=False):
-    """What accounts know of a person's journey."""
+    """The last report of a person's journey to accounts."""
 
     since_ms: dict[str, int]
     """By account: when the person was first seen with it."""
@@ -48,7 +48,7 @@ class Reported(msgspec.Struct, array_like=True, gc=False):
 
 
 class AccountMember(msgspec.Struct, array_like=True, gc=False):
-    """What an account knows of one of its people."""
+    """The last report that an account received of one of its people."""
 
     since_ms: int
     trace: Trace
@@ -70,7 +70,7 @@ _decode: Final = msgspec.msgpack.Decoder(AccountLinks).decode
 
 
 def may_have_accounts(record: bytes) -> bool:
-    """False where a stored record surely has to do with no account: a look at its end instead of decoding it."""
+    """False where a stored record surely has no account links: a look at its last bytes instead of decoding it."""
     return not record.endswith(_NEITHER)
 
 
@@ -85,24 +85,24 @@ def write(account_links: AccountLinks) -> bytes:
 
 
 def role_of(accounts: Accounts) -> str | None:
-    """The role that a rule asks for, as it is remembered."""
+    """The role that a rule asks for, in the form of AliasMark; None where it asks for none."""
     return f"{'.'.join(accounts.path)}={accounts.role}" if accounts.path else None
 
 
 def adopt(account_links: AccountLinks, alias: str, history: bytes) -> None:
-    """Take in what an alias brings along."""
+    """Add the marks that come with an alias' history."""
     for account, mark in read(history).marks.get(alias, {}).items():
         _mark(account_links, alias, account, mark)
 
 
 def give(account_links: AccountLinks, alias: str) -> bytes:
-    """What an alias takes along, gone from the account links."""
+    """Remove an alias' marks and return them for its history."""
     marks = account_links.marks.pop(alias, None)
     return write(AccountLinks({alias: marks})) if marks else b""
 
 
 class Membership:
-    """Keeps what accounts must know of people, for the journeys that have accounts."""
+    """Reports people to their accounts, for the journeys that have accounts."""
 
     def __init__(self, journeys: CustomerFold) -> None:
         self._instance_folds = [
@@ -120,7 +120,7 @@ class Membership:
         return bool(self._instance_folds)
 
     def concerns(self, touches: Sequence[Touch], before: bytes | None) -> bool:
-        """Whether accounts have to do with a customer."""
+        """Whether a customer has, or now gets, account links."""
         if not self._instance_folds:
             return False
         if any(touch.account is not None for touch in touches):
@@ -128,14 +128,17 @@ class Membership:
         return before is not None and may_have_accounts(before) and bool(account_links_of(before))
 
     def mark(self, account_links: AccountLinks, alias: str, touches: Iterable[Touch]) -> None:
-        """Remember with which accounts an alias came."""
+        """Remember the accounts with which an alias was seen."""
         for touch in touches:
             if touch.account is not None and self._instance_folds:
                 roles = [role for role, (path, value) in self._roles.items() if as_text(lookup(touch, path)) == value]
                 _mark(account_links, alias, touch.account, AliasMark(touch.at_ms, roles))
 
-    def tell(self, name: str, record: Record, account_links: AccountLinks) -> list[Member]:
-        """What accounts must hear of a customer after a fold, noted as reported."""
+    def report(self, name: str, record: Record, account_links: AccountLinks) -> list[Member]:
+        """The messages to accounts after a fold of a customer, and a note of what was reported.
+
+        Only changes are sent. An account that the customer no longer counts for gets a message without a trace.
+        """
         messages: list[Member] = []
         for instance_fold in self._instance_folds:
             journey = instance_fold.definition.journey
@@ -156,18 +159,18 @@ class Membership:
         return messages
 
     def follow(self, name: str, change: Change, touches: Sequence[Touch]) -> list[Member]:
-        """What accounts must hear of a customer after a fold of its own touches; the change is completed."""
+        """As `report`, for a customer whose own touches were folded; the change gets the account links."""
         record = decode(change.after)
         account_links = read(record.account_links)
         self.mark(account_links, name, touches)
-        messages = self.tell(name, record, account_links)
+        messages = self.report(name, record, account_links)
         record.account_links = write(account_links)
         change.after = encode(record)
         return messages
 
     @staticmethod
     def answer(name: str, account_links: AccountLinks, message: Enrolled) -> list[Member]:
-        """What an account hears that counts a customer: nothing where that is right."""
+        """The answer to an account that counts this customer: none where it is right to."""
         reported = account_links.reported.get(message.journey)
         if reported is not None and message.account in reported.since_ms:
             return []
@@ -175,7 +178,7 @@ class Membership:
 
 
 def farewell(name: str, record: Record) -> list[Member]:
-    """What accounts hear of a customer who is no more."""
+    """The messages to accounts when a customer's record is removed."""
     reported = read(record.account_links).reported
     return [Member(account, name, journey) for journey, one in reported.items() for account in sorted(one.since_ms)]
 
@@ -193,7 +196,7 @@ def _mark(account_links: AccountLinks, alias: str, account: str, mark: AliasMark
 
 
 def _accounts(account_links: AccountLinks, accounts: Accounts | None) -> dict[str, int]:
-    """The accounts that a person counts for, and since when the person was seen with each."""
+    """By account that a person counts for: when the person was first seen with it."""
     role = role_of(accounts) if accounts is not None else None
     since: dict[str, int] = {}
     fitting: set[str] = set()
@@ -233,7 +236,10 @@ def _trace(instance_fold: InstanceFold, record: Record, reported: Reported | Non
 def _spans(
     engine: Engine, instance: Instance, reached: Mapping[str, int], reported: Reported | None
 ) -> tuple[ActiveSpan, ...]:
-    """When touchpoints came: by the log, and before it by what was reported then."""
+    """The spans in which touchpoints came: from the log, and for the time before it from the last report.
+
+    The base knows only its first and last touchpoint; the gaps between are in the report alone.
+    """
     points = [(at_ms, at_ms) for at_ms in reached.values()]
     points += [(entry.at_ms, entry.at_ms) for entry in engine.layout.unpack(instance.log)]
     if instance.base is not None:
@@ -246,12 +252,12 @@ def _spans(
 
 
 def shortest_ms(engine: Engine) -> int | None:
-    """The longest gap in which nobody can have dropped off; None where no gap is too long."""
+    """The longest gap that is no drop-off in any stage; None where no stage has a limit."""
     return min((limit for limit in engine.limits if limit is not None), default=None)
 
 
 def merge(spans: Iterable[ActiveSpan], gap_ms: int | None) -> tuple[ActiveSpan, ...]:
-    """Spans in order, joined where they meet or where no more than a gap lies between."""
+    """Spans in order; those that overlap, or lie at most `gap_ms` apart, are joined."""
     merged: list[ActiveSpan] = []
     for start, end in sorted(spans):
         if merged and (gap_ms is None or start - merged[-1][1] <= gap_ms):

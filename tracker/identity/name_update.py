@@ -1,20 +1,20 @@
-"""One name while a batch is brought to it, in numbered steps (docs/identity.md tells the same ones).
+"""The update of one name by a batch, in numbered steps (the same as in docs/identity.md).
 
-1. decide: take in what was seen and said, choose whom the name belongs to, and say so to the peers who must know;
+1. decide: apply what was seen and received, choose whom the name belongs to, and send that to the peers concerned;
 2. announce: a new customer and refused claims become transitions;
 3. hand over: the name's history goes to its new customer, or is asked back from the former one;
-4. receive: histories that have come home are merged, or sent on;
-5. return history: what aliases of another customer left here goes back to their homes;
-6. merge late touchpoints of aliases, as their histories would be;
-7. correct: what had been reported and no longer holds is reported anew;
-8. count members: an account takes in the news of its people;
-9. fold: touchpoints that count for the name are folded, its own are sent on where it belongs to another;
+4. receive: histories that have arrived are merged, or sent on;
+5. return history: the history of aliases that belong to another customer goes back to their homes;
+6. merge late touchpoints of aliases in the same way as histories;
+7. correct: what was reported and no longer holds becomes corrections;
+8. count members: an account applies the messages about its people;
+9. fold: touchpoints that count for the name are folded; its own are sent on if it belongs to another;
 10. report to accounts: how far the name has come after the fold.
 
-The order matters. A history is handed over (3) before others come in (4), so that it holds the name's own touchpoints
-alone; what is returned (5) may have come in with the same batch (4); corrections (7) compare with what stood before
-step 3; the fold (9) comes after all that changes the set, and accounts are told of its result (10).
-It knows records and messages; partitions and stores are for the planner to know.
+The order matters. A history is handed over (3) before others come in (4), so that it holds only the name's own
+touchpoints. What is returned (5) may have come in with the same batch (4). Corrections (7) compare with the state
+before step 3. The fold (9) comes after everything that changes the set, and its result is reported to accounts (10).
+It knows records and messages; the planner knows partitions and stores.
 """
 
 from collections import Counter
@@ -46,12 +46,12 @@ from tracker.records.log import ID_BYTES, short_id
 from tracker.records.state import VERSION, Record, decode, encode
 from tracker.touch import Touch
 
-# Ids of an alias' touchpoints that have left the log are looked for only when there are more than these.
+# An alias' list of ids is cleared of those that have left the log only when it is longer than this.
 PRUNE_FROM: Final = 64 * ID_BYTES
 
 
 class NameUpdate:
-    """The update of one name; `run` takes the steps, and the results are read off afterwards."""
+    """The update of one name: `run` takes the steps, and the attributes then hold the results."""
 
     def __init__(
         self,
@@ -73,9 +73,9 @@ class NameUpdate:
         self.transitions: list[Transition] = []
         self.counts: Counter[str] = Counter()
         self.is_divided = False
-        """Whether touchpoints came or went otherwise than by the fold."""
+        """Whether touchpoints were added or removed by steps other than the fold."""
         self.is_gathered = False
-        """Whether the name is an account and has heard of its people."""
+        """Whether the name is an account and has messages about its people."""
         self.account_links = membership.read(record.account_links)
         self._marked = set(self.account_links.marks)
         self.before_fold = b""
@@ -83,7 +83,7 @@ class NameUpdate:
         self._members, self._accounts = members, accounts
 
     def run(self, touches: Sequence[Touch]) -> Change:
-        """Take the steps; `touches` are the name's own touchpoints."""
+        """Take all steps; `touches` are the name's own touchpoints. Returns the change of its record."""
         self.decide()
         self.announce()
         reported_before = self._histories.views(self.record)
@@ -99,7 +99,7 @@ class NameUpdate:
         return change
 
     def decide(self) -> None:
-        """Step 1: whom the name belongs to, by all that it knows now."""
+        """Step 1: decide whom the name belongs to, by everything that it knows now."""
         ties, fresh = self.ties, set[str]()
         for peer, at_ms, event_id in self.incoming.links:
             if self._kinds.links(peer):
@@ -117,13 +117,14 @@ class NameUpdate:
         self.belongs = root(self.name, ties)
 
     def _listen(self, fresh: set[str]) -> None:
-        """Take in what peers and persons say of the name."""
+        """Apply the messages of peers, and the rulings of people."""
         edges = self.ties.edges
         for message in self.incoming.messages:
             if isinstance(message, Tie):
                 self.ties.hear(message, fresh)
                 if self._kinds.is_unique(self.name):
-                    # A unique name takes no offers. It keeps none, so a peer whose offer changes need not write to it.
+                    # A unique name belongs to itself and needs no offers. It keeps none, so that peers whose offers
+                    # change do not have to write to it (see `decide`).
                     edges[message.peer].offer = None
             elif isinstance(message, Ruling):
                 self.ties.obey(message, fresh)
@@ -132,7 +133,7 @@ class NameUpdate:
                 fresh.discard(message.peer)
 
     def _refuse_excess(self, fresh: set[str]) -> None:
-        """Forget the youngest peers of too many; those that heard otherwise before are told so."""
+        """Forget the youngest peers beyond the limits; those that knew of the tie get a message that it is refused."""
         for peer in excess(self.ties, self._kinds):
             known = self.ties.edges.pop(peer)
             self.counts["aliases_refused"] += 1
@@ -141,7 +142,7 @@ class NameUpdate:
             fresh.discard(peer)
 
     def announce(self) -> None:
-        """Step 2: the name's new customer, and customers who claim the name and do not get it, each once."""
+        """Step 2: report the name's new customer, and once each customer who claims the name and does not get it."""
         if self.belongs != self.was:
             self.transitions.append(_moved(self.name, self.was, self.belongs, self.ties, self.now_ms))
         refused = conflicts(self.name, self.ties, self._kinds)
@@ -172,7 +173,7 @@ class NameUpdate:
             self.is_divided = True
 
     def receive(self) -> None:
-        """Step 4: histories that have come home are merged, or sent on."""
+        """Step 4: histories that have arrived are merged, or sent on."""
         for message in self.incoming.messages:
             if not isinstance(message, History):
                 continue
@@ -187,9 +188,9 @@ class NameUpdate:
                 self._tag(message.alias, new)
 
     def return_history(self) -> None:
-        """Step 5: the history of aliases that belong to another goes back; one that is held elsewhere is asked for.
+        """Step 5: the history of aliases that belong to another goes back; one held by another customer is asked for.
 
-        What is held of an erased alias goes nowhere.
+        The history of an erased alias is dropped.
         """
         for message in self.incoming.messages:
             if isinstance(message, Release) and self._holds(message.alias):
@@ -209,9 +210,9 @@ class NameUpdate:
         return alias in self.ties.adopted or (alias in self.account_links.marks and alias != self.name)
 
     def merge_late(self) -> None:
-        """Step 6: touchpoints of aliases beyond the lateness horizon are merged as the alias' history would be.
+        """Step 6: touchpoints of aliases beyond the lateness horizon are merged in the same way as histories.
 
-        How long they were on their way between homes says nothing of how late they are.
+        They may only look late, because they took time on the way between homes.
         """
         in_time: list[tuple[str, Touch]] = []
         for alias, touch in self.incoming.under:
@@ -229,11 +230,11 @@ class NameUpdate:
         self.incoming.under = in_time
 
     def correct(self, before: Views) -> None:
-        """Step 7: report what had been reported otherwise."""
+        """Step 7: correct what was reported and no longer holds."""
         self.transitions += self._histories.corrections(self.name, self.record, before, self.now_ms)
 
     def count_members(self) -> None:
-        """Step 8: as an account, take in the news of its people."""
+        """Step 8: as an account, apply the messages about its people."""
         news = [message for message in self.incoming.messages if isinstance(message, Member)]
         if not news:
             return
@@ -244,7 +245,7 @@ class NameUpdate:
         self.counts["members_refused"] += gathered.refused
 
     def fold(self, touches: Sequence[Touch]) -> Change:
-        """Step 9: fold what counts for the name; its own touchpoints go on where it belongs to another."""
+        """Step 9: fold what counts for the name; its own touchpoints are sent on if it belongs to another."""
         folded = list(touches) if self.belongs == self.name else []
         if self.belongs != self.name:
             originals = self.incoming.originals
@@ -264,21 +265,21 @@ class NameUpdate:
         return change
 
     def report_to_accounts(self, change: Change) -> None:
-        """Step 10: accounts hear how far the name has come; aliases that brought it there are confirmed."""
+        """Step 10: report to accounts how far the name has come, and confirm the aliases that linked it to them."""
         new = self.account_links.marks.keys() - self._marked - self.ties.adopted.keys() - {self.name}
         self.messages += [Adopted(alias, self.name) for alias in sorted(new)]
         asked = [message for message in self.incoming.messages if isinstance(message, Enrolled)]
         if not (self.account_links.marks or self.account_links.reported or asked):
             return
         record = decode(change.after)
-        self.messages += self._members.tell(self.name, record, self.account_links)
+        self.messages += self._members.report(self.name, record, self.account_links)
         for message in asked:
             self.messages += self._members.answer(self.name, self.account_links, message)
         record.account_links = membership.write(self.account_links)
         change.after = encode(record)
 
     def _remember(self, change: Change, held: set[bytes]) -> None:
-        """Note under which alias the touchpoints came that are in the log now."""
+        """Note the alias of each touchpoint that the fold has put into the log."""
         record = decode(change.after)
         there = self._histories.ids(record)
         for alias, touch in self.incoming.under:
@@ -293,7 +294,7 @@ class NameUpdate:
         change.after = encode(record)
 
     def _tag(self, alias: str, ids: set[bytes]) -> None:
-        """Note touchpoints of an alias; the first ones are confirmed by its home."""
+        """Note touchpoints of an alias; with the first ones, ask its home whether it belongs here."""
         adopted = self.ties.adopted
         new = ids - short_ids(adopted.get(alias, b""))
         if not new:
@@ -304,7 +305,7 @@ class NameUpdate:
 
 
 def _moved(name: str, was: str, belongs: str, ties: Ties, now_ms: int) -> Transition:
-    """The name belongs to another customer from here on, or to nobody but itself."""
+    """The transition of a name that now belongs to another customer, or to itself again."""
     kind: Kind = "unlinked" if belongs == name else "linked"
     offered = ties.offered
     why = Why(offered.weight[1] or None) if offered is not None and offered.weight is not None else Why()

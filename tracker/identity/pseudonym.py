@@ -1,8 +1,8 @@
-"""E-mail addresses and phone numbers as the hashes that stand for them: the address itself never travels.
+"""E-mail addresses and phone numbers as hashes: the address itself is never sent on.
 
-Two systems that know the same address must make the same hash of it, so how it is written is evened out first. With a
-key the hash is `hmac-` and the HMAC-SHA-256 of the plain one: whoever has all addresses still cannot tell whose it is.
-The mark in front lets a hash that was keyed before pass a second door unchanged.
+Two systems that know the same address must compute the same hash, so the spelling is normalised first. With a key the
+hash is `hmac-` and the HMAC-SHA-256 of the plain hash. Somebody with a list of all addresses still cannot find whose it
+is. The prefix lets a hash that is already keyed pass a second collector unchanged.
 """
 
 import hmac
@@ -20,28 +20,28 @@ _KEYED: Final = re.compile(r"hmac-[0-9a-f]{64}")
 EMAIL: Final = re.compile(r"[\w.%+'-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")
 PHONE: Final = re.compile(r"\+[0-9][0-9 ().\-/]{6,20}")
 RAW: Final = {"email": "email_sha256", "phone": "phone_sha256"}
-"""What producers and tables may say instead of a hash, and which alias it becomes."""
+"""By key for a plain address or number: the alias that it becomes."""
 
 Treatment = Literal["keyed", "sha256", "keep", "drop"]
-"""What becomes of them: keyed hashes, plain SHA-256 (as other systems' uploads want it), as they are, or nothing."""
+"""How addresses are treated: keyed hash, plain SHA-256 (which uploads to other systems need), unchanged, or dropped."""
 
 
 def email_sha256(address: str) -> str | None:
-    """SHA-256, in hexadecimal, of an address in lower case without blanks around it; None where it is none."""
+    """SHA-256, in hexadecimal, of an address in lower case without blanks around it; None where the text is none."""
     plain = unicodedata.normalize("NFC", address).strip().lower()
     name, _, host = plain.rpartition("@")
     return sha256(plain.encode(errors="surrogatepass")).hexdigest() if name and host else None
 
 
 def phone_sha256(number: str) -> str | None:
-    """SHA-256, in hexadecimal, of a number as `+46701234567`; None where it has no country code to be told apart by."""
+    """SHA-256, in hexadecimal, of a number as `+46701234567`; None where it has no country code."""
     plain = _NO_DIGITS.sub("", number)
     plain = f"+{plain[2:]}" if plain.startswith("00") else plain
     return sha256(plain.encode()).hexdigest() if _PHONE.fullmatch(plain) else None
 
 
 def keyed(given: str, key: str | None) -> str | None:
-    """The hash that travels for a plain one: keyed where there is a key. None where what is given is no hash."""
+    """The hash to send on for a plain one: keyed where there is a key. None where the text is no hash."""
     if _KEYED.fullmatch(given):
         return given
     plain = given.strip().lower()
@@ -51,7 +51,7 @@ def keyed(given: str, key: str | None) -> str | None:
 
 
 def hidden(ids: Mapping[str, Any], key: str | None, treatment: Treatment = "keyed") -> dict[str, Any]:
-    """The aliases with a hash for each address and number, also where one stands as a `customer_id`."""
+    """The aliases with a hash in place of each address and number, even of one sent as a `customer_id`."""
     made: dict[str, Any] = {}
     for kind, value in ids.items():
         if kind in RAW:
@@ -71,14 +71,14 @@ def hidden(ids: Mapping[str, Any], key: str | None, treatment: Treatment = "keye
 
 
 def _raw(text: str) -> str | None:
-    """What a whole text is, as a kind of RAW."""
+    """The key of RAW that a whole text is a value of; None for other texts."""
     if text[:1] == "+" and PHONE.fullmatch(text):
         return "phone"
     return "email" if "@" in text and EMAIL.fullmatch(text) else None
 
 
 def hash_of(kind: str, value: Any, key: str | None, treatment: Treatment) -> str | None:
-    """The hash of an `email` or a `phone` by a treatment; None where there is none to be had."""
+    """The hash of an `email` or a `phone` by a treatment; None where the value has none."""
     if treatment == "drop" or not isinstance(value, str):
         return None
     plain = email_sha256(value) if kind == "email" else phone_sha256(value)

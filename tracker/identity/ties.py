@@ -1,9 +1,10 @@
-"""Ties: what one alias knows of those that it was seen with, and which customer follows from it.
+"""Ties: what one alias knows of the names that it was seen with, and the customer that follows from it.
 
-Aliases are the nodes of a graph, touchpoints that carry two of them its edges. A customer is a unique name and what is
-connected to it, where of two ways to different unique names the one counts whose youngest edge is older; without a
-unique name the strongest alias stands for all. So who belongs to whom depends on the set of edges alone, and each
-alias can find it out at its own home from what its peers tell (docs/identity.md).
+Aliases are the nodes of a graph; a touchpoint that carries two of them is an edge. A customer is a unique name and all
+that is connected to it. Where paths lead to different unique names, the path counts whose youngest edge is older. In a
+component without a unique name the strongest alias stands for all. So who belongs to whom depends only on the set of
+edges, and not on the order in which they arrive. Each alias computes it at its own home from the offers of its peers,
+as in a distance-vector routing protocol (docs/identity.md).
 It knows no records and no partitions.
 """
 
@@ -15,7 +16,7 @@ import msgspec
 from schemas.routed import Offer, Ruling, Tie, Weight
 from tracker.identity.kinds import Kinds
 
-# Whoever is more than so many steps away stays alone: chains this long come from shared devices and from machines.
+# A name farther than this from its customer stays alone: paths this long come from shared devices and machines.
 MAX_PATH: Final = 12
 NEVER_MS: Final = 1 << 62
 
@@ -28,11 +29,11 @@ class Edge(msgspec.Struct, array_like=True, gc=False):
     event_id: str = ""
     """The touchpoint that carried both."""
     offer: Offer | None = None
-    """Whom the peer belongs to, as it told last."""
+    """The customer that the peer belongs to, by its last message."""
     ruled_ms: int = -1
-    """When a person decided on it last."""
+    """When a person last ruled on it; -1 for never."""
     is_cut: bool = False
-    """A person said that the two are not one."""
+    """A person ruled that the two names are not one customer."""
 
 
 class Ties(msgspec.Struct, array_like=True, gc=False):
@@ -41,25 +42,26 @@ class Ties(msgspec.Struct, array_like=True, gc=False):
     edges: dict[str, Edge] = {}
     """By the peer's name."""
     offered: Offer | None = None
-    """The offer that the peers were sent; None stands for the name itself alone."""
+    """The last offer sent to the peers; None stands for an offer of the name alone."""
     adopted: dict[str, bytes] = {}
     """Of a customer: by alias, the short ids of the touchpoints that came under it."""
     refused: tuple[str, ...] = ()
     """Unique names that were reported as conflicts."""
     end: bool = True
-    """Makes the last byte differ from that of a record without ties."""
+    """Makes the last byte differ from that of a record without ties (see `may_have_ties`)."""
 
     def see(self, peer: str, at_ms: int, event_id: str, fresh: set[str]) -> None:
-        """Take in that a touchpoint carried both names; `fresh` gets peers who must be told."""
+        """Apply that a touchpoint carried both names; peers that need a message are added to `fresh`."""
         edge = self.edges.get(peer)
         if edge is None:
             edge = self.edges[peer] = Edge()
+        # The earliest touchpoint is the edge, whichever arrives first: both ends then know the same one.
         if (at_ms, event_id) < (edge.at_ms, edge.event_id) or edge.at_ms == NEVER_MS:
             edge.at_ms, edge.event_id = at_ms, event_id
             fresh.add(peer)
 
     def hear(self, message: Tie, fresh: set[str]) -> None:
-        """Take in what a peer says. Who hears of the peer for the first time, or knows an older tie, answers."""
+        """Apply a peer's message. A name that did not know the peer, or knows an older edge, answers."""
         edge = self.edges.get(message.peer)
         if edge is None:
             edge = self.edges[message.peer] = Edge(message.at_ms, message.event_id)
@@ -71,14 +73,14 @@ class Ties(msgspec.Struct, array_like=True, gc=False):
         edge.offer = message.offer
 
     def obey(self, message: Ruling, fresh: set[str]) -> None:
-        """Take in a person's ruling; of a link and a cut at one moment the cut holds."""
+        """Apply a person's ruling; of a link and a cut at the same moment the cut holds."""
         edge = self.edges.get(message.peer)
         if edge is None:
             edge = self.edges[message.peer] = Edge()
         if (message.at_ms, not message.linked) > (edge.ruled_ms, edge.is_cut):
             edge.ruled_ms, edge.is_cut = message.at_ms, not message.linked
             if edge.is_cut:
-                # Nothing is said across a cut, so this would grow old; a ruling that ends the cut has it said anew.
+                # No messages cross a cut, so the offer would become stale. A ruling that ends the cut brings a new one.
                 edge.offer = None
             fresh.add(message.peer)
 
@@ -89,7 +91,7 @@ _NO_TIES: Final = b"\xc4\x00"
 
 
 def may_have_ties(record: bytes) -> bool:
-    """False where a stored record surely has no ties: a look at its end instead of decoding it."""
+    """False where a stored record surely has no ties: a look at its last bytes instead of decoding it."""
     return not record.endswith(_NO_TIES)
 
 
@@ -104,22 +106,23 @@ def write(ties: Ties) -> bytes:
 
 
 def root(name: str, ties: Ties) -> str:
-    """The customer whom the name belongs to; itself where it belongs to nobody else."""
+    """The customer that the name belongs to; the name itself where it belongs to no other."""
     return ties.offered.path[0] if ties.offered is not None else name
 
 
 def choose(name: str, ties: Ties, kinds: Kinds) -> Offer:
-    """Whom a name belongs to, by all that it knows."""
+    """The best offer for a name, by everything that it knows."""
     alone = Offer((name,))
     if kinds.is_unique(name):
         return alone
     best, best_rank = alone, _rank(alone, "", kinds)
     for peer, edge in ties.edges.items():
         offer = edge.offer
+        # An offer whose path contains the name came from it. Taking it back would keep a lost customer alive in a loop.
         if edge.is_cut or offer is None or name in offer.path or len(offer.path) >= MAX_PATH:
             continue
         if edge.at_ms == NEVER_MS and edge.ruled_ms < 0:
-            # The peer has heard of a ruling that is still on its way here.
+            # The peer already knows a ruling that has not arrived here yet.
             continue
         weight = _weight(name, peer, edge)
         if offer.weight is not None and offer.weight > weight:
@@ -132,9 +135,9 @@ def choose(name: str, ties: Ties, kinds: Kinds) -> Offer:
 
 
 def conflicts(name: str, ties: Ties, kinds: Kinds) -> dict[str, Edge]:
-    """Unique names that the name was tied to and does not belong to, with the edge that says so."""
+    """By unique name that claims the name without getting it: the edge of the claim."""
     if kinds.is_unique(name):
-        # Its aliases' homes decide, and tell.
+        # The homes of its aliases decide, and report the conflict.
         return {}
     mine = root(name, ties)
     found: dict[str, Edge] = {}
@@ -148,7 +151,7 @@ def conflicts(name: str, ties: Ties, kinds: Kinds) -> dict[str, Edge]:
 
 
 def excess(ties: Ties, kinds: Kinds) -> list[str]:
-    """The peers beyond the limits of their kinds, and of all: the earliest stay."""
+    """The peers beyond the limits by kind and in all; the earliest peers stay."""
     if len(ties.edges) <= kinds.least_limit:
         return []
     left, total, over = dict(kinds.limits), kinds.limit, []
@@ -164,12 +167,12 @@ def excess(ties: Ties, kinds: Kinds) -> list[str]:
 
 
 def aliases(ties: Ties) -> Iterable[str]:
-    """Whom the name is tied to."""
+    """The names that the name is tied to."""
     return (peer for peer, edge in ties.edges.items() if not edge.is_cut)
 
 
 def _moment(edge: Edge) -> tuple[int, str]:
-    # What a person said is known from then on; what was seen, since it was.
+    # An edge that was seen counts from the first sight, one that only a ruling made from the ruling.
     return (edge.at_ms, edge.event_id) if edge.at_ms != NEVER_MS else (edge.ruled_ms, "")
 
 
@@ -179,7 +182,10 @@ def _weight(name: str, peer: str, edge: Edge) -> Weight:
 
 
 def _rank(offer: Offer, peer: str, kinds: Kinds) -> tuple[object, ...]:
-    """Lower is better: a unique customer by the oldest way, else the strongest alias by the shortest."""
+    """Lower is better: a unique customer by the oldest path, else the strongest alias by the shortest.
+
+    The name of the peer breaks the last tie, so every home decides alike.
+    """
     customer, length = offer.path[0], len(offer.path)
     if kinds.is_unique(customer):
         return (0, offer.weight, length, peer)

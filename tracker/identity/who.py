@@ -1,6 +1,6 @@
 """Who is who in a whole set of touchpoints: the customer of each name, by the rules of `tracker/identity/ties.py`.
 
-What the homes of names tell each other in messages, the names tell each other here at once, until none has news. So a
+The homes of names send each other offers in messages; here the offers are exchanged at once, until none changes. So a
 replay resolves identities as the live tracker does (docs/identity.md). It knows no files and no journeys.
 """
 
@@ -17,30 +17,30 @@ Moment = tuple[int, str]
 
 
 class Who:
-    """Takes the names that were seen together, in any order, and says whom each belongs to."""
+    """Collects names that were seen together, in any order, and finds the customer of each."""
 
     def __init__(self, kinds: Kinds = KINDS) -> None:
         self._kinds: Final = kinds
         self._first: dict[tuple[str, str], Moment] = {}
 
     def see(self, name: str, other: str, at_ms: int, event_id: str) -> None:
-        """A touchpoint carried both."""
+        """Note that a touchpoint carried both names."""
         pair, moment = (name, other) if name < other else (other, name), (at_ms, event_id)
         known = self._first.get(pair)
         if known is None or moment < known:
             self._first[pair] = moment
 
     def customers(self) -> dict[str, str]:
-        """By name, the customer whom it belongs to; names that belong to nobody but themselves are left out."""
+        """By name: the customer that it belongs to; names that belong only to themselves are left out."""
         found: dict[str, str] = {}
         for group in _groups(self._first):
             ties = self._ties(group)
-            told = _settled(ties, self._kinds)
-            found.update((name, offer.path[0]) for name, offer in told.items() if offer.path[0] != name)
+            offers = _settled(ties, self._kinds)
+            found.update((name, offer.path[0]) for name, offer in offers.items() if offer.path[0] != name)
         return found
 
     def _ties(self, group: Iterable[tuple[str, str]]) -> dict[str, Ties]:
-        """What each name knows of its peers, within the limits, before anybody has told anything."""
+        """The ties of each name within the limits, before any offer."""
         ties: dict[str, Ties] = {}
         for name, other in group:
             at_ms, event_id = self._first[name, other]
@@ -53,7 +53,7 @@ class Who:
 
 
 def _groups(pairs: Collection[tuple[str, str]]) -> Iterable[list[tuple[str, str]]]:
-    """The pairs, by everything that hangs together: nobody outside of it matters, and only one is held at a time."""
+    """The pairs by connected component: components do not affect each other, and only one is held at a time."""
     of: dict[str, list[tuple[str, str]]] = {}
     for pair in pairs:
         for name in pair:
@@ -70,25 +70,25 @@ def _groups(pairs: Collection[tuple[str, str]]) -> Iterable[list[tuple[str, str]
 
 
 def _settled(ties: Mapping[str, Ties], kinds: Kinds) -> Mapping[str, Offer]:
-    """What each name has told its peers when nobody has anything new to tell."""
-    told: dict[str, Offer] = {}
-    # Customers first: who listens to them need not be told twice.
+    """The offer of each name when no offer changes any more."""
+    offers: dict[str, Offer] = {}
+    # Strong names first: their offers then rarely have to be replaced.
     line = deque(sorted(ties, key=kinds.strength))
     waiting = set(line)
     while line:
         name = line.popleft()
         waiting.discard(name)
         offer = choose(name, ties[name], kinds)
-        if offer == told.get(name):
+        if offer == offers.get(name):
             continue
-        told[name] = offer
+        offers[name] = offer
         for peer in ties[name].edges:
             edge = ties[peer].edges.get(name)
-            # Who has too many peers to know the name does not hear it.
+            # A peer beyond its limits has dropped this name, and gets no offer.
             if edge is None:
                 continue
             edge.offer = offer
             if peer not in waiting:
                 waiting.add(peer)
                 line.append(peer)
-    return told
+    return offers

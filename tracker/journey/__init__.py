@@ -1,1 +1,1 @@
-"""Journey definitions: the frozen value, and the reader that makes it of YAML with every problem named."""
+"""Journey definitions: the frozen value, and the reader that makes it from YAML and reports every problem."""

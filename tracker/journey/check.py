@@ -1,4 +1,4 @@
-"""What the parts of a journey file must be to each other: names that differ, stages that exist, rules that can match.
+"""The checks between parts of a journey file: names are different, named stages exist, numbers are within limits.
 
 It knows the blocks as they were read, and notes problems and warnings at their places.
 """
@@ -20,8 +20,9 @@ from tracker.journey.fields import (
     NAME_REMEDY,
     WARN_SERIES,
 )
-from tracker.journey.reader import Block, Reader, Word
+from tracker.journey.reader import Block, Reader
 from tracker.journey.series_count import count
+from tracker.journey.values import Word
 from tracker.problem import Severity, choose
 from tracker.yaml_tree import Node
 
@@ -31,7 +32,7 @@ _SAMPLES = {each.name: f"{each.name}: {each.example}" for each in BLOCKS["accoun
 
 
 def check(reader: Reader, journey: Block) -> None:
-    """Notes where the parts of a journey do not fit each other."""
+    """Note where the parts of a journey do not fit each other."""
     names = _stage_names(reader, journey)
     if funnel := journey.get("funnel"):
         _windows(reader, funnel, names)
@@ -93,7 +94,7 @@ def _windows(reader: Reader, funnel: Block, names: list[str]) -> None:
 
 
 def _any_order(reader: Reader, funnel: Block, names: list[str]) -> None:
-    """Chains are kept for every set of steps, whose number doubles with each step."""
+    """Note too many steps for chains by sets of steps: the number of sets doubles with each step."""
     is_watched = bool(funnel.get("exclude")) or bool(funnel.get("window", {}).keys() - {"all"})
     if funnel.get("mode") == "any" and is_watched and len(names) > MAX_STEPS_BY_SETS:
         remedy = f"use up to {MAX_STEPS_BY_SETS} stages, or one window and no `exclude`, or another mode"
@@ -104,7 +105,7 @@ def _exclusions(reader: Reader, funnel: Block, names: list[str]) -> None:
     exclusions: tuple[Block, ...] = funnel.get("exclude", ())
     if len(exclusions) > MAX_EXCLUSIONS:
         reader.note(funnel.place("exclude"), f"{len(exclusions)} exclusions",
-                    f"use up to {MAX_EXCLUSIONS}: `in: [one, two]` makes one of many")  # fmt: skip
+                    f"use up to {MAX_EXCLUSIONS}: `in: [one, two]` joins several into one")  # fmt: skip
     for each in exclusions:
         between: tuple[Word, Word] | None = each.get("between")
         if between is None:
@@ -136,10 +137,10 @@ def _segments(reader: Reader, journey: Block, names: list[str]) -> None:
 def _segment_values(reader: Reader, segment: Block) -> None:
     values: tuple[Word, ...] = segment.get("values", ())
     if "values" in segment.values and not values:
-        reader.note(segment.place("values"), "no values", "name the values to tell apart, such as [b2b, b2c]")
+        reader.note(segment.place("values"), "no values", "name the values to count separately, such as [b2b, b2c]")
     if len(values) > MAX_SEGMENT_VALUES:
         reader.note(segment.place("values"), f"{len(values)} values",
-                    f"declare the {MAX_SEGMENT_VALUES} that matter; the rest counts as `other`")  # fmt: skip
+                    f"declare the {MAX_SEGMENT_VALUES} that matter; all others count as `other`")  # fmt: skip
     seen: set[str] = set()
     for word in values:
         if word.text in seen:
@@ -152,7 +153,7 @@ def _segment_values(reader: Reader, segment: Block) -> None:
 
 
 def _series(reader: Reader, journey: Block, segments: dict[str, tuple[Node, Block]]) -> None:
-    """Notes how many series Prometheus would hold, where that is many."""
+    """Note the number of series in Prometheus where it is high."""
     buckets: Block | None = journey.get("buckets")
     stay = buckets.get("stay", BOUNDS_MS) if buckets else BOUNDS_MS
     convert = buckets.get("convert", stay) if buckets else stay
@@ -170,24 +171,24 @@ def _series(reader: Reader, journey: Block, segments: dict[str, tuple[Node, Bloc
 
 
 def _feedback(reader: Reader, journey: Block) -> None:
-    """Notes questions that nobody knows the scale of, and those that every touchpoint would answer."""
+    """Note questions without a known scale, and those that every touchpoint would answer."""
     feedback: dict[str, tuple[Node, Block]] = journey.get("feedback", {})
     for kind, (node, survey) in feedback.items():
         if kind not in SCALES:
             reader.note(node, f"feedback: the scale of {kind!r} is not known", choose(kind, SCALES))
         elif not any(survey.get(key) for key in ("channel", "type", "where")):
             reader.note(survey.node, f"feedback: every touchpoint with a score would answer {kind!r}",
-                        f"say which: {{type: Survey Answered, where: {{properties.scale: {kind}}}}}")  # fmt: skip
+                        f"name them: {{type: Survey Answered, where: {{properties.scale: {kind}}}}}")  # fmt: skip
 
 
 def _accounts(reader: Reader, journey: Block, accounts: Block) -> None:
-    """Notes rules that lack a key or have one too many, and journeys that say nothing of accounts."""
+    """Note rules with a missing or a superfluous key, and journeys that cannot have accounts."""
     rule = accounts.get("rule")
     for key, of in ACCOUNT_KEYS.items():
         if rule == of and key not in accounts.nodes:
             reader.note(accounts.place("rule"), f"the rule {rule!r} lacks the key {key!r}", f"add `{_SAMPLES[key]}`")
         elif rule not in (None, of) and key in accounts.nodes:
-            reader.note(accounts.place(key), f"{key!r} says nothing with the rule {rule!r}",
+            reader.note(accounts.place(key), f"{key!r} has no effect with the rule {rule!r}",
                         f"leave it out, or write `rule: {of}`")  # fmt: skip
     if journey.get("key"):
         reader.note(accounts.node, "a journey with a `key` has many instances for each person, accounts have one",
@@ -201,11 +202,11 @@ def _accounts(reader: Reader, journey: Block, accounts: Block) -> None:
         reader.note(accounts.place("journey"), f"{name!r} is the people's journey", "give the accounts' another name")
     elif name is not None and "journey" not in accounts.nodes and len(name + ACCOUNTS) > MAX_NAME:
         reader.note(accounts.node, f"{name + ACCOUNTS!r} is too long for a name",
-                    "write `journey:` here, with a shorter one")  # fmt: skip
+                    "write `journey:` here with a shorter name")  # fmt: skip
 
 
 def _alerts(reader: Reader, stage: Block) -> None:
-    """Warns of thresholds for what can never happen."""
+    """Warn of thresholds for something that cannot happen."""
     alerts: Block | None = stage.get("alerts")
     if alerts and alerts.get("drop_off") and "drops_after" not in stage.nodes:
         reader.note(alerts.place("drop_off"), "nobody can drop off here: the stage has no `drops_after`",
@@ -215,7 +216,7 @@ def _alerts(reader: Reader, stage: Block) -> None:
 def _no_person(reader: Reader, example: Block) -> None:
     for given in example.get("given", ()):
         if "person" in given.nodes:
-            reader.note(given.place("person"), "the journey has no accounts whose people could be told apart",
+            reader.note(given.place("person"), "the journey has no accounts, so no person can be named",
                         "add `accounts: {rule: furthest}` to the journey, or leave `person` out")  # fmt: skip
 
 
@@ -226,7 +227,7 @@ def _example(reader: Reader, example: Block, names: list[str]) -> None:
     if expect is None:
         return
     if not expect.nodes:
-        reader.note(expect.node, "nothing is expected", "write what must come of it, such as {current: …}")
+        reader.note(expect.node, "nothing is expected", "write the expected state, such as {current: …}")
     for key in ("current", "furthest"):
         if word := expect.get(key):
             _known(reader, word, names)

@@ -1,6 +1,6 @@
 """Conditions compiled to straight functions: one touch in, yes or no out.
 
-It knows what the operators mean for odd values, and nothing of stages, customers or time.
+It knows what the operators mean for every kind of value, and nothing of stages, customers or time.
 """
 
 import re
@@ -14,9 +14,9 @@ from tracker.touch import Touch
 Test = Callable[[Any], bool]
 Predicate = Callable[[Touch], bool]
 
-# A number that a producer sends as text is at most this long; anything longer is no number.
+# A text longer than this is not read as a number.
 MAX_NUMBER_LENGTH: Final = 32
-# Matching costs at most (length of the text) ** (number of open repeats) steps: both are bounded.
+# Matching takes at most (length of the text) ** (number of open repeats) steps, so both are bounded.
 MAX_MATCHED_LENGTH: Final = 512
 MAX_PATTERN_LENGTH: Final = 200
 MAX_OPEN_REPEATS: Final = 2
@@ -41,7 +41,7 @@ def lookup(touch: Touch, path: tuple[str, ...]) -> Any:
 
 
 def getter(path: tuple[str, ...]) -> Callable[[Touch], Any]:
-    """A function that is `lookup` for one path, straight for the usual two-part paths."""
+    """`lookup` for one path as a function; faster for the usual paths of two parts."""
     if len(path) == 2 and path[0] in ("properties", "context"):
         name = path[1]
         if path[0] == "properties":
@@ -51,7 +51,7 @@ def getter(path: tuple[str, ...]) -> Callable[[Touch], Any]:
 
 
 def number(value: Any) -> float | int | None:
-    """The number that a value is or, sent as text, reads as; booleans are no numbers."""
+    """A value as a number, also where it was sent as text; None for other values and for booleans."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
@@ -88,7 +88,7 @@ def _not(test: Test) -> Test:
 def _compare(number_test: Callable[[Any, Any], bool]) -> Callable[[Any], Test]:
     def compiled(wanted: Any) -> Test:
         if isinstance(wanted, str):
-            # Text compares with text, character by character: right for ISO dates and versions of one width.
+            # Text compares with text by characters, which is right for ISO dates and for versions of one width.
             return lambda value: isinstance(value, str) and number_test(value, wanted)
         limit = number(wanted)
         if limit is None:
@@ -129,7 +129,7 @@ def _matches(wanted: Any) -> Test:
 
 
 def _open_repeats(parsed: Any, inside: bool) -> int:
-    """How many repeats have no small upper bound; raises ValueError for what cannot be bounded."""
+    """The number of repeats that can match more than once; raises ValueError for patterns whose cost is unbounded."""
     found = 0
     for operation, argument in parsed:
         name = str(operation)
@@ -137,14 +137,14 @@ def _open_repeats(parsed: Any, inside: bool) -> int:
             _low, high, inner = argument
             if int(high) > 1:
                 if inside:
-                    raise ValueError("a repeat inside a repeat can take for ever")
+                    raise ValueError("a repeat inside a repeat can run for ever")
                 found += 1
             found += _open_repeats(inner, inside=inside or int(high) > 1)
         elif name == "SUBPATTERN":
             found += _open_repeats(argument[3], inside)
         elif name == "BRANCH":
             if inside:
-                raise ValueError("alternatives inside a repeat can take for ever")
+                raise ValueError("alternatives inside a repeat can run for ever")
             found += max(_open_repeats(one, inside) for one in argument[1])
         elif name in ("GROUPREF", "GROUPREF_EXISTS", "ASSERT", "ASSERT_NOT", "ATOMIC_GROUP"):
             raise ValueError("back references and look-arounds are not supported")
@@ -152,7 +152,7 @@ def _open_repeats(parsed: Any, inside: bool) -> int:
 
 
 def pattern_problem(pattern: Any) -> str | None:
-    """Why a pattern is not accepted by `matches`, for a person; None when it is fine."""
+    """The reason why `matches` does not accept a pattern, in words; None where it does."""
     if not isinstance(pattern, str):
         return "a pattern must be text"
     if len(pattern) > MAX_PATTERN_LENGTH:
@@ -167,7 +167,7 @@ def pattern_problem(pattern: Any) -> str | None:
     return None
 
 
-# Every operator a definition may use, and what it compiles to. A test never raises, whatever the value.
+# By operator of a definition: the function that compiles it. The compiled tests never raise, whatever the value.
 OPERATORS: Final[dict[str, Callable[[Any], Test]]] = {
     "eq": _equals,
     "ne": lambda wanted: _not(_equals(wanted)),

@@ -1,4 +1,4 @@
-"""A journey definition: the frozen value that everything downstream is computed from.
+"""A journey definition: the frozen value from which everything else is computed.
 
 It knows nothing of YAML (`tracker/journey/file.py` reads that) and nothing of customers.
 """
@@ -13,12 +13,13 @@ Severity = Literal["page", "ticket"]
 AccountRule = Literal["furthest", "quorum", "role"]
 
 STATUSES: Final = ("active", "waiting", "dropped", "completed", "exited")
-# Days from the beginning of a journey, end point inclusive, for conversion within so many.
+# Conversion is counted within these numbers of days from the beginning of a journey, end point inclusive.
 WITHIN_DAYS: Final = (1, 7, 28)
 SCALES: Final = {"nps": (0, 10), "csat": (1, 5), "ces": (1, 7)}
-"""By kind: the lowest and the highest score. What lies outside, or is no number, is no answer."""
+"""By kind: the lowest and the highest score. Other values are no answers."""
 MAX_STEPS_BY_SETS: Final = 10
-"""How many steps a funnel in any order may have where its chains are kept by sets of steps (`engine/any_order.py`)."""
+"""The most steps of a funnel in any order whose chains are kept by sets of steps (`tracker/engine/any_order.py`).
+Each step doubles the number of sets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Which touchpoints are meant: all that is given must hold; None means any."""
+    """Touchpoints by channel, type and conditions. Everything given must hold; None means any."""
 
     channel: str | None = None
     type: str | None = None
@@ -42,41 +43,41 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class DropOffAlert:
-    """When drop-off in a stage is news. The last quarter of an hour asks for a third of the customers and half of z."""
+    """Thresholds of the drop-off alert. The last quarter of an hour must have a third of `customers`, half of z."""
 
     customers: float = 30
-    """As many drop-offs in the hour."""
+    """At least this many drop-offs in the hour."""
     odds: float = 2.0
-    """The odds of dropping off times so much: 5 % to 10 % and 50 % to 67 % are equally large."""
+    """The odds of dropping off grew at least so many times. By odds, 5 % to 10 % and 50 % to 67 % are equally large."""
     z: float = 4.0
-    """As unlikely by chance: with ninety stages looked at every minute, 3 would page every few hours."""
+    """z of two proportions is at least this. With ninety stages judged every minute, 3 would page every few hours."""
     severity: Severity = "page"
 
 
 @dataclass(frozen=True, slots=True)
 class ConversionAlert:
-    """When it is news that today's cohort converts worse than those of yesterday and a week ago did at its age."""
+    """The thresholds of the conversion alert: today's cohort against those of a day and a week ago at the same age."""
 
     customers: float = 200
-    """As many in today's cohort."""
+    """At least this many customers in today's cohort."""
     fall: float = 0.3
-    """Fewer by this share."""
+    """The conversion is lower by at least this share of the earlier one."""
     z: float = 4.0
     severity: Severity = "ticket"
 
 
 @dataclass(frozen=True, slots=True)
 class StalledAlert:
-    """When it is news that nobody leaves a stage any more."""
+    """The thresholds of the alert that nobody leaves a stage any more."""
 
     customers: float = 20
-    """As many came in the hour; as many left in the hours before that it is compared with."""
+    """At least this many came in the hour, and at least this many left in the hours compared with."""
     severity: Severity = "ticket"
 
 
 @dataclass(frozen=True, slots=True)
 class Alerts:
-    """What is told of a stage; None is never told."""
+    """The alerts of a stage; None: this one is never raised."""
 
     drop_off: DropOffAlert | None = DropOffAlert()
     conversion_fall: ConversionAlert | None = ConversionAlert()
@@ -94,12 +95,12 @@ class Stage:
     optional: bool = False
     goal: bool = False
     lanes: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """What the journey map says of the stage, by lane: actions, feelings, pains, and so on."""
+    """By lane: the texts of the stage in the journey map, such as actions, feelings and pains."""
     mood: int | None = None
     """How the customer feels here, from -2 to 2: the curve of the journey map."""
     target_mood: int | None = None
     alerts: Alerts = Alerts()
-    """Those of the journey, with what the stage says otherwise."""
+    """Those of the journey, with the stage's own thresholds over them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ class Exclusion:
 
 @dataclass(frozen=True, slots=True)
 class Funnel:
-    """How the steps are counted."""
+    """How the steps of the funnel are counted."""
 
     mode: Mode = "sequential"
     window_ms: int | None = None
@@ -124,7 +125,7 @@ class Funnel:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A declared property to break the figures down by; what is not declared counts as `other`."""
+    """A declared property to break the figures down by; values that are not declared count as `other`."""
 
     name: str
     path: tuple[str, ...]
@@ -134,12 +135,12 @@ class Segment:
 
 
 BOUNDS_MS: Final = tuple(seconds * 1000 for seconds in (60, 600, 3600, 21600, 86400, 259200, 604800, 2592000, 7776000))
-"""From a minute to 90 days."""
+"""1 min, 10 min, 1 h, 6 h, 1 d, 3 d, 7 d, 30 d and 90 d."""
 
 
 @dataclass(frozen=True, slots=True)
 class Buckets:
-    """The upper bounds of the histograms, inclusive, in whole seconds; one more bucket holds what is longer."""
+    """The upper bounds of the histograms, inclusive, in whole seconds; one more bucket holds longer times."""
 
     stay_ms: tuple[int, ...] = BOUNDS_MS
     """For the time in a stage."""
@@ -149,27 +150,27 @@ class Buckets:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """Which touchpoints answer a question of customer feedback, and where the score stands in them."""
+    """Which touchpoints answer a question of customer feedback, and the path of the score in them."""
 
     kind: str
-    """`nps`, `csat` or `ces`: with it goes the scale."""
+    """`nps`, `csat` or `ces`; it determines the scale."""
     rule: Rule
     score: tuple[str, ...] = ("properties", "score")
 
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """The journey of accounts that is derived from this one, which is their people's."""
+    """The journey of accounts that is derived from this one, the journey of their people."""
 
     journey: str
-    """What it is called."""
+    """The name of the journey of accounts."""
     rule: AccountRule = "furthest"
     people: int = 1
-    """As many must have come to a stage for the account to be there."""
+    """How many people must have reached a stage for the account to reach it."""
     role: str | None = None
-    """Only people who were seen with this value count."""
+    """Only people seen with this value count; None: all do."""
     path: tuple[str, ...] | None = None
-    """Where the role is found in a touchpoint."""
+    """The path of the role in a touchpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,18 +183,18 @@ class Given:
     properties: dict[str, Any] = field(default_factory=dict)
     context: dict[str, Any] = field(default_factory=dict)
     person: str | None = None
-    """Which of an account's people."""
+    """Which of an account's people it belongs to; None: there is one customer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """These touchpoints lead to this state; where they are of persons, the account's."""
+    """Touchpoints and the state that they must lead to; with persons, the state is the account's."""
 
     given: tuple[Given, ...]
     expect: dict[str, Any]
     """Any of: current, furthest, reached, skipped, funnel_depth, status."""
     at_ms: int | None = None
-    """The moment of looking; the newest touchpoint's where it is not given."""
+    """The moment at which the state is read; None: that of the newest touchpoint."""
     line: int | None = None
 
 
@@ -209,7 +210,7 @@ class Definition:
     exits: tuple[Rule, ...] = ()
     segments: tuple[Segment, ...] = ()
     key: tuple[str, ...] | None = None
-    """The path of the property that tells parallel instances apart."""
+    """The path of the property whose value identifies an instance; None: one instance for each customer."""
     examples: tuple[Example, ...] = ()
     title: str | None = None
     description: str | None = None
@@ -218,4 +219,4 @@ class Definition:
     feedback: tuple[Survey, ...] = ()
     accounts: Accounts | None = None
     of_people: str | None = None
-    """Of a journey of accounts: its people's journey. No touchpoint belongs to it by itself."""
+    """For a journey of accounts: the journey of its people. It matches no touchpoints itself."""

@@ -1,6 +1,6 @@
-"""Rules that cannot do what was meant: those that never match, that match too much, or whose words look mistyped.
+"""Doubtful rules: those that never match, that match too much, or whose words look mistyped.
 
-It knows rules and the channels that are listened to; what rules mean to each other is tracker/journey/rule_logic.py's.
+It knows rules and the channels that the tracker reads; `tracker/journey/rule_logic.py` compares rules.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,19 +16,19 @@ from tracker.problem import nearest
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A rule, and where it stands."""
+    """A rule and its block."""
 
     rule: Rule
     block: Block
 
     @property
     def line(self) -> int:
-        """Where the rule begins."""
+        """The line on which the rule begins."""
         return self.block.node.line
 
 
 def doubt(reader: Reader, journey: Block, channels: Sequence[str]) -> None:
-    """Notes the rules of a journey that never match, and warns of those that look wrong."""
+    """Note the rules of a journey that never match, and warn of those that look wrong."""
     stages: list[tuple[str, Block, list[Placed]]] = [
         (stage.get("name", "?"), stage, _placed(stage.get("touchpoints", ()))) for stage in journey.get("stages", ())
     ]
@@ -38,7 +38,7 @@ def doubt(reader: Reader, journey: Block, channels: Sequence[str]) -> None:
     in_stages = [placed for _, _, rules in stages for placed in rules]
     if (count := len(in_stages) + len(exits) + len(exclusions)) > MAX_RULES:
         reader.note(journey.place("stages"), f"{count} touchpoint rules",
-                    f"use up to {MAX_RULES}: `in: [one, two]` makes one rule of many")  # fmt: skip
+                    f"use up to {MAX_RULES}: `in: [one, two]` joins several rules into one")  # fmt: skip
         return
     for placed in [*in_stages, *exits, *exclusions]:
         _contradiction(reader, placed)
@@ -59,7 +59,7 @@ def _placed(blocks: Iterable[Block]) -> list[Placed]:
 def _contradiction(reader: Reader, placed: Placed) -> None:
     if reason := never(placed.rule):
         reader.note(placed.block.place("where"), f"this rule can never match: {reason}",
-                    "remove one of the conditions, or make two rules of it")  # fmt: skip
+                    "remove one of the conditions, or write two rules")  # fmt: skip
 
 
 def _channel(reader: Reader, block: Block, channels: Sequence[str]) -> None:
@@ -67,7 +67,7 @@ def _channel(reader: Reader, block: Block, channels: Sequence[str]) -> None:
     if channel is None or channel in channels:
         return
     near = nearest(channel, channels)
-    remedy = f"did you mean {near!r}?" if near else f"listened to are: {', '.join(channels)}; add it in the settings"
+    remedy = f"did you mean {near!r}?" if near else f"use one of: {', '.join(channels)}; or add it in the settings"
     reader.note(block.place("channel"), f"no touchpoints come in on the channel {channel[:60]!r}", remedy, "warning")
 
 
@@ -81,7 +81,7 @@ def _unreachable(reader: Reader, name: str, stage: Block, rules: list[Placed], e
         line = next(end.line for end in ends if end)
         reader.note(stage.place("touchpoints"),
                     f"whoever reaches {name!r} leaves the journey at once: its touchpoints are exits too (line {line})",
-                    "make the exit or the stage more particular", "warning")  # fmt: skip
+                    "make the exit or the stage more specific", "warning")  # fmt: skip
 
 
 def _repeats(reader: Reader, rules: list[Placed]) -> None:
@@ -90,23 +90,23 @@ def _repeats(reader: Reader, rules: list[Placed]) -> None:
             reader.note(placed.block.node, "this rule matches every touchpoint", "name a channel or a type", "warning")
         wider = next((other for other in rules[:number] if within(placed.rule, other.rule)), None)
         if wider:
-            reader.note(placed.block.node, f"this rule adds nothing: the one on line {wider.line} has it already",
+            reader.note(placed.block.node, f"this rule adds nothing: the one on line {wider.line} already includes it",
                         "remove it", "warning")  # fmt: skip
 
 
 def _overlap(reader: Reader, name: str, rules: list[Placed], later_name: str, later_rules: list[Placed]) -> None:
-    """Warns once of two stages that share touchpoints."""
+    """Warn of two stages that share touchpoints, once for each pair."""
     for placed in later_rules:
         for other in rules:
             if _shared(other.rule, placed.rule):
                 reader.note(placed.block.node, _overlap_message(name, other, later_name, placed),
-                            "fine for a repeated step or a special case of a general rule; "
-                            "else add a condition that tells them apart", "warning")  # fmt: skip
+                            "right for a repeated step or a special case of a general rule; "
+                            "else add a condition that separates them", "warning")  # fmt: skip
                 return
 
 
 def _shared(one: Rule, other: Rule) -> bool:
-    """Whether an overlap is worth a word: rules that merely cross, type here and channel there, are not."""
+    """Whether an overlap deserves a warning: not where one rule names only a type and the other only a channel."""
     if disjoint(one, other):
         return False
     alike = one.type is not None and one.type == other.type
@@ -120,7 +120,7 @@ def _overlap_message(name: str, other: Placed, later_name: str, placed: Placed) 
     if forth:
         return f"what means {later_name!r} here always means {name!r} too (line {other.line})"
     if back:
-        return f"this holds all that means {name!r} (line {other.line})"
+        return f"this includes everything that means {name!r} (line {other.line})"
     return f"a touchpoint can mean both {name!r} (line {other.line}) and {later_name!r}"
 
 
@@ -128,12 +128,12 @@ def _self_exclusion(reader: Reader, stages: list[tuple[str, Block, list[Placed]]
     for name, _, rules in stages:
         for exclusion in exclusions:
             if rules and all(within(each.rule, exclusion.rule) for each in rules):
-                reader.note(exclusion.block.node, f"this takes everyone out of the funnel who reaches {name!r}",
-                            "make the exclusion more particular", "warning")  # fmt: skip
+                reader.note(exclusion.block.node, f"this takes everyone who reaches {name!r} out of the funnel",
+                            "make the exclusion more specific", "warning")  # fmt: skip
 
 
 def _spelling(reader: Reader, rules: list[Placed], journey: Block, channels: Sequence[str]) -> None:
-    """Warns of types that differ from another only in capitals, spaces, - or _."""
+    """Warn of types that differ from another one only in capitals, spaces, - or _."""
     first: dict[str, tuple[str, int]] = {}
     for block in [*(placed.block for placed in rules), *_given(journey)]:
         kind = block.get("type")

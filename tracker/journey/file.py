@@ -1,6 +1,6 @@
-"""A journey file, read: YAML text to a Definition, or everything that is wrong with it at once.
+"""A journey file: YAML text to a Definition, or all its problems at once.
 
-It knows what the keys add up to; their shapes are the reader's, and the file's user decides what a problem costs.
+It builds the definition; the reader knows the shapes of values, and the caller decides what a problem means.
 """
 
 import re
@@ -26,7 +26,8 @@ from tracker.journey.definition import (
 )
 from tracker.journey.doubts import doubt
 from tracker.journey.fields import ACCOUNTS, ALERTS, LANES, MAX_NAME, NAME
-from tracker.journey.reader import Block, Reader, Word, rule_of
+from tracker.journey.reader import Block, Reader, rule_of
+from tracker.journey.values import Word
 from tracker.problem import Problem
 from tracker.yaml_tree import MAX_BYTES, Mapping, YamlError, grow
 
@@ -36,7 +37,7 @@ EMPTY_REMEDY: Final = "write a journey: `stages: [{name: …, touchpoints: [{typ
 
 
 class JourneyFileError(Exception):
-    """A journey file that cannot be used; `problems` says all that is wrong with it."""
+    """A journey file that cannot be used; `problems` has all its problems."""
 
     def __init__(self, name: str, problems: list[Problem]) -> None:
         self.name = name
@@ -47,7 +48,7 @@ class JourneyFileError(Exception):
 
 
 def load(path: Path | str, channels: Sequence[str] = CHANNELS) -> Definition:
-    """The definition in a file; raises JourneyFileError with all its problems. Warnings are passed over."""
+    """The definition in a file; raises JourneyFileError with all its problems. Warnings are ignored."""
     definition, problems = read_file(path, channels)
     if definition is None:
         raise JourneyFileError(str(path), [each for each in problems if each.severity == "problem"])
@@ -55,7 +56,7 @@ def load(path: Path | str, channels: Sequence[str] = CHANNELS) -> Definition:
 
 
 def read_file(path: Path | str, channels: Sequence[str] = CHANNELS) -> tuple[Definition | None, list[Problem]]:
-    """What `read` makes of a file; a file that cannot be opened is a problem too."""
+    """As `read`, for a file; a file that cannot be opened is a problem too."""
     try:
         with Path(path).open("rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -65,7 +66,7 @@ def read_file(path: Path | str, channels: Sequence[str] = CHANNELS) -> tuple[Def
 
 
 def read_bytes(data: bytes, name: str, channels: Sequence[str] = CHANNELS) -> tuple[Definition | None, list[Problem]]:
-    """What `read` makes of the bytes of a file; they must be UTF-8."""
+    """As `read`, for the bytes of a file; they must be UTF-8."""
     if len(data) > MAX_BYTES:
         message = f"larger than {MAX_BYTES // 1024} kB"
         return None, [Problem(1, 1, message, "a journey file holds a definition, not the touchpoints themselves")]
@@ -82,7 +83,7 @@ def read_bytes(data: bytes, name: str, channels: Sequence[str] = CHANNELS) -> tu
 def read(text: str, name: str, channels: Sequence[str] = CHANNELS) -> tuple[Definition | None, list[Problem]]:
     """The definition, and all problems and warnings by line; None where there is a problem.
 
-    `name` is the file's; a journey that does not name itself is called after it.
+    `name`: the name of the file, which names the journey where the key is left out.
     """
     if len(text) > MAX_BYTES:
         return read_bytes(text.encode("utf-8", "surrogatepass"), name, channels)
@@ -105,7 +106,7 @@ def read(text: str, name: str, channels: Sequence[str] = CHANNELS) -> tuple[Defi
 
 
 def _before(error: YamlError) -> list[Problem]:
-    """The fault of syntax, after whatever is wrong with the shape of what stands before it."""
+    """The problem of syntax, after the problems in the part of the file before it."""
     reader = Reader(whole=False)
     if isinstance(error.root, Mapping):
         reader.block(error.root, "journey")
@@ -154,15 +155,15 @@ def _stage(block: Block, alerts: Block | None) -> Stage:
 
 
 def _alerts(blocks: Sequence[Block]) -> Alerts:
-    """The thresholds of a stage: each block says more than the one before it, key by key."""
-    told: dict[str, Any] = {}
+    """The thresholds of a stage: a later block overrides an earlier one, key by key."""
+    alerts: dict[str, Any] = {}
     for name, kind in ALERTS.items():
         said = [block.values[name] for block in blocks if name in block.values]
         if not said or said[-1] is not None:
-            told[name] = kind(**{key: value for block in said if block for key, value in block.values.items()})
+            alerts[name] = kind(**{key: value for block in said if block for key, value in block.values.items()})
         else:
-            told[name] = None
-    return Alerts(**told)
+            alerts[name] = None
+    return Alerts(**alerts)
 
 
 def _funnel(block: Block | None) -> Funnel:

@@ -1,6 +1,7 @@
-"""What can be said of rules before any touchpoint comes: that one never matches, or that one holds another.
+"""Logic of rules without touchpoints: whether a rule can ever match, and whether one rule includes another.
 
-It knows conditions alone. Where it cannot tell, it says nothing: a value may be missing, a text or a list.
+It knows only conditions. Where the answer is uncertain it raises no problem, since a value may be
+missing, a text or a list.
 """
 
 from collections import defaultdict
@@ -17,7 +18,7 @@ NEEDS_A_VALUE: Final = ("eq", "in", "gt", "gte", "lt", "lte", "contains", "match
 
 
 def never(rule: Rule) -> str | None:
-    """Why no touchpoint can meet the rule, in words; None where one could."""
+    """The reason why no touchpoint can meet the rule, in words; None where one could."""
     for path, conditions in _by_path(rule).items():
         if reason := _clash(conditions):
             return f"{'.'.join(path)} {reason}"
@@ -72,7 +73,7 @@ def _needs_a_value(condition: Condition) -> bool:
 
 
 def _choices(conditions: Iterable[Condition]) -> list[Any] | None:
-    """The values that the first `eq` or `in` leaves; None where there is neither."""
+    """The values that the first `eq` or `in` allows; None where there is neither."""
     for each in conditions:
         if each.operator == "eq":
             return [each.value]
@@ -82,31 +83,31 @@ def _choices(conditions: Iterable[Condition]) -> list[Any] | None:
 
 
 Bound = tuple[Any, bool]
-"""A number or text, and whether it is itself left out."""
+"""A number or text, and whether it is itself excluded."""
 
 
 def _bounds(conditions: Iterable[Condition]) -> tuple[Bound | None, Bound | None]:
-    """The lowest and the highest value left; None where there is no limit."""
+    """The tightest lower and upper bound; None where there is no limit."""
     lows = [(each.value, each.operator == "gt") for each in conditions if each.operator in ("gt", "gte")]
     highs = [(each.value, each.operator == "lt") for each in conditions if each.operator in ("lt", "lte")]
-    # Of two equal bounds the one that leaves its end out is the tighter.
+    # Of two equal bounds the one that excludes its end is tighter.
     low = max(lows, default=None)
     high = min(highs, key=lambda bound: (bound[0], not bound[1]), default=None)
     return low, high
 
 
 def _of_one_sort(conditions: list[Condition]) -> bool:
-    """Whether all bounds are numbers, or all are texts: others do not compare."""
+    """Whether all bounds are numbers or all are texts; a mixture does not compare."""
     return len({isinstance(each.value, str) for each in conditions if each.operator in BOUNDS}) < 2
 
 
 def _variants(value: Any) -> tuple[Any, ...]:
-    """What a touchpoint may hold and still equal `value`: a number may come as text."""
+    """The values in a touchpoint that equal `value`: a number may also come as text."""
     return (value, str(value)) if isinstance(value, int | float) and not isinstance(value, bool) else (value,)
 
 
 def _test(condition: Condition) -> Callable[[Any], bool]:
-    """The engine's own test; a list is looked up in instead of gone through, for pairs of rules are many."""
+    """The engine's test of a condition; long lists become sets, because very many pairs of rules are compared."""
     values = condition.value
     if condition.operator != "in" or any(isinstance(each, bool) for each in values):
         return OPERATORS[condition.operator](values)

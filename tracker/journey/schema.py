@@ -1,6 +1,6 @@
 """The JSON Schema (2020-12) of journey files, for editors, and the reference table of their keys.
 
-Both are read from the table of fields; nothing is said here that the reader does not hold to.
+Both are made from the table of fields, which the reader uses too.
 """
 
 from collections.abc import Callable
@@ -22,10 +22,10 @@ from tracker.journey.fields import (
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 DURATION: Final = {"type": "string", "pattern": SHAPE.replace("^", "^(?=.)", 1)}
 TEXT: Final = {"type": ["string", "number", "boolean"]}
-"""What is written without quotes may look like a number to an editor; it is read as the text it is."""
+"""A text without quotes may look like a number to an editor; the reader takes it as text."""
 VALUE: Final = {"type": ["string", "number", "boolean"]}
-# Names may hold any letter, and the dialects of regular expressions agree on no way to say so: said by what is not
-# allowed among ASCII. What is odd beyond ASCII is left to `tracker check`.
+# Names may have letters of any script, and dialects of regular expressions have no common class for them. So the
+# pattern excludes ASCII characters that are not allowed; `tracker check` judges the others.
 _EDGE: Final = r"[^\x00-/:-@\[-`{-\x7f]"
 NAME_HERE: Final = rf"^{_EDGE}([^\x00-\x1f!-%'-*,:-@\[-^`{{-\x7f]{{0,62}}{_EDGE})?$"
 

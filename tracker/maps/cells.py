@@ -1,6 +1,6 @@
-"""What stands in one cell of the drawn map: texts, touchpoints, figures. Each says its height before it is drawn.
+"""The content of one cell of the drawn map: texts, touchpoints, figures. Heights are known before drawing.
 
-It knows one cell and its width; where the cell lies is tracker/maps/picture.py's.
+It knows one cell and its width; tracker/maps/picture.py knows where the cell lies.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ TAG: Final = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """Where a cell lies."""
+    """The place of a cell."""
 
     x: float
     y: float
@@ -32,7 +32,7 @@ class Box:
 
 
 def card(box: Box) -> str:
-    """The white card that a cell's words stand on."""
+    """The white card behind a cell's texts."""
     return svg.rect(box.x, box.y, box.w, box.h, fill=PAPER, radius=7, stroke=EDGE)
 
 
@@ -136,7 +136,7 @@ def figures_height(figure: Figure, width: float) -> float:
 
 
 def figures(box: Box, figure: Figure, colour: str) -> list[str]:
-    """How many reached the stage, as a number and as a bar of all customers, and what became of them."""
+    """The customers who reached the stage, as a number and as a bar of all customers, with further figures."""
     x, w = box.x + PAD, box.w - 2 * PAD
     share = percent(figure.share)
     drawn = [
@@ -156,7 +156,7 @@ def figures(box: Box, figure: Figure, colour: str) -> list[str]:
 
 
 def gap(box: Box) -> list[str]:
-    """The sign of an empty cell: nothing is known here."""
+    """The sign of an empty cell."""
     middle = box.y + box.h / 2
     x = box.x + box.w / 2
     return [svg.line(x - 6, middle, x + 6, middle, stroke=FAINT, width=1.2)]

@@ -29,7 +29,7 @@ def gradients(top: float) -> str:
 
 def curve(top: float, left: float, right: float, middles: Sequence[float], moods: Sequence[int | None],
           today: Sequence[int | None]) -> list[str]:  # fmt: skip
-    """The curve of these moods; where `today` is given, that one is drawn dashed behind it."""
+    """The curve of these moods; `today`, where given, is drawn dashed behind it."""
     drawn = _grid(top, left, right)
     if today:
         points = _points(top, middles, today)

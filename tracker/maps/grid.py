@@ -1,4 +1,4 @@
-"""The journey map as rows and columns: what a map in each form shows, before anybody draws it.
+"""The journey map as rows and columns: the content of each form of map, before it is drawn.
 
 It knows the definition and, where there are any, a replay's figures; no pixel, no markup.
 """
@@ -28,7 +28,7 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
     ),
 }  # fmt: skip
 
-# What a row is called on the map where the lane's own title would not do.
+# Titles of rows that differ from the lane's own title.
 TITLES: Final = {
     ("blueprint", "physical"): "Physical evidence",
     ("blueprint", "digital"): "Digital evidence",
@@ -55,7 +55,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """One touchpoint rule as a small sign."""
+    """One touchpoint rule as a chip."""
 
     channel: str
     words: str
@@ -64,11 +64,11 @@ class Chip:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """What happened in one stage."""
+    """The figures of one stage."""
 
     reached: int
     share: float
-    """Of all customers, 0 to 1."""
+    """The share of all customers, 0 to 1."""
     rows: tuple[tuple[str, str], ...]
     """Further figures: a tone (`plain` or `bad`) and the words."""
 
@@ -83,7 +83,7 @@ class MapRow:
     title: str
     cells: tuple[Any, ...] = ()
     also: tuple[Any, ...] = ()
-    """A second series: the curve as it is today, under the one that shall be."""
+    """A second series: the curve of today, under the target curve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Map:
     columns: tuple[Column, ...]
     rows: tuple[MapRow, ...]
     channels: tuple[str, ...] = field(default=())
-    """In the order of their first touchpoint, for colours."""
+    """Channels in the order of their first touchpoint, which determines colours."""
 
 
 def journey_map(definition: Definition, form: str = "current", figures: Mapping[str, Any] | None = None) -> Map:
@@ -164,7 +164,7 @@ def _is_curve(moods: Sequence[int | None]) -> bool:
 
 
 def _without_lone_lines(rows: list[MapRow]) -> list[MapRow]:
-    """Lines of the blueprint stand between lanes: none at the ends, and no two in a row."""
+    """Keep lines of the blueprint only between lanes: none at the ends, no two in a row."""
     kept: list[MapRow] = []
     for place, row in enumerate(rows):
         lanes_below = any(each.kind != "line" for each in rows[place:])
@@ -209,7 +209,7 @@ def _figures(definition: Definition, figures: Mapping[str, Any]) -> MapRow:
 def _figure(stage: Mapping[str, Any], customers: int) -> Figure:
     reached = stage.get("reached", 0)
     dropped = stage.get("dropped", 0)
-    # Who dropped off in a stage is still counted as being there; on a map the two add up.
+    # The report counts a customer who dropped off as still in the stage; on the map the two add up.
     rows = [("plain", f"{max(stage.get('current', 0) - dropped, 0):,} here now")]
     if dropped:
         rows.append(("bad", f"{dropped:,} dropped off"))

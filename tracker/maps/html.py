@@ -1,4 +1,4 @@
-"""The journey map as a page of its own: the picture, and the same in a table for reading, searching and copying.
+"""The journey map as an HTML page: the picture, and the same content as a table to search and copy.
 
 It knows the page; the picture is tracker/maps/picture.py's. No script, nothing fetched from elsewhere.
 """

@@ -57,5 +57,5 @@ def _chip(chip: Chip) -> str:
 
 
 def _plain(words: str) -> str:
-    """The words as they are: nothing in them is markup, and a table's row stays one line."""
+    """A text with Markdown escaped, on one line, as a cell of a table needs it."""
     return _SPECIAL.sub(r"\\\1", " ".join(words.split())).replace("\\<", "&lt;").replace("\\>", "&gt;")

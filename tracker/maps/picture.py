@@ -20,7 +20,7 @@ BAND_PAD: Final = 9.0
 HEAD: Final = 58.0
 LINE_HEIGHT: Final = 30.0
 NARROWEST: Final = 172.0
-"""A column takes a sentence in three or four lines down to here; more stages make the picture wider."""
+"""At this width a column still holds a sentence in three or four lines; more stages make the picture wider."""
 WIDEST: Final = 300.0
 USUAL_WIDTH: Final = 1_560.0
 HEADINGS: Final = {
@@ -85,7 +85,7 @@ class _Drawing:
         self.y = max(self.y + 24, MARGIN + 76)
 
     def _persona(self) -> float:
-        """Draws whose journey it is at the right; the width that takes from the title."""
+        """Draw the persona at the right; returns the width that it takes from the title."""
         if not self.map.persona:
             return 0
         lines = wrap(self.map.persona, 13, 250)[:4]
@@ -128,7 +128,7 @@ class _Drawing:
             )  # fmt: skip
 
     def _notes(self, x: float, column: Column) -> float:
-        """Draws what is to be known of a stage below its head; the height that takes."""
+        """Draw the facts of a stage below its head; returns their height."""
         y = self.y + HEAD
         for note in column.notes:
             for each in wrap(note, 11, self.cell):

@@ -1,4 +1,4 @@
-"""The few SVG elements that drawings here are made of, as text; whatever a user wrote is escaped.
+"""The few SVG elements of the drawings, as text; everything that a user wrote is escaped.
 
 It knows markup, and nothing of what is drawn.
 """
@@ -13,12 +13,12 @@ _NOT_IN_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\uf
 
 
 def safe(text: str) -> str:
-    """A user's text as it may stand in SVG and HTML."""
+    """A user's text, escaped for SVG and HTML."""
     return escape(_NOT_IN_XML.sub(" ", text))
 
 
 def number(value: float) -> str:
-    """A coordinate, as short as it can be."""
+    """A coordinate as short text."""
     return f"{value:.1f}".rstrip("0").rstrip(".")
 
 
@@ -70,7 +70,7 @@ def path(steps: str, *, fill: str = "none", stroke: str = "none", width: float =
 
 
 def picture(width: float, height: float, *, title: str, described: str, defs: str, body: Iterable[str]) -> str:
-    """A whole SVG document of this size, with its words for those who do not see it."""
+    """An SVG document of this size, with title and description for screen readers."""
     size = f'width="{number(width)}" height="{number(height)}" viewBox="0 0 {number(width)} {number(height)}"'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" font-family="{FONT}">\n'

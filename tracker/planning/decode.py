@@ -1,6 +1,6 @@
-"""Decoding: a record's bytes become a touch to fold, or a flaw that says why not.
+"""Decoding: a record's bytes as a touch to fold, or the flaw that makes them no touchpoint.
 
-Knows the wire and the customer's clock; refuses to know Kafka, journeys and states.
+It knows the wire format and the correction of device clocks, and nothing of Kafka, journeys and states.
 """
 
 from datetime import datetime
@@ -15,7 +15,7 @@ from tracker.touch import Touch
 
 MINUTE_MS: Final = 60_000
 FUTURE_MS: Final = 5 * MINUTE_MS
-# Before 1980 lies the common mistake of seconds for milliseconds; after 9999 that of microseconds.
+# Seconds sent as milliseconds fall before 1980, microseconds after 9999.
 EARLIEST_MS: Final = 315_532_800_000
 LATEST_MS: Final = 253_402_300_799_999
 
@@ -77,7 +77,7 @@ def decode(value: bytes | None, received_at_ms: int | None, kinds: Kinds = KINDS
 
 
 def _moment(wire: Touchpoint, device_ms: int, received_at_ms: int | None) -> int | Flaw:
-    """When it happened, by the corrected clock."""
+    """When it happened (ms), with the device's clock corrected."""
     at_ms = device_ms
     if not EARLIEST_MS <= device_ms <= LATEST_MS:
         return Flaw("impossible_time", f"occurred_at is {device_ms} ms since 1970; are the units milliseconds?")
@@ -85,24 +85,24 @@ def _moment(wire: Touchpoint, device_ms: int, received_at_ms: int | None) -> int
         received_at_ms = _milliseconds(wire.received_at)
         if not EARLIEST_MS <= received_at_ms <= LATEST_MS:
             return Flaw("impossible_time", f"received_at is {received_at_ms} ms since 1970")
-    # A producer may set the broker's timestamp to anything; an impossible one says nothing, and is not the fault of
-    # the touchpoint.
+    # A producer may set the broker's timestamp to anything. An impossible one is ignored: the touchpoint may be right.
     if received_at_ms is not None and EARLIEST_MS <= received_at_ms <= LATEST_MS:
         if wire.sent_at is not None:
             at_ms = correct(device_ms, _milliseconds(wire.sent_at), received_at_ms)
             if at_ms < EARLIEST_MS:
                 return Flaw("impossible_time", f"by sent_at and received_at it happened at {at_ms} ms since 1970")
+        # Clamped and not rejected: the event did happen, but a future time would move the customer's clock ahead.
         if at_ms > received_at_ms + FUTURE_MS:
             at_ms = received_at_ms
     return at_ms
 
 
 def correct(device_ms: int, sent_ms: int, received_ms: int) -> int:
-    """The device's time with its clock's error taken out, to the whole minute.
+    """The device's time with the error of its clock removed, in whole minutes (all in ms).
 
-    `received - sent` is clock error plus network delay. Rounding it to minutes removes the delay, so that two
-    touchpoints of one device keep the order of its own clock; a clock that is right within half a minute is
-    left alone. See docs/decisions/0001-clock-correction.md.
+    `received - sent` is the clock error plus the network delay. Rounding to minutes removes the delay, so two
+    touchpoints of one device keep the order of its own clock. A clock that is right within half a minute is not
+    corrected. See docs/decisions/0001-clock-correction.md.
     """
     error_ms = (received_ms - sent_ms + MINUTE_MS // 2) // MINUTE_MS * MINUTE_MS
     return device_ms + error_ms
@@ -113,12 +113,12 @@ def _milliseconds(moment: datetime | int) -> int:
 
 
 def _major(schema: str) -> str:
-    """`touchpoint/1` of `touchpoint/1.4`: a minor version only adds fields, which are kept."""
+    """The major version, `touchpoint/1` of `touchpoint/1.4`: a minor version only adds fields."""
     return schema.partition(".")[0]
 
 
 def _explain(value: bytes, error: str) -> Flaw:
-    """The reason in our closed set for what the decoder found."""
+    """The flaw, with a reason of the closed set, for an error of the decoder."""
     try:
         schema = _version.decode(value).schema
     except msgspec.ValidationError:

@@ -1,4 +1,4 @@
-"""A message to publish: its topic, its partition and its bytes; and how those of `journey.routed` are encoded."""
+"""A message to publish: its topic, its partition and its bytes; and the encoding of messages on `journey.routed`."""
 
 import msgspec
 
@@ -9,10 +9,10 @@ decode_routed = msgspec.msgpack.Decoder(Routed).decode
 
 
 class Message(msgspec.Struct, frozen=True, array_like=True):
-    """A message to publish. `partition` is the number in its topic.
+    """A message to publish; `partition` is the partition of its topic.
 
-    It is decoded again out of the outbox, so it is in no module that is compiled: mypyc forgets all of an annotation
-    but the name of a class, and no decoder would take a key.
+    It is decoded again from the outbox, so it is in no compiled module: mypyc keeps only the class of an annotation,
+    and a decoder would refuse the key.
     """
 
     topic: str

@@ -1,6 +1,6 @@
-"""A plan and what it is made of: the batch that comes in, what was read of it, and all that one write changes.
+"""A plan and its inputs: the batch that comes in, what was read from it, and everything that one write changes.
 
-Values alone; `tracker/planning/planner.py` decides what is in them.
+It holds values alone; `tracker/planning/planner.py` fills them.
 """
 
 from collections import Counter
@@ -14,7 +14,7 @@ from tracker.touch import Touch
 
 
 class KafkaRecord(Protocol):
-    """What a batch needs of a Kafka record; aiokafka's own records fit."""
+    """The fields of a Kafka record that a batch needs; aiokafka's records have them."""
 
     offset: int
     key: bytes | None
@@ -44,28 +44,28 @@ class PartitionBatch:
 
 @dataclass(slots=True)
 class Reading:
-    """A batch after steps 2 and 3: whose states are needed, and what needs none."""
+    """A batch after steps 2 and 3: touches and messages by name, whose states are needed, and what needs no state."""
 
     partition: int
     touches: dict[str, list[Touch]] = field(default_factory=dict)
-    """By name at home here, in the order of arrival."""
+    """By name with its home here: its touches in the order of arrival."""
     incoming: dict[str, Incoming] = field(default_factory=dict)
-    """By name at home here: what is said of it besides its own touchpoints."""
+    """By name with its home here: links and messages besides its own touchpoints."""
     erased: set[str] = field(default_factory=set)
-    """Names at home here whose records go."""
+    """Names with their home here whose records are to be removed."""
     marks: dict[str, int] = field(default_factory=dict)
-    """Fields of `tracker/planning/marks.py` that the batch changes, to be remembered with the offsets."""
+    """Fields of `tracker/planning/marks.py` that the batch changes, to be written together with the offsets."""
     forgotten: list[str] = field(default_factory=list)
-    """Such fields that are remembered no longer."""
+    """Fields of this kind that are to be removed."""
     again: bool = False
-    """Whether all that follows from the batch was published before."""
+    """Whether everything that follows from the batch was published before."""
     dropped_before_ms: int = 0
-    """Drop-offs before this moment were published before, whichever batch brings them to light; 0 for none."""
+    """Drop-offs before this moment were published before, whichever batch reveals them; 0 for none."""
     messages: list[Message] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
     def names(self) -> list[str]:
-        """Whose states are needed."""
+        """The names whose states are needed."""
         return [*self.touches, *(name for name in self.incoming if name not in self.touches), *self.erased]
 
 
@@ -76,16 +76,16 @@ class Plan:
     states: dict[str, bytes]
     aggregates: dict[str, int]
     timers: dict[str, int]
-    """New timers: moments (ms) at which a customer must be looked at again, by customer."""
+    """New timers by customer: the moment (ms) at which to look at the customer again."""
     messages: list[Message]
     counts: Counter[str]
     removed: list[str] = field(default_factory=list)
-    """Names whose record and timers go."""
+    """Names whose record and timers are removed."""
     suppressed: list[bytes] = field(default_factory=list)
-    """Digests of names that nothing is taken in for any more."""
+    """Digests of erased names, for which nothing is accepted any more."""
     forgotten: list[str] = field(default_factory=list)
-    """Fields of the offsets that go: marks of generations long past."""
+    """Fields of the offsets that are removed: marks of old generations."""
     again: bool = False
-    """Whether the transitions were published before."""
+    """Whether all transitions were published before."""
     dropped_before_ms: int = 0
-    """Drop-offs before this moment were."""
+    """Drop-offs before this moment were published before; 0 for none."""

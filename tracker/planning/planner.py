@@ -1,4 +1,4 @@
-"""The planner: all that one batch changes, decided before anything is written.
+"""The planner: everything that one batch changes, decided before anything is written.
 
 Steps 2, 3 and 5 of the delivery (docs/delivery.md) are decided here. The caller fetches what `read` asks for and
 carries out what `plan` returns; this file knows neither Kafka nor Redis.
@@ -28,13 +28,13 @@ from tracker.planning.plan import KafkaRecord, PartitionBatch, Plan, Reading
 from tracker.planning.slices import finished, slices
 from tracker.touch import Touch
 
-# In base64 it still fits into the 1 MiB that a broker takes unless told otherwise: a rejection that no broker took
-# would hold up its partition for ever. The whole record stays where it came from.
+# In base64 this still fits into the 1 MiB that a broker accepts by default. A rejection that no broker accepts would
+# block its partition for ever. The whole record is still in its topic.
 MAX_REJECTED_BYTES: Final = 700 * 1024
 RELATED: Final = 50
-"""Names that are related without a pause: each takes as long as twenty that are only folded."""
-TOLD: Final = "told:"
-"""Before the kind and the journey of a transition, in a plan's counts."""
+"""Names related without a pause; each takes as long as twenty that are only folded (see SLICE)."""
+REPORTED: Final = "reported:"
+"""Prefix of a transition's kind and journey in a plan's counts."""
 _encode_json = msgspec.json.Encoder().encode
 
 
@@ -42,7 +42,7 @@ class Planner:
     """Decides what a batch changes, for an installation's journeys, kinds of alias and number of partitions."""
 
     def __init__(self, journeys: CustomerFold, partitions: int, kinds: Kinds = KINDS, salt: str | None = None) -> None:
-        """`salt`: of the digests that keep erased names out."""
+        """`salt`: the salt of the digests that keep erased names out."""
         self.journeys = journeys
         self.partitions = partitions
         self.kinds = kinds
@@ -57,7 +57,7 @@ class Planner:
         marks: Mapping[str, int] | None = None,
         suppressed: Collection[bytes] = (),
     ) -> Reading:
-        """`reading` without pauses."""
+        """As `reading`, without pauses."""
         return finished(self.reading(partition, batches, now_ms, marks, suppressed))
 
     def reading(
@@ -68,11 +68,11 @@ class Planner:
         marks: Mapping[str, int] | None = None,
         suppressed: Collection[bytes] = (),
     ) -> Generator[None, None, Reading]:
-        """Steps 2 and 3, in slices: batches decoded, rejections and strangers set aside, the rest grouped by name.
+        """Steps 2 and 3, in slices: decode, set aside rejections and touchpoints of other homes, group the rest.
 
-        `marks`: what is remembered of the messages of each home partition (`tracker/planning/marks.py`); repeats are
+        `marks`: what is stored about the messages of each sending partition (`tracker/planning/marks.py`); repeats are
         dropped.
-        `suppressed`: digests of erased names, for whom nothing is taken in.
+        `suppressed`: digests of erased names, for which nothing is accepted.
         """
         reading = Reading(partition)
         for batch in batches:
@@ -111,7 +111,7 @@ class Planner:
         reading.counts["read"] += len(records)
 
     def _note_incoming(self, reading: Reading, touch: Touch, value: bytes | None, received_ms: int | None) -> None:
-        """Keep what linking needs of a touchpoint: who it was seen with, and its bytes where it may move on."""
+        """Keep what linking needs of a touchpoint: the names beside its own, and its bytes where it may be sent on."""
         name = touch.customer
         incoming = reading.incoming.get(name)
         if incoming is None:
@@ -130,6 +130,7 @@ class Planner:
         marks: Mapping[str, int],
     ) -> None:
         for record in records:
+            # Marks are written with the offsets in step 6, so what was applied and what is dropped always agree.
             mark = mark_of(record.headers, self.partitions)
             if mark is not None and is_repeat(mark[0], mark[1], record.offset, marks, reading.marks):
                 reading.counts["repeats"] += 1
@@ -137,6 +138,7 @@ class Planner:
             try:
                 message = decode_routed(record.value or b"")
             except msgspec.MsgspecError:
+                # Anybody may write to the topic: other bytes are tried as a touchpoint, and rejected if they are none.
                 message = RoutedTouchpoint(record.value or b"", record.timestamp)
             if isinstance(message, RoutedTouchpoint):
                 self._read_routed_touchpoint(reading, batch, record, message, now_ms)
@@ -170,7 +172,7 @@ class Planner:
         reading.messages.append(_routed(name, message, self.partitions))
 
     def _keep_out(self, reading: Reading, suppressed: Collection[bytes]) -> None:
-        """Drop what came for names that are erased; whoever speaks of them is asked to forget them."""
+        """Drop what came for erased names, and ask the senders to forget them."""
         digest = self.erasure.digest
         gone = [name for name in reading.names() if name in reading.erased or digest(name) in suppressed]
         for name in dict.fromkeys(gone):
@@ -180,13 +182,16 @@ class Planner:
             reading.messages += [_routed(message.name, message, self.partitions) for message in messages]
 
     def plan(self, reading: Reading, states: Mapping[str, bytes | None], now_ms: int) -> Plan:
-        """`planning` without pauses."""
+        """As `planning`, without pauses."""
         return finished(self.planning(reading, states, now_ms))
 
     def planning(
         self, reading: Reading, states: Mapping[str, bytes | None], now_ms: int
     ) -> Generator[None, None, Plan]:
-        """Step 5, in slices: touches folded into the states of their customers, and names related to each other."""
+        """Step 5, in slices: fold touches into their customers' states, and relate names to each other.
+
+        `states` must have every name of `reading.names()`, with None where there is no record.
+        """
         plan = Plan({}, {}, {}, reading.messages, reading.counts, forgotten=reading.forgotten)
         plan.again, plan.dropped_before_ms = reading.again, reading.dropped_before_ms
         related = {
@@ -248,9 +253,9 @@ class Planner:
     def sweep(
         self, partition: int, states: Mapping[str, bytes | None], now_ms: int, dropped_before_ms: int = 0
     ) -> Plan:
-        """The same for customers whose timer has fired: no touch, only the clock has moved.
+        """The plan for customers whose timer has fired: there are no touches, only the clock has moved.
 
-        Drop-offs before `dropped_before_ms` were published before, and say so.
+        Drop-offs before `dropped_before_ms` are marked as published before.
         """
         plan = Plan({}, {}, {}, [], Counter(), dropped_before_ms=dropped_before_ms)
         tally: Tally = {}
@@ -262,7 +267,7 @@ class Planner:
 
 
 def _enter(plan: Plan, partition: int, customer: str, before: bytes | None, change: Change) -> None:
-    """Put what a fold did to one customer into the plan."""
+    """Add the change of one customer to the plan."""
     if change.after != before:
         plan.states[customer] = change.after
     aggregates = plan.aggregates
@@ -275,9 +280,9 @@ def _enter(plan: Plan, partition: int, customer: str, before: bytes | None, chan
         key = customer.encode()
         for transition in change.transitions:
             again = plan.again or (transition.kind == "dropped" and transition.at_ms < plan.dropped_before_ms)
-            said = replace(transition, again=True) if again else transition
-            plan.messages.append(Message(TRANSITIONS, partition, key, _encode_json(said), again))
-            counts[f"{TOLD}{transition.kind}:{transition.journey}"] += 1
+            published = replace(transition, again=True) if again else transition
+            plan.messages.append(Message(TRANSITIONS, partition, key, _encode_json(published), again))
+            counts[f"{REPORTED}{transition.kind}:{transition.journey}"] += 1
     counts["applied"] += change.applied
     counts["duplicate"] += change.duplicate
     counts["late"] += change.late

@@ -1,4 +1,4 @@
-"""Slices: long work in pieces, between which whoever shares the core gets a turn.
+"""Slices: long work in pieces, between which other tasks on the same core get a turn.
 
 It knows neither the work nor the clock.
 """
@@ -9,11 +9,11 @@ from typing import Final, Generic, TypeVar
 T = TypeVar("T")
 
 SLICE: Final = 1000
-"""Touchpoints, or customers, that are worked on without a pause: about a hundredth of a second."""
+"""Touchpoints or customers processed without a pause: about 10 ms."""
 
 
 def slices(items: Sequence[T], size: int = SLICE) -> Iterator[Sequence[T]]:
-    """The items in their order, so many at a time; all of them where there are no more."""
+    """The items in order, at most `size` at a time."""
     if len(items) <= size:
         yield items
         return
@@ -22,7 +22,7 @@ def slices(items: Sequence[T], size: int = SLICE) -> Iterator[Sequence[T]]:
 
 
 class Work(Generic[T]):
-    """Work in pieces: to be gone through piece by piece, and then `result` is there."""
+    """Work in pieces: iterate over it, and `result` is set at the end."""
 
     result: T
 

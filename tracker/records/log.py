@@ -1,6 +1,6 @@
 """The log: the recent touchpoints of one customer as one string of fixed-size entries, sorted.
 
-It knows how an entry is packed, ordered and found again; what an entry means is the engine's affair.
+It knows how an entry is packed, ordered and found again; the engine knows what it means.
 """
 
 from collections.abc import Iterable
@@ -8,9 +8,9 @@ from hashlib import blake2b
 from struct import Struct
 from typing import Final, NamedTuple
 
-# 12 bytes keep ids of up to 12 bytes whole; of longer ones the first 6 bytes, for their order, and a hash of all, for
-# their identity (UUIDs that count up differ in their last bytes alone). Whole UUIDs would cost a customer of ten
-# touchpoints 40 bytes more. Among a thousand ids of one customer two meet once in 500 million customers.
+# Ids of up to 12 bytes are kept whole. Of longer ones the first 6 bytes are kept for their order, and 6 bytes of a hash
+# for their identity (UUIDs that count up differ only in their last bytes). Whole UUIDs would cost a customer of ten
+# touchpoints 40 bytes more. Among a thousand ids of one customer two collide once in 500 million customers.
 ID_BYTES: Final = 12
 _PREFIX_BYTES: Final = 6
 _HASH_BYTES: Final = ID_BYTES - _PREFIX_BYTES
@@ -23,7 +23,7 @@ NO_RULE: Final = 255
 
 
 class Entry(NamedTuple):
-    """One touchpoint as the fold sees it; entries sort as the design orders touchpoints."""
+    """One touchpoint as the fold sees it. Entries sort by their fields in this order: time, stages, id."""
 
     at_ms: int
     order: tuple[int, ...]
@@ -38,29 +38,30 @@ class Entry(NamedTuple):
 
 
 def short_id(event_id: str) -> bytes:
-    """An event id in 12 bytes: ids of up to 12 bytes are kept whole, longer ones and UUIDs in the order of 6 bytes."""
+    """An event id in 12 bytes: short ids whole, longer ones and UUIDs as 6 bytes and a hash."""
     if len(event_id) == _UUID_LENGTH:
         try:
             packed = bytes.fromhex(event_id.replace("-", ""))
         except ValueError:
             packed = b""
-        # Upper and lower case are one UUID.
+        # Hashed as bytes, so that a UUID in upper and in lower case is one id.
         if len(packed) == _UUID_BYTES and event_id[8] == "-":
             return packed[:_PREFIX_BYTES] + blake2b(packed, digest_size=_HASH_BYTES).digest()
     text = event_id.encode("utf-8", "surrogatepass")
+    # The padding is NUL, so an id that contains NUL is hashed: it could equal a shorter one.
     if len(text) <= ID_BYTES and b"\0" not in text:
         return text.ljust(ID_BYTES, b"\0")
     return text[:_PREFIX_BYTES] + blake2b(text, digest_size=_HASH_BYTES).digest()
 
 
 def readable_id(short: bytes) -> str:
-    """A short id for people: the id itself where it was kept whole, else what is left of it, in hexadecimal."""
+    """A short id for people: the id itself where it was kept whole, else its bytes in hexadecimal."""
     text = short.rstrip(b"\0")
     return text.decode() if text and text.isascii() and text.decode().isprintable() else short.hex() + "…"
 
 
 def holds_id(ids: bytes, short: bytes) -> bool:
-    """Whether a string of short ids has this one."""
+    """Whether a string of short ids contains this one; a match across two ids is none."""
     place = ids.find(short)
     while place >= 0 and place % ID_BYTES:
         place = ids.find(short, place + 1)
@@ -72,6 +73,7 @@ class Layout:
 
     def __init__(self, stages: int, bits: int, segments: int) -> None:
         code = next(code for width, code in _WIDTHS if bits <= width)
+        # Big-endian, time first: the bytes of entries sort as their times do, and the time is read without unpacking.
         self._struct = Struct(f">HI{ID_BYTES}s{code}B{segments}s")
         self._pack = self._struct.pack
         self._stages = stages
@@ -85,13 +87,13 @@ class Layout:
         if order is None:
             stages = bits & self._stage_mask
             order = ((stages & -stages).bit_length() - 1, stages.bit_length() - 1) if stages else (self._stages,)
-            # Definitions have few overlapping rules, so few sets of bits occur; conditions on odd data may make more.
+            # Few sets of bits occur, because few rules overlap. The bound is for definitions where many do.
             if len(self._orders) < 4096:
                 self._orders[bits] = order
         return order
 
     def pack_all(self, entries: Iterable[Entry]) -> bytes:
-        """A sorted log."""
+        """The log of sorted entries, as bytes."""
         pack = self._pack
         return b"".join(
             [
@@ -130,6 +132,7 @@ class Layout:
         """The index of the entry with this id; -1 where there is none."""
         place = log.find(short)
         while place >= 0:
+            # The bytes may also occur elsewhere in an entry or across two.
             if (place - _TIME_BYTES) % self.size == 0:
                 return place // self.size
             place = log.find(short, place + 1)

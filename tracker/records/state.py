@@ -1,6 +1,6 @@
 """The state of a customer: every journey and instance in one record, as versioned msgpack.
 
-It knows how a record is laid out and read; it decides nothing.
+It knows how a record is laid out, and decides nothing.
 Times within a progress are milliseconds after its `zero_ms`, its first touchpoint: five bytes instead of nine.
 """
 
@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-# No structure here ever holds itself, so none needs the garbage collector (gc=False), which would look at each.
+# gc=False: no structure here can contain itself, so the garbage collector need not visit each of them.
 VERSION: Final = 1
 
 # Codes of segment values in states and logs: 0 no value, 1 a value that is not declared, then the declared ones.
@@ -40,13 +40,13 @@ class Progress(msgspec.Struct, array_like=True, gc=False):
     recovered: int | None = None
     """The last recovery."""
     is_dropped: bool = False
-    """The clock has passed the deadline, and nothing has come since."""
+    """The clock has passed the deadline, and no touchpoint has come since."""
     exited: int | None = None
     """When the customer left the journey, and has not come back."""
     depth: int = 0
-    """How many steps deep the funnel was ever met."""
+    """The funnel depth: how many steps the best chain ever had."""
     chains: list[int | None] = []
-    """What can still be continued; its form belongs to the funnel's mode."""
+    """The chains that can still be continued; the form depends on the funnel's mode (`tracker/engine/funnel.py`)."""
     segments: list[int] = []
     """By segment: the code of its value."""
 
@@ -59,14 +59,14 @@ class Instance(msgspec.Struct, array_like=True, gc=False):
     log: bytes = b""
     """Recent touchpoints, sorted."""
     base: bytes | None = None
-    """The progress of all that is older than the log."""
+    """The progress after all touchpoints older than the log; None where the log holds all."""
     base_until_ms: int = 0
-    """Older touchpoints than this go on top of the base although the horizon would let them in."""
+    """Where a log was cut early: older touchpoints are folded on top of the base although within the horizon."""
     former_ids: bytes = b""
-    """Ids of the latest touchpoints that are older than the log."""
+    """Ids of the latest touchpoints that left the log, to recognise duplicates."""
     corrections: int = 0
     feedback: tuple[int, ...] = ()
-    """The latest answer of each kind; its form belongs to `tracker/figures/feedback.py`."""
+    """The latest answer of each kind, in the form of `tracker/figures/feedback.py`."""
 
 
 class Journey(msgspec.Struct, array_like=True, gc=False):
@@ -80,19 +80,19 @@ class Journey(msgspec.Struct, array_like=True, gc=False):
 
 
 class Record(msgspec.Struct, array_like=True, gc=False):
-    """All that is known of one customer."""
+    """Everything that is stored of one customer."""
 
     version: int
     journeys: list[Journey]
     other_ids: bytes = b""
-    """Ids of the latest touchpoints that bear on no journey."""
+    """Ids of the latest touchpoints that belong to no journey, to recognise duplicates."""
     look_ms: int | None = None
-    """The moment of the customer's timer (`tracker/records/timer.py`); others that stand fire in vain."""
+    """The moment of the customer's timer (`tracker/records/timer.py`); any older timer fires without effect."""
     account_links: bytes = b""
-    """Which accounts it belongs to, and whom it counts as an account; `tracker/identity/membership.py` has the form."""
+    """Its accounts and, of an account, its members, in the form of `tracker/identity/membership.py`."""
     ties: bytes = b""
-    """The aliases that it was seen with; their form belongs to `tracker/identity/ties.py`. The last field: what has no
-    ties ends in the two bytes of an empty string."""
+    """The aliases that it was seen with, in the form of `tracker/identity/ties.py`. The last field, so that a record
+    without ties ends in the two bytes of an empty string."""
 
 
 class UnreadableStateError(Exception):
@@ -104,7 +104,7 @@ class _Head(msgspec.Struct, array_like=True, gc=False):
 
 
 class _Tail(msgspec.Struct, array_like=True, gc=False):
-    """A record whose journeys are passed over: a third of the time that it takes to read them."""
+    """A record whose journeys are skipped, which takes a third of the time of reading them."""
 
     version: int
     journeys: msgspec.Raw
@@ -126,8 +126,8 @@ encode = _encoder.encode
 def decode(data: bytes) -> Record:
     """The record in `data`; raises UnreadableStateError.
 
-    Fields that a later program adds at the end of a structure have defaults, so older records decode; a change of
-    meaning gets a version of its own and a branch here.
+    A later program adds fields at the end of a structure, with defaults, so that older records still decode. A change
+    of meaning needs a new version and a branch here.
     """
     try:
         record = _record.decode(data)

@@ -1,1 +1,1 @@
-"""Replay: recorded touchpoints put through the engine at once, reported, compared and explained."""
+"""Replay: recorded touchpoints folded at once, and the results reported, compared and explained."""

@@ -1,6 +1,6 @@
-"""The accounts of a replay: what became of them when all their people have been folded, by the live tracker's code.
+"""The accounts of a replay: their state after all their people are folded, by the live tracker's code.
 
-It knows people as they come out of a replay's columns, and no figures.
+It knows people as a replay's columns give them, and no figures.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ from tracker.touch import Touch
 
 
 class Account(NamedTuple):
-    """What became of one account."""
+    """The state of one account."""
 
     name: str
     summary: Summary
@@ -37,7 +37,7 @@ class AccountFolder:
         self._members: dict[str, dict[str, AccountMember]] = {}
 
     def see(self, person: str, touches: Sequence[Touch], entries: Sequence[Entry], progress: Progress) -> None:
-        """Take in one person: all touches, and the sorted entries that the progress was folded of."""
+        """Add one person: all touches, and the sorted entries from which the progress was folded."""
         account_links = AccountLinks()
         self._membership.mark(account_links, person, touches)
         if not account_links.marks:
@@ -45,12 +45,12 @@ class AccountFolder:
         engine, definition = self._people.engine, self._people.definition
         instance = Instance(None, progress, engine.layout.pack_all(entries))
         record = Record(VERSION, [Journey(definition.journey, definition.version, engine.layout_id, [instance])])
-        for message in self._membership.tell(person, record, account_links):
+        for message in self._membership.report(person, record, account_links):
             if message.trace is not None:
                 self._members.setdefault(message.name, {})[person] = AccountMember(message.since_ms, message.trace)
 
     def accounts(self, now_ms: int) -> Iterator[Account]:
-        """Each account that has begun, at a moment."""
+        """Each account that has begun, with the clock at `now_ms`."""
         engine = self._instance_fold.engine
         for name, members in self._members.items():
             earliest = sorted((member.since_ms, person) for person, member in members.items())[:MAX_MEMBERS]

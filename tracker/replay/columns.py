@@ -1,7 +1,6 @@
 """All touchpoints of a replay in columns: a few dozen bytes each, whatever their properties were.
 
-It knows which parts of a touchpoint the definitions look at, and keeps those alone.
-`tracker/identity/who.py` says who is who.
+It keeps only the parts of a touchpoint that the definitions use. `tracker/identity/who.py` resolves identities.
 """
 
 from array import array
@@ -19,12 +18,12 @@ from tracker.touch import Touch
 
 Path = tuple[str, ...]
 Event = tuple[int, str, int]
-"""When, its id, and its kind: the number of all touchpoints that look the same to the definitions."""
+"""Time (ms), id and kind; touchpoints that are equal to the definitions have the same kind."""
 _encode = msgspec.json.Encoder().encode
 
 
 def paths(definitions: Iterable[Definition]) -> set[Path]:
-    """Every place in a touchpoint that the definitions look at."""
+    """Every path in a touchpoint that the definitions use."""
     found: set[Path] = set()
     for definition in definitions:
         found |= {condition.path for rule in _rules(definition) for condition in rule.where}
@@ -43,10 +42,10 @@ def _rules(definition: Definition) -> Iterator[Rule]:
 
 
 class Columns:
-    """Touchpoints under many names, added in any order, taken out customer by customer."""
+    """Touchpoints under many names, added in any order and read customer by customer."""
 
     def __init__(self, definitions: Iterable[Definition], also: Iterable[Path] = (), kinds: Kinds = KINDS) -> None:
-        """`also`: further places to keep, for a breakdown or an account."""
+        """`also`: further paths to keep, for a breakdown or an account."""
         definitions = list(definitions)
         wanted = paths(definitions) | set(also)
         self._has_accounts = any(definition.accounts for definition in definitions)
@@ -57,10 +56,10 @@ class Columns:
         self._name_of = array("I")
         self._who = Who(kinds)
         self._customers: dict[str, str] = {}
-        """By name, the customer, where that is another."""
+        """By name: its customer, where that is another name."""
         self._customer_of: Sequence[int] = self._name_of
         self._resolved = 0
-        """How many touchpoints there were when it was last found out who is who."""
+        """The number of touchpoints when identities were last resolved."""
         self._kinds: dict[Any, int] = {}
         self._kind_of = array("I")
         self._looks: list[tuple[str, str, dict[str, Any], dict[str, Any], str | None]] = []
@@ -73,7 +72,7 @@ class Columns:
         return len(self._at_ms)
 
     def add(self, touch: Touch) -> None:
-        """Keeps a touchpoint."""
+        """Add a touchpoint."""
         self._at_ms.append(touch.at_ms)
         self._name_of.append(self._names.setdefault(touch.customer, len(self._names)))
         self._kind_of.append(self._kind(touch))
@@ -87,7 +86,7 @@ class Columns:
             self.oldest_ms = touch.at_ms
 
     def _kind(self, touch: Touch) -> int:
-        """The number of all touchpoints that look like this one to the definitions."""
+        """The kind of a touchpoint: one number for all that are equal to the definitions."""
         name: Any = (touch.type, touch.channel)
         properties: dict[str, Any] = {}
         context: dict[str, Any] = {}
@@ -125,7 +124,7 @@ class Columns:
         return _named(sorted(self._event(place) for place in places)) if places else None
 
     def _resolve(self) -> None:
-        """Find out who is who, where anything was added since that was done last."""
+        """Resolve identities, if touchpoints were added since the last time."""
         if self._resolved == len(self):
             return
         self._resolved = len(self)
@@ -140,12 +139,12 @@ class Columns:
         self._customer_of = array("I", map(numbers.__getitem__, self._name_of))
 
     def look(self, kind: int) -> Touch:
-        """A touchpoint of this kind, with what the definitions look at; its customer, id and time are none."""
+        """A touchpoint of this kind with the parts that the definitions use, without customer, id and time."""
         name, channel, properties, context, account = self._looks[kind]
         return Touch("", 0, name, channel, "", properties, context, account=account)
 
     def touch(self, customer: str, event: Event) -> Touch:
-        """The touchpoint that an event was, as far as the definitions look at it."""
+        """The touchpoint of an event, with the parts that the definitions use."""
         touch = self.look(event[2])
         touch.customer, touch.at_ms, touch.event_id, touch.device_at_ms = customer, event[0], event[1], event[0]
         return touch
@@ -157,7 +156,7 @@ class Columns:
 
 
 def _named(events: list[Event]) -> list[Event]:
-    """Tells apart the lines that had no id and say the same: each is an event of its own."""
+    """Number equal lines that had no id, since each is an event of its own."""
     seen: dict[str, int] = {}
     for place, (at_ms, event_id, kind) in enumerate(events):
         if is_nameless(event_id):

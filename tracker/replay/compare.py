@@ -1,4 +1,4 @@
-"""A comparison: what a changed definition would do to history.
+"""A comparison: what a changed definition would make of recorded history.
 
 Each customer is folded by both definitions from the same events. It knows no files.
 """
@@ -21,7 +21,7 @@ Move = tuple[str | None, str | None]
 
 @dataclass(slots=True)
 class Comparison:
-    """What both definitions make of the same customers."""
+    """The results of two definitions for the same customers."""
 
     old: Report
     new: Report
@@ -29,7 +29,7 @@ class Comparison:
     samples: dict[Move, list[str]] = field(default_factory=lambda: defaultdict(list))
     """A few customers of each cell of the matrix."""
     deeper: int = 0
-    """Customers who come further in the new funnel."""
+    """Customers with a greater funnel depth under the new definition."""
     shallower: int = 0
 
     @property
@@ -51,7 +51,7 @@ class Comparison:
         return _stages(self.new.definition, any(new is None for _, new in self.moves))
 
     def conversions(self) -> list[dict[str, Any]]:
-        """By stage of either definition: how many come that deep, and which share of those who enter."""
+        """By stage of either definition: how many reach that funnel depth, and their share of those who enter."""
         old, new = _funnel(self.old), _funnel(self.new)
         return [_difference(name, old.get(name), new.get(name)) for name in {**new, **old}]
 
@@ -77,7 +77,7 @@ def _stages(definition: Definition, with_none: bool) -> list[str | None]:
 
 
 def _funnel(report: Report) -> dict[str, tuple[int, float | None]]:
-    """By stage: how many come that deep, and their share of the first stage's."""
+    """By stage: how many reach that funnel depth, and their share of those at the first stage."""
     stages = report.figures.stages
     entered = stages[0].funnel if stages else 0
     return {
@@ -100,7 +100,7 @@ def _difference(
 
 
 def compare(old: Definition, new: Definition, columns: Columns, now_ms: int | None = None) -> Comparison:
-    """Both definitions on the same events; the columns must have been made for both."""
+    """Replay both definitions on the same events; the columns must be made for both."""
     before, after = Replay(old, columns, now_ms), Replay(new, columns, now_ms)
     comparison = Comparison(before.report, after.report)
     for one, other in zip(before.customers(), after.customers(), strict=True):

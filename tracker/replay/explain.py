@@ -1,7 +1,7 @@
-"""An account: why a customer is where they are, touchpoint by touchpoint, and what would move them on.
+"""An explanation: why a customer is where they are, touchpoint by touchpoint, and what would move them on.
 
-It folds one customer slowly and writes down what each step changed. It knows no file and no store; the form that a
-moment is written in comes from the caller.
+It folds one customer step by step and notes what each step changed. It knows no file and no store; the caller decides
+how moments are written.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -40,11 +40,11 @@ SIGNS: Final = {
 
 @dataclass(slots=True)
 class Line:
-    """One touchpoint, and what came of it."""
+    """One touchpoint and its effects."""
 
     at_ms: int
     what: str
-    """Channel and type, or the id where they are not kept."""
+    """Channel and type, or the id where these are not stored."""
     event_id: str | None
     rule: str | None
     """The first rule that it met."""
@@ -58,14 +58,14 @@ class Story:
     summary: Summary
     lines: list[Line]
     next: list[str]
-    """What would move the customer on, and what will happen if nothing comes."""
+    """What would move the customer on, and what happens without a touchpoint."""
     folded_away: int | None = None
-    """Touchpoints before this moment are known only by what they came to."""
+    """Touchpoints before this moment (ms) are folded together; None where all are known."""
 
 
 @dataclass(slots=True)
 class Explanation:
-    """All there is to say of one customer in one journey."""
+    """The explanation of one customer in one journey."""
 
     customer: str
     journey: str
@@ -73,10 +73,10 @@ class Explanation:
     now_ms: int
     stories: list[Story]
     others: list[Line]
-    """Touchpoints that bear on no instance, and duplicates."""
+    """Touchpoints that belong to no instance, and duplicates."""
 
     def as_json(self, show_time: ShowTime) -> dict[str, Any]:
-        """The account as plain data."""
+        """The explanation as plain data."""
         return {
             "customer": self.customer,
             "journey": self.journey,
@@ -99,10 +99,10 @@ class Explanation:
         }
 
     def as_text(self, show_time: ShowTime) -> str:
-        """The account for a person."""
+        """The explanation as text."""
         parts = [f"{self.customer} in {self.journey} (version {self.version}), at {show_time(self.now_ms)}"]
         if not self.stories:
-            parts.append("No touchpoint bears on this journey: the customer is not in it.")
+            parts.append("No touchpoint belongs to this journey: the customer is not in it.")
         for story in self.stories:
             parts += _story_as_text(story, show_time)
         if self.others:
@@ -127,7 +127,7 @@ def _story_as_text(story: Story, show_time: ShowTime) -> list[str]:
     facts = [
         f"{name}{summary.status} in {summary.current}",
         f"furthest {summary.furthest}",
-        f"{summary.funnel_depth} deep in the funnel",
+        f"funnel depth {summary.funnel_depth}",
         *([f"skipped {', '.join(summary.skipped)}"] if summary.skipped else []),
     ]
     parts = ["; ".join(facts), ""]
@@ -165,7 +165,7 @@ def _condition(condition: Condition) -> str:
 
 
 class _Narrator:
-    """Folds entries one by one and says what each did."""
+    """Folds entries one by one and describes what each changed."""
 
     def __init__(self, instance_fold: InstanceFold, customer: str) -> None:
         self.instance_fold = instance_fold
@@ -177,24 +177,24 @@ class _Narrator:
         self._texts = [*stages, *definition.exits, *(exclusion.rule for exclusion in definition.funnel.exclude)]
 
     def rule(self, number: int) -> str | None:
-        """The rule of that number, with where it stands."""
+        """The rule of a number in words, with its stage and place."""
         if number == NO_RULE or number >= len(self._rules):
             return None
         owner, place = self._rules[number]
         return f"{owner}, rule {place + 1}: {describe(self._texts[number])}"
 
-    def tell(self, progress: Progress, entry: Entry, key: str | None) -> list[str]:
-        """Takes an entry into the progress; what it changed, in sentences."""
+    def step(self, progress: Progress, entry: Entry, key: str | None) -> list[str]:
+        """Fold an entry into the progress; returns what it changed, in words."""
         before, depth = self.instance_fold.teller.before(progress), progress.depth
         self.instance_fold.engine.step(progress, entry.at_ms, entry.bits, entry.segments)
         touch = Touch(self.customer, entry.at_ms, "", "", "", {}, {})
-        told = self.instance_fold.teller.step(self.customer, key, before, progress, touch, entry.rule)
-        effects = [_sentence(one) for one in told]
+        transitions = self.instance_fold.teller.step(self.customer, key, before, progress, touch, entry.rule)
+        effects = [_sentence(one) for one in transitions]
         if not effects and entry.bits & ((1 << len(self.names)) - 1):
             effects.append(f"stayed in {self.names[progress.stage]}")
         if progress.depth > depth:
-            effects.append(f"came {progress.depth} deep in the funnel ({self.names[progress.depth - 1]})")
-        return effects or ["changed nothing, but shows that the customer has not gone quiet"]
+            effects.append(f"reached funnel depth {progress.depth} ({self.names[progress.depth - 1]})")
+        return effects or ["changed nothing, but shows that the customer is not quiet"]
 
 
 SENTENCES: Final = {
@@ -209,37 +209,39 @@ SENTENCES: Final = {
 }
 
 
-def _sentence(told: Transition) -> str:
-    text = SENTENCES[told.kind].format(stage=told.stage, origin=told.origin, ago="having gone quiet for too long")
-    return f"{text}, skipping {', '.join(told.skipped)}" if told.skipped else text
+def _sentence(transition: Transition) -> str:
+    text = SENTENCES[transition.kind].format(
+        stage=transition.stage, origin=transition.origin, ago="having been quiet for too long"
+    )
+    return f"{text}, skipping {', '.join(transition.skipped)}" if transition.skipped else text
 
 
 def _next(instance_fold: InstanceFold, summary: Summary, now_ms: int) -> list[str]:
-    """What would move the customer on, and what the clock will do."""
+    """What would move the customer on, and what the clock will do, in sentences."""
     definition = instance_fold.definition
     names = [stage.name for stage in definition.stages]
-    told = []
+    lines = []
     for stage in definition.stages[names.index(summary.current) + 1 :]:
         rules = " or ".join(describe(rule) for rule in stage.touchpoints) or "nothing can"
-        told.append(f"To {stage.name}{' (optional)' if stage.optional else ''}: {rules}.")
+        lines.append(f"To {stage.name}{' (optional)' if stage.optional else ''}: {rules}.")
         if not stage.optional:
             break
     else:
-        told.append("This is the last stage.")
+        lines.append("This is the last stage.")
     step = next((name for name in names[summary.funnel_depth :]), None)
     if definition.funnel.mode != "any" and step and step != _first_after(names, summary.current):
-        told.append(f"The funnel's next step is {step}.")
+        lines.append(f"The funnel's next step is {step}.")
     limit = definition.stages[names.index(summary.current)].drops_after_ms
     if summary.status == "dropped":
-        told.append("The customer has dropped off; any touchpoint is a recovery.")
+        lines.append("The customer has dropped off; any touchpoint is a recovery.")
     elif summary.due_ms is not None and limit is not None:
         left = max(summary.due_ms - 1 - now_ms, 0)
-        told.append(
+        lines.append(
             f"Without a touchpoint the customer drops off in {lasting(left // 1000 * 1000)} ({lasting(limit)})."
         )
     elif summary.status == "exited":
-        told.append("The customer has left; the next touchpoint of a stage begins again.")
-    return told
+        lines.append("The customer has left; the next touchpoint of a stage starts the journey again.")
+    return lines
 
 
 def _first_after(names: Sequence[str], current: str) -> str | None:
@@ -280,12 +282,12 @@ def explain(
 
 
 def _story(narrator: _Narrator, key: str | None, pairs: Iterable[tuple[Entry, Line]], now_ms: int) -> Story | None:
-    """None where the journey never begins."""
+    """The story of one instance; None where the journey never begins."""
     ordered = sorted(pairs, key=lambda pair: pair[0])
     instance = narrator.instance_fold.engine.open(key, ordered[0][0])
     lines = []
     for entry, line in ordered:
-        line.effects = narrator.tell(instance.progress, entry, key)
+        line.effects = narrator.step(instance.progress, entry, key)
         lines.append(line)
     if instance.progress.stage < 0:
         return None
@@ -331,8 +333,8 @@ def explain_record(journeys: CustomerFold, customer: str, record: bytes, now_ms:
             continue
         narrator = _Narrator(instance_fold, customer)
         stories = [_stored(narrator, instance, now_ms) for instance in journey.instances]
-        told = [story for story in stories if story is not None]
-        explanations.append(Explanation(customer, journey.name, journey.version, now_ms, told, []))
+        begun = [story for story in stories if story is not None]
+        explanations.append(Explanation(customer, journey.name, journey.version, now_ms, begun, []))
     return explanations
 
 
@@ -346,7 +348,7 @@ def _stored(narrator: _Narrator, instance: Instance, now_ms: int) -> Story | Non
     lines = []
     for entry in entries:
         line = Line(entry.at_ms, f"touchpoint {_short(entry.id)}", None, narrator.rule(entry.rule))
-        line.effects = narrator.tell(progress, entry, instance.key)
+        line.effects = narrator.step(progress, entry, instance.key)
         lines.append(line)
     story = _finished(narrator, instance, lines, now_ms)
     story.folded_away = entries[0].at_ms if base is not None and entries else None
@@ -354,7 +356,7 @@ def _stored(narrator: _Narrator, instance: Instance, now_ms: int) -> Story | Non
 
 
 def _short(short: bytes) -> str:
-    """An id as far as it is kept: whole, by its beginning, or as the hexadecimal digits of a UUID's."""
+    """A stored id as text: whole, or its beginning, or its bytes in hexadecimal."""
     for kept, more in ((short.rstrip(b"\0"), ""), (short[: len(short) // 2], "…")):
         if kept.isascii() and kept.decode("ascii").isprintable():
             return kept.decode("ascii") + more

@@ -1,6 +1,6 @@
 """A line of a file of events: a touchpoint as producers send it, or the short form that analysts write.
 
-It knows the two forms and how to tell them apart; refuses to know files, journeys and order.
+It knows the two forms and how to distinguish them, and nothing of files, journeys and order.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from tracker.planning.decode import EARLIEST_MS, LATEST_MS, Flaw, decode
 from tracker.touch import Touch
 
 DEFAULT_CHANNEL: Final = "web"
-# No producer's id begins so: ids of lines without one cannot meet those of others.
+# No producer's id begins with NUL, so ids made for lines without one never equal another id.
 NAMELESS: Final = "\0"
 
 
@@ -39,9 +39,9 @@ _anything: Final = msgspec.json.Decoder()
 
 
 def reader(kinds: Kinds = KINDS) -> Callable[[bytes], Touch | Flaw]:
-    """A function from a line to its touchpoint, or to what is wrong with it.
+    """A function from a line to its touchpoint, or to the flaw of the line.
 
-    It tries first the form that the line before had: a file has one form.
+    It first tries the form of the line before, since a file usually has one form.
     """
     forms = [_read_short, _read_wire]
 
@@ -59,7 +59,7 @@ def reader(kinds: Kinds = KINDS) -> Callable[[bytes], Touch | Flaw]:
 
 
 def is_nameless(event_id: str) -> bool:
-    """Whether the line had no `event_id`: it is an event of its own, whatever other lines say."""
+    """Whether the line had no `event_id`; each such line is an event of its own."""
     return event_id.startswith(NAMELESS)
 
 
@@ -107,7 +107,7 @@ def _no_customer(customer: str | int | None) -> str:
 
 
 def _event_id(given: str | int | None, line: bytes) -> str:
-    """The id; for a line without one a name made from its content, so that the order of lines changes nothing."""
+    """The id; for a line without one a hash of its content, so that the order of lines does not matter."""
     if given is None or given == "":
         return NAMELESS + blake2b(line.strip(), digest_size=8).hexdigest()
     return given if isinstance(given, str) else str(given)
@@ -139,12 +139,12 @@ def parse_time(value: str | float) -> int | None:
 def _time_help(value: object) -> str:
     shown = repr(value)[:60]
     if isinstance(value, int | float) and 0 < value < EARLIEST_MS:
-        return f"`timestamp` is {shown}: are these seconds? Milliseconds since 1970 are wanted"
+        return f"`timestamp` is {shown}: are these seconds? Write milliseconds since 1970"
     return f"`timestamp` is {shown}: write 2026-11-22T10:00:00Z, or milliseconds since 1970"
 
 
 def _explain(line: bytes, kinds: Kinds) -> Flaw:
-    """What is wrong with a line that is neither form."""
+    """The flaw of a line that has neither form."""
     try:
         document = _anything.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -1,6 +1,6 @@
-"""A definition's own examples, tried on the engine: what was expected, and what came of it.
+"""A definition's own examples, run on the engine: the expected state and the state found.
 
-It knows an example's touchpoints and the engine's answer; how a failure is shown is the command's.
+It knows an example's touchpoints and the engine's result; the command shows failures.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ from tracker.journey.definition import Definition, Example, Given
 from tracker.touch import Touch
 
 BEGIN_MS: Final = 1_767_571_200_000
-"""Monday, 5 January 2026, midnight UTC: examples count from here, so they come out the same for ever."""
+"""Monday, 5 January 2026, midnight UTC: examples begin here, so their results never change."""
 CUSTOMER: Final = "example"
 ACCOUNT: Final = "account_id:example"
 
@@ -34,10 +34,10 @@ class Miss:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one example; it holds when nothing was missed."""
+    """The result of one example; it passed when there are no misses."""
 
     number: int
-    """From 1, as it stands in the file."""
+    """From 1, by its order in the file."""
     line: int
     misses: tuple[Miss, ...]
 
@@ -52,9 +52,9 @@ def rehearse(definition: Definition) -> list[Outcome]:
 
 
 def outcome(journeys: CustomerFold, example: Example) -> Summary | None:
-    """What came of the example's touchpoints; None where no journey began.
+    """The state after the example's touchpoints; None where no journey began.
 
-    Where the journey has a key, the instance that the newest touchpoint with a key belongs to.
+    In a journey with a key it is that of the instance of the newest touchpoint that has the key.
     """
     touches = [_touch(given, number) for number, given in enumerate(example.given)]
     newest = sorted(touches, key=lambda touch: touch.at_ms)
@@ -71,7 +71,7 @@ def outcome(journeys: CustomerFold, example: Example) -> Summary | None:
 
 
 def _account(journeys: CustomerFold, touches: Sequence[Touch], now_ms: int) -> Summary | None:
-    """What came of the account whose people's touchpoints these are."""
+    """The state of the account whose people have these touchpoints."""
     linking, news = Linking(journeys), list[Member]()
     for person in dict.fromkeys(touch.customer for touch in touches):
         theirs = [touch for touch in touches if touch.customer == person]

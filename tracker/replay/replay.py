@@ -1,6 +1,6 @@
 """A replay: the figures of one journey over a whole set of touchpoints, each customer folded once.
 
-The set is complete, so no lateness horizon applies: the result is that of the sorted set. It knows no files.
+The set is complete, so it is sorted, and no lateness horizon applies. It knows no files.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,26 +22,29 @@ from tracker.replay.report import CustomerResult, ReplayFigures, Report
 
 OTHER: Final = "other"
 NONE: Final = "(none)"
-# A breakdown by a place that is not declared could have a value for every customer.
+# A breakdown by an undeclared path could have a value for every customer.
 MAX_VALUES: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Breakdown:
-    """What to break the figures down by: a declared segment, or any place in a touchpoint."""
+    """What to break the figures down by: a declared segment, or any path in a touchpoint."""
 
     segment: str | None = None
     path: Path | None = None
     attribution: str = "first"
-    """For a place: `first`, `last`, or the stage whose first touchpoint gives the value."""
+    """For a path: `first`, `last`, or the stage whose first touchpoint gives the value."""
 
 
 class BreakdownError(ValueError):
-    """A breakdown that the definition does not allow; says what it does."""
+    """A breakdown that the definition does not allow; the message lists what it allows."""
 
 
 def breakdown(definition: Definition, text: str) -> Breakdown:
-    """What `--by` means: a segment's name, else `properties.plan` with `:last` or `:STAGE` behind it."""
+    """The breakdown that `--by` asks for: a segment's name, or a path such as `properties.plan`.
+
+    A path may end in `:last` or `:STAGE`. Raises BreakdownError.
+    """
     names = [segment.name for segment in definition.segments]
     if text in names:
         return Breakdown(segment=text)
@@ -51,14 +54,14 @@ def breakdown(definition: Definition, text: str) -> Breakdown:
     known = path == ("channel",) or (path[0] in {"properties", "context"} and len(path) > 1 and all(path))
     if not known:
         declared = f"the segments {', '.join(names)}, or " if names else ""
-        raise BreakdownError(f"{text!r} is no segment: use {declared}a place such as properties.plan")
+        raise BreakdownError(f"{text!r} is no segment: use {declared}a path such as properties.plan")
     if attribution and attribution not in ("first", "last", *stages):
         raise BreakdownError(f"{attribution!r} is no attribution: use first, last or one of {', '.join(stages)}")
     return Breakdown(path=path, attribution=attribution or "first")
 
 
 class _Kind(NamedTuple):
-    """What all events of one kind have in common."""
+    """The parts that all events of one kind share."""
 
     entry: Entry | None
     key: str | None
@@ -75,7 +78,7 @@ class Folder:
         by: Breakdown | None = None,
         accounts: AccountFolder | None = None,
     ) -> None:
-        """`accounts`: hears of every customer."""
+        """`accounts`: gets every customer."""
         self.definition: Final = definition
         self.instance_fold: Final = CustomerFold([definition], horizon_ms=None).instance_folds[0]
         self._columns = columns
@@ -89,7 +92,10 @@ class Folder:
         self._wanted = 1 << names.index(by.attribution) if by and by.attribution in names else self._stages
 
     def fold(self, customer: str, events: Sequence[Event], now_ms: int) -> list[CustomerResult]:
-        """Every instance of the customer that has begun, at `now_ms`. Events are in order of time, each id once."""
+        """Every instance of the customer that has begun, with the clock at `now_ms`.
+
+        Events must be in order of time, each id once.
+        """
         results = []
         for key, entries in self._grouped(events).items():
             entries.sort()
@@ -108,7 +114,7 @@ class Folder:
         return results
 
     def entry(self, event: Event) -> Entry | None:
-        """An event as the fold sees it; None where it bears on the journey in no way."""
+        """An event as the fold sees it; None where it cannot affect the journey."""
         template = self._kind(event[2]).entry
         return None if template is None else self._entry(template, event)
 
@@ -142,7 +148,7 @@ class Folder:
         if depth < 2 and self.definition.funnel.mode != "any":
             return []
         steps = self.instance_fold.engine.steps
-        # An exit ends no chain; what else meets no step matters to a strict chain alone.
+        # An exit breaks no chain. Other touchpoints without a step matter only to a strict chain.
         bearing = ~0 if steps.mode == "strict" else steps.mask | steps.break_mask
         return chain_of(steps, [entry for entry, _ in entries if entry.bits & bearing or bearing == ~0], depth)
 
@@ -163,7 +169,7 @@ class Replay:
     def __init__(
         self, definition: Definition, columns: Columns, now_ms: int | None = None, by: Breakdown | None = None
     ) -> None:
-        """`now_ms`: the moment of looking; that of the newest touchpoint where it is None."""
+        """`now_ms`: the moment of the figures; None: that of the newest touchpoint."""
         self.definition: Final = definition
         self.now_ms: Final = now_ms if now_ms is not None else (columns.newest_ms or 0)
         self._columns = columns
@@ -176,11 +182,11 @@ class Replay:
         if by is None:
             return None
         segment = next((one for one in self.definition.segments if one.name == by.segment), None)
-        # What is declared is shown, also where nobody has it.
+        # Declared values are shown even where no customer has them.
         return {value: ReplayFigures(self.definition) for value in segment.values} if segment else {}
 
     def customers(self) -> Iterator[list[CustomerResult]]:
-        """What became of each customer, counted as they are taken."""
+        """The results of each customer; taking them also counts them in the report."""
         for customer, events in self._columns.customers():
             if customer.startswith(CANARY):
                 continue
@@ -214,7 +220,7 @@ class Replay:
 
 
 def unique(events: Sequence[Event]) -> Sequence[Event]:
-    """The events without repeated ids: of two with one id the one that comes first counts."""
+    """The events without repeated ids: of two with the same id the first counts."""
     if len({event[1] for event in events}) == len(events):
         return events
     seen: set[str] = set()

@@ -1,4 +1,4 @@
-"""The report of a replay: the figures that were counted, and their form as JSON."""
+"""The report of a replay: its figures, and their form as JSON."""
 
 from array import array
 from dataclasses import dataclass, field
@@ -10,29 +10,29 @@ from tracker.engine.summary import Summary
 from tracker.journey.definition import Definition
 
 OPEN: Final = frozenset({"waiting", "active"})
-"""Statuses of customers who have neither finished nor gone."""
+"""Statuses of customers who have neither completed, dropped off nor exited."""
 NO_TIMES: Final = {"median": None, "mean": None}
 
 
 class CustomerResult(NamedTuple):
-    """What became of one customer, or of one instance of a keyed journey."""
+    """The result of one customer, or of one instance of a keyed journey."""
 
     customer: str
     summary: Summary
     chain: list[Link]
-    """The touchpoints that took the customer as deep into the funnel as they came."""
+    """The touchpoints that took the customer to their funnel depth."""
     value: str | None
     """The breakdown's value for this customer, where one was asked for."""
 
     @property
     def name(self) -> str:
-        """The customer, and the instance of a keyed journey."""
+        """The customer, with the instance of a keyed journey."""
         return self.customer if self.summary.key is None else f"{self.customer}/{self.summary.key}"
 
 
 @dataclass(slots=True)
 class StageFigures:
-    """What is counted of one stage."""
+    """The counts of one stage."""
 
     reached: int = 0
     current: int = 0
@@ -71,7 +71,7 @@ class ReplayFigures:
         self.customers = 0
 
     def add(self, result: CustomerResult) -> None:
-        """Counts one customer."""
+        """Count one customer."""
         summary, place, stages = result.summary, self._place, self.stages
         self.customers += 1
         for name in summary.reached:
@@ -93,14 +93,14 @@ class ReplayFigures:
 
 @dataclass(slots=True)
 class Report:
-    """What a replay found."""
+    """The results of a replay."""
 
     definition: Definition
     now_ms: int
     figures: ReplayFigures
     by: dict[str, ReplayFigures] | None
     accounts: ReplayFigures | None = None
-    """Of the journey of accounts, where the definition asks for one."""
+    """The figures of the journey of accounts, where the definition has one."""
     applied: int = 0
     duplicate: int = 0
 

@@ -1,1 +1,1 @@
-"""Tracking plans: what a source has promised to send, drafted from events and checked against them."""
+"""Tracking plans: what a source has promised to send; they are drafted from events and check events."""

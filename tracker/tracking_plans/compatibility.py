@@ -1,8 +1,8 @@
-"""Whether a changed JSON Schema still accepts all that the one before accepted, and where it does not.
+"""Whether a changed JSON Schema still accepts everything that the old one accepted, and where it does not.
 
-For what comes in, the reader's new schema must accept what producers send by the old one; for what goes out, the old
-schema of a consumer must accept what is sent by the new one: `narrowings` with its arguments exchanged. What it cannot
-compare counts as a narrowing. It knows nothing of which schemas there are.
+For messages that come in, the new schema must accept what producers send by the old one (backward compatible). For
+messages that go out, the old schema of a consumer must accept what is sent by the new one (forward compatible): call
+`narrowings` with its arguments exchanged. What cannot be compared counts as a narrowing.
 """
 
 from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ NAMES: Final = {str: "string", bool: "boolean", int: "integer", float: "number",
 
 
 class Narrowing(NamedTuple):
-    """One place where something that was accepted is accepted no more."""
+    """One place where something is refused that was accepted before."""
 
     path: str
     message: str
@@ -44,15 +44,15 @@ class Narrowing(NamedTuple):
 
 
 def narrowings(before: Schema, now: Schema) -> list[Narrowing]:
-    """Every place where `now` refuses what `before` accepts; empty: it may take its place.
+    """Every place where `now` refuses what `before` accepts; empty where `now` may replace it.
 
-    A name that the old schema did not mention may be given a meaning: nobody was promised that it has none.
+    A name that the old schema did not mention may get a schema: nobody could rely on it.
     """
     return list(_refused(_plain(before, before), _plain(now, now), "$"))
 
 
 def _plain(node: Any, root: Schema, within: tuple[str, ...] = ()) -> Any:
-    """The schema with its references followed and without what only explains."""
+    """The schema with its references resolved and without annotations."""
     if isinstance(node, list):
         return [_plain(item, root, within) for item in node]
     if not isinstance(node, dict):
@@ -68,13 +68,13 @@ def _plain(node: Any, root: Schema, within: tuple[str, ...] = ()) -> Any:
         return _both(_plain(target, root, (*within, reference)), _plain(rest, root, within))
     plain = {key: _plain(value, root, within) for key, value in node.items() if key not in ANNOTATIONS | {"properties"}}
     if "properties" in node:
-        # Names of fields, which may be those of annotations.
+        # These are names of fields, which may equal those of annotations.
         plain["properties"] = {name: _plain(value, root, within) for name, value in node["properties"].items()}
     return plain
 
 
 def _both(one: Schema, other: Schema) -> Schema:
-    """What both say at once; of two words on the same thing the second is taken."""
+    """Both schemas as one; where both have a keyword, the second one's is taken."""
     merged = {**one, **other}
     if "required" in one and "required" in other:
         merged["required"] = sorted({*one["required"], *other["required"]})
@@ -86,7 +86,7 @@ def _both(one: Schema, other: Schema) -> Schema:
 
 
 def _alternatives(schema: Schema) -> list[Schema]:
-    """The schema as a list of which one must hold, each of a single type."""
+    """The schema as alternatives of which one must hold, each with a single type."""
     if "anyOf" in schema:
         rest = {key: value for key, value in schema.items() if key != "anyOf"}
         return [each for branch in schema["anyOf"] for each in _alternatives(_both(rest, branch))]
@@ -106,7 +106,7 @@ def _refused(before: Any, now: Any, path: str) -> Iterator[Narrowing]:
     for one in _alternatives(before):
         attempts = [list(_by_rules(one, choice, path)) for choice in choices]
         if all(attempts):
-            # The nearest alternative tells most.
+            # The alternative with the fewest narrowings is the most helpful to report.
             yield from min(attempts, key=len)
 
 
@@ -150,7 +150,7 @@ def _bounds(before: Schema, now: Schema, path: str) -> Iterator[Narrowing]:
 
 
 def _others(before: Schema, now: Schema, path: str) -> Iterator[Narrowing]:
-    """Words that are only compared as a whole: patterns, formats, `not`."""
+    """Keywords that are compared only as a whole: patterns, formats, `not`."""
     for word in now.keys() - COMPARED - {"if", "then", "else"}:
         if word not in before:
             yield Narrowing(path, f"{word} was added: {now[word]}")
@@ -160,7 +160,7 @@ def _others(before: Schema, now: Schema, path: str) -> Iterator[Narrowing]:
 
 def _fields(before: Schema, now: Schema, path: str) -> Iterator[Narrowing]:
     for name in sorted({*now.get("required", ())} - {*before.get("required", ())}):
-        yield Narrowing(f"{path}.{name}", "must be there now")
+        yield Narrowing(f"{path}.{name}", "is required now")
     was, rest, rest_now = (
         before.get("properties", {}),
         before.get("additionalProperties", {}),
@@ -181,7 +181,7 @@ def _items(before: Schema, now: Schema, path: str) -> Iterator[Narrowing]:
 
 
 def _conditions(before: Schema, now: Schema, path: str) -> Iterator[Narrowing]:
-    """`allOf`, whose parts may be conditions: one with the same `if` is compared by what follows from it."""
+    """`allOf`, whose parts may be conditions: those with the same `if` are compared by `then` and `else`."""
     parts = before.get("allOf", [])
     for part in now.get("allOf", []):
         if part in parts:

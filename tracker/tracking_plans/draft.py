@@ -1,7 +1,7 @@
-"""A tracking plan drafted from what was seen: for each type the properties that came, with their types.
+"""A tracking plan drafted from events: for each type its properties, with the types of their values.
 
-What was always there is required; what came in several types may have each of them. It knows nothing of where events
-come from, and keeps no values.
+Properties that every event had are required. A property with values of several types may have each of them. It does not
+know where events come from, and keeps no values.
 """
 
 from collections import Counter
@@ -11,14 +11,14 @@ from typing import Any, Final
 
 MOST_TYPES: Final = 1_000
 MOST_MEMBERS: Final = 200
-"""An object with more names than these is a map of its own making: its members are left open."""
+"""An object with more names is taken for a map with arbitrary keys, and its members are left open."""
 MOST_DEPTH: Final = 6
 _NAMES: Final = {type(None): "null", bool: "boolean", int: "integer", float: "number", str: "string", list: "array"}
 
 
 @dataclass(slots=True)
 class PropertyShape:
-    """What was seen in one place."""
+    """The types seen in one place."""
 
     names: Counter[str] = field(default_factory=Counter)
     members: dict[str, "PropertyShape"] = field(default_factory=dict)
@@ -26,7 +26,7 @@ class PropertyShape:
     is_open: bool = False
 
     def see(self, value: Any, depth: int = 0) -> None:
-        """One more value of this place."""
+        """Add one value of this place."""
         name = _NAMES.get(type(value), "object")
         self.names[name] += 1
         if depth >= MOST_DEPTH:
@@ -48,10 +48,10 @@ class PropertyShape:
             self.members[key].see(each, depth + 1)
 
     def schema(self) -> dict[str, Any]:
-        """The JSON Schema that takes all that was seen here."""
+        """The JSON Schema that accepts everything seen here."""
         names = set(self.names)
         if "number" in names:
-            # JSON has one kind of number: 5 and 5.0 differ in how they were written.
+            # JSON has one kind of number; 5 and 5.0 differ only in their spelling.
             names.discard("integer")
         made: dict[str, Any] = {"type": min(names) if len(names) == 1 else sorted(names)}
         if self.members and not self.is_open:
@@ -73,7 +73,7 @@ class Draft:
         """Events of types beyond the first thousand."""
 
     def see(self, type_: str, properties: Mapping[str, Any]) -> None:
-        """One more event."""
+        """Add one event."""
         if type_ not in self._types and len(self._types) >= MOST_TYPES:
             self.left_out += 1
             return

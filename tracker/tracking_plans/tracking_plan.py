@@ -1,7 +1,7 @@
-"""Tracking plans: which types each source sends with which properties, and what of a touchpoint is not as planned.
+"""Tracking plans: which types each source sends with which properties, and how a touchpoint violates its plan.
 
-A file of plans is read with all its problems at once. It knows nothing of what becomes of a violation, and of files
-that change while they are read.
+A file of plans is read with all its problems at once. It does not know what is done about a violation, nor that files
+change.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ from tracker.yaml_tree import Node, YamlError, grow, kind, plain
 Kind = Literal["unplanned_type", "unplanned_property", "missing", "wrong_type", "wrong_value"]
 """A closed set: each value is a label of `tracker_collector_plan_violations_total`."""
 KINDS: Final[tuple[str, ...]] = get_args(Kind)
-# Words of JSON Schema; what any other word forbids is a wrong value.
+# By keyword of JSON Schema; a violation of any other keyword is a wrong value.
 KIND_OF: Final[Mapping[str, Kind]] = {
     "required": "missing",
     "dependentRequired": "missing",
@@ -28,14 +28,15 @@ KIND_OF: Final[Mapping[str, Kind]] = {
     "falseSchema": "unplanned_property",
 }
 MARK: Final = "plan_violations"
-"""Where a touchpoint that passes all the same says in its `context` what is not as planned."""
-MOST_TOLD: Final = 10
+"""The key in `context` that lists the violations of a touchpoint that passes nevertheless."""
+MOST_REPORTED: Final = 10
+"""More violations of one touchpoint are left out: they must fit into its mark."""
 SOURCE_KEYS: Final = ("violations", "other_types", "types")
 CHOICES: Final = {"violations": ("mark", "reject"), "other_types": ("allow", "violate")}
 
 
 class Violation(NamedTuple):
-    """One thing that is not as planned; its sentence names places and never values."""
+    """One violation; its sentence names places and never values, which may be personal."""
 
     kind: Kind
     detail: str
@@ -43,10 +44,10 @@ class Violation(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SourcePlan:
-    """What one source has planned."""
+    """The plan of one source."""
 
     rejects: bool
-    """Whether a touchpoint with violations is kept out; else it passes with a mark."""
+    """Whether a touchpoint with violations is rejected; if not, it passes with a mark."""
     closed: bool
     """Whether a type that is not in the plan is a violation."""
     schemas: Mapping[str, Any]
@@ -54,13 +55,13 @@ class SourcePlan:
     validators: Mapping[str, Draft202012Validator]
 
     def violations(self, type_: str, properties: Mapping[str, Any]) -> list[Violation]:
-        """What is not as planned, the first few."""
+        """The first violations, at most MOST_REPORTED."""
         validator = self.validators.get(type_)
         if validator is None:
             return [Violation("unplanned_type", "this type is not in the plan")] if self.closed else []
         if validator.is_valid(properties):
             return []
-        found = zip(range(MOST_TOLD), validator.iter_errors(properties), strict=False)
+        found = zip(range(MOST_REPORTED), validator.iter_errors(properties), strict=False)
         return [_violation(error) for _, error in found]
 
 
@@ -70,12 +71,12 @@ def _violation(error: ValidationError) -> Violation:
 
 
 def compiled(schema: Any) -> Draft202012Validator:
-    """A validator that fetches nothing, tells no values, and whose patterns no text makes slow. Raises ValueError."""
+    """A validator that fetches nothing, hides values, and has patterns in linear time. Raises ValueError."""
     return Draft202012Validator(schema, offline=True, mask="the value", pattern_options=RegexOptions())
 
 
 def read(text: str) -> tuple[dict[str, SourcePlan], list[Problem]]:
-    """The plan of each source, and what is wrong with the file; with problems the plans are not to be used."""
+    """The plan of each source, and the problems of the file; with problems the plans must not be used."""
     try:
         root, problems = grow(text)
     except YamlError as error:
@@ -91,7 +92,7 @@ def _sources(root: Node | None, problems: list[Problem]) -> Iterator[tuple[str, 
     for key, (at, _) in root.entries.items():
         if key != "sources":
             message = f"{key[:80]!r} is not known here"
-            problems.append(Problem(at.line, at.column, message, "`sources:` is all there is"))
+            problems.append(Problem(at.line, at.column, message, "`sources:` is the only key"))
     yield from _group(root.entries["sources"][1], "source: its plan", problems)
 
 
@@ -100,7 +101,9 @@ def _group(node: Node, what: str, problems: list[Problem]) -> Iterator[tuple[str
         for key, (_, value) in node.entries.items():
             yield key, value
     else:
-        problems.append(Problem(node.line, node.column, f"{kind(node)} instead of a group", f"write `{what}`"))
+        problems.append(
+            Problem(node.line, node.column, f"expected a group of keys, found {kind(node)}", f"write `{what}`")
+        )
 
 
 def _source(node: Node, problems: list[Problem]) -> SourcePlan:
@@ -136,9 +139,9 @@ def _compile(
 
 
 def narrowed(before: SourcePlan, now: SourcePlan) -> Iterator[tuple[str, str]]:
-    """What was as planned and is not any more: type, and where in its properties.
+    """What the plan accepted before and refuses now, as pairs of type and place.
 
-    A type that an open plan did not mention may be given a schema: nobody was promised that it has none.
+    A type that an open plan did not mention may get a schema: the plan never promised to accept everything of it.
     """
     for type_, schema in before.schemas.items():
         if type_ in now.schemas:

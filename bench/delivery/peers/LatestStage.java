@@ -53,11 +53,11 @@ public final class LatestStage {
             stopped.countDown();
         }));
         streams.start();
-        long told = 0;
+        long reported = 0;
         while (!stopped.await(20, java.util.concurrent.TimeUnit.MILLISECONDS)) {
             long count = COUNT.get();
-            if (count != told) {
-                told = count;
+            if (count != reported) {
+                reported = count;
                 System.out.printf(java.util.Locale.ROOT, "%.3f %d%n", System.currentTimeMillis() / 1000.0, count);
                 System.out.flush();
             }

@@ -1,4 +1,4 @@
-"""What the tracker runs against: each peer does the bare job, the latest stage of each customer.
+"""The peers with which the tracker is compared: each keeps only the latest stage of each customer.
 
-Each prints `<unix seconds> <events applied>` now and then; `bench/delivery/team.py` reads it.
+Each prints `<unix seconds> <events applied>` at intervals; `bench/delivery/team.py` reads it.
 """

@@ -1,4 +1,4 @@
-"""The bare limit: librdkafka, msgspec, one read and one write of Redis for 5,000 touchpoints. No care for faults."""
+"""The bare limit: librdkafka, msgspec, one read and one write of Redis for 5,000 touchpoints; no fault handling."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ class Ids(msgspec.Struct):
 
 
 class Touchpoint(msgspec.Struct):
-    """What of a touchpoint the job reads."""
+    """The fields of a touchpoint that the job reads."""
 
     type: str
     ids: Ids
@@ -46,7 +46,7 @@ def main() -> None:
     count = 0
     while running:
         stages = {}
-        # Short, so that the last few are not held back for longer than they take.
+        # A short time-out, so that the last few touchpoints do not wait long.
         for message in consumer.consume(AT_ONCE, 0.1):
             if message.error() is None:
                 touchpoint = decode(message.value())

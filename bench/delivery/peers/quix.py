@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from quixstreams import Application, State
 
-TELL_S: Final = 0.05
+REPORT_S: Final = 0.05
 done = {"count": 0}
 
 
@@ -18,19 +18,19 @@ def keep(touchpoint: Any, state: State) -> None:
     done["count"] += 1
 
 
-def tell() -> None:
-    """How many there were, as long as there are more."""
-    told = 0
+def report() -> None:
+    """Print how many touchpoints were applied, while there are more."""
+    reported = 0
     while True:
-        time.sleep(TELL_S)
-        if done["count"] != told:
-            told = done["count"]
-            print(f"{time.time():.3f} {told}", flush=True)
+        time.sleep(REPORT_S)
+        if done["count"] != reported:
+            reported = done["count"]
+            print(f"{time.time():.3f} {reported}", flush=True)
 
 
 def main() -> None:
     """Read until SIGTERM."""
-    threading.Thread(target=tell, daemon=True).start()
+    threading.Thread(target=report, daemon=True).start()
     app = Application(
         broker_address=os.environ["KAFKA_BOOTSTRAP"],
         consumer_group=os.environ["BENCH_GROUP"],

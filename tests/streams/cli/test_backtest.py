@@ -23,12 +23,12 @@ stages:
 def lines() -> str:
     """A customer every ten seconds for 36 hours; one of ten drops off, in the last two hours half of them."""
     chance = random.Random(2)
-    told = []
+    events = []
     for number, at_ms in enumerate(range(BEGIN_MS, BEGIN_MS + 36 * HOUR_MS, 20_000)):
         buys = chance.random() < (0.5 if at_ms >= BROKE_MS else 0.9)
         for kind, wait_ms in [("Page", 0), *([("Order", 120_000)] if buys else [])]:
-            told.append({"customer": f"c{number}", "event": kind, "timestamp": at_ms + wait_ms})
-    return "\n".join(map(json.dumps, told)) + "\n"
+            events.append({"customer": f"c{number}", "event": kind, "timestamp": at_ms + wait_ms})
+    return "\n".join(map(json.dumps, events)) + "\n"
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def backtest(place, *words: str) -> int:
     return main(["backtest", str(place / "shop.yaml"), str(place / "events.jsonl.gz"), "--every", "5m", *words])
 
 
-def test_a_break_is_told(place, capsys) -> None:
+def test_a_break_is_shown(place, capsys) -> None:
     """The alert that would have fired is shown with stage, delay and figures, and other thresholds in a table."""
     assert backtest(place) == ExitCode.OK
     said = capsys.readouterr()
@@ -55,21 +55,21 @@ def test_a_break_is_told(place, capsys) -> None:
 def test_machines_get_one_object(place, capsys) -> None:
     """`--json` has firings and thresholds; a truth gives the delay."""
     assert backtest(place, "--json", "--truth", str(BROKE_MS), "--odds", "2", "--z", "4") == ExitCode.OK
-    told = json.loads(capsys.readouterr().out)
-    (firing,) = told["firings"]
+    printed = json.loads(capsys.readouterr().out)
+    (firing,) = printed["firings"]
     assert firing["truth"] == "2026-01-06T10:00:00Z" and 0 < firing["delay_s"] < 7200
-    assert [(row["alarms"], row["false"], row["found"]) for row in told["thresholds"]] == [(1, 0, 1)]
-    assert told["events"] == {"read": len(lines().splitlines()), "rejected": 0}
+    assert [(row["alarms"], row["false"], row["found"]) for row in printed["thresholds"]] == [(1, 0, 1)]
+    assert printed["events"] == {"read": len(lines().splitlines()), "rejected": 0}
 
 
-def test_a_truth_that_nothing_told_of_ends_with_1(place, capsys) -> None:
-    """So a script sees that the alerts would have missed it."""
+def test_a_truth_without_an_alert_ends_with_1(place, capsys) -> None:
+    """A truth that no alert followed ends with 1, so that scripts notice it."""
     assert backtest(place, "--truth", "2026-01-05T12:00:00Z") == ExitCode.FAILED
     assert "false alarm" in capsys.readouterr().out
 
 
 def test_a_short_history_is_not_judged(place, capsys, monkeypatch) -> None:
-    """A day without a day before it tells nothing, and says so; standard input is read like a file."""
+    """A history without a day before it is reported as not judged; standard input is read like a file."""
     text = "\n".join(lines().splitlines()[:500])
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
     assert main(["backtest", str(place / "shop.yaml"), "-"]) == ExitCode.OK
@@ -79,25 +79,25 @@ def test_a_short_history_is_not_judged(place, capsys, monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--every", "10m"], "--every: '10m' does not fit"),
+        (["--every", "10m"], "--every: '10m' is not a step that divides 15m"),
         (["--every", "often"], "--every: 'often' is no duration"),
-        (["--odds", "2;3"], "--odds: '2;3' is no list of numbers"),
-        (["--z", "nan"], "--z: 'nan' is no list of numbers"),
+        (["--odds", "2;3"], "--odds: '2;3' is not a list of numbers"),
+        (["--z", "nan"], "--z: 'nan' is not a list of numbers"),
         (["--truth", "lately"], "--truth: 'lately' is no moment"),
         (["--since", "2027-01-01"], "--since: the last event is of 2026-01-06"),
-        (["--kafka"], "Files and --kafka contradict each other"),
+        (["--kafka"], "Files and --kafka cannot be combined"),
         (["--since", "1970-01-01"], "is too much for --every 300s"),
     ],
 )
 def test_what_cannot_be_asked_has_a_remedy(place, capsys, words, message) -> None:
-    """Options that cannot be meant end with 2 and a line that says what can."""
+    """A wrong option ends with 2, the reason and a remedy."""
     assert backtest(place, *words) == ExitCode.USAGE
     said = capsys.readouterr().err
     assert message in said and "remedy: " in said
 
 
 def test_lines_that_are_no_touchpoints_alone_end_with_1(place, tmp_path, capsys) -> None:
-    """As for a replay: where nothing can be read, nothing was tested."""
+    """A file without any touchpoint ends with 1, as in a replay."""
     (tmp_path / "bad.jsonl").write_text("not json\n", encoding="utf-8")
     assert main(["backtest", str(place / "shop.yaml"), str(tmp_path / "bad.jsonl"), "--json"]) == ExitCode.FAILED
     said = capsys.readouterr()

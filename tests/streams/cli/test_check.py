@@ -23,7 +23,7 @@ def file(tmp_path):
     return write
 
 
-def test_a_good_file_is_said_to_be_good(file, capsys) -> None:
+def test_a_good_file_is_reported_as_good(file, capsys) -> None:
     """A good file with examples that hold ends with 0 and one line about it."""
     assert main(["check", file(GOOD + EXAMPLE % "one")]) == ExitCode.OK
     assert "x 1, 2 stages, 1 example holds\n1 file: no problems" in capsys.readouterr().out
@@ -64,7 +64,7 @@ def test_a_file_that_is_no_journey_ends_with_2(file, capsys, content) -> None:
 
 
 def test_a_missing_file_is_a_problem_beside_the_others(file, capsys) -> None:
-    """One file that cannot be opened does not hide what is said of the next."""
+    """One file that cannot be opened does not hide the results of the others."""
     assert main(["check", file(GOOD), "/nowhere.yaml"]) == ExitCode.USAGE
     said = capsys.readouterr().out
     assert "good" in said
@@ -84,7 +84,7 @@ def test_machines_get_one_object(file, capsys) -> None:
 
 
 def test_a_folder_stands_for_its_journey_files(file, tmp_path, capsys) -> None:
-    """A folder is opened; one without journey files is said to be so."""
+    """A folder stands for its journey files; one without any ends with 2."""
     file(GOOD, "a.yaml")
     file(GOOD, "b.yml")
     file("no journey", "c.txt")
@@ -102,7 +102,7 @@ def test_a_journey_may_come_by_standard_input(monkeypatch, capsys) -> None:
 
 
 def test_channels_come_from_the_settings(file, monkeypatch, capsys) -> None:
-    """A channel that the installation listens to is no surprise."""
+    """A channel of TRACKER_CHANNELS raises no warning."""
     path = file("stages: [{name: one, touchpoints: {channel: branch}}]")
     assert main(["check", "--strict", path]) == ExitCode.USAGE
     monkeypatch.setenv("TRACKER_CHANNELS", "web,branch")

@@ -19,8 +19,8 @@ def journey(tmp_path) -> str:
 
 
 @pytest.mark.parametrize(("name", "begins"), [("m.svg", "<svg"), ("m.html", "<!doctype html>"), ("m.MD", "# X")])
-def test_the_ending_says_the_format(journey, tmp_path, name, begins) -> None:
-    """A map is written as the file's ending says, and one drawn before is replaced."""
+def test_the_ending_chooses_the_format(journey, tmp_path, name, begins) -> None:
+    """A map is written in the format of the file's ending, and an existing file is replaced."""
     target = tmp_path / name
     for _ in range(2):
         assert main(["draw", journey, "-o", str(target)]) == ExitCode.OK
@@ -35,7 +35,7 @@ def test_without_a_file_markdown_is_printed(journey, capsys) -> None:
 
 
 def test_touchpoints_give_figures(journey, tmp_path, capsys) -> None:
-    """With touchpoints the map says how many came how far."""
+    """With touchpoints the map shows how many customers reached each stage."""
     events = tmp_path / "events.jsonl"
     events.write_text(EVENTS)
     assert main(["draw", journey, "--with", str(events)]) == ExitCode.OK
@@ -60,7 +60,7 @@ def test_what_cannot_be_drawn_is_one_line(journey, words, said, capsys) -> None:
 
 
 def test_a_broken_journey_is_not_drawn(tmp_path, capsys) -> None:
-    """All problems of the file are said, with exit code 2."""
+    """All problems of the file are printed, with exit code 2."""
     path = tmp_path / "bad.yaml"
     path.write_text("stages: []\norder: up\n")
     assert main(["draw", str(path)]) == ExitCode.USAGE

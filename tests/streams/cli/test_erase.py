@@ -28,7 +28,7 @@ def ask() -> None:
 
 
 def test_no_means_no(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """What would go is told before."""
+    """The data to be erased are listed before the question; `n` aborts."""
     monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
     with pytest.raises(typer.Abort):
         ask()
@@ -36,13 +36,13 @@ def test_no_means_no(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
 
 
 def test_yes_means_yes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing stands in its way."""
+    """`y` lets the erasure go on."""
     monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
     ask()
 
 
 def test_nobody_can_be_asked_in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Then it must be said beforehand."""
+    """Where stdin is not a terminal, --yes is required."""
     monkeypatch.setattr(Terminal, "isatty", lambda _self: False)
     monkeypatch.setattr(sys, "stdin", Terminal(""))
     with pytest.raises(UsageError):

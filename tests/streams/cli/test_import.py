@@ -38,21 +38,21 @@ def test_a_dry_run_leaves_nothing_behind(orders, capsys) -> None:
     assert sorted(path.name for path in orders.parent.iterdir()) == ["orders.csv"]
 
 
-def test_an_import_is_told_to_machines(orders, broker, capsys) -> None:
+def test_an_import_has_a_summary_for_machines(orders, broker, capsys) -> None:
     """With --json the summary is one object; bad rows are in their file; the second call has nothing to do."""
     assert main(["import", str(orders), "--map", TABLE, "--json"]) == ExitCode.FAILED
-    told = json.loads(capsys.readouterr().out)
-    assert (told["rows"], told["touchpoints"], told["rejected"]) == (
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["rows"], printed["touchpoints"], printed["rejected"]) == (
         7, 2, {"no_id": 1, "wrong_value": 2, "wrong_columns": 1},
     )  # fmt: skip
-    assert len(Path(told["rejected_file"]).read_text().splitlines()) == 4
+    assert len(Path(printed["rejected_file"]).read_text().splitlines()) == 4
     assert main(["import", str(orders), "--map", TABLE, "--json"]) == ExitCode.OK
     assert json.loads(capsys.readouterr().out)["begins_at"] == 7
     assert len(broker.sent) == 2
 
 
 def test_from_start_begins_again(orders, broker, capsys) -> None:
-    """The same touchpoints once more, with the same ids."""
+    """--from-start sends the same touchpoints again, with the same ids."""
     for _ in range(2):
         main(["import", str(orders), "--map", TABLE, "--from-start"])
     assert len(broker.sent) == 4
@@ -61,23 +61,23 @@ def test_from_start_begins_again(orders, broker, capsys) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "told"),
+    ("words", "code", "message"),
     [
         (["missing.csv", "--map", TABLE], ExitCode.NOT_FOUND, "there is no such file"),
         (["orders.bin", "--map", TABLE], ExitCode.USAGE, "Say --format csv"),
         (["-", "--map", TABLE], ExitCode.USAGE, "Standard input has no name"),
-        (["a.csv", "--map", TABLE, "--format", "xml"], ExitCode.USAGE, "'xml' is no format"),
+        (["a.csv", "--map", TABLE, "--format", "xml"], ExitCode.USAGE, "'xml' is not a format"),
         (["a.csv", "--map", "missing.yaml"], ExitCode.NOT_FOUND, "missing.yaml: there is no such file"),
     ],
 )
-def test_mistakes_are_one_line(words, code, told, capsys) -> None:
-    """Each with its remedy and its exit code."""
+def test_mistakes_are_one_line(words, code, message, capsys) -> None:
+    """Each mistake ends with one line, its remedy and its exit code."""
     assert main(["import", *words, "--dry-run"]) == code
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_kafka_is_needed_to_send(orders, capsys, monkeypatch) -> None:
-    """Without an address nothing is noted as imported."""
+    """Without KAFKA_BOOTSTRAP no progress is recorded."""
     monkeypatch.delenv("KAFKA_BOOTSTRAP", raising=False)
     assert main(["import", str(orders), "--map", TABLE]) == ExitCode.CONFIGURATION
     assert "KAFKA_BOOTSTRAP is not set" in capsys.readouterr().err

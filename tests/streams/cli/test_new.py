@@ -16,7 +16,7 @@ def test_without_a_name_the_templates_are_listed(capsys) -> None:
     assert "awareness > evaluation > decision > follow up" in said
 
 
-def test_a_template_is_copied_and_the_next_step_said(tmp_path, capsys) -> None:
+def test_a_template_is_copied_and_the_next_step_printed(tmp_path, capsys) -> None:
     """The new file is the template, ready to be checked."""
     target = tmp_path / "mine.yaml"
     assert main(["new", "retail", "-o", str(target)]) == ExitCode.OK
@@ -49,7 +49,7 @@ def test_an_unknown_template_has_its_nearest(name, words, capsys) -> None:
     assert words in capsys.readouterr().err
 
 
-def test_a_place_that_cannot_be_written_is_said(tmp_path, capsys) -> None:
+def test_a_place_that_cannot_be_written_is_reported(tmp_path, capsys) -> None:
     """A folder that does not exist is one line, no traceback."""
     assert main(["new", "retail", "-o", str(tmp_path / "nowhere" / "x.yaml")]) == ExitCode.USAGE
     assert "cannot be written: No such file or directory" in capsys.readouterr().err

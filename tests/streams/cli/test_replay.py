@@ -51,17 +51,17 @@ def replay(capsys, files, *words, events="events.jsonl"):
 
 def test_the_object(capsys, files):
     """The object has the keys of the contract, and no others."""
-    code, told = replay(capsys, files, "--customers", "--by", "properties.plan")
+    code, printed = replay(capsys, files, "--customers", "--by", "properties.plan")
     assert code == 0
-    assert list(told) == ["journey", "version", "customers", "stages", "by", "events", "by_customer"]
-    assert (told["journey"], told["version"], told["customers"]) == ("journey", 1, 2)
-    assert told["stages"][1] == {
+    assert list(printed) == ["journey", "version", "customers", "stages", "by", "events", "by_customer"]
+    assert (printed["journey"], printed["version"], printed["customers"]) == ("journey", 1, 2)
+    assert printed["stages"][1] == {
         "stage": "signup", "reached": 1, "current": 0, "dropped": 0, "waiting": 0, "funnel": 1,
         "seconds_to_reach": {"median": 60.0, "mean": 60.0, "n": 1},
     }  # fmt: skip
-    assert list(told["by"]) == ["pro", "(none)"]
-    assert told["events"] == {"applied": 5, "duplicate": 1, "late": 0, "rejected": 0}
-    assert told["by_customer"]["c1"] == {
+    assert list(printed["by"]) == ["pro", "(none)"]
+    assert printed["events"] == {"applied": 5, "duplicate": 1, "late": 0, "rejected": 0}
+    assert printed["by_customer"]["c1"] == {
         "current": "pay",
         "furthest": "pay",
         "reached": {
@@ -96,13 +96,13 @@ def test_gzip_and_stdin(capsys, files, monkeypatch):
 
 
 def test_until_cuts_off(capsys, files):
-    """Events after --until are as if they had not been sent."""
-    _, told = replay(capsys, files, "--until", "2026-11-22T11:00:00Z")
-    assert [stage["reached"] for stage in told["stages"]] == [2, 1, 0]
-    assert told["events"]["applied"] == 4
+    """Events after --until have no effect."""
+    _, printed = replay(capsys, files, "--until", "2026-11-22T11:00:00Z")
+    assert [stage["reached"] for stage in printed["stages"]] == [2, 1, 0]
+    assert printed["events"]["applied"] == 4
 
 
-def test_the_rest_is_applied(capsys, files):
+def test_lines_that_are_no_touchpoints_are_left_out(capsys, files):
     """Lines that are no touchpoints are counted and shown with their numbers; the rest is applied."""
     lines = ["nonsense", json.dumps(LINES[0]), "", "{}", json.dumps({**LINES[0], "timestamp": "soon"})]
     (files / "events.jsonl").write_text("\n".join(lines), encoding="utf-8")
@@ -171,7 +171,7 @@ def test_for_a_person(capsys, files):
 
 
 def test_explain(capsys, files):
-    """An account names each touchpoint, the rule it met, what it changed, and what is without effect."""
+    """An explanation names each touchpoint, the rule it matched, what it changed, and what had no effect."""
     code, out, _ = run(capsys, "replay", files / "journey.yaml", files / "events.jsonl", "--explain", "c1")
     assert code == 0
     for words in ("entered the journey at visit", "signup, rule 1: signed up", "moved on from signup to pay",
@@ -180,7 +180,7 @@ def test_explain(capsys, files):
 
 
 def test_explain_by_any_name(capsys, files):
-    """An anonymous id tells the story of the customer who said later that it is theirs."""
+    """An anonymous id explains the customer it was linked to later."""
     line = '{"ids": {"anonymous_id": "a1", "customer_id": "c1"}, "event": "said hello", "timestamp": 1795341600000}'
     (files / "hello.jsonl").write_text(line + "\n", encoding="utf-8")
     words = [files / "journey.yaml", files / "events.jsonl", files / "hello.jsonl", "--explain"]
@@ -194,11 +194,11 @@ def test_compare(capsys, files):
     (files / "new.yaml").write_text(STAGES.replace("type: paid", "type: paid twice"), encoding="utf-8")
     words = [files / "journey.yaml", files / "new.yaml", files / "events.jsonl"]
     code, out, _ = run(capsys, "compare", *words, "--json")
-    told = json.loads(out)
+    printed = json.loads(out)
     assert code == 0
-    assert (told["customers"], told["changed"], told["deeper"], told["shallower"]) == (2, 1, 0, 1)
-    assert {"old": "pay", "new": "signup", "customers": 1, "sample": ["c1"]} in told["matrix"]
-    assert told["stages"][2] == {
+    assert (printed["customers"], printed["changed"], printed["deeper"], printed["shallower"]) == (2, 1, 0, 1)
+    assert {"old": "pay", "new": "signup", "customers": 1, "sample": ["c1"]} in printed["matrix"]
+    assert printed["stages"][2] == {
         "stage": "pay",
         "old": {"funnel": 1, "conversion": 0.5},
         "new": {"funnel": 0, "conversion": 0.0},
@@ -210,7 +210,7 @@ def test_compare(capsys, files):
 
 
 def test_accounts_come_along_where_the_file_asks(capsys, files) -> None:
-    """Two people who each went half of the way are one account that went all of it."""
+    """Two people who each went half of the way make one account that went all of it."""
     (files / "journey.yaml").write_text(f"{STAGES}accounts: {{rule: furthest, journey: firms}}\n", encoding="utf-8")
     steps = [("v1", "page", 10), ("v1", "signed up", 11), ("v2", "paid", 12)]
     lines = [
@@ -218,9 +218,9 @@ def test_accounts_come_along_where_the_file_asks(capsys, files) -> None:
         for one, event, hour in steps
     ]
     (files / "firms.jsonl").write_text(text(lines), encoding="utf-8")
-    _, told = replay(capsys, files, events="firms.jsonl")
-    assert [stage["funnel"] for stage in told["stages"]] == [1, 1, 0]
-    accounts = told["accounts"]
+    _, printed = replay(capsys, files, events="firms.jsonl")
+    assert [stage["funnel"] for stage in printed["stages"]] == [1, 1, 0]
+    accounts = printed["accounts"]
     assert (accounts["journey"], accounts["accounts"]) == ("firms", 1)
     assert [(stage["funnel"], stage["seconds_to_reach"]["median"]) for stage in accounts["stages"]] == [
         (1, None),
@@ -230,8 +230,8 @@ def test_accounts_come_along_where_the_file_asks(capsys, files) -> None:
     assert "firms  1 accounts" in run(capsys, "replay", files / "journey.yaml", files / "firms.jsonl")[1]
 
 
-def test_kinds_of_ones_own_count_in_a_replay_too(capsys, files, monkeypatch) -> None:
-    """A device is a name where TRACKER_ALIAS_KINDS says so, and nobody's where it does not."""
+def test_own_alias_kinds_count_in_a_replay_too(capsys, files, monkeypatch) -> None:
+    """A device id names a customer only where TRACKER_ALIAS_KINDS lists its kind."""
     line = {"ids": {"device_id": "d1"}, "event": "page", "timestamp": "2026-11-22T10:00:00Z"}
     (files / "events.jsonl").write_text(text([line]), encoding="utf-8")
     call = ("replay", files / "journey.yaml", files / "events.jsonl", "--json")

@@ -45,12 +45,12 @@ def test_a_file_is_written_and_compared(shop, tmp_path, capsys) -> None:
     assert main(["rules", str(shop), "--check", str(rules)]) == ExitCode.OK
     shop.write_text(SHOP.replace("customers: 7", "customers: 8"), encoding="utf-8")
     assert main(["rules", str(shop), "--check", str(rules)]) == ExitCode.FAILED
-    assert "is not what the journey files say" in capsys.readouterr().err
+    assert "differs from the rules of the journey files" in capsys.readouterr().err
     assert {path.name for path in tmp_path.iterdir()} == {"shop.yaml", "thresholds.yaml"}
 
 
 def test_a_broken_definition_ends_with_2(shop, tmp_path, capsys) -> None:
-    """The problem is told with its place and remedy, and nothing is written."""
+    """The problem is printed with its place and remedy, and nothing is written."""
     shop.write_text(SHOP.replace("customers: 7", "customers: some"), encoding="utf-8")
     assert main(["rules", str(shop), "-o", str(tmp_path / "out.yaml")]) == ExitCode.USAGE
     said = capsys.readouterr().err
@@ -59,13 +59,13 @@ def test_a_broken_definition_ends_with_2(shop, tmp_path, capsys) -> None:
 
 
 def test_one_journey_has_one_file(shop, tmp_path, capsys) -> None:
-    """Two files of one name would contradict each other."""
+    """Two files of one journey are refused."""
     (tmp_path / "old.yaml").write_text(SHOP, encoding="utf-8")
     assert main(["rules", str(tmp_path)]) == ExitCode.USAGE
     assert "are both the journey 'shop'" in capsys.readouterr().err
 
 
-def test_what_cannot_be_read_or_written_is_told(shop, tmp_path, capsys) -> None:
+def test_what_cannot_be_read_or_written_is_reported(shop, tmp_path, capsys) -> None:
     """A folder that is not there and a missing file end with a line each."""
     assert main(["rules", str(shop), "-o", str(tmp_path / "none/out.yaml")]) == ExitCode.FAILED
     assert main(["rules", str(shop), "--check", str(tmp_path / "none.yaml")]) == ExitCode.NOT_FOUND
@@ -81,9 +81,9 @@ def test_machines_get_what_holds_for_each_stage(shop, capsys) -> None:
 
 
 def test_accounts_have_rules_of_their_own(shop, capsys) -> None:
-    """The journey that a file derives is told of by the same thresholds."""
+    """The journey of the accounts has the same thresholds."""
     shop.write_text(f"{SHOP}accounts: {{rule: furthest}}\n", encoding="utf-8")
     assert main(["rules", str(shop)]) == ExitCode.OK
     (group,) = yaml.safe_load(capsys.readouterr().out)["groups"]
-    told = [each["labels"]["journey"] for each in group["rules"] if each.get("labels", {}).get("stage") == "seen"]
-    assert sorted(told) == ["shop"] * 3 + ["shop_accounts"] * 3
+    labels = [each["labels"]["journey"] for each in group["rules"] if each.get("labels", {}).get("stage") == "seen"]
+    assert sorted(labels) == ["shop"] * 3 + ["shop_accounts"] * 3

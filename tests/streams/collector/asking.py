@@ -58,7 +58,7 @@ class Collector:
         return sources.new(self.file, name, lambda before: msgspec.structs.replace(before, **rules), 0)[0]
 
     def ask(self, path: str, body: Any = None, **options: Any) -> Answer:
-        """The answer to one request, with the key unless told otherwise."""
+        """The answer to one request, with the key of `shop` unless another or none is given."""
         return self.ask_all([(path, body, options)])[0]
 
     def ask_all(self, requests: Iterable[tuple[str, Any, dict[str, Any]]]) -> list[Answer]:
@@ -84,9 +84,9 @@ class Collector:
     ) -> Answer:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         chunks = [raw] if chunks is None else chunks
-        told = {"content-type": "application/json", **(headers or {})}
+        fields = {"content-type": "application/json", **(headers or {})}
         if key is not None:
-            told.setdefault("authorization", basic(key or self.key))
+            fields.setdefault("authorization", basic(key or self.key))
         sent: list[dict[str, Any]] = []
         messages = iter([
             *({"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks),
@@ -101,7 +101,7 @@ class Collector:
 
         scope = {
             "type": "http", "method": method, "path": path, "root_path": "", "query_string": b"", "scheme": "http",
-            "headers": [(name.encode(), value.encode("latin-1")) for name, value in told.items()],
+            "headers": [(name.encode(), value.encode("latin-1")) for name, value in fields.items()],
             "client": ("127.0.0.1", 1),
         }  # fmt: skip
         await self.wired.app(scope, receive, send)

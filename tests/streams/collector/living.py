@@ -22,29 +22,29 @@ from tracker.touch import Touch
 
 @contextmanager
 def living(collector: Collector) -> Iterator[str]:
-    """Its address; at the end it has answered everything and is gone."""
+    """Its address; at the end it has answered all requests and has stopped."""
     listening = server.bind("127.0.0.1", 0, alone=True)
     port = listening.getsockname()[1]
-    told: dict[str, Any] = {}
+    running: dict[str, Any] = {}
     up = threading.Event()
-    thread = threading.Thread(target=lambda: _run(collector, listening, told, up.set))
+    thread = threading.Thread(target=lambda: _run(collector, listening, running, up.set))
     thread.start()
     assert up.wait(30)
     try:
         yield f"http://127.0.0.1:{port}"
     finally:
-        told["loop"].call_soon_threadsafe(lambda: setattr(told["server"], "should_exit", True))
+        running["loop"].call_soon_threadsafe(lambda: setattr(running["server"], "should_exit", True))
         thread.join(15)
         assert not thread.is_alive()
 
 
-def _run(collector: Collector, listening: socket.socket, told: dict[str, Any], up: Callable[[], None]) -> None:
+def _run(collector: Collector, listening: socket.socket, running: dict[str, Any], up: Callable[[], None]) -> None:
     async def serve() -> None:
         wired = collector.wired = wire(collector.settings, lambda: None, collector.publisher)
         wired.delivery.start()
-        told.update(loop=asyncio.get_running_loop(), server=server._server(collector.settings, wired))
+        running.update(loop=asyncio.get_running_loop(), server=server._server(collector.settings, wired))
         asyncio.get_running_loop().call_later(0.1, up)
-        await told["server"].serve([listening])
+        await running["server"].serve([listening])
         await wired.delivery.close()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -1,4 +1,4 @@
-"""A collector as a process of its own, and producers who press it."""
+"""A collector as a process of its own, and producers that put it under load."""
 
 import http.client
 import json
@@ -47,7 +47,7 @@ class Served:
         return f"http://127.0.0.1:{self.port}"
 
     def tracker(self, *words: str) -> str:
-        """What a command prints."""
+        """The output of a command."""
         done = subprocess.run(
             [sys.executable, "-m", "streams", *words], env=self.environ, capture_output=True, text=True, check=False
         )
@@ -97,7 +97,7 @@ def ask(connection: http.client.HTTPConnection, key: str, path: str, body: Any =
 
 
 class Pressure:
-    """Producers who send one touchpoint after the other, each once, and remember the answers."""
+    """Producers that send one touchpoint after the other, each once, and keep the answers."""
 
     def __init__(self, served: Served, producers: int = 8, batch: int = 1, size: int = 0) -> None:
         """Each request has `batch` touchpoints, larger by `size` bytes than they must be."""

@@ -44,15 +44,15 @@ def test_further_kinds_of_alias_have_a_home(tmp_path) -> None:
 
 @pytest.mark.parametrize("wrapped", [False, True])
 def test_many_at_once(collector, wrapped) -> None:
-    """A list, or an object with one, is taken whole."""
+    """A list, or an object with a list, is accepted whole."""
     events = [one(event_id=f"e{number}") for number in range(120)]
     answer = collector.ask("/v1/touchpoints", {"touchpoints": events} if wrapped else events)
     assert answer.said == {"accepted": 120}
     assert [event["event_id"] for event in collector.kept] == [event["event_id"] for event in events]
 
 
-def test_one_bad_touchpoint_keeps_all_out(collector) -> None:
-    """Nothing is kept, and each problem is told with its place."""
+def test_one_bad_touchpoint_refuses_all(collector) -> None:
+    """Nothing is kept, and each problem is listed with its index."""
     answer = collector.ask("/v1/touchpoints", [one(), one(channel="sea"), one(ids={"customer_id": "null"}), 7])
     assert answer.status == 400
     assert [(each["index"], each["reason"]) for each in answer.said["problems"]] == [
@@ -61,8 +61,8 @@ def test_one_bad_touchpoint_keeps_all_out(collector) -> None:
     assert collector.messages == []
 
 
-def test_every_problem_is_told(collector) -> None:
-    """However many there are."""
+def test_every_problem_is_listed(collector) -> None:
+    """All problems of a request are listed, however many there are."""
     answer = collector.ask("/v1/touchpoints", [one(channel="sea")] * 2_500)
     assert [each["index"] for each in answer.said["problems"]] == list(range(2_500))
 
@@ -81,7 +81,7 @@ def test_every_problem_is_told(collector) -> None:
     ],
 )
 def test_a_wrong_request_is_refused(collector, options, status) -> None:
-    """Each with its status, and nothing is kept."""
+    """A wrong request gets its status, and nothing is kept."""
     answer = collector.ask("/v1/touchpoints", one(), **options)
     assert answer.status == status
     assert answer.said["request_id"] == answer.headers["x-request-id"]
@@ -90,12 +90,12 @@ def test_a_wrong_request_is_refused(collector, options, status) -> None:
 
 @pytest.mark.parametrize("path", ["/", "/v1", "/v1/touchpoints/", "/v1//touchpoints", "/v1/../v1/touchpoints", "/é"])
 def test_other_paths_lead_nowhere(collector, path) -> None:
-    """404, whatever tricks the path plays."""
+    """Any other path is answered 404."""
     assert collector.ask(path, one()).status == 404
 
 
 def test_a_source_keeps_to_its_rules(tmp_path) -> None:
-    """Other channels and types than its own are 403, fields of its drop list go."""
+    """Channels and types that a source may not send are 403; fields of its drop list are removed."""
     collector = Collector(
         tmp_path, rules={"channel": "web", "types": ("Page Viewed",), "drop": ("properties.card", "context")}
     )
@@ -120,7 +120,7 @@ def test_addresses_and_numbers_become_hashes(collector) -> None:
 
 
 def test_an_address_may_be_an_event_id_or_a_type(collector) -> None:
-    """It is hidden there too, and the same id stays the same."""
+    """An address is hidden in event ids and types too, and equal ids stay equal."""
     events = [one(kind="Mail to ann@example.com", event_id=f"welcome/ann@example.com/{'x' * 90}") for _ in range(2)]
     assert collector.ask("/v1/touchpoints", events).status == 200
     first, again = collector.kept
@@ -129,7 +129,7 @@ def test_an_address_may_be_an_event_id_or_a_type(collector) -> None:
 
 
 def test_gzip_is_counted_while_it_inflates(collector) -> None:
-    """A body in gzip is taken; a bomb is refused before it is unpacked."""
+    """A gzip body is accepted; a gzip bomb is refused before it is unpacked."""
     packed = {"headers": {"content-encoding": "gzip"}}
     assert collector.ask("/v1/touchpoints", gzip.compress(json.dumps(one()).encode()), **packed).status == 200
     assert collector.ask("/v1/touchpoints", gzip.compress(b" " * 200_000_000), **packed).status == 413
@@ -150,7 +150,7 @@ def test_gzip_is_counted_while_it_inflates(collector) -> None:
     ],
 )
 def test_bounds_are_kept(collector, event, status) -> None:
-    """Too large, too deep, too many, unreadable: refused."""
+    """Events that are too large, too deep, too many or unreadable are refused."""
     assert collector.ask("/v1/touchpoints", event).status == status
     assert collector.messages == []
 
@@ -163,12 +163,12 @@ def test_bounds_are_kept(collector, event, status) -> None:
     ],
 )  # fmt: skip
 def test_bad_json_is_a_clear_4xx(collector, body) -> None:
-    """Whatever is no document that all readers understand alike: 400."""
+    """A body that is not JSON, or that readers understand differently, is answered 400."""
     assert collector.ask("/v1/touchpoints", body).status == 400
 
 
 def test_without_a_confirmation_there_is_no_2xx(collector) -> None:
-    """503 with Retry-After, and the next request is a probe."""
+    """Without Kafka's confirmation the answer is 503 with Retry-After."""
     collector.publisher.fail_next = 1
     first, second = collector.ask_all([("/v1/touchpoints", one(), {})] * 2)
     assert [first.status, second.status] == [503, 503]
@@ -176,8 +176,8 @@ def test_without_a_confirmation_there_is_no_2xx(collector) -> None:
     assert collector.messages == []
 
 
-def test_a_source_that_sends_too_much_is_told_when_to_come_again(tmp_path) -> None:
-    """429 with the standard headers; other sources are not touched."""
+def test_a_source_above_its_rate_learns_when_to_send_again(tmp_path) -> None:
+    """A source above its rate gets 429 with the standard headers; other sources are not affected."""
     collector = Collector(tmp_path, {"COLLECTOR_KEY_EVENTS_PER_S": "1"})
     other = collector.add("other")
     many = [one() for _ in range(2_000)]
@@ -190,7 +190,7 @@ def test_a_source_that_sends_too_much_is_told_when_to_come_again(tmp_path) -> No
 
 
 def test_named_origins_may_send_from_browsers(tmp_path) -> None:
-    """CORS for them alone; others are refused before and while they send."""
+    """Only named origins get CORS headers; others are refused in the preflight and in the request."""
     collector = Collector(tmp_path, {"COLLECTOR_ORIGINS": "https://shop.example.com"})
     ours, others = {"origin": "https://shop.example.com"}, {"origin": "https://evil.example"}
     asked = collector.ask("/v1/t", method="OPTIONS", headers=ours)
@@ -204,22 +204,22 @@ def test_named_origins_may_send_from_browsers(tmp_path) -> None:
 
 
 def test_answers_have_safe_headers(collector) -> None:
-    """Nosniff, no frames, nothing cached; a given request id comes back."""
+    """Answers forbid sniffing, frames and caching, and repeat a given request id."""
     answer = collector.ask("/v1/touchpoints", one(), headers={"x-request-id": "request-17"})
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["x-request-id"] == "request-17"
 
 
-def test_it_serves_its_table_of_series(collector) -> None:
-    """Names, types and labels are those of the table, no more and no fewer."""
+def test_it_serves_its_table_of_metrics(collector) -> None:
+    """The served metrics and their types are those of the table."""
     collector.ask("/v1/touchpoints", one())
     served = {family.name: family.type for family in collector.wired.metrics.registry.collect()}
     assert served == {series.name.removesuffix("_total"): series.kind for series in SERIES}
 
 
 def test_the_log_has_no_ids(collector, capsys) -> None:
-    """One line a request, without key, customer, type or properties."""
+    """The log has one line per request, without key, customer, type or properties."""
     collector.ask("/v1/touchpoints", one(properties={"secret": "s3cr3t"}))
     said = capsys.readouterr()
     line = said.out + said.err
@@ -228,7 +228,7 @@ def test_the_log_has_no_ids(collector, capsys) -> None:
 
 
 def test_a_hash_key_is_asked_for(tmp_path) -> None:
-    """Without it there is no collector, and the remedy is told."""
+    """Without a hash key, or with a short one, the collector does not start."""
     from streams.collector.app import wire
 
     with pytest.raises(ConfigurationError, match="TRACKER_HASH_KEY is shorter than 16"):

@@ -1,4 +1,4 @@
-"""What the doctor finds at the collector."""
+"""What the doctor reports about the collector."""
 
 import dataclasses
 
@@ -17,7 +17,7 @@ def collector(tmp_path) -> Collector:
     return Collector(tmp_path, {"COLLECTOR_PORT": "1"})
 
 
-def told(asked: settings.Settings) -> dict[str, list[str]]:
+def reported(asked: settings.Settings) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for state, message, remedy in findings(asked):
         assert state == "ok" or remedy
@@ -25,36 +25,36 @@ def told(asked: settings.Settings) -> dict[str, list[str]]:
     return found
 
 
-def test_a_sound_one_has_nothing_to_mend(collector) -> None:
-    """Its sources and keys are counted, and one that runs is found."""
+def test_a_sound_collector_has_no_problems(collector) -> None:
+    """Sources and keys are counted, and a running collector is found."""
     with living(collector) as url:
         asked = dataclasses.replace(collector.settings, collector_port=int(url.rpartition(":")[2]))
-        found = told(asked)
+        found = reported(asked)
     assert found.keys() == {"ok"}
-    assert "1 sources, 1 write keys" in found["ok"] and "takes touchpoints" in found["ok"][-1]
-    assert "No collector answers" in told(collector.settings)["ok"][-1]
+    assert "1 sources, 1 write keys" in found["ok"] and "accepts touchpoints" in found["ok"][-1]
+    assert "No collector answers" in reported(collector.settings)["ok"][-1]
 
 
 def test_where_there_are_no_sources_there_is_no_collector(tmp_path) -> None:
-    """An installation without one is not scolded."""
+    """An installation without sources has no findings but ok."""
     asked = settings.read({"COLLECTOR_KEYS": str(tmp_path / "keys.json")})
-    assert told(asked).keys() == {"ok"}
+    assert reported(asked).keys() == {"ok"}
 
 
 def test_each_fault_is_found(collector, tmp_path) -> None:
-    """A missing key, a channel and a sender that are none, a secret that is not there, a plan of nobody."""
+    """A missing key, an unknown channel, an unknown sender, a missing secret and a plan without a source are found."""
     plans = tmp_path / "plans.yaml"
     plans.write_text("sources: {nobody: {types: {}}}")
     collector.add("boat", channel="sea", sender="ship", secret_file=tmp_path / "none")
     asked = dataclasses.replace(collector.settings, hash_key=None, collector_plans=plans)
-    found = told(asked)
-    for word in ("TRACKER_HASH_KEY", "sends to sea", "how ship speaks", "secret of boat"):
+    found = reported(asked)
+    for word in ("TRACKER_HASH_KEY", "sends to sea", "unknown sender, ship", "secret of boat"):
         assert any(word in message for message in found["problem"]), word
-    assert found["warning"] == ["COLLECTOR_PLANS has a plan of 'nobody', which is no source."]
+    assert found["warning"] == ["COLLECTOR_PLANS has a plan of 'nobody', which is not a source."]
 
 
 def test_a_broken_file_is_one_problem_of_the_doctor(collector) -> None:
-    """It is told with its remedy, and the other areas are looked at all the same."""
+    """A broken file is reported as one problem of the area, and the other areas are checked all the same."""
     collector.file.write_text("{")
     with pytest.raises(ConfigurationError):
         list(findings(collector.settings))

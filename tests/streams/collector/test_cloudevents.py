@@ -1,4 +1,4 @@
-"""CloudEvents 1.0 in their three forms."""
+"""CloudEvents 1.0: structured, in batches and binary."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def collector(tmp_path) -> Collector:
 
 
 def test_structured(collector) -> None:
-    """Attributes become fields, data properties, other extensions context."""
+    """Attributes become fields, data become properties, other extensions become context."""
     answer = collector.ask(
         "/v1/cloudevents", EVENT, headers={"content-type": "application/cloudevents+json; charset=utf-8"}
     )
@@ -31,14 +31,14 @@ def test_structured(collector) -> None:
 
 
 def test_a_batch(collector) -> None:
-    """A list, at the path of touchpoints too."""
+    """A batch is accepted, also at the path of touchpoints."""
     headers = {"content-type": "application/cloudevents-batch+json"}
     answer = collector.ask("/v1/touchpoints", [EVENT, EVENT | {"id": "2"}], headers=headers)
     assert answer.said == {"accepted": 2}
 
 
 def test_binary(collector) -> None:
-    """Attributes are headers, percent-encoded; the body is the data."""
+    """Attributes are percent-encoded headers; the body is the data."""
     headers = {f"ce-{name}": value for name, value in EVENT.items() if name != "data"} | {
         "ce-type": "Order%20Completed"
     }
@@ -51,7 +51,7 @@ def test_binary(collector) -> None:
     "changes", [{"specversion": "2.0"}, {"id": ""}, {"type": None}, {"time": "soon"}, {"source": 1}]
 )
 def test_what_the_specification_forbids(collector, changes) -> None:
-    """400, and nothing is kept."""
+    """Events that the specification forbids are answered 400, and nothing is kept."""
     answer = collector.ask("/v1/cloudevents", EVENT | changes, headers={"content-type": "application/cloudevents+json"})
     assert answer.status == 400
     assert collector.messages == []

@@ -11,8 +11,8 @@ from tests.streams.collector.asking import Collector
 from tests.streams.collector.living import living
 
 
-def test_too_many_connections_are_told_to_come_again(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """503 with Retry-After for whoever is one too many; when others have gone there is room."""
+def test_too_many_connections_are_answered_503(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection above the limit gets 503 with Retry-After, until another one has closed."""
     monkeypatch.setattr(BoundedConnection, "most_connections", 1)
     with living(Collector(tmp_path)) as url:
         place = urlsplit(url).netloc

@@ -1,4 +1,4 @@
-"""Messages of many requests to Kafka, and each hears of its own."""
+"""Messages of many requests go to Kafka together, and each request waits for its own."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ from tracker.planning.message import Message
 
 
 class Gate(MemoryPublisher):
-    """Confirms once it is opened, and fails while it is told to."""
+    """Confirms once it is open, and fails while it is `broken`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ def delivery(gate: Gate, clock_s=lambda: 0.0) -> Delivery:
     return made
 
 
-def test_nobody_hears_before_the_broker() -> None:
+def test_no_request_ends_before_its_confirmation() -> None:
     """A request waits until its messages are confirmed; those of one moment go together."""
 
     async def scenario() -> None:
@@ -63,7 +63,7 @@ def test_nobody_hears_before_the_broker() -> None:
 
 @pytest.mark.parametrize("load", [[message(0)] * 11, [message(0, 1_001)]])
 def test_what_waits_is_bounded(load) -> None:
-    """In number and in bytes: more is refused at once."""
+    """Messages beyond the limit in number or bytes are refused at once."""
 
     async def scenario() -> None:
         made = delivery(Gate())
@@ -74,8 +74,8 @@ def test_what_waits_is_bounded(load) -> None:
     asyncio.run(scenario())
 
 
-def test_while_the_broker_is_away_one_request_is_the_probe() -> None:
-    """Others are told at once; when the probe is confirmed all are taken again."""
+def test_while_kafka_is_away_one_request_is_the_probe() -> None:
+    """Other requests are refused at once; when the probe is confirmed, all are accepted again."""
 
     async def scenario() -> None:
         gate, now_s = Gate(), [0.0]
@@ -100,7 +100,7 @@ def test_while_the_broker_is_away_one_request_is_the_probe() -> None:
 
 
 def test_the_end_waits_for_what_is_on_its_way() -> None:
-    """`close` returns when every request has heard."""
+    """`close` returns when every request has its outcome."""
 
     async def scenario() -> None:
         gate = Gate()

@@ -1,4 +1,4 @@
-"""Whatever comes: an answer below 500, at once, and what is kept can be read by the workers."""
+"""Any request gets an answer below 500 at once, and the workers can read what is kept."""
 
 import asyncio
 import json
@@ -93,7 +93,7 @@ def ask(collector: Collector, path: str, body: bytes, **options) -> None:
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(PATHS), EVENTS | st.lists(EVENTS, max_size=3) | JSON, st.sampled_from(TYPES), HEADERS)
 def test_documents(collector, path, document, kind, headers) -> None:
-    """Documents that nearly are events."""
+    """Documents that are nearly events get an answer below 500."""
     if path == "/v1/batch":
         document = {"batch": document}
     if path == "/v1/webhooks/desk" and isinstance(document, dict):
@@ -104,14 +104,14 @@ def test_documents(collector, path, document, kind, headers) -> None:
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(PATHS), st.binary(max_size=200), HEADERS)
 def test_bytes(collector, path, body, headers) -> None:
-    """Bytes that nearly never are JSON, under any headers."""
+    """Random bytes under any headers get an answer below 500."""
     ask(collector, path, body, headers=headers)
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(max_size=30), st.sampled_from(["GET", "PUT", "POST", "BREW"]), st.text(max_size=20))
 def test_paths_and_keys(collector, path, method, key) -> None:
-    """Any path, any method, any key."""
+    """Any path, method and key gets an answer below 500."""
     answer_path = "/" + path
     ask(collector, answer_path, b"{}", method=method, headers={"authorization": "Bearer " + key.encode().hex()})
 
@@ -148,7 +148,7 @@ def address(collector) -> Iterator[tuple[str, int]]:
 @settings(max_examples=200, deadline=None)
 @given(LINES, FIELDS, BODIES)
 def test_raw_requests(collector, address, line, fields, body) -> None:
-    """Heads and bodies that contradict each other, on a real connection: an answer below 500 or none, and an end."""
+    """Contradicting heads and bodies on a real connection get an answer below 500 or none, and the connection ends."""
     key = b"Authorization: " + basic(collector.key).encode()
     head = b"\r\n".join([line, *(key if field == b"KEY" else field for field in fields)])
     with socket.create_connection(address, 5) as connection:

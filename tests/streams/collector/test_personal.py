@@ -1,4 +1,4 @@
-"""E-mail addresses and phone numbers at the door."""
+"""E-mail addresses and phone numbers in the collector."""
 
 import pytest
 from hypothesis import given
@@ -22,19 +22,19 @@ def test_the_hash_has_a_key() -> None:
     ("treatment", "expected"),
     [("sha256", {"email_sha256": email_sha256("a@b.se")}), ("drop", {})],
 )
-def test_a_source_may_say_otherwise(treatment, expected) -> None:
-    """Plain hashes, or nothing."""
+def test_a_source_may_choose_its_treatment(treatment, expected) -> None:
+    """`sha256` makes plain hashes, and `drop` removes the alias."""
     assert OURS.ids({"email": "a@b.se"}, treatment) == expected
 
 
 def test_what_is_no_address_is_no_alias() -> None:
-    """A number without its country code and a word are left out."""
+    """A number without its country code and a word that is no address are left out of the aliases."""
     assert OURS.ids({"email": "none", "phone": "070 123", "customer_id": "c"}, "keyed") == {"customer_id": "c"}
 
 
 @given(st.text(max_size=30), st.sampled_from(["a@example.com", "Ann.B+x@mail.example.co.uk"]), st.text(max_size=30))
 def test_no_address_passes(before, address, after) -> None:
-    """Wherever it stands in a text or a name, it is gone."""
+    """An address is replaced wherever it is in a text or a name."""
     tidy = OURS.tidy({"a": [{f"{before} {address} {after}": f"{before} {address} {after}"}]}, "keyed")
     assert address not in str(tidy)
 
@@ -43,11 +43,11 @@ def test_no_address_passes(before, address, after) -> None:
     ("name", "value"), [("phone", "070-123 45 67"), ("Mobile_Phone", 46701234567), ("x", "+46 70 1234567")]
 )
 def test_numbers_are_known_by_their_name_or_form(name, value) -> None:
-    """With a country code, or under a name that says so."""
+    """A phone number is recognised by its country code, or by the name of its field."""
     assert OURS.tidy({name: value}, "keyed")[name].startswith("phone:")
 
 
 def test_other_values_stay() -> None:
-    """Amounts, dates and codes are no numbers of telephones."""
+    """Amounts, dates and codes are not taken for phone numbers."""
     kept = {"amount": 46701234567, "at": "2026-11-22T10:00:00+01:00", "code": "+5", "handle": "@ann", "flag": True}
     assert OURS.tidy(kept, "keyed") == kept

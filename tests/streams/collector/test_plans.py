@@ -1,4 +1,4 @@
-"""Tracking plans at the door."""
+"""Tracking plans in the collector."""
 
 import json
 
@@ -37,7 +37,7 @@ def counted(collector: Collector, fate: str) -> float | None:
 
 
 def test_a_violation_passes_with_a_mark(tmp_path) -> None:
-    """The touchpoint arrives, and its context says what is not as planned; one that is as planned is as it was."""
+    """A violation is listed in the touchpoint's context; a touchpoint as planned is unchanged."""
     collector = planned(tmp_path)
     events = [order(BAD, context={"a": 1}), order(GOOD, event_id="e-2")]
     assert collector.ask("/v1/touchpoints", events).said == {"accepted": 2}
@@ -48,15 +48,15 @@ def test_a_violation_passes_with_a_mark(tmp_path) -> None:
 
 
 def test_a_sender_cannot_mark_itself(tmp_path) -> None:
-    """What it says of its own violations is taken out."""
+    """A sender's own mark of violations is removed."""
     event = order(GOOD, context={"plan_violations": ["none at all"], "a": 1})
     collector = planned(tmp_path)
     assert collector.ask("/v1/touchpoints", event).status == 200
     assert collector.kept[0]["context"] == {"a": 1}
 
 
-def test_a_violation_is_put_aside_where_the_plan_says_so(tmp_path) -> None:
-    """200, since it is kept: complete, under its own key, with reason and place; the others pass."""
+def test_a_violation_is_rejected_where_the_plan_says_so(tmp_path) -> None:
+    """A rejected violation is answered 200 and kept whole, with key, reason and place; other events are accepted."""
     collector = planned(tmp_path, "reject")
     answer = collector.ask("/v1/touchpoints", [order(BAD, event_id="e-1"), order(GOOD, event_id="e-2")])
     assert (answer.status, answer.said["accepted"]) == (200, 1)
@@ -70,16 +70,16 @@ def test_a_violation_is_put_aside_where_the_plan_says_so(tmp_path) -> None:
     assert counted(collector, "rejected") == 1
 
 
-def test_what_is_put_aside_waits_for_kafka_too(tmp_path) -> None:
-    """Without the broker's confirmation it is 503, like any other."""
+def test_a_rejection_waits_for_kafka_too(tmp_path) -> None:
+    """Without Kafka's confirmation of a rejection the answer is 503."""
     collector = planned(tmp_path, "reject")
     collector.publisher.fail_next = 1
     assert collector.ask("/v1/touchpoints", order(BAD)).status == 503
 
 
 @pytest.mark.parametrize("path", ["/v1/track", "/v1/batch"])
-def test_segments_calls_are_looked_at_too(tmp_path, path) -> None:
-    """Also the only one of a request: a sender that repeats it would change nothing."""
+def test_segments_calls_are_checked_too(tmp_path, path) -> None:
+    """A violation is answered 200 even as the only call of a request: sending it again would change nothing."""
     collector = planned(tmp_path, "reject")
     call = {"type": "track", "event": "Order Completed", "userId": "c-1", "messageId": "m", "properties": BAD}
     answer = collector.ask(path, {"batch": [call]} if path == "/v1/batch" else call)
@@ -88,13 +88,13 @@ def test_segments_calls_are_looked_at_too(tmp_path, path) -> None:
 
 
 def test_other_sources_have_no_plan(tmp_path) -> None:
-    """What is planned for one says nothing of the others."""
+    """A plan holds for its own source only."""
     collector = planned(tmp_path, "reject")
     assert collector.ask("/v1/touchpoints", order(BAD), key=collector.add("other")).said == {"accepted": 1}
 
 
 def test_a_changed_file_is_read_again(tmp_path) -> None:
-    """Without a restart; a broken one keeps what was planned before, and is a clear error at the start."""
+    """A changed file is read without a restart; a broken one keeps the plans before, and is an error at the start."""
     now_s, file = [0.0], tmp_path / "plans.yaml"
     file.write_text(PLAN.format(fate="mark"))
     plans = Plans(file, lambda: now_s[0])

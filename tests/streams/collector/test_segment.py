@@ -21,7 +21,7 @@ def collector(tmp_path) -> Collector:
 
 
 def test_track(collector) -> None:
-    """Ids, moments, properties and context are where a touchpoint has them; the address of the network is left out."""
+    """Ids, times, properties and context are those of a touchpoint; the IP address is left out."""
     assert collector.ask("/v1/track", TRACK).said == {"success": True}
     (kept,) = collector.kept
     assert (kept["event_id"], kept["type"], kept["channel"]) == ("m-1", "Product Added", "web")
@@ -41,7 +41,7 @@ def test_track(collector) -> None:
     ],
 )
 def test_commerce_has_our_names_too(collector, event, properties, more) -> None:
-    """Journeys and segments by `amount` or `product` need not know who sent it; what was sent stays."""
+    """Commerce properties are also given the tracker's names, and the original ones stay."""
     assert collector.ask("/v1/track", TRACK | {"event": event, "properties": properties}).status == 200
     assert collector.kept[0]["properties"] == properties | more
 
@@ -52,13 +52,13 @@ def test_commerce_has_our_names_too(collector, event, properties, more) -> None:
      ("i", "Identified"), ("group", "Grouped"), ("alias", "Aliased"), ("t", "Product Added")],
 )  # fmt: skip
 def test_each_call_has_its_type(collector, path, type_) -> None:
-    """Long and short paths."""
+    """Each call has its type, by its long and its short path."""
     assert collector.ask(f"/v1/{path}", TRACK).status == 200
     assert [event["type"] for event in collector.kept] == [type_]
 
 
 def test_a_browser_sends_its_key_in_the_body(collector) -> None:
-    """As plain text, without asking beforehand; the key does not go along."""
+    """The write key may be in a text/plain body, and it is not passed on to Kafka."""
     headers = {"content-type": "text/plain"}
     assert collector.ask("/v1/t", TRACK | {"writeKey": collector.key}, key=None, headers=headers).status == 200
     assert collector.ask("/v1/t", TRACK | {"writeKey": "wrong"}, key=None, headers=headers).status == 401
@@ -66,14 +66,14 @@ def test_a_browser_sends_its_key_in_the_body(collector) -> None:
 
 
 def test_a_library_that_mistakes_its_type_is_understood(collector) -> None:
-    """JSON in gzip under the type of a form, as RudderStack's library for Node sends it."""
+    """Gzip under the type of a form is accepted, as RudderStack's library for Node sends it."""
     headers = {"content-type": "application/x-www-form-urlencoded", "content-encoding": "gzip"}
     body = gzip.compress(json.dumps({"batch": [TRACK | {"type": "track"}]}).encode())
     assert collector.ask("/v1/batch", body, headers=headers).said == {"success": True}
 
 
 def test_the_good_calls_of_a_batch_are_kept(collector) -> None:
-    """The others are listed and put aside, as they came; a batch with none is 400, and is put aside too."""
+    """Bad calls are listed and rejected as they came; a batch with bad calls only is answered 400."""
     bad = {"type": "track", "userId": "c-1"}
     batch = [TRACK | {"type": "track"}, bad, TRACK | {"type": "page", "messageId": "m-2"}, {"type": "dance"}, 5]
     answer = collector.ask("/v1/batch", {"batch": batch})
@@ -87,8 +87,8 @@ def test_the_good_calls_of_a_batch_are_kept(collector) -> None:
     assert (len(collector.kept), len(collector.rejections)) == (2, 4)
 
 
-def test_what_is_put_aside_has_no_secrets(tmp_path) -> None:
-    """Addresses are hidden, the drop list is gone in traits too, the key and the network's address are left out."""
+def test_rejections_have_no_secrets(tmp_path) -> None:
+    """A rejection has no addresses, no fields of the drop list, no write key and no IP address."""
     collector = Collector(tmp_path, rules={"drop": ("properties.card",)})
     bad = {
         "type": "identify", "userId": "ann@example.com", "timestamp": "soon", "writeKey": collector.key,
@@ -100,8 +100,8 @@ def test_what_is_put_aside_has_no_secrets(tmp_path) -> None:
     assert json.loads(held.value)["traits"]["plan"] == "pro"
 
 
-def test_a_type_that_is_not_allowed_is_put_aside_as_a_touchpoint(tmp_path) -> None:
-    """So that it can be driven again once it is: a whole one, under its own key."""
+def test_a_type_that_is_not_allowed_is_rejected_as_a_touchpoint(tmp_path) -> None:
+    """It is kept whole under its own key, so that it can be sent again once the type is allowed."""
     collector = Collector(tmp_path, rules={"types": ("Page Viewed",)})
     batch = [TRACK | {"type": "track"}, TRACK | {"type": "page", "messageId": "m-2"}]
     assert [each["reason"] for each in collector.ask("/v1/batch", {"batch": batch}).said["rejected"]] == ["not_allowed"]
@@ -110,23 +110,23 @@ def test_a_type_that_is_not_allowed_is_put_aside_as_a_touchpoint(tmp_path) -> No
     assert decode(held.value, held.received_at_ms).event_id == "m-1"
 
 
-def test_halves_of_characters_are_put_aside_too(collector) -> None:
-    """Where a number or an address is looked for in what is no text."""
+def test_lone_surrogates_are_rejected_too(collector) -> None:
+    """Addresses and numbers are hidden even in strings with lone surrogates."""
     half = b'{"batch": [{"type": "track", "phone": "1\\ud8002", "traits": {"email": "ann@example.com\\udfff"}}]}'
     assert collector.ask("/v1/batch", half).status == 400
     (held,) = collector.rejections
     assert b"example" not in held.value and held.value.startswith(b'{"type": "track", "phone": "phone:hmac-')
 
 
-def test_what_cannot_be_looked_through_is_told_without_its_bytes(collector) -> None:
-    """Nested far too deep: it is counted and listed in the topic, and nothing of it is kept."""
+def test_a_call_that_is_too_deep_is_rejected_without_its_bytes(collector) -> None:
+    """A call that is nested too deep is rejected without its content."""
     deep = b'{"batch": [' + b'{"a":' * 600 + b"1" + b"}" * 600 + b', {"a": "\\ud800 \\u0000"}]}'
     assert collector.ask("/v1/batch", deep.replace(b"\\\\", b"\\")).status == 400
     assert [each.value is None for each in collector.rejections] == [True, False]
 
 
 def test_a_call_without_an_id_gets_the_same_one_again(collector) -> None:
-    """Sent twice it counts once; an id that is too long is shortened."""
+    """A call without an id gets the same one each time, and a long id is shortened."""
     call = {key: value for key, value in TRACK.items() if key != "messageId"}
     for sent in (call, call, call | {"event": "Other"}, call | {"messageId": "x" * 200}):
         assert collector.ask("/v1/track", sent).status == 200
@@ -137,5 +137,5 @@ def test_a_call_without_an_id_gets_the_same_one_again(collector) -> None:
 
 @pytest.mark.parametrize("body", [{"batch": []}, {"batch": {}}, {}, [], 1])
 def test_what_is_no_batch_is_refused(collector, body) -> None:
-    """400 or, where no key could be found, 401."""
+    """A body that is not a batch is answered 400."""
     assert collector.ask("/v1/batch", body).status == 400

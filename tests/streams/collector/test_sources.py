@@ -16,7 +16,7 @@ def same(rules: sources.Source) -> sources.Source:
 
 
 def test_a_key_is_stored_as_its_hash(tmp_path) -> None:
-    """The file, which its owner alone may read, does not have the key."""
+    """The file has the hash and not the key, and only its owner may read it."""
     file = tmp_path / "keys.json"
     key, entry = sources.new(file, "shop", same, 0)
     assert key not in file.read_text() and entry.sha256 in file.read_text()
@@ -26,7 +26,7 @@ def test_a_key_is_stored_as_its_hash(tmp_path) -> None:
 
 
 def test_several_keys_are_good_until_they_are_revoked(tmp_path) -> None:
-    """A new key opens at once; the file is looked at again after a second, and a revoked key opens nothing."""
+    """A new key is accepted at once; a revoked one is refused after a second, when the file is read again."""
     now_s, file = [0.0], tmp_path / "keys.json"
     found = sources.Sources(file, lambda: now_s[0])
     first, entry = sources.new(file, "shop", same, 0)
@@ -39,8 +39,8 @@ def test_several_keys_are_good_until_they_are_revoked(tmp_path) -> None:
     assert found.by_key(first) is None and found.by_key(second) is not None
 
 
-def test_what_is_said_of_a_source_stays(tmp_path) -> None:
-    """A new key of a known source changes what is said with it, and nothing else."""
+def test_options_of_a_source_stay(tmp_path) -> None:
+    """A new key of a known source changes the options given with it and no others."""
     file = tmp_path / "keys.json"
     sources.new(file, "shop", lambda rules: msgspec.structs.replace(rules, channel="shop"), 0)
     sources.new(file, "shop", lambda rules: msgspec.structs.replace(rules, drop=("context",)), 0)
@@ -48,7 +48,7 @@ def test_what_is_said_of_a_source_stays(tmp_path) -> None:
 
 
 def test_a_broken_file_does_not_end_a_collector(tmp_path) -> None:
-    """It keeps the keys that it knows; at the start the file is a clear error."""
+    """A running collector keeps its keys while the file is broken; at the start that is an error."""
     now_s, file = [0.0], tmp_path / "keys.json"
     key, _ = sources.new(file, "shop", same, 0)
     found = sources.Sources(file, lambda: now_s[0])
@@ -60,7 +60,7 @@ def test_a_broken_file_does_not_end_a_collector(tmp_path) -> None:
 
 
 def test_keys_made_at_once_are_all_there(tmp_path) -> None:
-    """Who changes the file waits for whoever is changing it."""
+    """Processes that change the file at once wait for each other."""
     file = tmp_path / "keys.json"
     threads = [threading.Thread(target=sources.new, args=(file, "shop", same, 0)) for _ in range(8)]
     for thread in threads:
@@ -71,6 +71,6 @@ def test_keys_made_at_once_are_all_there(tmp_path) -> None:
 
 
 def test_an_unknown_key_cannot_be_revoked(tmp_path) -> None:
-    """It is told, with a remedy."""
+    """Revoking an unknown key raises an error that names it."""
     with pytest.raises(TrackerError, match="k0"):
         sources.revoke(tmp_path / "keys.json", "k0", 0)

@@ -1,4 +1,4 @@
-"""Webhooks of shops and help desks: who may send them, and what becomes of them."""
+"""Webhooks of shops and help desks: their signatures and their touchpoints."""
 
 import base64
 import hashlib
@@ -40,26 +40,26 @@ def signed(raw: bytes, stamp: str = "", secret: bytes = b"new secret") -> str:
 
 def shopify(collector: Collector, topic: str, body: dict, **headers: str) -> Answer:
     raw = json.dumps(body).encode()
-    told = {"x-shopify-topic": topic, "x-shopify-hmac-sha256": signed(raw), **headers}
-    return collector.ask("/v1/webhooks/shopify", raw, key=None, headers=told)
+    fields = {"x-shopify-topic": topic, "x-shopify-hmac-sha256": signed(raw), **headers}
+    return collector.ask("/v1/webhooks/shopify", raw, key=None, headers=fields)
 
 
 def woocommerce(collector: Collector, topic: str, body: dict) -> Answer:
     raw = json.dumps(body).encode()
-    told = {"x-wc-webhook-topic": topic, "x-wc-webhook-signature": signed(raw)}
-    return collector.ask("/v1/webhooks/woocommerce", raw, key=None, headers=told)
+    fields = {"x-wc-webhook-topic": topic, "x-wc-webhook-signature": signed(raw)}
+    return collector.ask("/v1/webhooks/woocommerce", raw, key=None, headers=fields)
 
 
 def zendesk(collector: Collector, body: dict, stamp: str = NOW) -> Answer:
     raw = json.dumps(body).encode()
-    told = {
+    fields = {
         "x-zendesk-webhook-signature": signed(raw, stamp), "x-zendesk-webhook-signature-timestamp": stamp,
     }  # fmt: skip
-    return collector.ask("/v1/webhooks/zendesk", raw, key=None, headers=told)
+    return collector.ask("/v1/webhooks/zendesk", raw, key=None, headers=fields)
 
 
 def test_a_paid_order_of_shopify(collector) -> None:
-    """It is an `Order Completed` of the customer and of their cart; no address goes along."""
+    """A paid order is an `Order Completed` with the ids of customer and cart, and without the address."""
     assert shopify(collector, "orders/paid", ORDER).said == {"accepted": 1}
     (kept,) = collector.kept
     assert (kept["type"], kept["channel"]) == ("Order Completed", "shop")
@@ -83,13 +83,13 @@ def test_a_paid_order_of_shopify(collector) -> None:
     ],
 )
 def test_other_messages_of_shopify(collector, topic, changes, type_) -> None:
-    """Orders, refunds, carts and checkouts have their types."""
+    """Orders, refunds, carts and checkouts get their types."""
     assert shopify(collector, topic, ORDER | changes).status == 200
     assert [event["type"] for event in collector.kept] == [type_]
 
 
 def test_a_message_that_comes_twice_has_one_id(collector) -> None:
-    """Whatever its delivery is numbered; another order has another."""
+    """Deliveries of one order have one event id; another order has another."""
     for body, delivery in ((ORDER, "d1"), (ORDER, "d2"), (ORDER | {"id": 2}, "d3")):
         assert shopify(collector, "orders/paid", body, **{"x-shopify-webhook-id": delivery}).status == 200
     first, again, other = (event["event_id"] for event in collector.kept)
@@ -97,13 +97,13 @@ def test_a_message_that_comes_twice_has_one_id(collector) -> None:
 
 
 def test_messages_that_no_table_maps_are_taken(collector) -> None:
-    """200, so that the sender does not give up on the webhook; nothing is kept."""
+    """An unmapped message is answered 200, so that the sender keeps the webhook, and is not kept."""
     assert shopify(collector, "products/update", ORDER).said == {"accepted": 0, "ignored": True}
     assert collector.messages == []
 
 
 def test_what_is_not_signed_is_refused(collector) -> None:
-    """A signature of another secret, of other bytes, or none: 401. Each secret of the file is good."""
+    """A wrong or missing signature is answered 401; each secret of the file is valid."""
     raw = json.dumps(ORDER).encode()
     for signature, status in (
         (signed(raw, secret=b"wrong"), 401), (signed(raw + b" "), 401), ("", 401), ("?", 401), ("é", 401),
@@ -115,7 +115,7 @@ def test_what_is_not_signed_is_refused(collector) -> None:
 
 
 def test_what_is_old_is_refused(collector) -> None:
-    """A recorded message cannot be played again later: 409."""
+    """An old message is answered 409, so that a recorded one cannot be replayed."""
     assert shopify(collector, "orders/paid", ORDER | {"updated_at": LONG_AGO}).status == 409
     assert zendesk(collector, TICKET, LONG_AGO).status == 409
     assert collector.messages == []
@@ -126,7 +126,7 @@ def test_what_is_old_is_refused(collector) -> None:
     [("processing", "Order Completed"), ("refunded", "Order Refunded"), ("pending", "Order Updated")],
 )
 def test_orders_of_woocommerce(collector, status, type_) -> None:
-    """What an update means is its status; moments without an offset are in UTC."""
+    """An update gets its type from its status; times without an offset are in UTC."""
     body = {"id": 7, "status": status, "total": "9.50", "customer_id": 26, "date_modified_gmt": NOW[:-1]}
     assert woocommerce(collector, "order.updated", body).status == 200
     (kept,) = collector.kept
@@ -134,14 +134,14 @@ def test_orders_of_woocommerce(collector, status, type_) -> None:
 
 
 def test_woocommerce_pings_when_a_webhook_is_made(collector) -> None:
-    """Its unsigned ping is answered, and nothing comes of it."""
+    """WooCommerce's unsigned ping is answered 200 and not kept."""
     headers = {"content-type": "application/x-www-form-urlencoded"}
     assert collector.ask("/v1/webhooks/woocommerce", b"webhook_id=3", key=None, headers=headers).status == 200
     assert collector.messages == []
 
 
 def test_tickets_and_ratings_of_zendesk(collector) -> None:
-    """Created, solved, rated; the same event again has the same id."""
+    """Tickets that are created, solved and rated get their types; a repeated event has the same id."""
     solved = TICKET | {
         "id": "evt-2", "type": "zen:event-type:ticket.status_changed", "event": {"current": "SOLVED"},
     }  # fmt: skip
@@ -158,7 +158,7 @@ def test_tickets_and_ratings_of_zendesk(collector) -> None:
 
 
 def test_freshdesk_sends_a_key(collector) -> None:
-    """It cannot sign: a write key of its source opens, another source's does not."""
+    """Freshdesk does not sign: a write key of its source is accepted, and one of another source is not."""
     body = {
         "freshdesk_webhook": {
             "event": "survey", "ticket_id": 5, "ticket_survey_rating": "100", "ticket_contact_email": "ann@example.com",
@@ -172,13 +172,13 @@ def test_freshdesk_sends_a_key(collector) -> None:
 
 
 def test_other_sources_have_no_webhooks(collector) -> None:
-    """A source without a sender, or none at all: 404."""
+    """A source without a sender and an unknown source are answered 404."""
     assert collector.ask("/v1/webhooks/shop", ORDER).status == 404
     assert collector.ask("/v1/webhooks/nobody", ORDER).status == 404
 
 
 def test_a_users_own_table(tmp_path) -> None:
-    """YAML adds a sender, messages of a known one, and channels of events."""
+    """COLLECTOR_TABLES adds a sender and the channels of events."""
     file = tmp_path / "tables.yaml"
     file.write_text("""
 channels: {Visit Booked: support}

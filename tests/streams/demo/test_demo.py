@@ -125,7 +125,7 @@ def test_equal_figures_end_well() -> None:
     assert "All 28 numbers are equal." in printed(verdict(outcome))
 
 
-def test_one_wrong_number_is_told() -> None:
+def test_one_wrong_number_is_reported() -> None:
     """A single customer too many in one stage is a difference, named with both numbers."""
     outcome = demo(Tracker(lies=1)).play()
     assert not outcome.equal
@@ -221,7 +221,7 @@ def test_bars_show_whoever_is_there() -> None:
 
 
 def test_shares_keep_their_digits() -> None:
-    """Small shares have the digits that tell them apart."""
+    """Small shares have the digits that distinguish them."""
     assert [share(part, 10_000) for part in (5_000, 300, 20)] == ["50 %", "3.0 %", "0.20 %"]
     assert share(1, 0) == "·"
 

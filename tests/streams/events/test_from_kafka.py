@@ -62,13 +62,13 @@ def test_a_topic_is_read_to_its_end(newest, customers) -> None:
 
 
 def test_what_is_no_touchpoint_is_counted_with_its_place() -> None:
-    """A record that cannot be read is left out and told by partition and offset."""
+    """A record that cannot be read is left out and listed by partition and offset."""
     tally = ReadTally()
     assert len(list(touches_of(Consumer([VALUES[0], b"nonsense"]), TOPIC, tally))) == 1
     assert [(each.file, each.line, each.reason) for each in tally.examples] == [("touchpoints.web/0", 4, "not_json")]
 
 
-def test_a_topic_that_is_not_there_is_told() -> None:
+def test_a_topic_that_is_not_there_is_reported() -> None:
     """With the command that makes it."""
     with pytest.raises(TrackerError, match=r"lacks touchpoints\.shop") as raised:
         list(touches_of(Consumer([]), "touchpoints.shop", ReadTally()))

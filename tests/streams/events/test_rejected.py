@@ -171,7 +171,7 @@ def test_one_is_found_by_its_name() -> None:
 def test_a_silent_broker_is_one_clear_error(monkeypatch) -> None:
     """A broker that gives nothing more ends the reading instead of holding it."""
     monkeypatch.setattr("streams.events.rejected.SILENT_AFTER_S", 0.0)
-    with pytest.raises(Unreachable, match="gives no more"):
+    with pytest.raises(Unreachable, match="sends no more"):
         offsets(Consumer(rejection(1), silent=True))
 
 
@@ -260,7 +260,7 @@ def test_moments(text, at_ms) -> None:
     assert moment_ms(text, NOW_MS) == at_ms
 
 
-def test_a_wrong_moment_is_told() -> None:
+def test_a_wrong_moment_is_reported() -> None:
     """What is no moment is a usage error with examples."""
     with pytest.raises(UsageError, match="'soon' is no moment"):
         moment_ms("soon", NOW_MS)
@@ -268,7 +268,7 @@ def test_a_wrong_moment_is_told() -> None:
 
 
 def test_the_list_shows_the_newest() -> None:
-    """Cut to the newest, told in the order of time, with all of them counted by reason."""
+    """Cut to the newest, listed in the order of time, with all of them counted by reason."""
     consumer = Consumer(*(rejection(number, rejected_at_ms=NOW_MS + number) for number in range(9)))
     counts = command.Counter()
     newest = command._newest(command._counted(read(consumer, Choice()), counts), 3)
@@ -297,7 +297,7 @@ def test_an_empty_list_says_so() -> None:
 @pytest.mark.parametrize(
     ("words", "said"), [([], "Nothing was chosen"), (["--reason", "not_jso"], "Did you mean 'not_json'")]
 )
-def test_a_wrong_call_is_told(words, said, capsys) -> None:
+def test_a_wrong_call_is_reported(words, said, capsys) -> None:
     """Sending again wants a choice; an unknown reason gets the nearest."""
     from streams.cli.main import main
 
@@ -305,7 +305,7 @@ def test_a_wrong_call_is_told(words, said, capsys) -> None:
     assert said in capsys.readouterr().err
 
 
-def test_what_the_collector_put_aside_is_told_apart() -> None:
+def test_what_the_collector_put_aside_is_listed_apart() -> None:
     """It never stood in its topic; a whole touchpoint among it can be driven there."""
     planned = Found(0, 0, rejection(-1, msgspec.json.encode(GOOD), reason="plan", detail="properties.a: missing"))
     assert "the collector, on its way to touchpoints.web" in output.text_of(planned)

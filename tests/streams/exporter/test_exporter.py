@@ -204,17 +204,17 @@ def test_a_port_in_use_is_one_clear_error() -> None:
     assert "EXPORTER_PORT" in error.value.remedy
 
 
-def test_it_ends_when_told() -> None:
+def test_it_ends_when_asked() -> None:
     """SIGTERM ends it cleanly, also when Redis never answered."""
     settings = replace(read_settings({"REDIS_URL": "redis://127.0.0.1:1"}), exporter_port=0)
-    told: list[str] = []
+    addresses: list[str] = []
 
     def hear(address: str) -> None:
-        told.append(address)
+        addresses.append(address)
         os.kill(os.getpid(), signal.SIGTERM)
 
     asyncio.run(asyncio.wait_for(run(settings, hear), 20))
-    assert told[0].endswith("/metrics")
+    assert addresses[0].endswith("/metrics")
 
 
 def test_nothing_is_connected_before_it_is_needed() -> None:

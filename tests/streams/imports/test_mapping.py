@@ -45,14 +45,14 @@ def test_the_documented_table_is_one() -> None:
 
 
 def test_properties_of_a_channel_know_their_kind() -> None:
-    """An `amount` becomes a number without being told; one's own properties stay as they are."""
+    """An `amount` becomes a number by default; one's own properties stay as they are."""
     (entry,) = read(GOOD + "    properties: {amount: total, order_id: order, gift: gift}\n")[0].entries
     kinds = {name: value.kind for name, value in entry.properties.items()}
     assert kinds == {"amount": "number", "order_id": "text", "gift": "as_it_is"}
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "place"),
     [
         ("", (1, 1, "no mapping table")),
         ("touchpoints: [{channel: a, type: b, occurred_at: c}]", (1, 1, "`import` is missing")),
@@ -71,11 +71,11 @@ def test_properties_of_a_channel_know_their_kind() -> None:
         (GOOD + "import: again\n", (7, 1, "the key 'import' is here twice")),
     ],
 )
-def test_problems_have_their_place(text, told) -> None:
+def test_problems_have_their_place(text, place) -> None:
     """Each problem says line, column and what to do."""
     table, problems = read(text)
     assert table is None
-    line, column, message = told
+    line, column, message = place
     assert any(each.line == line and each.column == column and message in each.message for each in problems), problems
     assert all(each.remedy for each in problems)
 

@@ -31,7 +31,7 @@ def run(
 
 
 def test_orders_of_a_spreadsheet() -> None:
-    """Comma decimals, a zone, hashed addresses, conditions; each bad row is told with its line and reason."""
+    """Comma decimals, a zone, hashed addresses, conditions; each bad row is listed with its line and reason."""
     tally, sent = run("orders")
     assert (tally.rows, tally.touchpoints, tally.without) == (7, 2, 1)
     assert [(each["event_id"], each["properties"]["amount"]) for each in sent] == [
@@ -125,7 +125,7 @@ def test_a_run_that_fell_goes_on_where_it_was_confirmed(tmp_path) -> None:
 
 
 def test_a_stopped_run_leaves_a_whole_block(tmp_path) -> None:
-    """Told to stop, it confirms what it has begun, and the next run does the rest."""
+    """Asked to stop, it confirms what it has begun, and the next run does the rest."""
     path = orders(tmp_path / "orders.csv", range(100))
     table = load(TABLES / "orders.yaml")
     source = rows(str(path), "csv", columns(table), None, lambda _bytes: None)
@@ -162,7 +162,7 @@ def test_another_file_or_table_does_not_go_on(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         ("order,customer\n", r"no column .*'placed'"),
         ("", "no column"),
@@ -170,11 +170,11 @@ def test_another_file_or_table_does_not_go_on(tmp_path) -> None:
         ("order;order;customer;mail;placed;total;state;campaign\n", "'order' is there twice"),
     ],
 )
-def test_a_file_that_does_not_fit_its_table(tmp_path, content, told) -> None:
+def test_a_file_that_does_not_fit_its_table(tmp_path, content, message) -> None:
     """Said before anything is sent, with what the file has instead."""
     path = tmp_path / "orders.csv"
     path.write_text(content)
-    with pytest.raises(UsageError, match=told):
+    with pytest.raises(UsageError, match=message):
         run("orders", path)
 
 
@@ -188,7 +188,7 @@ def test_broken_lines_are_rows_like_others(tmp_path) -> None:
     assert [each.split(":")[0] for each in tally.examples] == ["line 1", "line 3", "line 4", "line 5"]
 
 
-def test_bytes_that_are_no_text_are_told(tmp_path) -> None:
+def test_bytes_that_are_no_text_are_reported(tmp_path) -> None:
     """A file in another encoding is not guessed at."""
     path = orders(tmp_path / "orders.csv", range(1, 2))
     path.write_bytes(path.read_bytes() + b"2;c-\xe5;;2026-11-20 14:05;1,0;paid;\n")

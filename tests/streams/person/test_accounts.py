@@ -37,13 +37,13 @@ def world() -> World:
     return made
 
 
-def told(world: World, name: str):
+def described(world: World, name: str):
     return describe(Stored(name, 0, world.states()[name]), world.journeys)
 
 
 def test_an_account_has_a_journey_and_people(world) -> None:
     """Its journey is under the name in the file; each of its people stands there with what it has come to."""
-    found = told(world, ACME)
+    found = described(world, ACME)
     [journey] = found["journeys"]
     assert (journey["journey"], journey["version"], journey["declared"]) == ("firms", 4, True)
     [instance] = journey["instances"]
@@ -54,15 +54,18 @@ def test_an_account_has_a_journey_and_people(world) -> None:
 
 def test_a_person_knows_its_accounts(world) -> None:
     """Who has no such role is one of the account's people, and counts nowhere."""
-    [one] = told(world, "c1")["accounts"]
+    [one] = described(world, "c1")["accounts"]
     assert (one["account"], one["seen_under"], one["roles"]) == (ACME, ["c1"], ["context.role=buyer"])
-    assert [each["counted_in"] for name in ("c1", "c2") for each in told(world, name)["accounts"]] == [["deal"], []]
+    assert [each["counted_in"] for name in ("c1", "c2") for each in described(world, name)["accounts"]] == [
+        ["deal"],
+        [],
+    ]
 
 
 def test_people_are_drawn(world, capsys) -> None:
     """A person reads who belongs where; many people are cut short."""
-    draw(told(world, "c1"), 0)
-    found = told(world, ACME)
+    draw(described(world, "c1"), 0)
+    found = described(world, ACME)
     draw({**found, "people": found["people"] * 25}, 0)
     shown = capsys.readouterr().out
     assert f"one of  {ACME}" in shown

@@ -77,14 +77,14 @@ def test_any_name_leads_to_all(redis: Redis, asked: str) -> None:
     assert (found.customer, found.names[0], set(found.names)) == ("c1", "c1", {"c1", ANN, EVE})
 
 
-def test_ties_conflicts_and_cuts_are_told(redis: Redis) -> None:
+def test_ties_conflicts_and_cuts_are_listed(redis: Redis) -> None:
     """What linked each alias and when; who claims what and does not get it; what a person has cut."""
-    told = describe(whole(redis, "a1", PARTITIONS))
-    ties = {one["alias"]: (one["with"], one["event_id"]) for one in told["aliases"]}
+    found = describe(whole(redis, "a1", PARTITIONS))
+    ties = {one["alias"]: (one["with"], one["event_id"]) for one in found["aliases"]}
     assert ties == {ANN: ("c1", "1"), EVE: (ANN, "22")}
-    [claim] = told["conflicts"]
+    [claim] = found["conflicts"]
     assert (claim["alias"], claim["belongs_to"], claim["claimed_by"][0]["event_id"]) == (BOB, "c2", "4444")
-    assert [(one["alias"], one["from"]) for one in told["cuts"]] == [("c1", "anonymous_id:zoe")]
+    assert [(one["alias"], one["from"]) for one in found["cuts"]] == [("c1", "anonymous_id:zoe")]
 
 
 def test_conflicts_are_found_wherever_they_stand(redis: Redis) -> None:
@@ -97,7 +97,7 @@ def test_conflicts_are_found_wherever_they_stand(redis: Redis) -> None:
 
 
 def test_an_alias_shows_its_customer(redis: Redis) -> None:
-    """The record is the customer's, and the alias is told; a customer's own name needs no word."""
+    """The record is the customer's, and the alias is returned too; for the customer's own name there is none."""
     stored, alias = follow(redis, "e1", PARTITIONS)
     assert (stored.customer, alias) == ("c1", EVE)
     assert follow(redis, "c1", PARTITIONS)[1] is None
@@ -106,31 +106,31 @@ def test_an_alias_shows_its_customer(redis: Redis) -> None:
     assert error.value.exit_code is ExitCode.NOT_FOUND
 
 
-def test_everything_held_is_told(world: World, redis: Redis) -> None:
+def test_everything_held_is_listed(world: World, redis: Redis) -> None:
     """Touchpoints with the alias that they came under, links, timers; all names of the identity."""
-    told = {one["name"]: one for one in export(redis, whole(redis, "c1", PARTITIONS), world.journeys)["names"]}
-    assert set(told) == {"c1", ANN, EVE}
-    came = {one["event_id"]: (one["came_under"], one["stages"]) for one in told["c1"]["touchpoints"]}
+    found = {one["name"]: one for one in export(redis, whole(redis, "c1", PARTITIONS), world.journeys)["names"]}
+    assert set(found) == {"c1", ANN, EVE}
+    came = {one["event_id"]: (one["came_under"], one["stages"]) for one in found["c1"]["touchpoints"]}
     assert came == {"1": (None, ["seen"]), "22": (ANN, ["seen"]), "4444": (None, ["seen"]), "55555": (None, ["seen"])}
-    assert told[ANN]["ties"]["belongs_to"] == ["c1", ANN]
-    assert told["c1"]["ties"]["holds_history_of"] == [ANN]
+    assert found[ANN]["ties"]["belongs_to"] == ["c1", ANN]
+    assert found["c1"]["ties"]["holds_history_of"] == [ANN]
 
 
-def test_accounts_are_told_too() -> None:
+def test_accounts_are_listed_too() -> None:
     """With the alias that somebody came under, and since when; an account's own record names its people."""
     made = World(PARTITIONS, ACCOUNTS)
     see(made, "1", customer_id="c1", account_id="acme")
     run(run_through(made, crash_at()))
     redis = store_of(made)
-    [told] = export(redis, whole(redis, "c1", PARTITIONS), made.journeys)["names"]
+    [found] = export(redis, whole(redis, "c1", PARTITIONS), made.journeys)["names"]
     account = {"account": "account_id:acme", "came_under": "c1", "since": "2026-09-21T15:13:20.000Z", "roles": []}
-    assert (told["accounts"], told["people_of_this_account"]) == ([account], [])
-    [told] = export(redis, whole(redis, "acme", PARTITIONS), made.journeys)["names"]
-    assert (told["accounts"], told["people_of_this_account"]) == ([], ["c1"])
+    assert (found["accounts"], found["people_of_this_account"]) == ([account], [])
+    [found] = export(redis, whole(redis, "acme", PARTITIONS), made.journeys)["names"]
+    assert (found["accounts"], found["people_of_this_account"]) == ([], ["c1"])
 
 
 def test_what_is_held_is_counted(world: World, redis: Redis) -> None:
-    """As a receipt tells it; a timer is one whether it waits for a moment or for a day."""
+    """As a receipt lists it; a timer is one whether it waits for a moment or for a day."""
     member = whole(redis, "c2", PARTITIONS).members["c2"]
     assert counts(redis, member, world.journeys) | {"bytes": 0} == {
         "journeys": 1, "touchpoints": 1, "links": 1, "timers": len(timers(redis, member)), "bytes": 0,
@@ -143,6 +143,6 @@ def test_what_is_held_is_counted(world: World, redis: Redis) -> None:
 def test_names_cannot_paint() -> None:
     """Control characters and marks that turn the writing around are shown, not obeyed."""
     seen = {"seen_at": None, "event_id": None, "ruled_at": None}
-    told = {"asked": "c1", "customer": "c1", "aliases": [{"alias": "a\u202eb\033[2J", "with": "c1", **seen}]}
-    drawn = command._drawn({**told, "conflicts": [], "cuts": []})
+    found = {"asked": "c1", "customer": "c1", "aliases": [{"alias": "a\u202eb\033[2J", "with": "c1", **seen}]}
+    drawn = command._drawn({**found, "conflicts": [], "cuts": []})
     assert "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}[2J" in drawn

@@ -33,7 +33,7 @@ class Producer:
             raise self.error
 
 
-def test_both_homes_are_told() -> None:
+def test_both_homes_get_a_ruling() -> None:
     """Each name of its peer, in the partition where it is at home."""
     producer = Producer()
     send(producer, [*rulings("c1", ANN, 7, linked=False), Erase("c1", 8)], 16)
@@ -42,7 +42,7 @@ def test_both_homes_are_told() -> None:
 
 
 def test_what_the_broker_does_not_confirm_is_an_error() -> None:
-    """Nobody is told that an order is under way when it is not."""
+    """No request is reported as under way when it is not."""
     with pytest.raises(TimeoutError):
         send(Producer(TimeoutError()), [Erase("c1", 8)], 4)
 

@@ -15,13 +15,13 @@ def redis() -> Redis:
     return client
 
 
-def told(redis, customer: str):
+def described(redis, customer: str):
     return describe(find(redis, customer, 4), journeys())
 
 
 def test_a_customer_is_found_at_home(redis) -> None:
     """The state is described with names, times and segments."""
-    (journey,) = told(redis, "c3")["journeys"]
+    (journey,) = described(redis, "c3")["journeys"]
     (instance,) = journey["instances"]
     assert (journey["journey"], journey["version"], journey["declared"]) == ("shop", 2, True)
     assert (instance["status"], instance["current"], instance["furthest"]) == ("completed", "bought", "bought")
@@ -30,13 +30,13 @@ def test_a_customer_is_found_at_home(redis) -> None:
     assert [(one["stage"], one["seconds"]) for one in instance["stages"]] == [("seen", 86_400), ("bought", 0)]
 
 
-def test_the_drop_off_to_come_is_told(redis) -> None:
+def test_the_drop_off_to_come_is_shown(redis) -> None:
     """A waiting customer's deadline stands where they wait."""
-    (instance,) = told(redis, "c1")["journeys"][0]["instances"]
+    (instance,) = described(redis, "c1")["journeys"][0]["instances"]
     assert instance["status"] == "waiting"
     assert instance["drops_out"].startswith("2025-12-08T00:00:00")
-    assert told(redis, "c1")["looked_at_again"] == "2025-12-01T00:00:00.000Z"
-    assert told(redis, "c3")["looked_at_again"] is None
+    assert described(redis, "c1")["looked_at_again"] == "2025-12-01T00:00:00.000Z"
+    assert described(redis, "c3")["looked_at_again"] is None
 
 
 def test_an_alias_may_leave_out_its_kind(redis) -> None:
@@ -58,7 +58,7 @@ def test_a_stranger_is_not_found(redis) -> None:
 
 
 def test_a_journey_without_its_file_keeps_its_numbers(redis) -> None:
-    """Where the journey file is not among the settings', stages are told by number."""
+    """Where the journey file is not among the settings', stages are shown by number."""
     other = journeys("journey: other\nstages: [{name: a, touchpoints: [{channel: web}]}]")
     (journey,) = describe(find(redis, "c3", 4), other)["journeys"]
     assert not journey["declared"]
@@ -66,14 +66,14 @@ def test_a_journey_without_its_file_keeps_its_numbers(redis) -> None:
 
 
 def test_an_unreadable_state_is_one_clear_error() -> None:
-    """A state of another version is told as such."""
+    """A state of another version is reported as such."""
     with pytest.raises(TrackerError, match="'c1' cannot be read"):
         describe(Stored("c1", 0, b"\xc1"), journeys())
 
 
 def test_it_reads_well(redis, capsys) -> None:
     """A person sees the stage, since when, and the way there; without a terminal, no escape codes."""
-    command.draw(told(redis, "c3"), NOW_S)
+    command.draw(described(redis, "c3"), NOW_S)
     said = capsys.readouterr().out
     assert "shop 2   completed" in said
     assert "bought, since 2025-11-25 00:00:00" in said

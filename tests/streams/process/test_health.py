@@ -49,9 +49,9 @@ def test_not_ready_says_what_is_waited_for() -> None:
 )
 def test_metrics_come_in_the_form_that_is_asked_for(accept: str, content_type: str) -> None:
     """Prometheus' text, or OpenMetrics for whoever accepts it."""
-    status, told, text = asked("/metrics", accept=accept)
+    status, header, text = asked("/metrics", accept=accept)
     assert status == 200
-    assert content_type in told
+    assert content_type in header
     assert "seen_total 3.0" in text
 
 

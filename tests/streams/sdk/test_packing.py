@@ -76,7 +76,7 @@ def test_an_id_of_parts_fits() -> None:
     ],
 )
 def test_what_is_no_touchpoint_is_refused(said, why) -> None:
-    """The one who can mend it is told, with the reason and where to read on."""
+    """The sender gets the error, with the reason and where to read on."""
     with pytest.raises(NotATouchpoint, match=f"(?s)'Order Completed' is no touchpoint: .*{why}.*docs/touchpoints.md"):
         pack(build("shop", "Order Completed", **said))
 

@@ -66,7 +66,7 @@ def test_types_are_checked_before_anything_runs(tmp_path) -> None:
     assert {int(line.split(":")[1]) for line in said.splitlines() if ": error:" in line} == {5, 6, 7}, said
 
 
-def test_a_refusal_is_told_once() -> None:
+def test_a_refusal_is_reported_once() -> None:
     """Receipt, callback and flush name what the broker did not take; the next flush begins anew."""
     failed = []
     broker = Broker(NotLeaderForPartitionError("moved"))
@@ -143,7 +143,7 @@ def test_leaving_the_block_delivers() -> None:
         producer.touch("web", "Page Viewed", customer_id="c-1")
 
 
-def test_the_end_of_the_process_tells_what_was_lost(caplog) -> None:
+def test_the_end_of_the_process_reports_what_was_lost(caplog) -> None:
     """At exit nobody catches an exception: one line in the log says what was not confirmed."""
     producer = Producer(Broker(RuntimeError("disk full")))
     producer.touch("web", "Page Viewed", customer_id="c-1")

@@ -68,7 +68,7 @@ def test_a_kept_mark_outlives_a_restart() -> None:
 
 
 def test_a_rebuild_is_new_and_counted() -> None:
-    """After Redis has lost writes, the same may be told again under a newer epoch: it passes, and is counted."""
+    """After Redis has lost writes, the same may be published again under a newer epoch: it passes, and is counted."""
     repeats = Repeats()
     assert repeats.is_new(Message(1, 100))
     assert repeats.is_new(Message(2, 98))

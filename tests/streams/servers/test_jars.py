@@ -115,7 +115,7 @@ def test_a_missing_jar_is_named(repository, use) -> None:
         jars.fetch()
 
 
-def test_no_network_is_told_with_a_remedy(use) -> None:
+def test_no_network_is_reported_with_a_remedy(use) -> None:
     """A refused connection: one line, what to check, a code."""
     use("http://127.0.0.1:9")
     with pytest.raises(TrackerError, match=r"Could not fetch Kafka: .*refused") as caught:
@@ -125,7 +125,7 @@ def test_no_network_is_told_with_a_remedy(use) -> None:
     assert not list(jars.cached().parent.iterdir())
 
 
-def test_a_cache_that_cannot_be_written_is_told(use, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_written_is_reported(use, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The disk's fault is not taken for the network's."""
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))

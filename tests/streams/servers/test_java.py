@@ -40,7 +40,7 @@ def test_the_path_comes_first_when_it_is_new_enough(
     assert java.find_java() == places[wanted]
 
 
-def test_no_java_is_told_with_a_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_no_java_is_reported_with_a_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Too old, and no wheel: what is there and what to do."""
     fake(tmp_path / "java", "11.0.1")
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")

@@ -97,23 +97,23 @@ def test_a_port_that_was_asked_for_is_not_replaced(home: ProcessGroup) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "told", "code"),
+    ("said", "message", "code"),
     [
         ("java.io.IOException: No space left on device", "the disk is full", ExitCode.DISK_FULL),
         ("Failed to acquire lock on file .lock in /data", "its data are in use", ExitCode.FAILED),
         ("something else entirely", "something else entirely", ExitCode.FAILED),
     ],
 )
-def test_a_failed_start_tells_the_last_words(home: ProcessGroup, said: str, told: str, code: ExitCode) -> None:
+def test_a_failed_start_reports_the_last_words(home: ProcessGroup, said: str, message: str, code: ExitCode) -> None:
     """What the server said on its way out, translated where it is known."""
     server = Fake(home)
     server.script = f"print({said!r}); raise SystemExit(7)"
-    with pytest.raises(TrackerError, match=told) as caught:
+    with pytest.raises(TrackerError, match=message) as caught:
         server.start()
     assert caught.value.exit_code is code
 
 
-def test_a_server_that_ends_later_tells_why(home: ProcessGroup) -> None:
+def test_a_server_that_ends_later_reports_why(home: ProcessGroup) -> None:
     """What it said is translated then too."""
     server = Fake(home)
     server.script = LISTEN.replace(
@@ -125,7 +125,7 @@ def test_a_server_that_ends_later_tells_why(home: ProcessGroup) -> None:
 
 
 def test_a_start_that_hangs_ends_at_its_deadline(home: ProcessGroup) -> None:
-    """A server that never becomes ready is ended and told of."""
+    """A server that never becomes ready is ended and reported."""
     server = Fake(home)
     server.script = "import time; print('thinking', flush=True); time.sleep(300)"
     with pytest.raises(TrackerError, match="not ready within 1 s; it said: thinking"):

@@ -93,7 +93,7 @@ def test_data_to_keep_has_one_household(tmp_path: Path) -> None:
     assert (tmp_path / "data").exists()
 
 
-def test_an_unusable_directory_is_told_in_a_line(tmp_path: Path) -> None:
+def test_an_unusable_directory_is_reported_in_a_line(tmp_path: Path) -> None:
     """A file where a directory should be: one line, a remedy, a code."""
     (tmp_path / "file").touch()
     with pytest.raises(TrackerError, match="Cannot use the directory") as caught:
@@ -102,7 +102,7 @@ def test_an_unusable_directory_is_told_in_a_line(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_nearly_full_disk_is_told_before_the_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_nearly_full_disk_is_reported_before_the_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Too little room is an error of its own, and the directory goes again."""
     monkeypatch.setattr(process_group.tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=9 * 2**20))

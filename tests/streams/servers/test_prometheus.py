@@ -1,4 +1,4 @@
-"""Prometheus and Alertmanager of the demo: what they are told, and what is said where they are absent."""
+"""Prometheus and Alertmanager of the demo: their configuration, and the message where they are absent."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +17,7 @@ def absent(monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
 
 
-def test_absent_programs_are_told_in_one_line(absent) -> None:
+def test_absent_programs_are_reported_in_one_line(absent) -> None:
     """Both names, and where to get them; nothing is fetched."""
     assert prometheus.missing() == (
         "prometheus and alertmanager not found on the PATH (Debian: apt install prometheus prometheus-alertmanager)"
@@ -45,10 +45,10 @@ def test_both_run_with_what_ships_and_call_nobody() -> None:
     needs("prometheus-alertmanager")
     with ProcessGroup() as group:
         watcher, manager = prometheus.start(group, {"exporter": ["http://127.0.0.1:1/metrics"]})
-        told = yaml.safe_load((watcher.directory / "config.yml").read_text("utf-8"))
-        jobs = {job["job_name"]: job["static_configs"][0]["targets"] for job in told["scrape_configs"]}
+        config = yaml.safe_load((watcher.directory / "config.yml").read_text("utf-8"))
+        jobs = {job["job_name"]: job["static_configs"][0]["targets"] for job in config["scrape_configs"]}
         assert jobs == {"exporter": ["127.0.0.1:1"], "prometheus": [watcher.address]}
-        assert Path(told["rule_files"][0]).parent.is_dir()
+        assert Path(config["rule_files"][0]).parent.is_dir()
         receivers = yaml.safe_load((manager.directory / "config.yml").read_text("utf-8"))["receivers"]
         assert receivers and all(each.keys() == {"name"} for each in receivers)
         directory = group.directory

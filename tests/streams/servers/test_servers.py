@@ -36,7 +36,7 @@ def test_a_start_that_fails_half_way_leaves_nothing(monkeypatch: pytest.MonkeyPa
     assert not servers.redis.group.directory.exists()
 
 
-def test_no_java_is_told_before_anything_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_java_is_reported_before_anything_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """The remedy reaches the caller as it was raised."""
 
     def none() -> None:

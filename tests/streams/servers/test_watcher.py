@@ -41,7 +41,7 @@ def watch(start: Start, tmp_path: Path) -> Callable[[str], tuple[subprocess.Pope
     return watch
 
 
-def tell(watcher: subprocess.Popen[str], *lines: str) -> None:
+def send(watcher: subprocess.Popen[str], *lines: str) -> None:
     watcher.stdin.write("".join(f"{line}\n" for line in lines))
     watcher.stdin.flush()
 
@@ -51,7 +51,7 @@ def test_a_new_directory_and_its_processes_go(watch, start) -> None:
     watcher, directory = watch("new")
     child = start("sleep", "300")
     (directory / "file").write_text("data")
-    tell(watcher, f"+{child.pid}")
+    send(watcher, f"+{child.pid}")
     watcher.stdin.close()
     assert child.wait(10) == -signal.SIGKILL
     assert watcher.wait(20) == 0
@@ -62,7 +62,7 @@ def test_a_kept_directory_stays_and_its_processes_may_finish(watch, start) -> No
     """Servers with data to keep are asked, not killed."""
     watcher, directory = watch("keep")
     child = start("sleep", "300")
-    tell(watcher, f"+{child.pid}")
+    send(watcher, f"+{child.pid}")
     watcher.stdin.close()
     assert child.wait(10) == -signal.SIGTERM
     assert watcher.wait(20) == 0
@@ -74,7 +74,7 @@ def test_who_does_not_finish_is_killed(watch, start) -> None:
     watcher, _ = watch("keep")
     child = start("sh", "-c", "trap '' TERM; echo ready; while :; do sleep 1; done")
     child.stdout.readline()
-    tell(watcher, f"+{child.pid}")
+    send(watcher, f"+{child.pid}")
     watcher.stdin.close()
     assert child.wait(20) == -signal.SIGKILL
 
@@ -83,7 +83,7 @@ def test_a_forgotten_process_is_left_alone(watch, start) -> None:
     """A number that was taken back may be another's by now."""
     watcher, _ = watch("new")
     child = start("sleep", "300")
-    tell(watcher, f"+{child.pid}", f"-{child.pid}")
+    send(watcher, f"+{child.pid}", f"-{child.pid}")
     watcher.stdin.close()
     watcher.wait(10)
     assert child.poll() is None
@@ -101,7 +101,7 @@ def test_signals_of_the_terminal_do_not_end_it(watch) -> None:
     assert not directory.exists()
 
 
-def test_a_directory_that_cannot_be_made_is_told(start) -> None:
+def test_a_directory_that_cannot_be_made_is_reported(start) -> None:
     """What went wrong is the first line."""
     watcher = start(sys.executable, "-I", "-S", str(WATCHER), str(os.getpid()), "new", "/dev/null")
     assert watcher.stdout.readline().startswith("! 20 ")

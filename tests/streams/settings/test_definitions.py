@@ -12,9 +12,9 @@ def test_journeys_of_accounts_come_with_their_peoples() -> None:
 
 
 def test_a_name_is_given_once(tmp_path) -> None:
-    """The journey of accounts cannot be called as another file's journey is."""
+    """The journey of accounts cannot have the name of another file's journey."""
     stages = "stages: [{name: a, touchpoints: {type: a}}]"
     (tmp_path / "one.yaml").write_text(f"{stages}\naccounts: {{rule: furthest, journey: two}}", encoding="utf-8")
     (tmp_path / "two.yaml").write_text(stages, encoding="utf-8")
-    with pytest.raises(UsageError, match="'one' are called 'two'"):
+    with pytest.raises(UsageError, match="of 'one' is named 'two'"):
         load_journeys(read({"TRACKER_JOURNEYS": str(tmp_path)}))

@@ -18,7 +18,7 @@ def test_the_same_command_writes_the_same_file(tmp_path, capsys) -> None:
         assert main(["simulate", "--customers", "200", "--start", START, "--seed", seed, "--out", str(path)]) == 0
         contents.append(path.read_bytes())
     assert contents[0] == contents[1] != contents[2]
-    assert "came at least so far" in capsys.readouterr().out
+    assert "customers who reached each stage" in capsys.readouterr().out
 
 
 def test_json_and_truth_agree(tmp_path, capsys) -> None:
@@ -26,20 +26,20 @@ def test_json_and_truth_agree(tmp_path, capsys) -> None:
     truth = tmp_path / "truth.json"
     words = ["simulate", "--customers", "1000", "--poison", "0.05", "--out", str(tmp_path / "a"), "--truth", str(truth)]
     assert main([*words, "--json"]) == 0
-    told, known = json.loads(capsys.readouterr().out), json.loads(truth.read_text())
-    assert told["funnel"] == known["funnel"]
-    assert told["funnel"]["awareness"] == len(known["customers"]) == 1_000
-    assert sum(known["rejected"].values()) == sum(told["poison"].values()) > 0
-    assert told["messages"] == told["confirmed"] == len((tmp_path / "a").read_bytes().splitlines())
+    report, known = json.loads(capsys.readouterr().out), json.loads(truth.read_text())
+    assert report["funnel"] == known["funnel"]
+    assert report["funnel"]["awareness"] == len(known["customers"]) == 1_000
+    assert sum(known["rejected"].values()) == sum(report["poison"].values()) > 0
+    assert report["messages"] == report["confirmed"] == len((tmp_path / "a").read_bytes().splitlines())
 
 
 def test_a_rate_and_a_duration_are_held(tmp_path, capsys) -> None:
     """Half a second at two hundred a second is a hundred messages."""
     words = ["simulate", "--rate", "200", "--duration", "1s", "--out", str(tmp_path / "a"), "--json"]
     assert main(words) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["messages"] == 200
-    assert told["seconds"] > 0.9
+    report = json.loads(capsys.readouterr().out)
+    assert report["messages"] == 200
+    assert report["seconds"] > 0.9
 
 
 def test_ctrl_c_ends_it_in_order(tmp_path, capsys) -> None:
@@ -47,8 +47,8 @@ def test_ctrl_c_ends_it_in_order(tmp_path, capsys) -> None:
     threading.Timer(0.5, signal.raise_signal, [signal.SIGINT]).start()
     words = ["simulate", "--rate", "100", "--duration", "1m", "--out", str(tmp_path / "a"), "--json"]
     assert main(words) == ExitCode.INTERRUPTED
-    told = json.loads(capsys.readouterr().out)
-    assert 0 < told["messages"] == told["confirmed"] < 1_000
+    report = json.loads(capsys.readouterr().out)
+    assert 0 < report["messages"] == report["confirmed"] < 1_000
 
 
 @pytest.mark.parametrize(
@@ -58,14 +58,14 @@ def test_ctrl_c_ends_it_in_order(tmp_path, capsys) -> None:
         (["--duration", "5"], ExitCode.USAGE, "Add a unit: 5s"),
         (["--rate", "0"], ExitCode.USAGE, "--rate is 0."),
         (["--customers", "0"], ExitCode.USAGE, "--customers is 0."),
-        (["--start", "tomorrow"], ExitCode.USAGE, "'tomorrow' is no moment"),
-        (["--start", "2026-11-22T10:00:00"], ExitCode.USAGE, "is no moment"),
+        (["--start", "tomorrow"], ExitCode.USAGE, "'tomorrow' is not a time"),
+        (["--start", "2026-11-22T10:00:00"], ExitCode.USAGE, "is not a time"),
         (["--out", "/nowhere/at/all"], ExitCode.FAILED, "/nowhere/at/all cannot be written"),
         ([], ExitCode.CONFIGURATION, "KAFKA_BOOTSTRAP is not set"),
     ],
 )
 def test_mistakes_are_one_line_and_a_remedy(words, code, said, capsys, monkeypatch) -> None:
-    """Whatever is wrong with the command is told with what to do, and an exit code of its own."""
+    """Whatever is wrong with the command is reported with what to do, and an exit code of its own."""
     monkeypatch.delenv("KAFKA_BOOTSTRAP", raising=False)
     assert main(["simulate", *words]) == code
     error = capsys.readouterr().err
@@ -74,7 +74,7 @@ def test_mistakes_are_one_line_and_a_remedy(words, code, said, capsys, monkeypat
     assert "Traceback" not in error
 
 
-def test_an_absent_kafka_is_told(capsys, monkeypatch) -> None:
+def test_an_absent_kafka_is_reported(capsys, monkeypatch) -> None:
     """Nobody there: one line, within seconds."""
     monkeypatch.setenv("KAFKA_BOOTSTRAP", "127.0.0.1:1")
     assert main(["simulate", "--customers", "1"]) == ExitCode.UNREACHABLE

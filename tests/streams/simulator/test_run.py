@@ -29,10 +29,10 @@ SCENARIO = Scenario(starts_ms=1_795_341_600_000, interval_ms=1, customers=1_000)
 
 def test_the_report_is_the_truth() -> None:
     """What was sent, by kind and channel, and the funnel it makes."""
-    told: list[int] = []
-    report = Simulation(SCENARIO, Sink(), Truth()).run(told.append)
+    reported: list[int] = []
+    report = Simulation(SCENARIO, Sink(), Truth()).run(reported.append)
     assert report.funnel["awareness"] == report.customers == 1_000
-    assert report.messages == report.confirmed == sum(report.by_channel.values()) == told[-1]
+    assert report.messages == report.confirmed == sum(report.by_channel.values()) == reported[-1]
     assert report.messages == report.touchpoints + report.copies + sum(report.poison.values())
 
 

@@ -20,7 +20,7 @@ def scenario(**changes) -> Scenario:
     return replace(Scenario(starts_ms=STARTS_MS, interval_ms=2, customers=2_000), **changes)
 
 
-def told(of: Scenario) -> Truth:
+def truth_of(of: Scenario) -> Truth:
     """The truth about all of a scenario."""
     truth = Truth()
     for event in events(of):
@@ -44,14 +44,14 @@ def test_another_seed_another_stream() -> None:
 @pytest.mark.parametrize("deviations", [CALM, Deviations(), WILD])
 def test_the_published_funnel_is_exact(deviations) -> None:
     """However wild the stream, each stage is reached by exactly the published number of customers."""
-    assert list(told(scenario(customers=10_000, deviations=deviations)).funnel().values()) == [
+    assert list(truth_of(scenario(customers=10_000, deviations=deviations)).funnel().values()) == [
         10_000, 5_000, 1_500, 300, 150, 50, 20,
     ]  # fmt: skip
 
 
 def test_a_calm_stream_is_the_journeys_alone() -> None:
     """Without deviations there is one message a step, in order."""
-    truth = told(scenario(deviations=CALM))
+    truth = truth_of(scenario(deviations=CALM))
     assert truth.messages == truth.touchpoints == sum(truth.funnel().values())
     assert truth.current()["loyalty"] == truth.funnel()["loyalty"] == 4
 
@@ -96,9 +96,9 @@ def test_delays_reorder_a_customers_touchpoints(deviation) -> None:
 
 def test_skips_and_returns() -> None:
     """Who skips has a stage less, who returns stands behind the furthest stage; the funnel stays the same."""
-    calm = told(scenario(deviations=CALM))
-    skipped = told(scenario(deviations=replace(CALM, skips=1)))
-    returned = told(scenario(deviations=replace(CALM, returns=1)))
+    calm = truth_of(scenario(deviations=CALM))
+    skipped = truth_of(scenario(deviations=replace(CALM, skips=1)))
+    returned = truth_of(scenario(deviations=replace(CALM, returns=1)))
     assert skipped.touchpoints == calm.touchpoints - calm.funnel()["consideration"]
     assert returned.touchpoints == calm.touchpoints + calm.funnel()["evaluation"]
     assert any(where.current != where.furthest for where in returned.customers().values())
@@ -134,7 +134,7 @@ def test_everybody_counts_for_whom_a_union_find_says(deviations, seed) -> None:
 def test_aliases() -> None:
     """One to five of them, of two kinds, tied by `identify` and `alias`; half of the customers never sign in."""
     sent = list(events(scenario(deviations=replace(CALM, anonymous=1))))
-    together = told(scenario(deviations=replace(CALM, anonymous=1)))
+    together = truth_of(scenario(deviations=replace(CALM, anonymous=1)))
     assert len(together.customers()) == together.funnel()["awareness"] == 2_000
     assert sum(name.startswith("anonymous_id:") for name in together.customers()) == 1_000
     names: dict[str, set[str]] = {}
@@ -157,7 +157,7 @@ def test_a_borrowed_device_is_a_conflict() -> None:
 
 def test_quiet_customers_have_dropped() -> None:
     """A share of the customers was last seen longer ago than their stage allows."""
-    truth = told(scenario(deviations=replace(CALM, quiet=0.1)))
+    truth = truth_of(scenario(deviations=replace(CALM, quiet=0.1)))
     day_ms = 86_400_000
     allowed = [day_ms * days if days else None for days in (30, 14, 7, 30, 60, 90, None)]
     dropped = truth.dropped(allowed, STARTS_MS + day_ms)
@@ -169,12 +169,12 @@ def test_quiet_customers_have_dropped() -> None:
 def test_the_number_of_messages_is_known_before(deviations) -> None:
     """The estimate, which progress bars and spans rely on, is right to three parts in a hundred."""
     of = scenario(customers=10_000, deviations=deviations)
-    assert of.expected_messages == pytest.approx(told(of).messages, rel=0.03)
+    assert of.expected_messages == pytest.approx(truth_of(of).messages, rel=0.03)
 
 
 def test_a_stream_can_end_in_the_middle() -> None:
     """A number of messages ends an endless stream exactly, and what was held back is never counted."""
-    truth = told(scenario(customers=None, messages=5_000))
+    truth = truth_of(scenario(customers=None, messages=5_000))
     assert truth.messages == 5_000
     assert truth.funnel()["evaluation"] > 0
 

@@ -88,7 +88,7 @@ class StoreContract:
         )
 
     def test_the_same_write_twice_counts_once(self, rig: Rig) -> None:
-        """A call that is repeated because its answer was lost changes nothing and is told as a success."""
+        """A call that is repeated because its answer was lost changes nothing and is reported as a success."""
 
         async def scenario(store):
             lease = await store.take(0, 1)

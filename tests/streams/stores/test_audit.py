@@ -31,7 +31,7 @@ def test_what_workers_write_is_sound(redis) -> None:
 
 
 def test_a_figure_that_is_off_is_named(redis) -> None:
-    """An aggregate that is not the sum is told with both numbers, in its partition."""
+    """An aggregate that is not the sum is reported with both numbers, in its partition."""
     partition = home("c0", 4)
     bought = "shop|reached|2025-11-24|bought|1"
     redis.hincrby(keys(partition).aggregates, bought, 5)
@@ -39,7 +39,7 @@ def test_a_figure_that_is_off_is_named(redis) -> None:
     assert wrong.partition == partition
     ((field, stored, summed),) = wrong.differences
     assert (field, stored) == (bought, summed + 5)
-    assert f"{bought} is {stored}, the customers say {summed}" in command.as_text([wrong])
+    assert f"{bought} is {stored}, the customers add up to {summed}" in command.as_text([wrong])
     assert json.loads(command.as_data([wrong]))["ok"] is False
 
 
@@ -53,10 +53,10 @@ def test_customers_away_from_home_are_counted(redis) -> None:
 
 
 def test_progress_hears_of_every_customer(redis) -> None:
-    """What is told while it runs adds up to all customers."""
-    told = []
-    list(audit_store(redis, fill(Redis(), [], 1), 4, advance=told.append))
-    assert sum(told) == 60
+    """The progress reported while it runs adds up to all customers."""
+    reported = []
+    list(audit_store(redis, fill(Redis(), [], 1), 4, advance=reported.append))
+    assert sum(reported) == 60
 
 
 def test_an_unreadable_state_is_one_clear_error(redis) -> None:

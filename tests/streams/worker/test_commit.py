@@ -2,124 +2,20 @@
 
 import asyncio
 import copy
-from collections.abc import Callable
 
 import pytest
 
 from schemas.topics import TRANSITIONS
-from streams.clients.outbox import OutboxBatch, pack, unpack
+from streams.clients.outbox import OutboxBatch, unpack
 from streams.clients.publisher import MemoryPublisher, Unpublished
-from streams.errors import ConfigurationError
 from streams.stores.memory import MemoryStore
-from streams.stores.store import Fenced, Lease, Lost, Unavailable
-from streams.worker.cache import Cache
-from streams.worker.commit import TIMERS, Commit
-from streams.worker.metrics import WorkerMetrics
-from tests.flow.harness import SHOP, WEB, Crash, definition
-from tests.touchpoints import DAY_MS, START_MS, Record, touchpoint
+from streams.stores.store import Fenced, Lost
+from tests.flow.harness import SHOP, WEB, Crash
+from tests.streams.worker.owner import Flaky, Owner, numbers, plain, same
 from tests.virtual_time import run
-from tracker.engine.customer import CustomerFold
 from tracker.planning.message import Message
-from tracker.planning.plan import PartitionBatch
-from tracker.planning.planner import Planner
 
-NOW_MS = START_MS + 1_000
 STEPS = (1, 3, 4, 5, 6, 7)
-
-
-class Flaky(MemoryStore):
-    """A store in memory whose named calls fail: before their work (`-1`) or after it, their answer lost (`+1`)."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.failures: dict[str, list[int]] = {}
-        self.calls: list[str] = []
-
-    async def _call(self, name, call, *args):
-        self.calls.append(name)
-        failures = self.failures.get(name, [])
-        when = failures.pop(0) if failures else 0
-        if when < 0:
-            raise Unavailable("down")
-        # Whoever gets no answer does not know what has become of the call.
-        told = [copy.deepcopy(part) if when and isinstance(part, Lease) else part for part in args]
-        answer = await call(*told)
-        if when > 0:
-            raise Unavailable("the answer is lost")
-        return answer
-
-    async def take(self, *args):
-        return await self._call("take", super().take, *args)
-
-    async def read(self, *args):
-        return await self._call("read", super().read, *args)
-
-    async def apply(self, *args):
-        return await self._call("apply", super().apply, *args)
-
-    async def trim(self, *args):
-        return await self._call("trim", super().trim, *args)
-
-    async def due(self, *args):
-        return await self._call("due", super().due, *args)
-
-
-class Owner:
-    """A commit with all that it needs, on a store that may be another's too."""
-
-    def __init__(self, store: MemoryStore, after_step: Callable[[int], None] = lambda _step: None) -> None:
-        self.store = store
-        self.publisher = MemoryPublisher()
-        self.cache = Cache(1_000_000)
-        self.metrics = WorkerMetrics()
-        self.steps: list[int] = []
-
-        def reached(step: int) -> None:
-            self.steps.append(step)
-            after_step(step)
-
-        planner = Planner(CustomerFold([definition()]), partitions=1)
-        self.commit = Commit(planner, store, self.publisher, self.cache, self.metrics, reached)
-
-    async def take(self):
-        self.lease = await self.commit.take(0)
-        return self.lease
-
-    async def batch(self, *names: str, topic: str = WEB, at: int = 0):
-        return await self.commit.batch(self.lease, [of(*names, topic=topic, at=at)], NOW_MS, NOW_MS)
-
-    def count(self, name: str, **labels: str) -> float:
-        return self.metrics.registry.get_sample_value(name, labels) or 0.0
-
-
-def of(*names: str, topic: str = WEB, at: int = 0) -> PartitionBatch:
-    """One first visit each, from an offset on."""
-    return PartitionBatch(topic, 0, [Record(at + place, touchpoint(name)) for place, name in enumerate(names)])
-
-
-def numbers(*owners: Owner) -> list[tuple[int, int, int, bytes]]:
-    """Everything published by these, repeats and all, as (partition, epoch, sequence, value)."""
-    return [
-        (batch.partition, batch.epoch, sequence, message.value)
-        for owner in owners
-        for batch in owner.publisher.batches
-        for sequence, message in enumerate(batch.messages, batch.first_sequence)
-    ]
-
-
-async def plain() -> MemoryStore:
-    """The store after one batch of two customers without any fault."""
-    owner = Owner(MemoryStore())
-    await owner.take()
-    await owner.batch("ann", "bob")
-    return owner.store
-
-
-def same(one: MemoryStore, other: MemoryStore) -> bool:
-    """Equal but for the epoch."""
-    mine, theirs = one.held(0), other.held(0)
-    names = ("offsets", "states", "aggregates", "timers", "days", "outbox", "sequence", "writes")
-    return all(getattr(mine, name) == getattr(theirs, name) for name in names)
 
 
 def test_the_steps_follow_one_another() -> None:
@@ -342,61 +238,6 @@ def test_step_8_a_crash_after_step_7_only_reads_again_what_is_refused() -> None:
     run(scenario())
 
 
-def test_taking_waits_for_both_servers() -> None:
-    """Neither an outage of the store nor one of the broker keeps a partition from being taken in the end."""
-
-    async def scenario() -> None:
-        first = Owner(MemoryStore())
-        await first.take()
-        blob = pack(OutboxBatch(0, 7, 1, [Message("t", 0, None, b"")]))
-        store = Flaky()
-        store.held(0).outbox.append(blob)
-        store.held(0).sequence = 1
-        heir = Owner(store)
-        store.failures["take"] = [-1, 1]
-        heir.publisher.fail_next = 2
-        await heir.take()
-        assert (store.held(0).outbox, heir.publisher.batches) == ([], [unpack(blob)])
-
-    run(scenario())
-
-
-def test_taking_drops_the_cache() -> None:
-    """Another owner may have written meanwhile: nothing that was known of the partition is believed."""
-
-    async def scenario() -> None:
-        owner = Owner(MemoryStore())
-        await owner.take()
-        await owner.batch("ann")
-        assert owner.cache.read(0, ["ann"])["ann"]
-        await owner.take()
-        assert owner.cache.read(0, ["ann"])["ann"] is None
-
-    run(scenario())
-
-
-def test_a_write_that_ends_after_the_partition_was_taken_anew_is_not_cached() -> None:
-    """The answer to an old lease's write may come late; by then newer states may be in the cache."""
-
-    async def scenario() -> None:
-        owner = Owner(MemoryStore())
-        old = await owner.take()
-        apply = owner.store.apply
-
-        async def slow(*args):
-            await apply(*args)
-            owner.store.apply = apply
-            await owner.take()
-            await owner.batch("ann", topic=SHOP)
-            owner.cache.drop(0)
-
-        owner.store.apply = slow
-        await owner.commit.batch(old, [of("ann")], NOW_MS, NOW_MS)
-        assert owner.cache.read(0, ["ann"])["ann"] is None
-
-    run(scenario())
-
-
 def test_a_fault_of_ours_is_no_outage() -> None:
     """What is neither refusal nor outage comes out at once, so that the process ends and says so."""
 
@@ -414,43 +255,7 @@ def test_a_fault_of_ours_is_no_outage() -> None:
     run(scenario())
 
 
-def test_a_sweep_is_written_like_a_batch() -> None:
-    """Drop-offs by the clock alone are fenced, counted by an offset of their own, and published."""
-
-    async def scenario() -> None:
-        owner = Owner(MemoryStore())
-        await owner.take()
-        await owner.batch("ann", "bob")
-        assert await owner.commit.sweep(owner.lease, NOW_MS) == 0
-        assert await owner.commit.sweep(owner.lease, START_MS + 3 * DAY_MS) == 2
-        held = owner.store.held(0)
-        assert (held.offsets[TIMERS], held.timers, held.days) == (1, {}, {})
-        assert held.aggregates["retail|dropoffs|seen"] == 2
-        assert len(numbers(owner)) == 4
-        heir = Owner(owner.store)
-        await heir.take()
-        with pytest.raises(Fenced):
-            await owner.commit._write(owner.lease, {TIMERS: 2}, (await heir.batch("cyd", at=2)), owner.metrics.clock())
-
-    run(scenario())
-
-
-@pytest.mark.parametrize("failures", [[-1], [1]])
-def test_a_sweep_whose_answer_is_lost_counts_once(failures: list[int]) -> None:
-    """As a batch does."""
-
-    async def scenario() -> None:
-        owner = Owner(store := Flaky())
-        await owner.take()
-        await owner.batch("ann")
-        store.failures["apply"] = failures
-        await owner.commit.sweep(owner.lease, START_MS + 3 * DAY_MS)
-        assert store.held(0).aggregates["retail|dropoffs|seen"] == 1
-
-    run(scenario())
-
-
-def test_the_memory_publisher_fails_when_told_to() -> None:
+def test_the_memory_publisher_fails_when_asked_to() -> None:
     """The fake that ships with the product does what the tests believe."""
 
     async def scenario() -> None:
@@ -461,17 +266,5 @@ def test_the_memory_publisher_fails_when_told_to() -> None:
             await publisher.publish(batch)
         await publisher.publish(batch)
         assert publisher.batches == [batch]
-
-    run(scenario())
-
-
-def test_a_partition_with_erasures_wants_their_salt() -> None:
-    """Under another salt the erased would come back, so the owner ends before it reads a record."""
-
-    async def scenario() -> None:
-        store = MemoryStore()
-        store.held(0).suppressed = {b"made under another salt"}
-        with pytest.raises(ConfigurationError, match="TRACKER_ID_SALT"):
-            await Owner(store).take()
 
     run(scenario())

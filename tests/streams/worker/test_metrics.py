@@ -46,11 +46,11 @@ def test_names_wear_their_units() -> None:
         assert series.help.endswith(".")
 
 
-def test_what_is_told_is_counted_by_journey_and_kind(metrics: WorkerMetrics) -> None:
+def test_transitions_are_counted_by_journey_and_kind(metrics: WorkerMetrics) -> None:
     """From 0 on, so that the first one is an increase; a name may hold a colon."""
     metrics.begin(["shop:a"])
     assert value(metrics, "tracker_transitions_total", journey="shop:a", kind="dropped") == 0
-    metrics.swept(1, plan(**{"told:dropped:shop:a": 3, "told:linked:": 1}))
+    metrics.swept(1, plan(**{"reported:dropped:shop:a": 3, "reported:linked:": 1}))
     assert value(metrics, "tracker_transitions_total", journey="shop:a", kind="dropped") == 3
     assert value(metrics, "tracker_transitions_total", journey="", kind="linked") == 1
 
@@ -81,7 +81,7 @@ def test_who_is_who_is_counted(metrics: WorkerMetrics) -> None:
 
 
 def test_an_outage_is_counted_often_and_said_seldom(metrics: WorkerMetrics, capsys) -> None:
-    """Each failed call is a count; one line tells of it, and one of its end."""
+    """Each failed call is a count; one line reports it, and one its end."""
     for _ in range(100):
         metrics.outage("kafka", "refused")
     assert value(metrics, "tracker_server_available", server="kafka") == 0

@@ -1,70 +1,18 @@
 """A partition worker: one partition, one batch at a time, from its taking to its end."""
 
 import asyncio
-import copy
-from collections.abc import Callable
 from itertools import pairwise
 
 from faust.types import TP
 
-from streams.stores.memory import Held
 from streams.worker.commit import Commit
-from streams.worker.partition import GRACE_S, SWEEP_EVERY_S, PartitionWorker
+from streams.worker.partition import GRACE_S, SWEEP_EVERY_S
 from streams.worker.transport import FetchedBatch
 from tests.flow.harness import INPUTS, SHOP, SUPPORT, WEB, Worker, World
+from tests.streams.worker.one_partition import OnePartition, produce, taken, until
 from tests.touchpoints import Record, residents, touchpoint
 from tests.virtual_time import run
 from tracker.planning.plan import PartitionBatch
-
-
-class OnePartition(Worker):
-    """A worker with one partition, whose batches a test may hold up in step 4."""
-
-    def __init__(self, world: World | None = None, **options) -> None:
-        super().__init__(world or World(partitions=1), **options)
-        self.gate = asyncio.Event()
-        self.gate.set()
-        self.reads = 0
-        read = self.world.store.read
-
-        async def held_up(*args):
-            self.reads += 1
-            await self.gate.wait()
-            return await read(*args)
-
-        self.world.store.read = held_up
-
-    @property
-    def partition(self) -> PartitionWorker:
-        return self.ownership.partitions[0]
-
-    def delivery(self, *names: str, topic: str = WEB, at: int = 0, epoch: int | None = None) -> FetchedBatch:
-        records = [Record(at + place, touchpoint(name)) for place, name in enumerate(names)]
-        lease_epoch = self.partition.lease.epoch if epoch is None else epoch
-        return FetchedBatch(PartitionBatch(topic, 0, records), lease_epoch, at + len(names))
-
-    def put(self, delivery: FetchedBatch) -> None:
-        self.partition.put(delivery, lambda: self.acknowledged.append(delivery))
-
-    def count(self, name: str, **labels: str) -> float:
-        return self.metrics.registry.get_sample_value(name, labels) or 0.0
-
-
-async def taken(**options) -> OnePartition:
-    worker = OnePartition(**options)
-    await worker.own(0)
-    return worker
-
-
-def produce(world: World, count: int, first: int = 0) -> None:
-    for number in range(first, first + count):
-        world.produce(WEB, touchpoint(f"c{number}"), to=0)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """In virtual time: fails by the loop's own bound."""
-    while not condition():  # noqa: ASYNC110  # the condition is anything
-        await asyncio.sleep(0.01)
 
 
 def test_a_partition_reads_from_the_stores_offsets() -> None:
@@ -197,7 +145,7 @@ def test_a_batch_of_another_epoch_is_dropped() -> None:
 
 
 def test_a_fenced_partition_ends_the_process() -> None:
-    """Another owner has the partition without our having been told: only a fresh start is safe."""
+    """Another owner has the partition before Kafka revoked it here: only a fresh start is safe."""
 
     async def scenario() -> None:
         worker = await taken()
@@ -258,138 +206,6 @@ def test_a_batch_that_is_not_written_yet_is_left_to_the_next_owner() -> None:
     run(scenario())
 
 
-def test_a_store_that_lost_writes_is_built_again_from_where_it_stands() -> None:
-    """The worker takes its partition anew, rewinds to the store's offsets, and what was lost counts again."""
-
-    async def scenario() -> None:
-        world = World(partitions=1)
-        produce(world, 5)
-        worker = OnePartition(world)
-        await worker.own(0)
-        saved = copy.deepcopy(world.store.held(0))
-        produce(world, 5, first=5)
-        await worker.settle()
-        world.store.partitions[0] = saved
-        world.produce(SHOP, touchpoint("c7", "Order Completed", channel="shop"), to=0)
-        await worker.settle()
-        assert (len(world.states()), worker.ended) == (10, [])
-        assert world.figures() == world.contributions()
-        assert world.figure("retail|visits|seen") == 10
-        assert worker.count("tracker_writes_refused_total", why="lost") == 1
-        await worker.stop()
-
-    run(scenario())
-
-
-def test_a_store_that_lost_everything_is_built_again_from_kafka() -> None:
-    """Emptied under a running worker: noticed by the next write, and all is as before."""
-
-    async def scenario() -> None:
-        world = World(partitions=1)
-        produce(world, 5)
-        worker = OnePartition(world)
-        await worker.own(0)
-        figures = world.figures()
-        world.store.partitions[0] = Held()
-        world.produce(SHOP, b"{", to=0)
-        await worker.settle()
-        assert world.figures() == figures == world.contributions()
-        await worker.stop()
-
-    run(scenario())
-
-
-def test_what_kafka_no_longer_holds_is_said_and_skipped(capsys) -> None:
-    """Touchpoints that were never applied are gone: counted, logged, and the rest is applied."""
-
-    async def scenario() -> None:
-        world = World(partitions=1)
-        produce(world, 10)
-        world.store.held(0).offsets = {WEB: 2}
-        world.forget(TP(WEB, 0), 6)
-        worker = OnePartition(world)
-        await worker.own(0)
-        assert sorted(world.states()) == ["c6", "c7", "c8", "c9"]
-        assert worker.count("tracker_touchpoints_missing_total", topic=WEB) == 4
-        assert world.store.held(0).missing == {f"{WEB}:2": 6}
-        await worker.stop()
-
-    run(scenario())
-    assert "no longer holds" in capsys.readouterr().out
-
-
-def test_records_deleted_before_a_slow_worker_came_are_said(capsys) -> None:
-    """Retention that overtakes a reader is told; a gap of one, as a transaction leaves, is not."""
-
-    async def scenario() -> None:
-        world = World(partitions=1)
-        produce(world, 3)
-        worker = OnePartition(world)
-        await worker.own(0)
-        worker.put(worker.delivery("ann", at=4))
-        await until(lambda: world.store.held(0).offsets[WEB] == 5)
-        assert world.store.held(0).missing == {}
-        produce(world, 20, first=3)
-        world.forget(TP(WEB, 0), 9)
-        worker.put(worker.delivery("bob", at=9))
-        await until(lambda: world.store.held(0).offsets[WEB] == 10)
-        assert world.store.held(0).missing == {f"{WEB}:5": 9}
-        assert worker.count("tracker_touchpoints_missing_total", topic=WEB) == 4
-        await worker.stop()
-
-    run(scenario())
-    assert "no longer holds" in capsys.readouterr().out
-
-
-def test_a_new_store_says_what_kafka_has_forgotten_already() -> None:
-    """Built again from a topic whose beginning is gone: the figures are not those of all time, and that is said."""
-
-    async def scenario() -> None:
-        world = World(partitions=1)
-        produce(world, 10)
-        world.forget(TP(WEB, 0), 6)
-        worker = OnePartition(world)
-        await worker.own(0)
-        assert worker.count("tracker_touchpoints_missing_total", topic=WEB) == 6
-        await worker.stop()
-
-    run(scenario())
-
-
-def test_retention_of_what_was_applied_is_no_loss() -> None:
-    """Kafka may forget what the store has."""
-
-    async def scenario() -> None:
-        world = World(partitions=1)
-        produce(world, 10)
-        world.store.held(0).offsets = {WEB: 6}
-        world.forget(TP(WEB, 0), 6)
-        worker = OnePartition(world)
-        await worker.own(0)
-        assert worker.count("tracker_touchpoints_missing_total", topic=WEB) == 0
-        assert len(world.states()) == 4
-        await worker.stop()
-
-    run(scenario())
-
-
-def test_a_topic_created_anew_is_read_from_its_beginning(capsys) -> None:
-    """Kafka holds less than was applied: it is another topic, and all that it has is new."""
-
-    async def scenario() -> None:
-        world = World(partitions=1)
-        produce(world, 3)
-        world.store.held(0).offsets = {WEB: 500}
-        worker = OnePartition(world)
-        await worker.own(0)
-        assert len(world.states()) == 3
-        assert world.store.held(0).offsets[WEB] == 3
-        await worker.stop()
-
-    run(scenario())
-    assert "created anew" in capsys.readouterr().out
-
-
 def test_a_broker_that_is_away_is_waited_for_before_reading() -> None:
     """A partition is taken as soon as Kafka says what it holds."""
 
@@ -415,7 +231,7 @@ def test_a_broker_that_is_away_is_waited_for_before_reading() -> None:
 
 
 def test_what_cannot_be_handled_ends_the_process() -> None:
-    """A fault of ours is told once, and the partition worker applies nothing after it."""
+    """A fault of the tracker is reported once, and the partition worker applies nothing after it."""
 
     async def scenario() -> None:
         worker = await taken()

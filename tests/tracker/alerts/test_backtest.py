@@ -41,7 +41,7 @@ def test_a_firing_has_its_times_and_figures() -> None:
 
 
 def test_a_truth_is_found_with_its_delay() -> None:
-    """The delay counts from the truth, and what tells of none is a false alarm."""
+    """The delay counts from the truth, and an alert that reports no fault is a false alarm."""
     made = shop(truths=(at_ms(BROKE - 2),), drop_off=DropOffAlert(customers=200))
     (found,) = made.firings()
     assert found.delay_ms == found.start_ms - at_ms(BROKE - 2)
@@ -58,7 +58,7 @@ def test_higher_thresholds_never_tell_more() -> None:
     assert all(row.alarms == 0 for row in shop(drop_off=DropOffAlert(customers=4000)).sweep([1], [1]))
 
 
-def test_an_alert_that_is_off_is_not_told() -> None:
+def test_an_alert_that_is_off_never_fires() -> None:
     """Off is off, in the sweep too."""
     assert shop(drop_off=None).firings() == []
     assert [row.alarms for row in shop(drop_off=None).sweep([1], [1])] == [0]

@@ -11,7 +11,7 @@ from tracker.engine.summary import summaries
 from tracker.journey.definition import Definition, Funnel, Rule
 
 
-def told(definition: Definition, text: str) -> list[str]:
+def transitions_of(definition: Definition, text: str) -> list[str]:
     """The transitions of touches that come one by one, as `kind origin>stage`."""
     journeys, record, lines = CustomerFold([definition]), None, []
     for one in touches(text):
@@ -33,10 +33,12 @@ def told(definition: Definition, text: str) -> list[str]:
         ("x0 y1", []),
     ],
 )
-def test_what_happens_is_told(text, lines):
+def test_what_happens_is_reported(text, lines):
     """Every move, drop-off, recovery, goal, exit and correction is one transition."""
     assert (
-        told(journey(stage("a", drops_after_ms=DAY_MS), "b", stage("c", goal=True), exits=(Rule(type="x"),)), text)
+        transitions_of(
+            journey(stage("a", drops_after_ms=DAY_MS), "b", stage("c", goal=True), exits=(Rule(type="x"),)), text
+        )
         == lines
     )
 

@@ -187,7 +187,7 @@ def test_of_two_versions_of_a_touchpoint_the_earlier_counts_whichever_comes_firs
         assert summaries(journeys, change.after)[0].reached == {"a": START_MS + HOUR_MS}
 
 
-def test_a_drop_off_told_too_early_is_corrected():
+def test_a_drop_off_reported_too_early_is_corrected():
     """The clock had dropped a customer; a touchpoint that happened before the deadline takes it back."""
     journeys = CustomerFold([journey(stage("a", drops_after_ms=HOUR_MS))])
     record = journeys.fold("c", None, [touch("a")], START_MS).after

@@ -1,4 +1,4 @@
-"""Plain touchpoints: the short way through the fold changes what the general way changes, and tells the same."""
+"""Plain touchpoints: the fast path changes and reports the same as the general way."""
 
 import random
 

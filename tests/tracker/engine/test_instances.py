@@ -36,14 +36,14 @@ def test_what_becomes_of_each_touch_is_noted():
 
 
 def test_a_batch_in_any_order_is_the_batch_in_order():
-    """Nothing needs to be corrected, for nothing was told before."""
+    """Nothing needs to be corrected, because nothing was reported before."""
     shuffled, batch = taken(instance_fold(), touches("a0 c5 b2"))
     in_order, _ = taken(instance_fold(), sorted(touches("a0 c5 b2"), key=lambda one: one.at_ms))
     assert (shuffled.progress, shuffled.log) == (in_order.progress, in_order.log)
     assert [one.kind for one in batch.transitions] == ["entered", "advanced", "advanced"]
 
 
-def test_a_late_touch_that_changes_what_was_told_is_a_correction():
+def test_a_late_touch_that_changes_what_was_reported_is_a_correction():
     """One that changes nothing is none."""
     late, batch = taken(instance_fold(), touches("a0 c5"), [touch("b", 2)])
     assert (late.corrections, [one.kind for one in batch.transitions]) == (1, ["corrected"])

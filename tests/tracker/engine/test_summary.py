@@ -24,21 +24,21 @@ def test_drop_offs_count_the_one_that_lasts():
     assert (found.dropped_ms, found.recovered_ms) == (START_MS + 54 * HOUR_MS, START_MS + 30 * HOUR_MS)
 
 
-def test_the_next_moment_of_the_clock_is_told():
+def test_the_next_moment_of_the_clock_is_reported():
     """One millisecond after what the stage allows; none where it allows all."""
     assert seen(journey(*STAGES), touches("a0")).due_ms == START_MS + DAY_MS + 1
     assert seen(journey(*STAGES), touches("a0 b1")).due_ms is None
 
 
-def test_who_left_is_told_with_the_moment():
+def test_who_left_is_reported_with_the_moment():
     """And with the values of the segments, `other` where there is none."""
     definition = journey("a", exits=(Rule(type="x"),), segments=(Segment("s", ("context", "s"), ("v",)),))
     found = seen(definition, [touch("a", 0), touch("x", 2)])
     assert (found.status, found.exited_ms, found.segments) == ("exited", START_MS + 2 * HOUR_MS, {"s": "other"})
 
 
-def test_every_instance_that_has_begun_is_told():
-    """By its key; of a journey that is not run, nothing is told."""
+def test_every_instance_that_has_begun_is_reported():
+    """By its key; a journey that is not run is left out."""
     keyed = Definition("orders", 1, (stage("a"),), exits=(Rule(type="x"),), key=("properties", "order"))
     given = [touch(kind, place, properties={"order": f"o{place}"}) for place, kind in enumerate("aax")]
     record = CustomerFold([keyed, journey("a")]).fold("c", None, given, START_MS).after

@@ -27,9 +27,9 @@ def test_equal_histories_look_equal_whatever_their_zero():
 def test_a_move_tells_direction_reason_and_what_was_skipped():
     """Optional stages are not skipped, nor are those that were reached before."""
     teller, after = TransitionTeller(DEFINITION), progress(first=[0, None, None, HOUR_MS])
-    told = teller.move("c", None, 0, 3, after, touch("d", 1, "e1"), 4)
-    assert (told.kind, told.origin, told.stage, told.skipped) == ("advanced", "a", "d", ("b",))
-    assert (told.at_ms, told.why.event_id) == (START_MS + HOUR_MS, "e1")
+    moved = teller.move("c", None, 0, 3, after, touch("d", 1, "e1"), 4)
+    assert (moved.kind, moved.origin, moved.stage, moved.skipped) == ("advanced", "a", "d", ("b",))
+    assert (moved.at_ms, moved.why.event_id) == (START_MS + HOUR_MS, "e1")
     assert teller.move("c", None, 3, 0, after, touch("a", 2), 0).kind == "returned"
 
 
@@ -44,9 +44,9 @@ def test_one_step_may_tell_several_things():
     teller = TransitionTeller(DEFINITION)
     was = teller.before(progress(stage=0, first=[0, None, None, None]))
     now = progress(stage=3, first=[0, None, None, 9], dropped=5, recovered=9)
-    told = teller.step("c", None, was, now, touch("d", 1), 4)
-    assert [one.kind for one in told] == ["dropped", "recovered", "advanced", "completed"]
-    assert told[0].at_ms == START_MS + 5
+    transitions = teller.step("c", None, was, now, touch("d", 1), 4)
+    assert [one.kind for one in transitions] == ["dropped", "recovered", "advanced", "completed"]
+    assert transitions[0].at_ms == START_MS + 5
 
 
 def test_a_goal_is_completed_once():
@@ -61,5 +61,11 @@ def test_a_goal_is_completed_once():
 
 def test_the_clock_has_no_touchpoint_as_its_reason():
     """A drop-off that the clock made says when, and nothing else."""
-    told = TransitionTeller(DEFINITION).dropped("c", "o1", progress(stage=1), START_MS)
-    assert (told.kind, told.origin, told.stage, told.instance, told.why.event_id) == ("dropped", "b", "b", "o1", None)
+    dropped = TransitionTeller(DEFINITION).dropped("c", "o1", progress(stage=1), START_MS)
+    assert (dropped.kind, dropped.origin, dropped.stage, dropped.instance, dropped.why.event_id) == (
+        "dropped",
+        "b",
+        "b",
+        "o1",
+        None,
+    )

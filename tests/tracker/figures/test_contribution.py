@@ -71,7 +71,7 @@ def test_buckets_are_the_definitions():
 
 
 def test_drop_offs_recoveries_completions_and_exits_are_counted():
-    """A drop-off counts when it is told, by the clock or by the next touchpoint."""
+    """A drop-off counts when it is reported, by the clock or by the next touchpoint."""
     definition = journey(stage("a", drops_after_ms=HOUR_MS), stage("b", goal=True), exits=(Rule(type="x"),))
     assert vector(definition, "a0", at_h=5)["j|dropoffs|a"] == 1
     found = vector(definition, "a0 b5 x6")

@@ -118,22 +118,22 @@ def test_without_people_there_is_no_journey() -> None:
     assert (record.journeys, account_links.members) == ([], {})
 
 
-def news(person: str, told: Trace | None, since: float = 0) -> Member:
-    return Member(NAME, person, "j", hour(since), told)
+def news(person: str, trace: Trace | None, since: float = 0) -> Member:
+    return Member(NAME, person, "j", hour(since), trace)
 
 
-def test_what_happens_is_told_with_whose_news_it_was() -> None:
-    """In order it is told as of a customer; what changes the past is a correction."""
+def test_what_happens_is_reported_with_its_person() -> None:
+    """News in order becomes transitions as of a customer; news that changes the past is a correction."""
     accounts, record, account_links = AccountFold(CustomerFold([of()])), Record(VERSION, []), AccountLinks()
 
-    def told(*messages: Member) -> list[tuple[str, str | None, str | None]]:
+    def transitions_of(*messages: Member) -> list[tuple[str, str | None, str | None]]:
         gathered = accounts.gather(NAME, record, account_links, messages, hour(99))
         return [(one.kind, one.stage, one.why.member) for one in gathered.transitions]
 
-    assert told(news("p1", trace(a=5))) == [("entered", "a", "p1")]
-    assert told(news("p2", trace(a=6, c=7))) == [("advanced", "c", "p2"), ("completed", "c", "p2")]
-    assert told(news("p2", trace(a=6, c=7))) == []
-    assert told(news("p3", trace(b=2))) == [("corrected", "c", "p3")]
+    assert transitions_of(news("p1", trace(a=5))) == [("entered", "a", "p1")]
+    assert transitions_of(news("p2", trace(a=6, c=7))) == [("advanced", "c", "p2"), ("completed", "c", "p2")]
+    assert transitions_of(news("p2", trace(a=6, c=7))) == []
+    assert transitions_of(news("p3", trace(b=2))) == [("corrected", "c", "p3")]
     assert record.journeys[0].instances[0].corrections == 1
 
 

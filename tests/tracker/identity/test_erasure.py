@@ -1,4 +1,4 @@
-"""What an erased name leaves at its home, and what its peers are told."""
+"""What an erased name leaves at its home, and the messages to its peers."""
 
 import msgspec
 
@@ -52,8 +52,8 @@ def test_what_is_erased_counts_no_more_and_stays_out() -> None:
     assert (plan.removed, states) == (["c1"], {})
     assert plan.aggregates == {field: -count for field, count in first.aggregates.items()}
     assert messages(plan) == [Forget(ANN, "c1")]
-    told = [msgspec.json.decode(one.value) for one in plan.messages if one.topic != ROUTED]
-    assert [(one["kind"], one["customer"], one["alias"]) for one in told] == [("erased", "c1", "c1")]
+    transitions = [msgspec.json.decode(one.value) for one in plan.messages if one.topic != ROUTED]
+    assert [(one["kind"], one["customer"], one["alias"]) for one in transitions] == [("erased", "c1", "c1")]
     again = applied(planner, states, (WEB, SEEN), suppressed=suppressed)
     assert (states, again.aggregates, again.messages, again.counts["suppressed"]) == ({}, {}, [], 1)
 

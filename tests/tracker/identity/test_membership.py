@@ -1,4 +1,4 @@
-"""What a person's home remembers of accounts, and tells them."""
+"""What a person's home remembers of accounts, and reports to them."""
 
 from typing import Any
 
@@ -44,11 +44,11 @@ def members(relation: Relation) -> list[Member]:
 
 
 def test_an_account_hears_what_its_people_did() -> None:
-    """The whole of the person's journey counts, what came before the account's id too; nothing new, nothing told."""
+    """The whole of the person's journey counts, also before the account's id; without news nothing is reported."""
     first = batch(None, touch("a"), seen("b", 3))
     since_ms, zero_ms = START_MS + 3 * HOUR_MS, START_MS
-    told = Trace({"a": zero_ms, "b": since_ms}, None, ((zero_ms, since_ms),), {})
-    assert members(first) == [Member(ACME, "c1", "j", since_ms, told)]
+    trace = Trace({"a": zero_ms, "b": since_ms}, None, ((zero_ms, since_ms),), {})
+    assert members(first) == [Member(ACME, "c1", "j", since_ms, trace)]
     again = batch(first.change.after, seen("b", 3))
     assert members(again) == []
     assert again.change.after == first.change.after
@@ -64,17 +64,17 @@ def test_who_has_to_do_with_no_account_pays_nothing() -> None:
     assert not Linking(CustomerFold([journey("a")])).membership.concerns([seen("a")], None)
 
 
-def test_gaps_are_told_and_outlive_the_log() -> None:
-    """A person who came a hundred times and was once quiet is told as two spans, in the log or folded away."""
+def test_gaps_are_reported_and_outlive_the_log() -> None:
+    """A person who came a hundred times and was once quiet is reported as two spans, in the log or folded away."""
     given = [seen("a", number, event_id=f"e{number}") for number in [*range(60), *range(100, 700)]]
     record = None
     for start in range(0, len(given), 10):
         relation = batch(record, *given[start : start + 10])
         record = relation.change.after
     assert decode(record).journeys[0].instances[0].base is not None
-    [told] = members(relation)
-    assert told.trace is not None
-    hours = [((start - START_MS) // HOUR_MS, (end - START_MS) // HOUR_MS) for start, end in told.trace.spans]
+    [member] = members(relation)
+    assert member.trace is not None
+    hours = [((start - START_MS) // HOUR_MS, (end - START_MS) // HOUR_MS) for start, end in member.trace.spans]
     assert hours == [(0, 59), (100, 699)]
 
 
@@ -90,8 +90,8 @@ def test_only_people_with_the_role_belong() -> None:
 def test_the_earliest_accounts_stay() -> None:
     """Who is seen with too many counts for those that came first, in whatever order."""
     many = [seen("a", number, f"account_id:{number:02}", event_id=str(number)) for number in range(MAX_ACCOUNTS + 5)]
-    told = members(batch(None, *reversed(many)))
-    assert [one.name for one in told] == [f"account_id:{number:02}" for number in range(MAX_ACCOUNTS)]
+    reported = members(batch(None, *reversed(many)))
+    assert [one.name for one in reported] == [f"account_id:{number:02}" for number in range(MAX_ACCOUNTS)]
 
 
 def test_an_alias_takes_its_accounts_along() -> None:
@@ -117,7 +117,7 @@ def test_an_alias_that_bears_on_no_journey_takes_its_accounts_along_too() -> Non
     assert read(decode(history.record).account_links).marks == {ANN: {ACME: AliasMark(START_MS)}}
 
 
-def test_an_account_that_counts_a_stranger_is_told() -> None:
+def test_an_account_that_counts_a_stranger_gets_an_answer() -> None:
     """What is right is not answered."""
     known = batch(None, seen("a")).change.after
     assert members(batch(known, messages=[Enrolled("c1", ACME, "j")])) == []
@@ -125,7 +125,7 @@ def test_an_account_that_counts_a_stranger_is_told() -> None:
 
 
 def test_a_standing_is_read_as_it_was_written() -> None:
-    """Nothing is written where there is nothing, and the record's end tells."""
+    """Nothing is written where there is nothing, and the end of the record shows it."""
     account_links = AccountLinks({"c1": {ACME: AliasMark(5, ["context.role=buyer"])}})
     assert read(write(account_links)) == account_links
     assert write(AccountLinks()) == b""

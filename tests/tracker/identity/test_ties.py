@@ -1,4 +1,4 @@
-"""Whom a name belongs to, by what its peers tell."""
+"""Whom a name belongs to, by the offers of its peers."""
 
 from hypothesis import given
 from hypothesis import strategies as st

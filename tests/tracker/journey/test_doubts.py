@@ -18,7 +18,7 @@ def warnings(text: str) -> list[Problem]:
     [
         ("{type: a}", "{type: a}", "the same touchpoints mean 'one' (line 1) and 'two'"),
         ("{type: a}", "{type: a, channel: web}", "always means 'one' too"),
-        ("{type: a, where: {properties.n: 1}}", "{type: a}", "holds all that means 'one'"),
+        ("{type: a, where: {properties.n: 1}}", "{type: a}", "includes everything that means 'one'"),
         ("{type: a, where: {properties.n: {gt: 1}}}", "{type: a, where: {properties.n: {lt: 5}}}", "can mean both"),
         ("{type: a}", "[]", "'two' can never be reached"),
         ("{type: a}", "{}", "matches every touchpoint"),
@@ -56,14 +56,14 @@ def test_a_stage_whose_touchpoints_are_exits_is_warned_of() -> None:
 def test_an_exclusion_that_takes_out_a_whole_stage_is_warned_of() -> None:
     """An exclusion that holds all of a stage's touchpoints is warned of at the exclusion."""
     found = warnings(TWO.format("{type: a}", "{type: b}") + "funnel: {exclude: {type: b}}")
-    assert [(each.line, "takes everyone out" in each.message) for each in found] == [(2, True)]
+    assert [(each.line, "takes everyone who reaches" in each.message) for each in found] == [(2, True)]
 
 
 def test_channels_of_the_installation_are_no_surprise() -> None:
     """A channel that the installation listens to is not warned of."""
     text = TWO.format("{channel: branch}", "{type: b, channel: web}")
     assert [each.severity for each in read(text, "x", ("web", "branch"))[1]] == []
-    assert "listened to are: web, shop, support" in warnings(text)[0].remedy
+    assert "use one of: web, shop, support; or add it in the settings" in warnings(text)[0].remedy
 
 
 def test_hundreds_of_rules_are_refused() -> None:

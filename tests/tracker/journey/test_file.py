@@ -136,7 +136,7 @@ def test_names_may_look_like_numbers() -> None:
         ("funnel: {mode: ordered}", "'ordered'", "sequential, strict, any"),
         ("funnel: {exclude: {type: x, between: [last_step, first step]}}", "before", "[first step, last_step]"),
         ("funnel: {exclude: {type: x, between: [first step, lost]}}", "'lost'", "last_step"),
-        ("exits: 12", "12 where a group of keys is wanted", "channel"),
+        ("exits: 12", "expected a group of keys, found 12", "channel"),
         ("exits: {where: {properties.a: {like: x}}}", "unknown operator 'like'", "one of"),
         ("exits: {where: {properties.a: {matches: '(x'}}}", "matches: ", "contains"),
         ("exits: {where: {properties.a: {matches: '(x+)+$'}}}", "for ever", "simpler"),
@@ -146,7 +146,7 @@ def test_names_may_look_like_numbers() -> None:
         ("exits: {where: {properties.a: null}}", "one value", "{exists: false}"),
         ("exits: {where: {type: x}}", "'type'", "beside"),
         ("exits: {where: {properties.a: {gt: 5, lt: 3}}}", "can never match: properties.a cannot meet gt 5", "remove"),
-        ("exits: {where: [x]}", "a list where conditions", "where"),
+        ("exits: {where: [x]}", "where: expected conditions, found a list", "where"),
         ("examples: {given: {type: a, at: 0s, person: x}, expect: {current: last_step}}", "no accounts", "add"),
         ("accounts: {rule: quorom}", "'quorom'", "did you mean 'quorum'?"),
         ("accounts: {people: 3}", "the accounts lacks the key 'rule'", "rule: furthest"),
@@ -154,7 +154,7 @@ def test_names_may_look_like_numbers() -> None:
         ("accounts: {rule: quorum, people: 1}", "1 does not fit", "from 2 to 1000"),
         ("accounts: {rule: role, from: context.role}", "lacks the key 'role'", "role: buyer"),
         ("accounts: {rule: role, role: buyer}", "lacks the key 'from'", "context.role"),
-        ("accounts: {rule: furthest, people: 3}", "'people' says nothing", "rule: quorum"),
+        ("accounts: {rule: furthest, people: 3}", "'people' has no effect", "rule: quorum"),
         ("accounts: {rule: furthest, journey: steps}\njourney: steps", "people's journey", "another name"),
         ("accounts: {rule: furthest}\nkey: properties.order", "many instances", "leave `key` out"),
         ("accounts: {rule: furthest}\nfunnel: {mode: strict}", "side by side", "`sequential` or `any`"),
@@ -163,14 +163,14 @@ def test_names_may_look_like_numbers() -> None:
         ("segments: {s: {from: context.s, values: [other]}}", "'other'", "leave it out"),
         ("segments: {s: {values: [a]}}", "lacks the key 'from'", "add `from"),
         ("segments: {s: {from: context.s, values: [a], attribution: midle}}", "'midle'", "use one of: first, last"),
-        ("segments: [a]", "a list where names", "write"),
+        ("segments: [a]", "segments: expected names and their keys, found a list", "write"),
         ("examples: [{given: [], expect: {current: first step}}]", "no touchpoints are given", "write"),
         ("examples: [{given: [{type: a, at: 0s}], expect: {}}]", "nothing is expected", "current"),
         ("examples: [{given: [{type: a, at: 0s}], expect: {current: frist step}}]", "'frist step'", "'first step'"),
         ("examples: [{given: [{type: a, at: 0s}], expect: {status: gone}}]", "'gone'", "dropped"),
         ("examples: [{given: [{type: a}], expect: {status: active}}]", "lacks the key 'at'", "add"),
-        ("title: ''", "where a text is wanted", "title"),
-        ("title: [a]", "a list where a text is wanted", "title"),
+        ("title: ''", "expected a text, found", "title"),
+        ("title: [a]", "expected a text, found a list", "title"),
     ],
 )
 def test_each_fault_has_its_message_and_remedy(line: str, message: str, remedy: str) -> None:
@@ -222,8 +222,8 @@ def test_any_order_with_exclusions_has_few_steps() -> None:
     [
         (b"", "empty"),
         (b"# only a comment\n", "empty"),
-        (b"- a\n- b\n", "a list where a group of keys"),
-        (b"just words", "'just words' where a group of keys"),
+        (b"- a\n- b\n", "expected a group of keys, found a list"),
+        (b"just words", "expected a group of keys, found 'just words'"),
         (b"stages: \xe5\xe4\xf6", "0xe5"),
         (b"\xff\xfes\x00t\x00", "0xff"),
         (b"#" * 300_000, "larger than 256 kB"),
@@ -357,12 +357,12 @@ def test_alerts_of_a_stage_add_to_those_of_the_journey() -> None:
         ("{drop_off: {z: 0}}", "z: 0 does not fit here", "write a number from 1 to 100"),
         ("{drop_off: {customers: 2.5}}", "customers: 2.5 does not fit here", "write a whole number from 1 to"),
         ("{drop_off: {severity: loud}}", "severity: 'loud' is none of its values", "use one of: page, ticket"),
-        ("{stalled: true}", "stalled: true where thresholds or `off` are wanted", "or `stalled: off`"),
+        ("{stalled: true}", "stalled: expected thresholds or `off`, found true", "or `stalled: off`"),
         ("{conversion_fall: {fall: 30}}", "fall: 30 does not fit here", "write a number from 0 to 1"),
     ],
 )
 def test_wrong_thresholds_have_their_remedy(alerts: str, message: str, remedy: str) -> None:
-    """A fault in the alerts of a stage is told at its place, like any other."""
+    """A fault in the alerts of a stage is reported at its place, like any other."""
     stage = f"stages: [{{name: a, touchpoints: {{type: a}}, drops_after: 1d, alerts: {alerts}}}]"
     (found,) = bad(stage)
     assert found.message == message

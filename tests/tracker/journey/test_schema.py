@@ -6,8 +6,9 @@ import pytest
 import yaml
 
 from tracker.journey.fields import BLOCKS, OPERATORS
-from tracker.journey.reader import OPERANDS, READERS
+from tracker.journey.reader import READERS
 from tracker.journey.schema import SHAPES, WORDS, document
+from tracker.journey.values import OPERANDS
 
 ROOT = Path(__file__).parents[3]
 PUBLISHED = ROOT / "schemas" / "published" / "journey.schema.json"

@@ -29,10 +29,10 @@ def served(journey: Definition) -> int:
 def test_the_count_is_what_is_served(text: str) -> None:
     """Every series by stage, value, cohort, bucket and score, whether or not anybody was counted."""
     journey = definition(text)
-    told = count(
+    counted = count(
         stages=len(journey.stages),
         values=sum(len(segment.values) + 1 for segment in journey.segments),
         bounds=len(journey.buckets.stay_ms) + len(journey.buckets.convert_ms),
         scores=sum(SCALES[survey.kind][1] - SCALES[survey.kind][0] + 1 for survey in journey.feedback),
     )
-    assert told == served(journey)
+    assert counted == served(journey)

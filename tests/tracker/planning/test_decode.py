@@ -65,7 +65,7 @@ def test_a_good_touchpoint_becomes_a_touch() -> None:
     ],
 )
 def test_what_cannot_be_read_has_its_reason(value: bytes | None, reason: str) -> None:
-    """Each kind of bad input is told apart, and none raises."""
+    """Each kind of bad input has its own reason, and none raises."""
     flaw = decode(value, RECEIVED_MS)
     assert isinstance(flaw, Flaw)
     assert flaw.reason == reason

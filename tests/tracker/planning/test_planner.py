@@ -76,11 +76,11 @@ def test_a_rejection_can_be_driven_again(planner: Planner) -> None:
     """It holds the bytes, the key, the place and the moment, and is published beside the batch's partition."""
     plan = planner.plan(planner.read(0, [batch(b"\xff{")], NOW_MS), {}, NOW_MS)
     [message] = plan.messages
-    told = msgspec.json.decode(message.value)
+    rejection = msgspec.json.decode(message.value)
     assert (message.topic, message.partition, message.key) == (REJECTED, 0, b"key")
-    assert msgspec.json.decode(b'"' + told["value"].encode() + b'"', type=bytes) == b"\xff{"
-    assert told["place"] == {"topic": WEB, "partition": 0, "offset": 10}
-    assert (told["reason"], told["rejected_at_ms"]) == ("not_json", NOW_MS)
+    assert msgspec.json.decode(b'"' + rejection["value"].encode() + b'"', type=bytes) == b"\xff{"
+    assert rejection["place"] == {"topic": WEB, "partition": 0, "offset": 10}
+    assert (rejection["reason"], rejection["rejected_at_ms"]) == ("not_json", NOW_MS)
     assert (plan.counts["rejected"], plan.counts["rejected:not_json"]) == (1, 1)
 
 

@@ -81,7 +81,7 @@ def test_a_record_with_fields_of_a_later_program_is_read():
 
 
 @pytest.mark.parametrize(("data", "words"), [(b"", "damaged"), (b"\x91", "damaged"), (b"\xc1rubbish", "damaged")])
-def test_damaged_bytes_are_told_from_states(data, words):
+def test_damaged_bytes_are_distinguished_from_states(data, words):
     """One error for what cannot be read, with the reason."""
     with pytest.raises(UnreadableStateError, match=words):
         decode(data)

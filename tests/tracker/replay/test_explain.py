@@ -26,7 +26,7 @@ def touch(kind, hour, name=None, **properties):
     return Touch("ann", BASE_MS + hour * UNIT_MS, kind, "web", name or f"{kind}{hour}", properties, {})
 
 
-def told(touches, now_hour):
+def explained(touches, now_hour):
     columns = columns_of([DEFINITION], touches)
     return explain(DEFINITION, columns, "ann", columns.of("ann"), BASE_MS + now_hour * UNIT_MS)
 
@@ -42,9 +42,9 @@ def effects(story):
 def test_what_each_touchpoint_did():
     """Each touchpoint says what it changed, in the order of the set, however the events came."""
     touches = [touch("order", 3, paid=True), touch("page", 0), touch("close", 5)]
-    (story,) = told(touches, 6).stories
+    (story,) = explained(touches, 6).stories
     assert effects(story) == [
-        ["entered the journey at visit", "came 1 deep in the funnel (visit)"],
+        ["entered the journey at visit", "reached funnel depth 1 (visit)"],
         ["moved on from visit to order, skipping basket", "reached a goal"],
         ["left the journey from order"],
     ]
@@ -56,17 +56,17 @@ def test_what_each_touchpoint_did():
 
 
 def test_drop_off_and_recovery():
-    """A gap that was too long is told where it ended."""
-    (story,) = told([touch("add", 0), touch("add", 5)], 6).stories
+    """A gap that was too long is reported where it ended."""
+    (story,) = explained([touch("add", 0), touch("add", 5)], 6).stories
     assert effects(story)[1][:2] == [
-        "had dropped off in basket, having gone quiet for too long",
+        "had dropped off in basket, having been quiet for too long",
         "came back after dropping off in basket",
     ]
 
 
 def test_what_has_no_effect():
     """Duplicates and touchpoints without a journey are listed with the reason."""
-    others = told([touch("page", 0, "e"), touch("page", 0, "e")], 1).others
+    others = explained([touch("page", 0, "e"), touch("page", 0, "e")], 1).others
     assert [line.effects for line in others] == [["a duplicate: it counts once"]]
 
 
@@ -81,17 +81,17 @@ def test_what_has_no_effect():
 )  # fmt: skip
 def test_what_next(touches, now_hour, expected):
     """An account ends with what would move the customer on and what the clock will do."""
-    (story,) = told(touches, now_hour).stories
+    (story,) = explained(touches, now_hour).stories
     assert story.next == expected
 
 
 def test_nobody_in_the_journey():
     """A customer without a touchpoint of any stage is said not to be in it."""
-    assert "the customer is not in it" in told([touch("cancel", 0)], 1).as_text(hours)
+    assert "the customer is not in it" in explained([touch("cancel", 0)], 1).as_text(hours)
 
 
 def test_a_stored_customer():
-    """A stored record tells its log; what is older than the horizon is folded together."""
+    """A stored record is explained by its log; what is older than the horizon is folded together."""
     journeys = CustomerFold([DEFINITION], horizon_ms=10 * UNIT_MS)
     record = None
     old = [touch("add", 0, f"old{number}") for number in range(200)]
@@ -106,7 +106,7 @@ def test_a_stored_customer():
 
 
 def test_rules_in_words():
-    """A rule is told with all its conditions."""
+    """A rule is shown with all its conditions."""
     where = (
         Condition(("properties", "price"), "gte", 10),
         Condition(("context", "country"), "in", ("SE", "NO")),

@@ -63,7 +63,7 @@ def test_of_parallel_journeys_the_newest_is_looked_at() -> None:
     assert rehearse(definition)[0].misses == ()
 
 
-def test_people_of_an_account_are_told_apart() -> None:
+def test_people_of_an_account_are_distinguished() -> None:
     """What is expected of touchpoints of persons is the account's, by its rule; what nobody did is its own."""
     given = "  - given: [{type: a, at: 0s, person: x}, {type: b, at: 1h, person: y}, {type: a, at: 2h}]\n"
     expect = "    expect: {reached: [one, two]}"

@@ -159,8 +159,8 @@ def test_an_anonymous_order_counts_for_who_is_known_a_week_later(order):
     report = run(PLAIN, KNOWN_LATER[::order])
     assert (report.as_json()["customers"], report.applied) == (1, 4)
     assert column(report, "funnel") == column(report, "reached") == [1, 1, 1]
-    ((told,),) = Replay(PLAIN, columns_of([PLAIN], KNOWN_LATER[::order])).customers()
-    assert (told.customer, told.summary.reached["visit"]) == ("c1", BASE_MS)
+    ((result,),) = Replay(PLAIN, columns_of([PLAIN], KNOWN_LATER[::order])).customers()
+    assert (result.customer, result.summary.reached["visit"]) == ("c1", BASE_MS)
 
 
 def test_any_name_finds_the_customer():

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracker.tracking_plans.draft import document, drafted
-from tracker.tracking_plans.tracking_plan import MOST_TOLD, SourcePlan, compiled, narrowed, read
+from tracker.tracking_plans.tracking_plan import MOST_REPORTED, SourcePlan, compiled, narrowed, read
 
 PLAN = """
 sources:
@@ -52,10 +52,10 @@ def test_a_sentence_names_the_place_and_not_the_value() -> None:
     assert found.detail == 'properties.amount: the value is not of type "number"'
 
 
-def test_what_is_told_is_bounded() -> None:
+def test_the_number_of_violations_is_bounded() -> None:
     """The first few of a thousand."""
     lists = plan("sources: {web-shop: {types: {t: {properties: {a: {items: {type: string}}}}}}}")
-    assert len(lists.violations("t", {"a": [1] * 1000})) == MOST_TOLD
+    assert len(lists.violations("t", {"a": [1] * 1000})) == MOST_REPORTED
 
 
 def test_an_open_plan_lets_other_types_be() -> None:
@@ -68,7 +68,7 @@ def test_an_open_plan_lets_other_types_be() -> None:
     ("text", "place", "message"),
     [
         ("", (1, 1), "no file of tracking plans"),
-        ("sources: 5", (1, 10), "instead of a group"),
+        ("sources: 5", (1, 10), "expected a group of keys, found 5"),
         ("sources: {}\nsource: {}", (2, 1), "'source' is not known"),
         ("sources:\n  a:\n    violations: drop", (3, 17), "violations cannot be 'drop'"),
         ("sources:\n  a:\n    typs: {}", (3, 11), "'typs' is not known"),
@@ -79,7 +79,7 @@ def test_an_open_plan_lets_other_types_be() -> None:
         ("sources: [", (1, 11), ""),
     ],
 )
-def test_a_wrong_file_is_told_by_line(text, place, message) -> None:
+def test_a_wrong_file_is_reported_by_line(text, place, message) -> None:
     """With line, column and remedy; nothing outside the file is ever fetched."""
     _, problems = read(text)
     assert any((each.line, each.column) == place and message in each.message for each in problems), problems
@@ -132,7 +132,7 @@ def test_a_draft_says_what_was_always_there() -> None:
 
 
 def test_a_changed_plan_is_compared_with_the_one_before() -> None:
-    """What passed and passes no more is told by type; a wider plan tells nothing."""
+    """What passed and no longer passes is reported by type; a wider plan reports nothing."""
     wider = PLAN.replace("required: [order_id]", "required: []").replace("violate", "allow")
     assert list(narrowed(plan(), plan(wider))) == []
     found = dict(narrowed(plan(wider), plan()))
