@@ -1,4 +1,4 @@
-"""A rejection: bytes that are no touchpoint or were refused, with the reason and the place they came from."""
+"""A rejection: bytes that cannot be read or were refused, with the reason and the place they came from."""
 
 from typing import Final, Literal
 
@@ -6,7 +6,7 @@ import msgspec
 
 SCHEMA: Final = "rejection/1"
 
-# A closed set: each value is a label of `tracker_rejected_total`.
+# A closed set: each value is a label of `tracker_touchpoints_rejected_total`.
 Reason = Literal[
     "not_json",
     "not_a_touchpoint",
@@ -18,9 +18,16 @@ Reason = Literal[
     "too_large",
 ]
 
+# Reasons to set aside a record of `journey.routed`. The first one: it is no message of the tracker. The second one: a
+# worker with another version of the program or of a journey wrote it; send it again when all workers know that version.
+RoutedReason = Literal["not_routed", "newer_version"]
+
 # Reasons of the collector to refuse valid touchpoints: the source may not send them, or they violate its tracking plan.
 DoorReason = Literal["not_allowed", "plan"]
-AnyReason = Literal[Reason, DoorReason]
+CollectorReason = Literal[Reason, DoorReason]
+# What a worker sets aside: a fault of the tracker met `unforeseen` records, which could be read.
+WorkerReason = Literal[Reason, RoutedReason, "unforeseen"]
+AnyReason = Literal[CollectorReason, WorkerReason]
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -35,7 +42,7 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Rejection(msgspec.Struct, frozen=True):
-    """A record that is no valid touchpoint, or that the collector refused; complete enough to be sent again."""
+    """A record that cannot be read, or that the collector refused; complete enough to be sent again."""
 
     reason: AnyReason
     """The reason, from a closed set of words."""

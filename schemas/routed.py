@@ -3,7 +3,11 @@
 A name is a customer or an alias. docs/identity.md explains what each message makes its receiver do.
 """
 
+from typing import Final
+
 import msgspec
+
+SCHEMA: Final = "routed/1"
 
 Weight = tuple[int, str, str, str]
 """An edge in the order of edges: when it was first seen (ms), in which event, and between which two names."""
@@ -31,8 +35,11 @@ class Trace(msgspec.Struct, frozen=True, array_like=True):
     """By segment: its value; segments without one are left out."""
 
 
-class _Routed(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind"):
+class _Routed(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", kw_only=True):
     """One message of `journey.routed`; its key is the name that it is for."""
+
+    schema: str = SCHEMA
+    """The version of the message; a worker that reads another version sets the message aside and loses nothing."""
 
 
 class RoutedTouchpoint(_Routed, frozen=True, tag="touchpoint"):
@@ -46,7 +53,6 @@ class RoutedTouchpoint(_Routed, frozen=True, tag="touchpoint"):
     """The customer that it counts for, if that is not its own strongest alias."""
     alias: str | None = None
     """Its own strongest alias, if `name` is given."""
-    schema: str = "routed/1"
 
 
 class Tie(_Routed, frozen=True, tag="tie"):

@@ -175,7 +175,7 @@ def holds(condition: Condition, value: Any) -> bool:
                 return isinstance(wanted, str) and wanted in value
             return isinstance(value, list) and any(same(one, wanted) for one in value)
         case "matches":
-            return isinstance(value, str) and re.search(wanted, value) is not None
+            return isinstance(value, str) and re.search(wanted, value, re.ASCII) is not None
     if not comparable(value, wanted):
         return False
     return {"gt": value > wanted, "gte": value >= wanted, "lt": value < wanted, "lte": value <= wanted}[

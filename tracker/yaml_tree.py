@@ -113,7 +113,7 @@ def grow(text: str) -> tuple[Node | None, list[Problem]]:
 
     Raises YamlError where the text is not YAML.
     """
-    grower = _Grower()
+    grower = _TreeBuilder()
     try:
         _feed(grower, text)
     except YamlError as error:
@@ -122,7 +122,7 @@ def grow(text: str) -> tuple[Node | None, list[Problem]]:
     return grower.root, grower.problems
 
 
-def _feed(grower: "_Grower", text: str) -> None:
+def _feed(grower: "_TreeBuilder", text: str) -> None:
     try:
         for event in yaml.parse(text.removeprefix("\ufeff"), Loader=yaml.SafeLoader):
             grower.take(event)
@@ -146,7 +146,7 @@ class _Open:
     """The key that waits for its value."""
 
 
-class _Grower:
+class _TreeBuilder:
     """Turns the parser's events into nodes, without recursion."""
 
     def __init__(self) -> None:

@@ -1,6 +1,6 @@
 """`tracker backtest`: the alerts that recorded events would have raised; no server is needed.
 
-It prints what tracker/alerts/backtest.py finds.
+It prints what `tracker/alerts/backtest.py` finds.
 """
 
 import json

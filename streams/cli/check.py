@@ -1,6 +1,6 @@
 """`tracker check`: what is wrong with journey files, and whether their examples hold.
 
-It prints problems; tracker/journey/file.py and tracker/replay/rehearsal.py find them.
+It prints problems; `tracker/journey/file.py` and `tracker/replay/rehearsal.py` find them.
 """
 
 import json

@@ -1,6 +1,6 @@
 """`tracker compare`: two versions of a journey on the same events.
 
-It prints what tracker/replay/compare.py counts.
+It prints what `tracker/replay/compare.py` counts.
 """
 
 import json
@@ -44,7 +44,7 @@ def compare(
     """
     before, after = load(old), load(new)
     now_ms, until_ms = moment("--now", now), moment("--until", until)
-    gathered = gather([before, after], named(events), until_ms=until_ms, kinds=kinds(os.environ))
+    gathered = gather([before, after], named(events), now_ms=now_ms, until_ms=until_ms, kinds=kinds(os.environ))
     comparison = compare_definitions(before, after, gathered.columns, now_ms)
     if as_json:
         print(json.dumps(comparison.as_json(gathered.tally.rejected), ensure_ascii=False))

@@ -1,6 +1,6 @@
 """`tracker draw`: a journey file as a journey map, with figures where touchpoints are given.
 
-It chooses the file and its format; tracker/maps/grid.py makes the map.
+It chooses the file and its format; `tracker/maps/grid.py` makes the map.
 """
 
 import os
@@ -23,7 +23,7 @@ from tracker.maps.picture import to_svg
 from tracker.problem import choose
 
 
-class Form(StrEnum):
+class MapFormat(StrEnum):
     """The forms of the map."""
 
     CURRENT = "current"
@@ -49,9 +49,9 @@ def draw(
         ),
     ] = None,
     form: Annotated[
-        Form,
+        MapFormat,
         typer.Option(help="The journey as it is, the day around it, the planned journey, or the service behind it."),
-    ] = Form.CURRENT,
+    ] = MapFormat.CURRENT,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="The file to write: .svg, .html or .md. Left out: print Markdown."),
@@ -93,10 +93,14 @@ def figures(journey: Definition, events: Sequence[str]) -> dict[str, Any] | None
     if not events:
         return None
     # Imported here, since a map without figures reads no events and is drawn at once.
-    from streams.events import gathering
+    from streams.cli.replay import say_what_was_read
+    from streams.events.gathering import gather
     from streams.settings.settings import kinds
+    from tracker.replay.replay import replay
 
-    return gathering.figures(journey, events, kinds(os.environ))
+    gathered = gather([journey], events, kinds=kinds(os.environ))
+    say_what_was_read(gathered)
+    return replay(journey, gathered.columns).as_json(gathered.tally.rejected)
 
 
 def write(output: Path, drawn: str) -> None:

@@ -1,6 +1,6 @@
 """`tracker explain`: why a customer is in their current stage, from what the workers have stored.
 
-tracker/replay/explain.py makes the explanation.
+`tracker/replay/explain.py` makes the explanation.
 """
 
 import json

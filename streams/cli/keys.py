@@ -31,7 +31,9 @@ def new(
     ] = None,
     drop: Annotated[list[str] | None, typer.Option(help="A field to remove, as a path; repeat it for more.")] = None,
     personal: Annotated[str | None, typer.Option(help="E-mail and phone: keyed (hash), sha256, keep or drop.")] = None,
-    sender: Annotated[str | None, typer.Option(help="Whose webhooks it sends: shopify, zendesk ...")] = None,
+    sender: Annotated[
+        str | None, typer.Option(help="Whose webhooks it sends: shopify, woocommerce, zendesk, freshdesk ...")
+    ] = None,
     secret_file: Annotated[Path | None, typer.Option(help="A file with the secret that the sender signs with.")] = None,
     as_json: AsJson = False,
 ) -> int:

@@ -15,7 +15,7 @@ from streams.cli.progress import progress
 from streams.clients.clients import kafka_admin, redis_client
 from streams.clients.failures import door
 from streams.errors import ExitCode
-from streams.repartition.repartition import Foresight, MoveOutcome, Order, Repartition
+from streams.repartition.repartition import MoveOutcome, MovePreview, Order, Repartition
 from streams.settings.definitions import load_journeys
 from streams.settings.settings import Settings, read
 from streams.stores.keys import keys
@@ -56,11 +56,11 @@ def repartition(
         order = _order(settings, to, allow_lag=allow_lag)
         with progress("customers", _steps(client, to, dry_run=dry_run)) as advance:
             work = Repartition(order, client, admin, journeys, advance=advance)
-            done: Foresight | MoveOutcome = work.foresee() if dry_run else work.run()
+            done: MovePreview | MoveOutcome = work.foresee() if dry_run else work.run()
     if as_json:
         print(json.dumps({"from": order.origin, "to": to, "dry_run": dry_run, **asdict(done)}, indent=2))
     else:
-        print(_foreseen(done, order) if isinstance(done, Foresight) else _done(done, to))
+        print(_foreseen(done, order) if isinstance(done, MovePreview) else _done(done, to))
     return ExitCode.OK
 
 
@@ -81,7 +81,7 @@ def _steps(client: Any, to: int, *, dry_run: bool) -> int:
     return customers if dry_run else customers * 2
 
 
-def _foreseen(found: Foresight, order: Order) -> str:
+def _foreseen(found: MovePreview, order: Order) -> str:
     share = f" ({found.moving / found.customers:.0%})" if found.customers else ""
     lines = [f"{found.customers} customers, of whom {found.moving}{share} would move to another partition"]
     lines += [f"{topic}: {count} partitions would become {order.to}" for topic, count in found.grows.items()]

@@ -1,6 +1,6 @@
 """`tracker replay`: recorded events through a journey; no server is needed.
 
-It prints what tracker/replay/replay.py counts.
+It prints what `tracker/replay/replay.py` counts.
 """
 
 import json
@@ -63,7 +63,7 @@ def replay(
     chosen = broken_down(journey, by)
     now_ms, until_ms = moment("--now", now), moment("--until", until)
     also = [chosen.path] if chosen and chosen.path else []
-    gathered = gather([journey], named(events), until_ms=until_ms, also=also, kinds=kinds(os.environ))
+    gathered = gather([journey], named(events), now_ms=now_ms, until_ms=until_ms, also=also, kinds=kinds(os.environ))
     running = Replay(journey, gathered.columns, now_ms, chosen)
     if explain is not None:
         return print_explanation(running, gathered, explain, as_json=as_json)
@@ -135,6 +135,8 @@ def say_what_was_read(gathered: Gathered) -> None:
         counts = ", ".join(f"{count:,} {reason}" for reason, count in tally.reasons.most_common())
         rest = f"{tally.rejected:,} of {tally.lines:,} lines were left out: {counts}."
         print(paint("yellow", rest), file=sys.stderr)
+    if said := gathered.said_of_future():
+        print(paint("yellow", said), file=sys.stderr)
     if not tally.lines:
         print(paint("yellow", "No events were read: the input is empty."), file=sys.stderr)
     cut = f", {tally.cut:,} after --until left out" if tally.cut else ""

@@ -1,6 +1,6 @@
 """`tracker rules`: the thresholds of journey files as rules for Prometheus.
 
-tracker/alerts/thresholds.py makes the rules.
+`tracker/alerts/thresholds.py` makes the rules.
 """
 
 import json

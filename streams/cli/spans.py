@@ -1,4 +1,4 @@
-"""Durations as text."""
+"""How long something took, for people: `1 h 59 min`. (`tracker/duration.py` reads durations that people write.)"""
 
 from typing import Final
 

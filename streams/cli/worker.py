@@ -20,8 +20,9 @@ def worker(
 ) -> int:
     """Process touchpoints from Kafka as they arrive, until Ctrl-C or SIGTERM.
 
-    Each process takes a share of the partitions; one per core is a good number. A process that ends is restarted.
-    KAFKA_BOOTSTRAP and REDIS_URL name the servers (`tracker servers up` starts some).
+    Each process takes a share of the partitions; one per core is a good number. A process that ends is restarted; a
+    fault that comes again and again ends all of them with its exit code. KAFKA_BOOTSTRAP and REDIS_URL name the servers
+    (`tracker servers up` starts some).
 
     Examples:
       tracker worker

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from schemas.rejection import AnyReason, Place, Rejection
+from schemas.rejection import CollectorReason, Place, Rejection
 from schemas.topics import REJECTED, touchpoint_topic
 from schemas.touchpoint import MAX_EVENT_ID_LENGTH, SCHEMA
 from streams.collector.document import fault_of, is_deeper
@@ -19,7 +19,7 @@ from streams.collector.paths import without
 from streams.collector.personal import Pseudonyms
 from streams.collector.plans import Plans
 from streams.collector.problems import HttpProblem
-from streams.collector.sources import Known
+from streams.collector.sources import NamedSource
 from tracker.home import home
 from tracker.identity.kinds import KINDS, Kinds
 from tracker.planning.decode import Flaw, decode
@@ -63,7 +63,7 @@ class Admission:
         self._plans = plans
         self._kinds = kinds
 
-    def flaw_of(self, event: Any) -> tuple[AnyReason, str] | None:
+    def flaw_of(self, event: Any) -> tuple[CollectorReason, str] | None:
         """The reason and a sentence where an event is refused before it is adapted, else None."""
         if not isinstance(event, dict):
             return "not_a_touchpoint", "an event must be a JSON object"
@@ -73,7 +73,7 @@ class Admission:
             return "too_large", f"{size} bytes; an event may have at most {MAX_EVENT_BYTES}"
         return None
 
-    def admit(self, index: int, wire: dict[str, Any], source: Known, now_ms: int) -> AdmissionVerdict:
+    def admit(self, index: int, wire: dict[str, Any], source: NamedSource, now_ms: int) -> AdmissionVerdict:
         """The verdict on a touchpoint, given as a dictionary of its fields; the dictionary is changed."""
         event_id = wire.get("event_id")
         named = event_id[:MAX_EVENT_ID_LENGTH] if isinstance(event_id, str) else None
@@ -107,13 +107,13 @@ class Admission:
         place = home(touch.customer, self._partitions)
         return Message(self._topics[touch.channel], place, touch.customer.encode(), value)
 
-    def hold(self, event: Any, problem: HttpProblem, source: Known, now_ms: int) -> Message:
+    def hold(self, event: Any, problem: HttpProblem, source: NamedSource, now_ms: int) -> Message:
         """A rejection with the event as it came, without dropped fields and with personal data hidden."""
         topic = self._topics[source.rules.channel or next(iter(self._topics))]
         place = home(source.name, self._partitions)
         return _rejection(problem, Message(topic, place, None, b""), self._as_it_came(event, source), now_ms)
 
-    def _as_it_came(self, event: Any, source: Known) -> bytes | None:
+    def _as_it_came(self, event: Any, source: NamedSource) -> bytes | None:
         if isinstance(event, dict):
             names = [path.partition(".")[2] for path in source.rules.drop if path.startswith("properties.")]
             traits = [f"{place}.{name}" for name in names for place in ("traits", "context.traits")]
@@ -134,7 +134,7 @@ class Admission:
             return f"unknown channel; the channels are {', '.join(self._topics)}"
         return None
 
-    def _hide(self, wire: dict[str, Any], source: Known) -> None:
+    def _hide(self, wire: dict[str, Any], source: NamedSource) -> None:
         treatment = source.rules.personal
         if isinstance(ids := wire.get("ids"), dict):
             wire["ids"] = self._pseudonyms.ids(ids, treatment)
@@ -147,7 +147,7 @@ class Admission:
                 wire["event_id"] = given if hidden == given else event_id(hidden)
 
 
-def _forbidden(wire: Mapping[str, Any], source: Known) -> str | None:
+def _forbidden(wire: Mapping[str, Any], source: NamedSource) -> str | None:
     rules = source.rules
     if rules.channel not in {None, wire["channel"]}:
         return f"this source may only send to the channel {rules.channel}"

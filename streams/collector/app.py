@@ -26,7 +26,7 @@ from streams.collector.personal import Pseudonyms
 from streams.collector.plans import Plans
 from streams.collector.problems import Refused
 from streams.collector.rate import Limiter
-from streams.collector.sources import Known, Sources
+from streams.collector.sources import NamedSource, Sources
 from streams.collector.tables import Tables, load
 from streams.errors import ConfigurationError
 from streams.process.health import Check
@@ -127,7 +127,7 @@ class Collector:
 
         return handle
 
-    def _call(self, call: dict[str, Any], source: Known, now_ms: int) -> dict[str, Any]:
+    def _call(self, call: dict[str, Any], source: NamedSource, now_ms: int) -> dict[str, Any]:
         call.pop("writeKey", None)
         return segment.touchpoint(call, self._tables.channels, source.rules.channel, now_ms)
 
@@ -191,14 +191,14 @@ def answer(taken: Accepted, body: dict[str, Any]) -> Response:
     return Response(msgspec.json.encode(body | rejected), 200, taken.headers, "application/json")
 
 
-def _own(event: dict[str, Any], source: Known, _now_ms: int) -> dict[str, Any]:
+def _own(event: dict[str, Any], source: NamedSource, _now_ms: int) -> dict[str, Any]:
     wire = dict(event)
     if source.rules.channel is not None:
         wire.setdefault("channel", source.rules.channel)
     return wire
 
 
-def _cloud(event: dict[str, Any], source: Known, now_ms: int) -> dict[str, Any] | str:
+def _cloud(event: dict[str, Any], source: NamedSource, now_ms: int) -> dict[str, Any] | str:
     return cloudevents.fault_of(event) or cloudevents.touchpoint(event, source.rules.channel, now_ms)
 
 

@@ -64,7 +64,7 @@ def _readable(path: Path) -> bool:
         return False
 
 
-def _keys(book: sources.Book) -> Iterator[Result]:
+def _keys(book: sources.KeyFile) -> Iterator[Result]:
     good = [key for key in book.keys if key.revoked_at is None]
     for name in book.sources.keys() - {key.source for key in good}:
         yield "warning", f"The source {name} has no valid key.", f"`tracker keys new {name}` creates one."
@@ -94,5 +94,5 @@ def _answer(settings: Settings) -> Result:
 def _why(body: bytes) -> str:
     try:
         return ", ".join(map(str, json.loads(body).get("waiting for", ["it is shutting down"])))
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, TypeError, RecursionError):
         return "it gives no reason"

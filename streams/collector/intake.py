@@ -19,14 +19,14 @@ from streams.collector.delivery import Delivery
 from streams.collector.metrics import CollectorMetrics
 from streams.collector.problems import HttpProblem, Refused
 from streams.collector.rate import Limiter
-from streams.collector.sources import Known, Sources
+from streams.collector.sources import NamedSource, Sources
 
 MAX_EVENTS: Final = 2_500
 # Events handled before other requests get a turn: a full request at once would hold up the event loop.
 STRETCH: Final = 50
 MAX_KEY_LENGTH: Final = 200
 
-Adapter = Callable[[dict[str, Any], Known, int], "dict[str, Any] | str"]
+Adapter = Callable[[dict[str, Any], NamedSource, int], "dict[str, Any] | str"]
 """The fields of a touchpoint, or a sentence about why the event is not a touchpoint: (event, source, now_ms)."""
 
 
@@ -70,7 +70,7 @@ class Intake:
         except ClientDisconnect:
             raise Refused("bad_request", "The sender closed the connection.", close=True) from None
 
-    def known(self, request: Request) -> Known | None:
+    def known(self, request: Request) -> NamedSource | None:
         """The source whose key is in the header, None where there is no such header. Raises `Refused`."""
         given = request.headers.get("authorization")
         if given is None:
@@ -84,7 +84,7 @@ class Intake:
                 key = ""
         return self.source_of(key)
 
-    def source_of(self, key: Any) -> Known:
+    def source_of(self, key: Any) -> NamedSource:
         """The source of this write key. Raises `Refused`."""
         known = self.sources.by_key(key) if isinstance(key, str) and len(key) <= MAX_KEY_LENGTH else None
         if known is None:
@@ -92,7 +92,7 @@ class Intake:
         return known
 
     async def take(
-        self, request: Request, source: Known, events: Sequence[Any], adapt: Adapter, *, keep: bool = False
+        self, request: Request, source: NamedSource, events: Sequence[Any], adapt: Adapter, *, keep: bool = False
     ) -> Accepted:
         """Send the events to Kafka and return when it has confirmed them. Raises `Refused`.
 
@@ -120,7 +120,7 @@ class Intake:
         return Accepted(len(verdicts) - len(problems), problems, headers)
 
     async def _judged(
-        self, source: Known, events: Sequence[Any], adapt: Adapter, *, keep: bool
+        self, source: NamedSource, events: Sequence[Any], adapt: Adapter, *, keep: bool
     ) -> list[AdmissionVerdict]:
         now_ms = int(time() * 1000)
         verdicts: list[AdmissionVerdict] = []
@@ -133,7 +133,7 @@ class Intake:
             verdicts.append(verdict)
         return verdicts
 
-    def _verdict(self, index: int, event: Any, source: Known, adapt: Adapter, now_ms: int) -> AdmissionVerdict:
+    def _verdict(self, index: int, event: Any, source: NamedSource, adapt: Adapter, now_ms: int) -> AdmissionVerdict:
         if flaw := self._admission.flaw_of(event):
             return AdmissionVerdict(None, HttpProblem(index, *flaw))
         wire = adapt(event, source, now_ms)

@@ -5,7 +5,7 @@ from typing import Any, Final, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from schemas.rejection import AnyReason
+from schemas.rejection import CollectorReason
 from streams.collector.admission import AdmissionVerdict
 from streams.collector.delivery import Delivery
 from streams.collector.problems import HttpProblem
@@ -35,7 +35,7 @@ AVAILABLE: Final = Series(
 SERIES: Final = (REQUESTS, SECONDS, ACCEPTED, REFUSED, VIOLATIONS, HELD, HELD_BYTES, AVAILABLE)
 
 BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-REASONS: Final = frozenset(get_args(AnyReason))
+REASONS: Final = frozenset(get_args(CollectorReason))
 OTHER: Final = "other"
 
 

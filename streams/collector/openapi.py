@@ -11,7 +11,7 @@ import msgspec
 
 from schemas import segment
 from schemas.cloudevents import BATCH, REQUIRED, STRUCTURED, VERSIONS
-from schemas.rejection import AnyReason
+from schemas.rejection import CollectorReason
 from schemas.topics import CHANNELS
 from schemas.touchpoint import MAX_EVENT_ID_LENGTH
 from streams.collector.admission import MAX_TYPE_LENGTH
@@ -187,7 +187,7 @@ def _schemas(channels: tuple[str, ...]) -> Document:
             "items": _closed(
                 {
                     "index": {**count, "description": "Which event, counted from 0."},
-                    "reason": {"enum": sorted(AnyReason.__args__)},  # type: ignore[attr-defined]
+                    "reason": {"enum": sorted(CollectorReason.__args__)},  # type: ignore[attr-defined]
                     "detail": text,
                     "event_id": {**text, "maxLength": MAX_EVENT_ID_LENGTH},
                 },

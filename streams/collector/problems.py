@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from schemas.rejection import AnyReason
+from schemas.rejection import CollectorReason
 
 # A closed set: each value is a label of `tracker_collector_refused_total`.
 WORDS: Final = {
@@ -37,7 +37,7 @@ class HttpProblem(msgspec.Struct, frozen=True, omit_defaults=True):
 
     index: int
     """Which event, counted from 0."""
-    reason: AnyReason
+    reason: CollectorReason
     detail: str
     event_id: str | None = None
 

@@ -17,6 +17,7 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 import structlog
 
+from schemas.unreadable import UNREADABLE
 from streams.collector.watched import Watched
 from streams.errors import ConfigurationError, ExitCode, TrackerError
 from tracker.identity.pseudonym import Treatment
@@ -53,7 +54,7 @@ class WriteKey(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
     revoked_at: str | None = None
 
 
-class Book(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The content of the file."""
 
     sources: dict[str, Source] = {}
@@ -61,7 +62,7 @@ class Book(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: Literal[1] = 1
 
 
-class Known(msgspec.Struct, frozen=True):
+class NamedSource(msgspec.Struct, frozen=True):
     """A source with its name."""
 
     name: str
@@ -73,13 +74,13 @@ def hashed(key: str) -> str:
     return sha256(key.encode()).hexdigest()
 
 
-def load(path: Path) -> Book:
+def load(path: Path) -> KeyFile:
     """The content of the file; an empty book where there is none yet. Raises ConfigurationError."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Book)
+        return msgspec.json.decode(path.read_bytes(), type=KeyFile)
     except FileNotFoundError:
-        return Book()
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return KeyFile()
+    except UNREADABLE as error:
         raise ConfigurationError(
             f"COLLECTOR_KEYS names {str(path)!r}, which is not a file of write keys: {error}.",
             "Restore a copy, or let `tracker keys new` write a new file.",
@@ -112,7 +113,7 @@ def moment(now_s: float) -> str:
 
 
 @contextmanager
-def _changing(path: Path) -> Iterator[Book]:
+def _changing(path: Path) -> Iterator[KeyFile]:
     """The book, which is written back whole. A lock file makes processes that change it at once wait for each other."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_name(path.name + ".lock").open("a") as lock:
@@ -132,13 +133,13 @@ def _changing(path: Path) -> Iterator[Book]:
 class _Index(NamedTuple):
     """The sources of a book, indexed for look-ups."""
 
-    by_hash: dict[str, Known]
-    by_name: dict[str, Known]
+    by_hash: dict[str, NamedSource]
+    by_name: dict[str, NamedSource]
 
 
 def _indexed(path: Path) -> _Index:
     book = load(path)
-    by_name = {name: Known(name, rules) for name, rules in book.sources.items()}
+    by_name = {name: NamedSource(name, rules) for name, rules in book.sources.items()}
     by_hash = {
         entry.sha256: by_name[entry.source]
         for entry in book.keys
@@ -153,16 +154,16 @@ class Sources:
     def __init__(self, path: Path, clock_s: Callable[[], float] = time.monotonic) -> None:
         self._file = Watched(path, _indexed, clock_s)
 
-    def by_key(self, key: str) -> Known | None:
+    def by_key(self, key: str) -> NamedSource | None:
         """The source of this write key, else None."""
         hash_ = hashed(key)
         return self._file.value.by_hash.get(hash_) or self._file.newest.by_hash.get(hash_)
 
-    def by_name(self, name: str) -> Known | None:
+    def by_name(self, name: str) -> NamedSource | None:
         """The source of that name, else None."""
         return self._file.value.by_name.get(name) or self._file.newest.by_name.get(name)
 
-    def secret(self, source: Known) -> bytes | None:
+    def secret(self, source: NamedSource) -> bytes | None:
         """The secrets that the source's sender signs with, a line each."""
         if source.rules.secret_file is None:
             return None

@@ -10,7 +10,7 @@ from schemas.webhooks import SENDERS, Webhook, WebhookSender
 from streams.errors import ConfigurationError
 
 
-class Own(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ExtraTables(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The content of COLLECTOR_TABLES."""
 
     channels: dict[str, str] = {}
@@ -30,7 +30,7 @@ class Tables(msgspec.Struct, frozen=True):
 
 def load(path: Path | None) -> Tables:
     """The tables, with those of the file if there is one. Raises ConfigurationError."""
-    own = _read(path) if path else Own()
+    own = _read(path) if path else ExtraTables()
     senders = SENDERS | own.senders
     for name, mappings in own.mappings.items():
         if name not in senders:
@@ -39,9 +39,9 @@ def load(path: Path | None) -> Tables:
     return Tables(segment.CHANNELS | own.channels, senders)
 
 
-def _read(path: Path) -> Own:
+def _read(path: Path) -> ExtraTables:
     try:
-        return msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")) or {}, Own)
+        return msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")) or {}, ExtraTables)
     except (yaml.YAMLError, msgspec.ValidationError, OSError, UnicodeDecodeError) as error:
         raise _wrong(path, " ".join(str(error).split())) from error
 

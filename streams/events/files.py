@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, Final, Protocol
 import msgspec
 
 from schemas.touchpoint import MAX_TOUCHPOINT_BYTES
+from schemas.unreadable import UNREADABLE
 from streams.errors import ExitCode, TrackerError, UsageError
 from tracker.identity.kinds import KINDS, Kinds
 from tracker.planning.decode import Flaw
@@ -28,6 +29,8 @@ STDIN: Final = "-"
 MAX_LINE_BYTES: Final = 2 * MAX_TOUCHPOINT_BYTES
 BUFFER_BYTES: Final = 1 << 20
 SHOWN: Final = 5
+MAX_DETAIL: Final = 300
+"""Characters of what is wrong with a line: it may repeat what the line says."""
 _GZIP: Final = b"\x1f\x8b"
 _BOM: Final = b"\xef\xbb\xbf"
 _WIDE: Final = (b"\xff\xfe", b"\xfe\xff")
@@ -75,7 +78,7 @@ class ReadTally:
         """Count a line that could not be read, and keep it if it is among the first of its reason."""
         self.reasons[flaw.reason] += 1
         if self.reasons[flaw.reason] <= SHOWN:
-            self.examples.append(Rejected(file, line, flaw.reason, flaw.detail))
+            self.examples.append(Rejected(file, line, flaw.reason, flaw.detail[:MAX_DETAIL]))
 
 
 def touches(
@@ -128,7 +131,7 @@ def lines(name: str) -> Iterator[bytes]:
 
 def _lines(file: ByteSource) -> Iterator[bytes]:
     first = file.readline(MAX_LINE_BYTES + 1)
-    if first.startswith(_WIDE) or b"\0" in first[:64]:
+    if _is_wide(first):
         raise UsageError("the events are no UTF-8 text", "save them as UTF-8, one JSON object a line")
     if first.lstrip().startswith(b"[") and not _is_whole(first):
         raise UsageError("the file is one JSON array", "write one JSON object a line: jq -c '.[]' events.json")
@@ -140,11 +143,16 @@ def _lines(file: ByteSource) -> Iterator[bytes]:
         line = file.readline(MAX_LINE_BYTES + 1)
 
 
+def _is_wide(first: bytes) -> bool:
+    """Whether a file's beginning is text of two or four bytes a character: its mark, or every other byte of a NUL."""
+    return first.startswith(_WIDE) or (len(first) > 1 and (first[0] == 0) != (first[1] == 0))
+
+
 def _is_whole(line: bytes) -> bool:
     """Whether the line is a whole JSON value; the first line of an array over several lines is not."""
     try:
         msgspec.json.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return False
     return True
 

@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from time import monotonic
 from typing import Any, Final
 
+from schemas.unreadable import MAX_NESTING, is_too_deep
 from streams.clients.clients import kafka_arguments, probe_kafka
 from streams.clients.failures import door
 from streams.errors import ExitCode, TrackerError, Unreachable
@@ -50,12 +51,18 @@ def touches_of(
         for record in page:
             tally.lines += 1
             tally.bytes += len(record.value or b"")
-            touch = decode(record.value, record.timestamp, kinds)
+            touch = _touch(record, kinds)
             if isinstance(touch, Flaw):
                 tally.reject(f"{topic}/{record.partition}", record.offset, touch)
             else:
                 yield touch
         progress(tally.lines, tally.bytes)
+
+
+def _touch(record: Any, kinds: Kinds) -> Touch | Flaw:
+    if is_too_deep(record.value or b""):
+        return Flaw("not_json", f"nested deeper than {MAX_NESTING} levels")
+    return decode(record.value, record.timestamp, kinds)
 
 
 def pages(consumer: Any, topic: str, newest: int | None = None) -> Iterator[list[Any]]:

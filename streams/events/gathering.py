@@ -1,6 +1,6 @@
 """Gathering events for a replay: files are read once and kept in columns, with the time that this took.
 
-It knows files, clocks and the terminal; tracker/replay/replay.py computes the figures.
+It knows files, clocks and the terminal; `tracker/replay/replay.py` computes the figures.
 """
 
 import sys
@@ -8,15 +8,15 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from streams.errors import UsageError
 from streams.events.files import ReadTally, touches
 from tracker.identity.kinds import KINDS, Kinds
 from tracker.journey.definition import Definition
+from tracker.planning.decode import LATEST_MS
 from tracker.replay.columns import Columns, Path
 from tracker.replay.line import parse_time
-from tracker.replay.replay import replay
 from tracker.touch import Touch
 
 PROGRESS_EVERY_S: Final = 0.2
@@ -35,18 +35,35 @@ class Gathered:
         """Seconds since reading began."""
         return max(time.perf_counter() - self.began_s, 1e-6)
 
+    def said_of_future(self) -> str | None:
+        """How many touchpoints lie in the future and what time they got, for a person; None if there are none."""
+        columns = self.columns
+        if not columns.future:
+            return None
+        lie = "1 touchpoint lies" if columns.future == 1 else f"{columns.future:,} touchpoints lie"
+        furthest, taken_for = show_time(columns.furthest_ms), show_time(columns.taken_for_ms)
+        return f"{lie} in the future ({'' if columns.future == 1 else 'up to '}{furthest}): taken for {taken_for}."
+
 
 def gather(
     definitions: Sequence[Definition],
     files: Sequence[str],
     *,
+    now_ms: int | None = None,
     until_ms: int | None = None,
     also: Iterable[Path] = (),
     kinds: Kinds = KINDS,
 ) -> Gathered:
-    """The events of the files, with the fields that the definitions use. Raises TrackerError for an unreadable file."""
+    """The events of the files, with the fields that the definitions use. Raises TrackerError for an unreadable file.
+
+    `now_ms`: the moment of looking. If it is after the wall clock, events up to it are not in the future.
+    """
     return gather_from(
-        definitions, lambda tally, show: touches(files, tally, until_ms, show, kinds), also=also, kinds=kinds
+        definitions,
+        lambda tally, show: touches(files, tally, until_ms, show, kinds),
+        now_ms=now_ms,
+        also=also,
+        kinds=kinds,
     )
 
 
@@ -54,12 +71,14 @@ def gather_from(
     definitions: Sequence[Definition],
     source: Callable[[ReadTally, Callable[[int, int], None]], Iterable[Touch]],
     *,
+    now_ms: int | None = None,
     also: Iterable[Path] = (),
     kinds: Kinds = KINDS,
 ) -> Gathered:
     """The events of a source, which gets the tally to count into and the function that shows progress."""
     tally = ReadTally()
-    columns = Columns(definitions, also, kinds)
+    present_ms = max(int(time.time() * 1000), now_ms or 0)
+    columns = Columns(definitions, also, kinds, present_ms)
     began_s = time.perf_counter()
     show = progress_line()
     add = columns.add
@@ -68,13 +87,8 @@ def gather_from(
             add(touch)
     finally:
         show(-1, 0)
+    columns.settle(present_ms)
     return Gathered(columns, tally, began_s)
-
-
-def figures(definition: Definition, files: Sequence[str], kinds: Kinds = KINDS) -> dict[str, Any]:
-    """What a replay of the files prints as JSON."""
-    gathered = gather([definition], files, kinds=kinds)
-    return replay(definition, gathered.columns).as_json(gathered.tally.rejected)
 
 
 def watched(customers: Iterable[T]) -> Iterator[T]:
@@ -116,10 +130,10 @@ def moment(option: str, text: str | None) -> int | None:
     """The time of an option in milliseconds since 1970. Raises UsageError."""
     if text is None:
         return None
-    at_ms = int(text) if text.lstrip("-").isdigit() and len(text) < 20 else parse_time(text)
-    if at_ms is None:
+    at_ms = int(text) if text.lstrip("-").isdecimal() and len(text) < 20 else parse_time(text)
+    if at_ms is None or not 0 <= at_ms <= LATEST_MS:
         raise UsageError(
-            f"{option}: {text!r} is no moment", "write 2026-11-22T10:00:00Z, a day, or milliseconds since 1970"
+            f"{option}: {text[:40]!r} is no moment", "write 2026-11-22T10:00:00Z, a day, or milliseconds since 1970"
         )
     return at_ms
 

@@ -15,12 +15,14 @@ from typing import Any, Final, NamedTuple, Protocol, get_args
 import msgspec
 
 from schemas.rejection import AnyReason, Place, Rejection
+from schemas.routed import RoutedTouchpoint
 from schemas.topics import REJECTED, ROUTED
+from schemas.unreadable import UNREADABLE
 from streams.errors import ExitCode, TrackerError, Unreachable, UsageError
 from streams.stores.keys import PREFIX
 from tracker.identity.kinds import KINDS, Kinds
 from tracker.planning.decode import Flaw, decode
-from tracker.planning.message import decode_routed
+from tracker.planning.routed import RoutedFlaw, read_routed
 
 REASONS: Final[tuple[str, ...]] = get_args(AnyReason)
 POLL_MS: Final = 500
@@ -154,20 +156,19 @@ def _found(record: Any) -> Found | None:
     """The rejection in a record; None for a record that the tracker did not write."""
     try:
         return Found(record.partition, record.offset, _decode(record.value or b""))
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return None
 
 
-def still_wrong(rejection: Rejection, kinds: Kinds = KINDS) -> Flaw | None:
+def still_wrong(rejection: Rejection, kinds: Kinds = KINDS) -> Flaw | RoutedFlaw | None:
     """Why this version cannot read the bytes either; None when it can."""
     value, received_ms = rejection.value, received_at_ms(rejection)
     if rejection.place.topic == ROUTED:
-        try:
-            routed = decode_routed(value or b"")
-        except msgspec.MsgspecError:
-            pass
-        else:
-            value, received_ms = routed.value, routed.received_at_ms or received_ms
+        routed = read_routed(value, received_ms)
+        if not isinstance(routed, RoutedTouchpoint):
+            # Whether a history fits the journeys, only a worker can find out.
+            return routed if isinstance(routed, RoutedFlaw) else None
+        value, received_ms = routed.value, routed.received_at_ms or received_ms
     touch = decode(value, received_ms, kinds)
     return touch if isinstance(touch, Flaw) else None
 

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from schemas.unreadable import MAX_NESTING, UNREADABLE, is_too_deep
 from streams.errors import UsageError
 from streams.events.files import MAX_LINE_BYTES, lines
 from streams.imports.rows import RowFlaw
@@ -60,9 +61,12 @@ def _jsonl(source: Iterator[bytes]) -> Iterator[FileRow]:
         if len(line) > MAX_LINE_BYTES:
             yield FileRow(number, {}, RowFlaw("too_large", f"a line of more than {MAX_LINE_BYTES} bytes"))
             continue
+        if is_too_deep(line):
+            yield FileRow(number, {}, RowFlaw("not_json", f"nested deeper than {MAX_NESTING} levels"))
+            continue
         try:
             found = _decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             yield FileRow(number, {"": _readable(line)}, RowFlaw("not_json", str(error) or "no UTF-8"))
             continue
         if isinstance(found, dict):

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, Final, Protocol
 import msgspec
 
 from schemas.touchpoint import Touchpoint
+from schemas.unreadable import UNREADABLE
 from streams.errors import Mismatch, TrackerError
 from streams.imports.files import FileRow
 from streams.imports.mapping import ImportMap
@@ -82,7 +83,7 @@ class Notes:
             return None
         try:
             found = msgspec.json.decode(self.position.read_bytes(), type=Position)
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             raise self._stranger("is no position of an import") from None
         if found.table != _digest(self.table):
             raise self._stranger("was made with another mapping table")

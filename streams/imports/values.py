@@ -58,7 +58,8 @@ def _text(value: Any, _format: str | None, _zone: ZoneInfo) -> str:
 
 def _number(value: Any, _format: str | None, _zone: ZoneInfo) -> int | float:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        if not isfinite(value):
+        # JSON has whole numbers beyond all floats, which `isfinite` does not take.
+        if isinstance(value, float) and not isfinite(value):
             raise Unfit("no number")
         return value
     text = str(value).strip()

@@ -12,6 +12,7 @@ import msgspec
 from schemas.rejection import Rejection
 from schemas.routed import RoutedTouchpoint
 from schemas.topics import ACTIONS, REJECTED, ROUTED, TRANSITIONS
+from schemas.unreadable import UNREADABLE, is_too_deep
 from streams.events.from_kafka import pages
 from streams.person.show import moment
 from tracker.identity.kinds import Kinds
@@ -49,7 +50,7 @@ def _in_touchpoint(value: bytes, kinds: Kinds) -> set[str]:
 def _in_routed(value: bytes, kinds: Kinds) -> set[str]:
     try:
         message = decode_routed(value)
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return set()
     named = {
         str(getattr(message, field)) for field in ("name", "peer", "alias", "by", "member") if hasattr(message, field)
@@ -60,20 +61,21 @@ def _in_routed(value: bytes, kinds: Kinds) -> set[str]:
 def _in_rejection(value: bytes, kinds: Kinds) -> set[str]:
     try:
         found = _rejection(value)
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return set()
     key = (found.key or b"").decode(errors="replace")
-    return {key, *_in_touchpoint(found.value or b"", kinds)}
+    named = _in_routed if found.place.topic == ROUTED else _in_touchpoint
+    return {key, *named(found.value or b"", kinds)}
 
 
 def _in_message(value: bytes, _kinds: Kinds) -> set[str]:
     try:
         message = _json(value)
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return set()
     if not isinstance(message, dict):
         return set()
-    return {str(message[field]) for field in ("customer", "alias", "other") if message.get(field)}
+    return {name for field in ("customer", "alias", "other") if isinstance(name := message.get(field), str)}
 
 
 NAMED: Final[Mapping[str, Callable[[bytes, Kinds], set[str]]]] = {
@@ -88,6 +90,8 @@ def _shown(topic: str, record: Any) -> dict[str, Any]:
     value: bytes = record.value or b""
     where = {"topic": topic, "partition": record.partition, "offset": record.offset, "at": moment(record.timestamp)}
     try:
-        return {**where, "value": _json(value)}
-    except msgspec.MsgspecError:
-        return {**where, "base64": base64.b64encode(value).decode()}
+        if not is_too_deep(value):
+            return {**where, "value": _json(value)}
+    except UNREADABLE:
+        pass
+    return {**where, "base64": base64.b64encode(value).decode()}

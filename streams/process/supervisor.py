@@ -1,4 +1,8 @@
-"""The supervisor: it starts worker processes side by side, restarts those that end, and stops them together."""
+"""The supervisor: it starts worker processes side by side, restarts those that end, and stops them together.
+
+A fault that a restart cannot repair ends them all with its exit code: at once where the code is in FINAL, else when the
+same fault comes again and again (`streams/process/fault_runs.py`).
+"""
 
 import os
 import signal
@@ -14,6 +18,7 @@ from typing import Final
 import structlog
 
 from streams.errors import ExitCode
+from streams.process.fault_runs import HEALTHY_S, FaultRuns
 
 log = structlog.get_logger()
 
@@ -21,11 +26,10 @@ log = structlog.get_logger()
 STOP_WITHIN_S: Final = 9.5
 FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 10.0
-# A process that ran so long was healthy: after it ends, the pauses begin again with the first.
-HEALTHY_S: Final = 30.0
 LOOK_EVERY_S: Final = 0.1
 # Exit codes of faults that a restart cannot repair.
 FINAL: Final = frozenset({ExitCode.USAGE, ExitCode.CONFIGURATION, ExitCode.DENIED, ExitCode.MISMATCH})
+NAMES: Final = {int(each): each.name for each in ExitCode}
 
 
 @dataclass(slots=True)
@@ -55,11 +59,12 @@ class Child:
 def supervise(children: Sequence[Child]) -> int:
     """Run until SIGTERM, SIGINT or an exit code in FINAL; returns the exit code."""
     stop = _Stop()
+    faults = FaultRuns()
     code: int = ExitCode.OK
     try:
         while not stop.asked:
             for child in children:
-                if (final := _look(child)) is not None:
+                if (final := _look(child, faults)) is not None:
                     return final
             time.sleep(LOOK_EVERY_S)
         code = stop.exit_code
@@ -87,7 +92,7 @@ class _Stop:
             signal.signal(number, handler)
 
 
-def _look(child: Child) -> int | None:
+def _look(child: Child, faults: FaultRuns) -> int | None:
     """Start a child whose pause is over; returns the exit code of a child that must not be restarted, else None."""
     now_s = time.monotonic()
     if child.process is None:
@@ -99,6 +104,11 @@ def _look(child: Child) -> int | None:
         return None
     if code in FINAL:
         return code
+    if faults.goes_on(code, now_s - child.started_s, now_s):
+        fault = NAMES.get(code, "unknown")
+        log.error("the same fault ends the processes again and again; ending all of them", fault=fault, exit_code=code)
+        return code
+    # After a healthy run the pauses begin again with the first.
     if now_s - child.started_s > HEALTHY_S:
         child.pause_s = FIRST_PAUSE_S
     if child.process.stdin:

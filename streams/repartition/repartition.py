@@ -63,7 +63,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Foresight:
+class MovePreview:
     """What a repartition would do."""
 
     customers: int
@@ -110,14 +110,14 @@ class Repartition:
         self._after = after
         self._settle = settle
 
-    def foresee(self) -> Foresight:
+    def foresee(self) -> MovePreview:
         """What the repartition would do; nothing is written. Raises TrackerError where a check of step 1 fails."""
         self.check(self._plan())
         homes, moving = self._moving.homes()
         by_partition = [homes[partition] for partition in range(self._order.to)]
         counts = kafka.partitions(self._admin, self._order.topics)
         grows = {name: count for name, count in counts.items() if count < self._order.to}
-        return Foresight(sum(by_partition), moving, by_partition, grows)
+        return MovePreview(sum(by_partition), moving, by_partition, grows)
 
     def run(self) -> MoveOutcome:
         """Steps 1 to 7. It may be run again after any failure. Raises TrackerError."""

@@ -111,7 +111,7 @@ class Moving:
         """The sums of the copies, read again, and the customers of each partition.
 
         The figures are recounted from the copied states and written to the copies. They cannot be copied: one
-        aggregate is a sum over customers who may move to different partitions. Raises `Astray` for a customer in the
+        aggregate is a sum over customers who may move to different partitions. Raises `NotAtHome` for a customer in the
         wrong partition.
         """
         digest = timers = 0
@@ -124,7 +124,7 @@ class Moving:
             for page in self._states(names.states):
                 for customer, record in page.items():
                     if home(customer.decode(), self._to) != partition:
-                        raise Astray(f"{customer!r} is not at home in partition {partition}")
+                        raise NotAtHome(f"{customer!r} is not at home in partition {partition}")
                     figures.update(journeys.contribution(record))
                 count += len(page)
                 digest += sum(map(_fingerprint, page.keys(), page.values()))
@@ -249,7 +249,7 @@ class Moving:
         return {field.decode(): int(count) for field, count in self._client.hgetall(key).items()}
 
 
-class Astray(Exception):  # noqa: N818  # a state of the store
+class NotAtHome(Exception):  # noqa: N818  # a state of the store
     """A customer was copied to a partition that is not the home."""
 
 

@@ -71,7 +71,7 @@ class Customer(msgspec.Struct):
     """Whether they never identify themselves; the first of their other ids is their name."""
 
 
-class Casting:
+class CustomerMaker:
     """Makes customers by the deviations, from one source of randomness."""
 
     def __init__(self, rng: Random, deviations: Deviations, steps: tuple[Step, ...], gap: float) -> None:

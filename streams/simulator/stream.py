@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from schemas.touchpoint import SCHEMA
-from streams.simulator.customer import ADDRESS, ALIASES, DEVICE, FUTURE_MS, Alias, Casting, Customer, Visit
+from streams.simulator.customer import ADDRESS, ALIASES, DEVICE, FUTURE_MS, Alias, Customer, CustomerMaker, Visit
 from streams.simulator.deviations import LIVELY, Deviations
 from streams.simulator.event import Event
 from streams.simulator.poison import KINDS
@@ -131,7 +131,7 @@ class _Stream:
         if total is None:
             total = (scenario.messages or MAX_GAP * 100) * 3 // 5
         gap = min(max(total * GAP_SHARE, MIN_GAP), MAX_GAP)
-        casting = Casting(self.rng, scenario.deviations, scenario.steps, gap)
+        casting = CustomerMaker(self.rng, scenario.deviations, scenario.steps, gap)
         number = 0
         while True:
             for depth in depths(self.rng, scenario.funnel or scenario.reached):

@@ -1,4 +1,4 @@
-"""The wish of a caller (customers, rate, duration, span), turned into a scenario with its start and interval.
+"""A wish: how many customers, how fast and how long a caller asked for; and the scenario that follows from it.
 
 The present time is an argument.
 """

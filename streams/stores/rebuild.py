@@ -11,17 +11,17 @@ LAST_DAY: Final = 40_000
 """In 2079. Removing 40,000 lists that are not there keeps Redis busy for about 10 ms."""
 
 
-class Removal(NamedTuple):
+class ScriptCall(NamedTuple):
     """Arguments of the script `rebuild.lua`."""
 
     names: Sequence[str]
     arguments: Sequence[str | int]
 
 
-def removal(names: Keys, epoch: str | int = "", generation: str = "") -> Removal:
+def removal(names: Keys, epoch: str | int = "", generation: str = "") -> ScriptCall:
     """The script's keys and arguments; without an epoch it asks nobody who the owner is."""
     gone = [names.days, names.states, names.aggregates, names.timers, names.offsets, names.sizes]
-    return Removal([names.epoch, names.generation, names.writes, *gone], [epoch, generation, LAST_DAY])
+    return ScriptCall([names.epoch, names.generation, names.writes, *gone], [epoch, generation, LAST_DAY])
 
 
 def rebuild(client: Any, partition: int, prefix: str = PREFIX) -> None:

@@ -15,7 +15,7 @@ STOP_WITHIN_S = 12.0
 
 
 @dataclass(slots=True)
-class Hand:
+class WorkerHandle:
     """One worker process."""
 
     process: "subprocess.Popen[bytes]"
@@ -31,14 +31,14 @@ class Crew:
     """Starts worker processes with the same settings; `close` ends all of them."""
 
     def __init__(self, environ: Mapping[str, str], directory: Path) -> None:
-        self.hands: list[Hand] = []
+        self.hands: list[WorkerHandle] = []
         self.ends: list[int] = []
         """Exit codes of the processes that have ended, in the order in which that was noticed."""
         self._environ = {**os.environ, "PYTHONPATH": str(ROOT), **environ}
         self._directory = directory
         self._count = 0
 
-    def start(self, failpoint: str = "") -> Hand:
+    def start(self, failpoint: str = "") -> WorkerHandle:
         """Another worker process; `failpoint` as in `streams/worker/failpoint.py`."""
         self._count += 1
         log = self._directory / f"worker-{self._count}.log"
@@ -51,7 +51,7 @@ class Crew:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        hand = Hand(process, log)
+        hand = WorkerHandle(process, log)
         self.hands.append(hand)
         return hand
 
@@ -62,12 +62,12 @@ class Crew:
         while len(self.hands) < count:
             self.start()
 
-    def kill(self, hand: Hand) -> None:
+    def kill(self, hand: WorkerHandle) -> None:
         """SIGKILL."""
         hand.process.kill()
         hand.process.wait()
 
-    def stop(self, hand: Hand) -> int:
+    def stop(self, hand: WorkerHandle) -> int:
         """Send SIGTERM; returns the exit code. A process that does not end in time is killed."""
         hand.process.terminate()
         try:
@@ -78,11 +78,11 @@ class Crew:
         self._bury(hand)
         return code
 
-    def freeze(self, hand: Hand) -> None:
+    def freeze(self, hand: WorkerHandle) -> None:
         """SIGSTOP."""
         hand.process.send_signal(signal.SIGSTOP)
 
-    def thaw(self, hand: Hand) -> None:
+    def thaw(self, hand: WorkerHandle) -> None:
         """SIGCONT."""
         hand.process.send_signal(signal.SIGCONT)
 
@@ -94,7 +94,7 @@ class Crew:
         while self.hands:
             self._bury(self.hands[0])
 
-    def _bury(self, hand: Hand) -> None:
+    def _bury(self, hand: WorkerHandle) -> None:
         self.ends.append(hand.process.wait())
         if hand.process.stdin:
             hand.process.stdin.close()

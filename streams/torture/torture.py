@@ -1,4 +1,4 @@
-"""Torture for a given time, in rounds: a stream, random faults, recovery, a verdict."""
+"""Torture: it repeats rounds for a given time. A round is a stream, random faults, recovery and a verdict."""
 
 import random
 import tempfile

@@ -12,8 +12,8 @@
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
-from typing import Final, TypeVar
+from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple, TypeVar
 
 import structlog
 
@@ -22,11 +22,14 @@ from streams.clients.publisher import Publisher, Unpublished
 from streams.errors import ConfigurationError
 from streams.stores.store import DROPPED, Due, Lease, Store, Unavailable
 from streams.worker.cache import Cache
+from streams.worker.halving import Unforeseen, describe, frames, without_culprits
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.step_clock import StepClock
-from tracker.planning.plan import PartitionBatch, Plan
+from tracker.engine.migration import UnknownDefinitionError
+from tracker.planning.plan import PartitionBatch, Plan, Reading
 from tracker.planning.planner import Planner
 from tracker.planning.slices import Work
+from tracker.records.state import UnreadableStateError
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -39,6 +42,22 @@ SWEEP_CUSTOMERS: Final = 1000
 TIMERS: Final = "timers"
 """The name under which sweeps count an offset of their own. The store recognises a repeated write by its offsets, and
 a sweep reads no topic."""
+LOGGED: Final = 5
+"""Records that were set aside of one batch; the rest is in `touchpoints.rejected`."""
+CANNOT_HEAL: Final = (UnreadableStateError, UnknownDefinitionError, MemoryError)
+"""What no record is to blame for: it ends the process, and nothing is set aside."""
+_END: Final = object()
+
+
+class Moments(NamedTuple):
+    """The two times of a batch, in milliseconds since 1970, and whether it is read again."""
+
+    now_ms: int
+    """The partition's clock, by which customers are quiet."""
+    wall_ms: int
+    """The wall clock, at which records were read and rejected."""
+    again: bool
+    """Whether what follows from the batch was published before."""
 
 
 class Unwanted(Exception):  # noqa: N818  # the caller's decision, not an error
@@ -66,7 +85,7 @@ class Commit:
         self._epochs: dict[int, int] = {}
         """By partition, the epoch of its newest lease: the one that may fill the cache."""
 
-    async def take(self, partition: int, damage: str = "") -> Lease:
+    async def take(self, partition: int, *, damage: str = "") -> Lease:
         """A new lease of the partition, after the outbox that its last owner left has been published and trimmed.
 
         `damage` says what is missing of the partition. If there is any, or if the store finds any, all that Kafka holds
@@ -129,21 +148,18 @@ class Commit:
     ) -> Plan:
         """Steps 2 to 7 for a batch, or for several batches of one partition and of the same time.
 
-        Steps 2, 3 and 5 run in slices, so that the partitions of a process share its core. Raises `Fenced`, `Lost` or
-        `Damaged` when the store refuses step 6, and `Unwanted` when `is_wanted` returns False before it; nothing is
-        written then. `again` marks the transitions as published before.
+        Steps 2, 3 and 5 run in slices, so that the partitions of a process share its core. A record with which they
+        fail is rejected as `unforeseen`. Raises `Fenced`, `Lost` or `Damaged` when the store refuses step 6, and
+        `Unwanted` when `is_wanted` returns False before it; nothing is written then. `again` marks the transitions as
+        published before.
         """
         clock = self._metrics.clock()
         self._after_step(1)
-        work = self._planner.reading(lease.partition, batches, wall_ms, lease.offsets, lease.suppressed)
-        reading = await _in_slices(work, is_wanted)
-        reading.again, reading.dropped_before_ms = again, lease.published.get(DROPPED, 0)
-        clock.step(3)
-        self._after_step(3)
-        states = await self._states(reading.partition, reading.names())
-        clock.step(4)
-        self._after_step(4)
-        plan = await _in_slices(self._planner.planning(reading, states, now_ms), is_wanted)
+        moments = Moments(now_ms, wall_ms, again)
+        try:
+            reading, plan = await self._planned(lease, batches, moments, is_wanted, self._states, self._reached(clock))
+        except Unforeseen as fault:
+            reading, plan = await self._planned_in_part(lease, batches, moments, is_wanted, fault)
         clock.step(5)
         self._after_step(5)
         # The marks of routed messages are written with the offsets and the states. So a message that its sender
@@ -152,6 +168,72 @@ class Commit:
         await self._write(lease, offsets, plan, clock)
         self._metrics.applied(batches, plan)
         return plan
+
+    async def _planned(
+        self,
+        lease: Lease,
+        batches: Sequence[PartitionBatch],
+        moments: Moments,
+        is_wanted: Callable[[], bool],
+        read: Callable[[int, list[str]], Awaitable[Mapping[str, bytes | None]]],
+        reached: Callable[[int], None] = lambda _step: None,
+    ) -> tuple[Reading, Plan]:
+        """Steps 2 to 5. Raises `Unforeseen` where the records, or a state, make the planner fail."""
+        work = self._planner.reading(lease.partition, batches, moments.wall_ms, lease.offsets, lease.suppressed)
+        reading = await _in_slices(work, is_wanted)
+        reading.again, reading.dropped_before_ms = moments.again, lease.published.get(DROPPED, 0)
+        reached(3)
+        states = await read(reading.partition, reading.names())
+        reached(4)
+        return reading, await _in_slices(self._planner.planning(reading, states, moments.now_ms), is_wanted)
+
+    def _reached(self, clock: StepClock) -> Callable[[int], None]:
+        def reached(step: int) -> None:
+            clock.step(step)
+            self._after_step(step)
+
+        return reached
+
+    async def _planned_in_part(
+        self,
+        lease: Lease,
+        batches: Sequence[PartitionBatch],
+        moments: Moments,
+        is_wanted: Callable[[], bool],
+        fault: Unforeseen,
+    ) -> tuple[Reading, Plan]:
+        """Steps 2 to 5 without the records with which they fail; these are rejections of the plan.
+
+        Raises what a state raises that cannot be folded without any record: it is to blame, and no touchpoint.
+        """
+        error = fault.__cause__ or fault
+        log.error(
+            "a batch cannot be planned; looking for the records",
+            partition=lease.partition, fault=describe(error), frames=frames(error),
+        )  # fmt: skip
+        known: dict[str, bytes | None] = {}
+
+        async def read(partition: int, names: list[str]) -> Mapping[str, bytes | None]:
+            # Parts are planned many times; a state that the store does not have is asked for once.
+            missing = [name for name in names if name not in known]
+            if missing:
+                known.update(await self._states(partition, missing))
+            return known
+
+        async def attempt(part: Sequence[PartitionBatch]) -> tuple[Reading, Plan]:
+            # The search is work: a long one is no stall.
+            self._metrics.progressing()
+            return await self._planned(lease, part, moments, is_wanted, read)
+
+        (reading, plan), culprits = await without_culprits(batches, attempt)
+        self._planner.sweep(lease.partition, known, moments.now_ms)
+        for batch, record, error in culprits:
+            self._planner.set_aside(plan, batch, record, describe(error), moments.wall_ms)
+        log.error("records set aside", partition=lease.partition, records=len(culprits), first=[
+            f"{batch.topic}/{batch.partition}/{record.offset}: {describe(error)}"
+            for batch, record, error in culprits[:LOGGED]
+        ])  # fmt: skip
+        return reading, plan
 
     async def verify(self, lease: Lease) -> None:
         """Return when the store agrees with the lease. Raises `Lost` or `Fenced`, also while nothing is written."""
@@ -223,9 +305,20 @@ class Commit:
 async def _in_slices(pieces: Generator[None, None, T], is_wanted: Callable[[], bool]) -> T:
     """The result of work that is done in slices. Raises Unwanted when it is no longer wanted after a slice."""
     work = Work(pieces)
-    for _ in work:
+    steps = iter(work)
+    while _has_more(steps):
         # The event loop runs the other partitions and the health pages meanwhile.
         await asyncio.sleep(0)
         if not is_wanted():
             raise Unwanted
     return work.result
+
+
+def _has_more(steps: Iterator[None]) -> bool:
+    """Do the next slice. Raises `Unforeseen` for a fault that a record may be to blame for."""
+    try:
+        return next(steps, _END) is not _END
+    except CANNOT_HEAL:
+        raise
+    except Exception as error:
+        raise Unforeseen from error

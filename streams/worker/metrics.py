@@ -1,4 +1,7 @@
-"""The metrics of a worker process: counts and times of its own work, and whether Kafka and Redis answer."""
+"""What a worker process measures: counts and times of its work, and whether Kafka and Redis answer.
+
+`streams/process/series.py` names the series.
+"""
 
 from bisect import bisect_left
 from collections import Counter as Counts
@@ -10,7 +13,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import HistogramMetricFamily
 
-from schemas.rejection import Reason
+from schemas.rejection import WorkerReason
 from schemas.transition import Kind
 from streams.process.series import BUCKETS, PIPELINE
 from streams.worker.step_clock import StepClock
@@ -37,7 +40,7 @@ COUNTED: Final = {
 }
 """By count of a plan, its series: what is counted outside of the fold."""
 BEGIN_AT_ZERO: Final = {
-    "tracker_touchpoints_rejected_total": get_args(Reason),
+    "tracker_touchpoints_rejected_total": get_args(WorkerReason),
     "tracker_outages_total": ("kafka", "redis"),
 }
 

@@ -1,4 +1,4 @@
-"""A partition worker: it applies one assigned partition, one write at a time over all topics."""
+"""A partition worker: it applies one assigned partition, one write at a time, and handles the store's refusals."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
@@ -133,7 +133,7 @@ class PartitionWorker:
             self._failed(error)
 
     async def _take(self, damage: str = "") -> None:
-        lease = await self._commit.take(self.partition, damage)
+        lease = await self._commit.take(self.partition, damage=damage)
         bounds = await self._patiently(lambda: self._reader.bounds(self._topics, self.partition))
         start = {topic: await self._start(topic, lease, bound) for topic, bound in bounds.items()}
         committed = await self._patiently(lambda: self._reader.committed(self._topics, self.partition))

@@ -1,4 +1,4 @@
-"""A worker process: `wire` builds it from the settings, `run` runs it to its end."""
+"""A worker process: `wire` builds it from the settings, `run` runs it to its end and decides its exit code."""
 
 import asyncio
 import contextlib
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from streams.clients.clients import async_redis_client, kafka_arguments
@@ -179,7 +180,18 @@ async def _watch(worker: Worker, end: Callable[[ExitCode, str], None]) -> None:
     except BaseException as error:  # noqa: BLE001  # whatever it is, the process must not go on without it
         cause = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error
         log.error("faust cannot go on", error=f"{type(cause).__name__}: {cause}")  # noqa: TRY400  # the cause is said; its trace is Faust's
-        end(getattr(cause, "exit_code", ExitCode.FAILED), str(cause))
+        end(_crash_code(cause, worker.settings), str(cause))
+
+
+def _crash_code(cause: BaseException, settings: Settings) -> ExitCode:
+    """The exit code of Faust's crash.
+
+    Kafka's unnamed errors count as Kafka being away: the supervisor must never take an outage for a fault of ours.
+    """
+    known = translate(cause, settings)
+    if known is not None and known.exit_code is not ExitCode.FAILED:
+        return known.exit_code
+    return ExitCode.UNREACHABLE if isinstance(cause, KafkaError) else ExitCode.FAILED
 
 
 def _leave(code: ExitCode) -> None:

@@ -1,4 +1,4 @@
-"""How long faults last: short by default, as the issue of each says with FAULTS=long."""
+"""How long faults last: short by default, as long as in production with FAULTS=long."""
 
 import os
 

@@ -138,6 +138,7 @@ def test_poison_in_the_routed_topic_is_set_aside_too() -> None:
         worker = Worker(world)
         await worker.own()
         assert [one.place.topic for one in world.rejections()] == [ROUTED] * 3
+        assert [one.reason for one in world.rejections()] == ["not_routed", "not_routed", "not_json"]
         assert list(world.states()) == ["ann"]
         await worker.stop()
 

@@ -41,6 +41,21 @@ def test_named_paths_exist(document) -> None:
     assert sorted(path for path in named if not any(ROOT.glob(path.rstrip("/")))) == []
 
 
+def test_paths_in_code_exist() -> None:
+    """Every file of the project that a docstring or comment names exists."""
+    named = re.compile(
+        r"(?<![\w/.-])((?:schemas|tracker|streams|deploy|tests|docs|bench)/[\w/-]+\.(?:py|md|lua|yaml))\b"
+    )
+    sources = [path for path in TEXTS if path.suffix == ".py" and path.parts[len(ROOT.parts)] not in {"tests", "build"}]
+    missing = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in sources
+        for name in named.findall(path.read_text(encoding="utf-8"))
+        if not (ROOT / name).exists()
+    ]
+    assert missing == []
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_somewhere(document) -> None:
     """Every relative link of a document leads to a file."""

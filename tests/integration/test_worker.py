@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -21,6 +22,7 @@ from redis import Redis
 from schemas.rejection import Rejection
 from schemas.topics import REJECTED, ROUTED, topics
 from streams.clients.topic_shapes import create
+from streams.errors import ExitCode
 from streams.servers import Servers, ports
 from streams.settings import settings
 from streams.stores.keys import keys
@@ -33,18 +35,33 @@ PARTITIONS = 4
 WEB, SHOP = "touchpoints.web", "touchpoints.shop"
 NOW_MS = int(time.time() * 1000)
 
+BROKEN_DECODER = """
+from tracker.planning import planner
+
+def broken(value, *rest, decode=planner.decode):
+    return 1 / 0 if b"unforeseen-" in value else decode(value, *rest)
+
+planner.decode = broken
+"""
+
 
 class Workers:
     """`tracker worker` with some processes, their log in a file and their pages on known ports."""
 
-    def __init__(self, servers: Servers, folder: Path, processes: int, group: str) -> None:
-        self.port = ports.free_port()
+    def __init__(
+        self, servers: Servers, folder: Path, processes: int, group: str, port: int = 0, code: str = ""
+    ) -> None:
+        """`code` is run by each process before all else."""
+        self.port = port or ports.free_port()
         self.log = folder / f"workers-{self.port}.log"
         environ = os.environ | {
             "KAFKA_BOOTSTRAP": servers.kafka_bootstrap, "REDIS_URL": servers.redis_url,
             "TRACKER_PARTITIONS": str(PARTITIONS), "TRACKER_GROUP": group, "TRACKER_SESSION_TIMEOUT_S": "6",
             "TRACKER_HTTP_PORT": str(self.port), "TRACKER_LOG_FORMAT": "json", "TRACKER_STALL_AFTER_S": "10",
         }  # fmt: skip
+        if code:
+            (folder / "sitecustomize.py").write_text(code)
+            environ["PYTHONPATH"] = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
         words = [sys.executable, "-m", "streams", "worker", "--processes", str(processes)]
         with self.log.open("w") as log:
             self.process = subprocess.Popen(words, env=environ, stdout=log, stderr=subprocess.STDOUT)
@@ -63,6 +80,10 @@ class Workers:
         """The sum of a series over its labels."""
         lines = self.page("/metrics", index)[1].splitlines()
         return sum(float(line.split()[-1]) for line in lines if line.startswith((name + " ", name + "{")))
+
+    def rejected(self, reason: str, index: int) -> float:
+        """How many touchpoints a process has rejected for a reason."""
+        return self.metric(f'tracker_touchpoints_rejected_total{{reason="{reason}"}}', index)
 
     def owned(self) -> set[int]:
         """The partitions that have been taken by any of the processes."""
@@ -203,6 +224,50 @@ def test_sigterm_ends_all_in_order(workers: Workers) -> None:
     assert workers.end() == 0
     assert time.monotonic() - began < 10
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
+
+
+def test_a_taken_metrics_port_ends_all(workers: Workers, servers: Servers, tmp_path: Path) -> None:
+    """The second process can never listen, so the group ends with that fault's code and one line."""
+    held = socket.create_server(("127.0.0.1", 0))
+    with held:
+        started = Workers(servers, tmp_path, 2, f"taken-{NOW_MS}", port=held.getsockname()[1] - 1)
+        try:
+            assert started.process.wait(90) == ExitCode.PORT_IN_USE
+        finally:
+            started.process.kill()
+    lines = [line for line in started.log.read_text().splitlines() if "ending all of them" in line]
+    assert [msgspec.json.decode(line)["fault"] for line in lines] == ["PORT_IN_USE"]
+
+
+def test_an_unforeseen_record_is_set_aside(workers: Workers, servers: Servers, redis: Redis, tmp_path: Path) -> None:
+    """Real workers whose decoder raises for some records apply all others and go on."""
+    good, broken = [f"around-{number}" for number in range(400)], [f"unforeseen-{number}" for number in range(3)]
+    started = Workers(servers, tmp_path, 2, f"unforeseen-{NOW_MS}", code=BROKEN_DECODER)
+    try:
+        names = [*good[:200], *broken, *good[200:]]
+        produce(servers, *((WEB, home(name, PARTITIONS), touchpoint(name, at_ms=NOW_MS)) for name in names))
+        wait_until(lambda: applied(redis, good), 60)
+        wait_until(lambda: sum(started.rejected("unforeseen", index) for index in range(2)) == len(broken))
+        assert not any(applied(redis, [name]) for name in broken)
+        assert started.end() == 0
+    finally:
+        started.process.kill()
+
+
+def test_an_unreadable_state_ends_all(workers: Workers, servers: Servers, redis: Redis, tmp_path: Path) -> None:
+    """No worker can apply what comes for the customer, so the group ends with FAULT and sets no touchpoint aside."""
+    name = "unreadable"
+    place = home(name, PARTITIONS)
+    redis.hset(keys(place).states, name, b"\xc1")
+    started = Workers(servers, tmp_path, 2, f"unreadable-{NOW_MS}")
+    try:
+        produce(servers, (WEB, place, touchpoint(name, at_ms=NOW_MS)))
+        assert started.process.wait(180) == ExitCode.FAULT
+    finally:
+        started.process.kill()
+        redis.hdel(keys(place).states, name)
+    assert "UnreadableStateError" in started.log.read_text()
+    assert '"unforeseen"' not in started.log.read_text()
 
 
 def children(pid: int) -> list[int]:

@@ -1,6 +1,6 @@
 """A backtest: which alerts a history would have raised, when, and how often at other thresholds.
 
-It runs the rules of tracker/alerts/rules.py over a history and reports what fired. It knows no files.
+It runs the rules of `tracker/alerts/rules.py` over a history and reports what fired. It knows no files.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -3,6 +3,7 @@
 The set is sorted by (time, stages, event id). An entry newer than all others is one step of the fold (fast path). Any
 other entry goes into the log, which is folded again on top of the base (late path). Both give equal states.
 Touchpoints older than the horizon are no longer in the log; the base holds their folded progress.
+`look` decides a drop-off when the timer is due, and `close_gap` in the fold where a touchpoint comes first.
 It knows no records, aggregates or messages.
 """
 

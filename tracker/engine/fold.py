@@ -1,5 +1,6 @@
 """The fold: what one touchpoint does to a progress, compiled once from the definition.
 
+`close_gap` decides a drop-off, and its recovery, when a touchpoint comes after a gap that was too long.
 It knows stages, gaps, exits and segments. The funnel is in `tracker/engine/funnel.py`; `tracker/engine/engine.py`
 decides the order of touchpoints.
 """

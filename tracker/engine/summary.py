@@ -1,4 +1,4 @@
-"""A summary: a stored state with the journey's own names for stages and with times in milliseconds since 1970.
+"""A summary: one customer's state in readable form, with the names of stages and with times since 1970 (ms).
 
 It serves replays, explanations and queries. It reads states and changes none.
 """

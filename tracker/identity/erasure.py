@@ -42,7 +42,7 @@ class Digests:
         return not kept or self.digest(NOBODY) in kept
 
 
-class Farewell(NamedTuple):
+class Removal(NamedTuple):
     """What the removal of a record changes."""
 
     change: Change
@@ -56,7 +56,7 @@ class Erasure(Digests):
         super().__init__(salt)
         self._journeys = journeys
 
-    def farewell(self, name: str, before: bytes, now_ms: int) -> Farewell:
+    def farewell(self, name: str, before: bytes, now_ms: int) -> Removal:
         """The change that takes the record out of the figures, and messages to everybody who knows the name."""
         record = decode(before)
         ties = read(record.ties)
@@ -65,7 +65,7 @@ class Erasure(Digests):
         known = {*ties.edges, *ties.adopted, root(name, ties)} - {name}
         change = Change(before, figures, None, None, [erased])
         accounts = membership.farewell(name, record)
-        return Farewell(change, [*(Forget(peer, name) for peer in sorted(known)), *accounts])
+        return Removal(change, [*(Forget(peer, name) for peer in sorted(known)), *accounts])
 
     @staticmethod
     def answers(name: str, messages: Sequence[Routed]) -> list[Forget | Member]:

@@ -11,6 +11,8 @@ from collections.abc import Set as AbstractSet
 from hashlib import blake2b
 from typing import Final
 
+import msgspec
+
 from schemas.transition import Transition
 from tracker.engine.customer import MAX_INSTANCES, CustomerFold
 from tracker.engine.engine import MAX_IDS, Engine
@@ -19,10 +21,12 @@ from tracker.engine.instances import InstanceFold
 from tracker.engine.transitions import ProgressView, view
 from tracker.figures.feedback import join
 from tracker.records.log import ID_BYTES, NO_RULE, Entry
-from tracker.records.state import VERSION, Instance, Journey, Record, decode_progress
+from tracker.records.state import FIRST_VALUE, VERSION, Instance, Journey, Record, decode_progress, encode
 
 Views = Mapping[tuple[str, str | None], ProgressView]
 """What has been reported, by journey and instance."""
+LARGEST: Final = 1 << 48
+"""Above all times and counts of a progress; sums of many stay far below what msgpack holds."""
 
 
 def short_ids(ids: bytes) -> set[bytes]:
@@ -73,6 +77,17 @@ class Histories:
                     instance_fold.teller.regrouped(customer, instance.key, was, instance.progress, now_ms)
                 )
         return transitions
+
+    def try_on(self, record: Record) -> None:
+        """Look at every instance, count it, and go on from it with touchpoints; raises whatever that raises."""
+        self.views(record)
+        for instance_fold, one in self._instances(record):
+            engine = instance_fold.engine
+            _look_at(engine, engine.layout.unpack(one.log))
+            for data in (encode(one.progress), one.base):
+                if data is not None:
+                    _try_on(engine, data)
+                    instance_fold.contributor.vector(Instance(one.key, decode_progress(data), feedback=one.feedback))
 
     def _instances(self, record: Record) -> Iterator[tuple[InstanceFold, Instance]]:
         for journey in record.journeys:
@@ -204,6 +219,33 @@ def _refold(engine: Engine, instance: Instance, entries: list[Entry], before: In
     progress = engine.fold(entries, base) or begin(engine.definition, reported.zero_ms)
     progress.is_dropped = deadline_ms is not None and engine.deadline_ms(progress) == deadline_ms
     instance.progress = progress
+
+
+def _look_at(engine: Engine, entries: Iterable[Entry]) -> None:
+    definition = engine.definition
+    bits = len(definition.stages) + 1 + len(definition.funnel.exclude)
+    codes = [FIRST_VALUE + len(segment.values) for segment in definition.segments]
+    for entry in entries:
+        if entry.bits >> bits or any(code >= most for code, most in zip(entry.segments, codes, strict=False)):
+            raise ValueError("a touchpoint with stages or segments that the journey does not have")
+
+
+def _try_on(engine: Engine, data: bytes) -> None:
+    progress, definition = decode_progress(data), engine.definition
+    count, others = len(definition.stages), 1 + len(definition.funnel.exclude)
+    lists = (progress.first, progress.visits, progress.spent, progress.gaps or progress.first)
+    if any(len(each) != count for each in lists) or len(progress.segments) != len(definition.segments):
+        raise ValueError("its lists are of other stages and segments")
+    furthest = max((stage for stage, at in enumerate(progress.first) if at is not None), default=-1)
+    if progress.furthest != furthest or not -1 <= progress.stage <= furthest or (progress.stage < 0) != (furthest < 0):
+        raise ValueError("its stages contradict each other")
+    for field in msgspec.structs.astuple(progress):
+        numbers = field if isinstance(field, list) else [field]
+        if not all(each is None or abs(each) < LARGEST for each in numbers):
+            raise ValueError("a number of no journey")
+    # One of the last stage alone, one of all stages at once, one of none that is an exit and every exclusion.
+    for bits in (1 << count - 1, (1 << count) - 1, (1 << others) - 1 << count):
+        engine.step(decode_progress(data), progress.zero_ms + progress.last, bits, bytes(len(definition.segments)))
 
 
 def _landmarks(engine: Engine, base: bytes) -> Iterable[Entry]:

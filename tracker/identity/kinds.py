@@ -142,6 +142,7 @@ KINDS_ALLOWED: Final = (
     "kinds of alias (a-z, 0-9, _), each once, customer_id first; `:10` after one: each customer has at most 10 of it, "
     f"{MAX_ALIASES} at most"
 )
+MAX_KIND_LENGTH: Final = 32
 _WORD: Final = re.compile(r"([a-z][a-z0-9_]{0,31})(?::([1-9][0-9]{0,2}))?")
 
 

@@ -11,8 +11,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from schemas.routed import Routed
+from schemas.routed import History, Routed
 from tracker.engine.customer import Change, CustomerFold
+from tracker.engine.migration import UnknownDefinitionError
+from tracker.identity import membership
 from tracker.identity.accounts import AccountFold
 from tracker.identity.histories import Histories
 from tracker.identity.incoming import Incoming
@@ -20,7 +22,7 @@ from tracker.identity.kinds import KINDS, Kinds
 from tracker.identity.membership import Membership
 from tracker.identity.name_update import NameUpdate
 from tracker.identity.ties import may_have_ties, read
-from tracker.records.state import VERSION, Record, decode, ties_of
+from tracker.records.state import VERSION, Record, UnreadableStateError, decode, encode, ties_of
 from tracker.touch import Touch
 
 
@@ -58,6 +60,27 @@ class Linking:
             if edge is None or at_ms < edge.at_ms or (at_ms == edge.at_ms and event_id < edge.event_id):
                 return True
         return False
+
+    def try_history(self, message: History) -> None:
+        """Do with a history what will be done with it, to a record of nobody.
+
+        Raises UnreadableStateError where it is newer or damaged, UnknownDefinitionError where it was folded with a
+        definition that is not at hand. A list of all that a history may break would have to know every structure in
+        it, and would fall behind them: so it is tried by the code that merges.
+        """
+        try:
+            record, history = Record(VERSION, []), decode(message.record)
+            membership.adopt(membership.AccountLinks(), message.alias, history.account_links)
+            self.histories.merge(record, history)
+            self.histories.try_on(record)
+            self.journeys.contribution(encode(record))
+            # Into an empty record it comes as it is; when it meets itself, it is taken apart.
+            self.histories.merge(record, decode(message.record))
+            self.journeys.contribution(encode(record))
+        except (UnreadableStateError, UnknownDefinitionError):
+            raise
+        except Exception as error:
+            raise UnreadableStateError(f"a history is damaged: {type(error).__name__}: {error}") from error
 
     def relate(
         self, name: str, before: bytes | None, touches: Sequence[Touch], incoming: Incoming, now_ms: int

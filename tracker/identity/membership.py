@@ -18,7 +18,15 @@ from tracker.engine.matcher import as_text
 from tracker.figures.fields import unescape
 from tracker.journey.conditions import lookup
 from tracker.journey.definition import Accounts
-from tracker.records.state import Instance, Record, account_links_of, decode, decode_progress, encode
+from tracker.records.state import (
+    Instance,
+    Record,
+    UnreadableStateError,
+    account_links_of,
+    decode,
+    decode_progress,
+    encode,
+)
 from tracker.touch import Touch
 
 # Somebody seen with more accounts is an agency or a machine. The earliest accounts stay.
@@ -75,8 +83,11 @@ def may_have_accounts(record: bytes) -> bool:
 
 
 def read(data: bytes) -> AccountLinks:
-    """The account links in a record's field, empty where there are none."""
-    return _decode(data) if data else AccountLinks()
+    """The account links in a record's field, empty where there are none; raises UnreadableStateError."""
+    try:
+        return _decode(data) if data else AccountLinks()
+    except msgspec.MsgspecError as error:
+        raise UnreadableStateError(f"account links: {error}") from error
 
 
 def write(account_links: AccountLinks) -> bytes:

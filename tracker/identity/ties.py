@@ -15,6 +15,7 @@ import msgspec
 
 from schemas.routed import Offer, Ruling, Tie, Weight
 from tracker.identity.kinds import Kinds
+from tracker.records.state import UnreadableStateError
 
 # A name farther than this from its customer stays alone: paths this long come from shared devices and machines.
 MAX_PATH: Final = 12
@@ -96,8 +97,11 @@ def may_have_ties(record: bytes) -> bool:
 
 
 def read(data: bytes) -> Ties:
-    """The ties in a record's field, empty where there are none."""
-    return _decode(data) if data else Ties()
+    """The ties in a record's field, empty where there are none; raises UnreadableStateError."""
+    try:
+        return _decode(data) if data else Ties()
+    except msgspec.MsgspecError as error:
+        raise UnreadableStateError(f"ties: {error}") from error
 
 
 def write(ties: Ties) -> bytes:

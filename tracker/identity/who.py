@@ -1,4 +1,4 @@
-"""Who is who in a whole set of touchpoints: the customer of each name, by the rules of `tracker/identity/ties.py`.
+"""Who is who, for a replay: the customer of each name in a whole set, by the rules of `tracker/identity/ties.py`.
 
 The homes of names send each other offers in messages; here the offers are exchanged at once, until none changes. So a
 replay resolves identities as the live tracker does (docs/identity.md). It knows no files and no journeys.

@@ -9,6 +9,7 @@ from math import isfinite
 from typing import Any, Final
 
 from tracker.journey.definition import Condition, Rule
+from tracker.patterns import searcher
 from tracker.touch import Touch
 
 Test = Callable[[Any], bool]
@@ -16,10 +17,8 @@ Predicate = Callable[[Touch], bool]
 
 # A text longer than this is not read as a number.
 MAX_NUMBER_LENGTH: Final = 32
-# Matching takes at most (length of the text) ** (number of open repeats) steps, so both are bounded.
+# Matching takes time in proportion to the text, whatever the pattern: a bound here bounds each touchpoint.
 MAX_MATCHED_LENGTH: Final = 512
-MAX_PATTERN_LENGTH: Final = 200
-MAX_OPEN_REPEATS: Final = 2
 
 _NUMBER: Final = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*\Z", re.ASCII)
 
@@ -121,50 +120,8 @@ def _contains(wanted: Any) -> Test:
 
 
 def _matches(wanted: Any) -> Test:
-    problem = pattern_problem(wanted)
-    if problem is not None:
-        raise ValueError(problem)
-    search = re.compile(wanted).search
-    return lambda value: isinstance(value, str) and len(value) <= MAX_MATCHED_LENGTH and search(value) is not None
-
-
-def _open_repeats(parsed: Any, inside: bool) -> int:
-    """The number of repeats that can match more than once; raises ValueError for patterns whose cost is unbounded."""
-    found = 0
-    for operation, argument in parsed:
-        name = str(operation)
-        if name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
-            _low, high, inner = argument
-            if int(high) > 1:
-                if inside:
-                    raise ValueError("a repeat inside a repeat can run for ever")
-                found += 1
-            found += _open_repeats(inner, inside=inside or int(high) > 1)
-        elif name == "SUBPATTERN":
-            found += _open_repeats(argument[3], inside)
-        elif name == "BRANCH":
-            if inside:
-                raise ValueError("alternatives inside a repeat can run for ever")
-            found += max(_open_repeats(one, inside) for one in argument[1])
-        elif name in ("GROUPREF", "GROUPREF_EXISTS", "ASSERT", "ASSERT_NOT", "ATOMIC_GROUP"):
-            raise ValueError("back references and look-arounds are not supported")
-    return found
-
-
-def pattern_problem(pattern: Any) -> str | None:
-    """The reason why `matches` does not accept a pattern, in words; None where it does."""
-    if not isinstance(pattern, str):
-        return "a pattern must be text"
-    if len(pattern) > MAX_PATTERN_LENGTH:
-        return f"a pattern is at most {MAX_PATTERN_LENGTH} characters long"
-    try:
-        re.compile(pattern)
-        repeats = _open_repeats(re._parser.parse(pattern), inside=False)  # type: ignore[attr-defined]  # noqa: SLF001 - no public parser
-    except (re.error, ValueError, OverflowError, RecursionError) as error:
-        return f"{error}"
-    if repeats > MAX_OPEN_REPEATS:
-        return f"a pattern has at most {MAX_OPEN_REPEATS} repeats (*, +, {{m,n}})"
-    return None
+    search = searcher(wanted)
+    return lambda value: isinstance(value, str) and len(value) <= MAX_MATCHED_LENGTH and search(value)
 
 
 # By operator of a definition: the function that compiles it. The compiled tests never raise, whatever the value.

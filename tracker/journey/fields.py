@@ -57,7 +57,7 @@ class Field:
 
     name: str
     kind: str
-    """One of the READERS in tracker/journey/reader.py: text, name, duration, blocks, …"""
+    """One of the READERS in `tracker/journey/reader.py`: text, name, duration, blocks, …"""
     meaning: str
     of: str = ""
     """For kinds made of blocks: the name of the block."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from tracker.journey.definition import Rule
 from tracker.journey.fields import BLOCKS, OFF, Field
-from tracker.journey.values import VALUES, ProblemNotes, Wrong, items_of, read_name, sample
+from tracker.journey.values import VALUES, NotRead, ProblemNotes, items_of, read_name, sample
 from tracker.problem import choose
 from tracker.yaml_tree import Mapping, Node, Scalar, kind
 
@@ -46,7 +46,7 @@ class Reader(ProblemNotes):
         self.whole = whole
         """Whether the tree is all of the file: of a part, no key can be said to be missing."""
 
-    def block(self, node: Node, name: str) -> Block | Wrong:
+    def block(self, node: Node, name: str) -> Block | NotRead:
         """The values of a group of keys, as the table says; unknown and missing keys are noted."""
         if not isinstance(node, Mapping):
             example = next((f"{each.name}: …" for each in BLOCKS[name]), "")
@@ -59,7 +59,7 @@ class Reader(ProblemNotes):
                 continue
             block.nodes[key] = value
             read = READERS[fields[key].kind](self, fields[key], value)
-            if not isinstance(read, Wrong):
+            if not isinstance(read, NotRead):
                 block.values[key] = read
         for each in BLOCKS[name]:
             if self.whole and each.required and each.name not in node.entries:
@@ -87,11 +87,11 @@ TITLES: Final = {
 }
 
 
-def _nested(reader: Reader, each: Field, node: Node) -> Block | Wrong:
+def _nested(reader: Reader, each: Field, node: Node) -> Block | NotRead:
     return reader.block(node, each.of)
 
 
-def _nested_or_off(reader: Reader, each: Field, node: Node) -> Block | Wrong | None:
+def _nested_or_off(reader: Reader, each: Field, node: Node) -> Block | NotRead | None:
     """None for what is switched off."""
     if isinstance(node, Scalar) and (node.value is False or node.text == OFF):
         return None
@@ -106,7 +106,7 @@ def _blocks(reader: Reader, each: Field, node: Node) -> tuple[Block, ...]:
     return tuple(block for block in read if isinstance(block, Block))
 
 
-def _named(reader: Reader, each: Field, node: Node) -> dict[str, tuple[Node, Block]] | Wrong:
+def _named(reader: Reader, each: Field, node: Node) -> dict[str, tuple[Node, Block]] | NotRead:
     if not isinstance(node, Mapping):
         return reader.note(node, f"{each.name}: expected names and their keys, found {kind(node)}",
                            f"write `name: {{{BLOCKS[each.of][0].name}: …}}`")  # fmt: skip

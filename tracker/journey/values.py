@@ -9,8 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tracker import duration
-from tracker.journey.conditions import pattern_problem
+from tracker import duration, patterns
 from tracker.journey.definition import Condition
 from tracker.journey.fields import (
     BLOCKS,
@@ -29,11 +28,11 @@ from tracker.yaml_tree import Mapping, Node, Scalar, Sequence, kind, plain
 MAX_TEXT: Final = 2_000
 
 
-class Wrong:
+class NotRead:
     """Stands for a value that could not be read; its problem is already noted."""
 
 
-WRONG: Final = Wrong()
+WRONG: Final = NotRead()
 
 
 class ProblemNotes:
@@ -42,7 +41,7 @@ class ProblemNotes:
     def __init__(self) -> None:
         self.problems: list[Problem] = []
 
-    def note(self, node: Node, message: str, remedy: str, severity: Severity = "problem") -> Wrong:
+    def note(self, node: Node, message: str, remedy: str, severity: Severity = "problem") -> NotRead:
         """Note a problem at a node; returns WRONG, which stands for the value that could not be read."""
         self.problems.append(Problem(node.line, node.column, message, remedy, severity))
         return WRONG
@@ -63,7 +62,7 @@ def sample(each: Field) -> str:
     return f"{each.name}: [{{{BLOCKS[each.of][0].name}: …}}]" if each.kind == "blocks" else f"{each.name}: …"
 
 
-def _text(notes: ProblemNotes, each: Field, node: Node) -> str | Wrong:
+def _text(notes: ProblemNotes, each: Field, node: Node) -> str | NotRead:
     if not isinstance(node, Scalar) or not node.text.strip():
         return notes.note(node, f"{each.name}: expected a text, found {kind(node)}", f"write `{sample(each)}`")
     if len(node.text) > MAX_TEXT:
@@ -71,7 +70,7 @@ def _text(notes: ProblemNotes, each: Field, node: Node) -> str | Wrong:
     return node.text.strip()
 
 
-def read_name(notes: ProblemNotes, each: Field, node: Node) -> str | Wrong:
+def read_name(notes: ProblemNotes, each: Field, node: Node) -> str | NotRead:
     """A text that can be a name."""
     text = _text(notes, each, node)
     if isinstance(text, str) and not re.fullmatch(NAME, text):
@@ -79,7 +78,7 @@ def read_name(notes: ProblemNotes, each: Field, node: Node) -> str | Wrong:
     return text
 
 
-def _whole(notes: ProblemNotes, each: Field, node: Node) -> int | Wrong:
+def _whole(notes: ProblemNotes, each: Field, node: Node) -> int | NotRead:
     value = node.value if isinstance(node, Scalar) else None
     if isinstance(value, bool) or not isinstance(value, int) or not each.smallest <= value <= each.largest:
         remedy = f"write a whole number from {each.smallest} to {each.largest}"
@@ -87,7 +86,7 @@ def _whole(notes: ProblemNotes, each: Field, node: Node) -> int | Wrong:
     return value
 
 
-def _number(notes: ProblemNotes, each: Field, node: Node) -> float | Wrong:
+def _number(notes: ProblemNotes, each: Field, node: Node) -> float | NotRead:
     value = node.value if isinstance(node, Scalar) else None
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or not each.smallest <= value <= each.largest:  # type: ignore[operator]
@@ -96,21 +95,21 @@ def _number(notes: ProblemNotes, each: Field, node: Node) -> float | Wrong:
     return float(value)  # type: ignore[arg-type]
 
 
-def _yes(notes: ProblemNotes, each: Field, node: Node) -> bool | Wrong:
+def _yes(notes: ProblemNotes, each: Field, node: Node) -> bool | NotRead:
     value = node.value if isinstance(node, Scalar) else None
     if not isinstance(value, bool):
         return notes.note(node, f"{each.name}: expected true or false, found {kind(node)}", "write true or false")
     return value
 
 
-def _choice(notes: ProblemNotes, each: Field, node: Node) -> str | Wrong:
+def _choice(notes: ProblemNotes, each: Field, node: Node) -> str | NotRead:
     if isinstance(node, Scalar) and node.text in each.choices:
         return node.text
     word = node.text if isinstance(node, Scalar) else ""
     return notes.note(node, f"{each.name}: {kind(node)} is none of its values", choose(word, each.choices))
 
 
-def _moment(notes: ProblemNotes, each: Field, node: Node) -> int | Wrong:
+def _moment(notes: ProblemNotes, each: Field, node: Node) -> int | NotRead:
     text = _text(notes, each, node)
     if not isinstance(text, str):
         return text
@@ -120,19 +119,19 @@ def _moment(notes: ProblemNotes, each: Field, node: Node) -> int | Wrong:
         return notes.note(node, f"{each.name}: {error}", error.remedy)
 
 
-def _duration(notes: ProblemNotes, each: Field, node: Node) -> int | Wrong:
+def _duration(notes: ProblemNotes, each: Field, node: Node) -> int | NotRead:
     read = _moment(notes, each, node)
     if read == 0:
         return notes.note(node, f"{each.name}: no time at all", "write a duration above zero, or leave the key out")
     return read
 
 
-def _durations(notes: ProblemNotes, each: Field, node: Node) -> tuple[int, ...] | Wrong:
+def _durations(notes: ProblemNotes, each: Field, node: Node) -> tuple[int, ...] | NotRead:
     """Durations in rising order."""
     read: list[int] = []
     for item in items_of(notes, node):
         bound = _duration(notes, each, item)
-        if isinstance(bound, Wrong):
+        if isinstance(bound, NotRead):
             continue
         if read and bound <= read[-1]:
             return notes.note(item, f"{each.name}: {duration.show(bound)} is not longer than the one before it",
@@ -143,25 +142,25 @@ def _durations(notes: ProblemNotes, each: Field, node: Node) -> tuple[int, ...] 
     return tuple(read) if read else notes.note(node, f"{each.name}: no bounds", f"write `{sample(each)}`")
 
 
-def _window(notes: ProblemNotes, each: Field, node: Node) -> dict[str, tuple[Node, int]] | Wrong:
+def _window(notes: ProblemNotes, each: Field, node: Node) -> dict[str, tuple[Node, int]] | NotRead:
     """By stage name or `all`: the node of the name and the milliseconds."""
     if not isinstance(node, Mapping):
         read = _duration(notes, each, node)
-        return read if isinstance(read, Wrong) else {"all": (node, read)}
+        return read if isinstance(read, NotRead) else {"all": (node, read)}
     windows: dict[str, tuple[Node, int]] = {}
     for key, (key_node, value) in node.entries.items():
         read = _duration(notes, each, value)
-        if not isinstance(read, Wrong):
+        if not isinstance(read, NotRead):
             windows[key] = (key_node, read)
     return windows
 
 
-def _path(notes: ProblemNotes, each: Field, node: Node) -> tuple[str, ...] | Wrong:
+def _path(notes: ProblemNotes, each: Field, node: Node) -> tuple[str, ...] | NotRead:
     text = _text(notes, each, node)
     return _path_of(notes, text, node) if isinstance(text, str) else text
 
 
-def _path_of(notes: ProblemNotes, text: str, node: Node) -> tuple[str, ...] | Wrong:
+def _path_of(notes: ProblemNotes, text: str, node: Node) -> tuple[str, ...] | NotRead:
     if len(text) <= 200 and re.fullmatch(PATH, text):
         return tuple(text.split("."))
     return notes.note(node, f"{text[:60]!r} is no place in a touchpoint", _path_remedy(text))
@@ -196,7 +195,7 @@ def _names(notes: ProblemNotes, each: Field, node: Node) -> tuple[Word, ...]:
     return tuple(words)
 
 
-def _pair(notes: ProblemNotes, each: Field, node: Node) -> tuple[Word, Word] | Wrong:
+def _pair(notes: ProblemNotes, each: Field, node: Node) -> tuple[Word, Word] | NotRead:
     words = _names(notes, each, node)
     if len(words) != 2:
         return notes.note(node, f"{each.name}: expected two stages, found {len(words)} names",
@@ -204,12 +203,12 @@ def _pair(notes: ProblemNotes, each: Field, node: Node) -> tuple[Word, Word] | W
     return words[0], words[1]
 
 
-def _word(notes: ProblemNotes, each: Field, node: Node) -> Word | Wrong:
+def _word(notes: ProblemNotes, each: Field, node: Node) -> Word | NotRead:
     text = _text(notes, each, node)
     return Word(text, node) if isinstance(text, str) else text
 
 
-def _open(notes: ProblemNotes, each: Field, node: Node) -> dict[str, Any] | Wrong:
+def _open(notes: ProblemNotes, each: Field, node: Node) -> dict[str, Any] | NotRead:
     if not isinstance(node, Mapping):
         return notes.note(node, f"{each.name}: expected names and values, found {kind(node)}",
                            f"write `{sample(each)}`")  # fmt: skip
@@ -217,14 +216,14 @@ def _open(notes: ProblemNotes, each: Field, node: Node) -> dict[str, Any] | Wron
     return read
 
 
-def _where(notes: ProblemNotes, each: Field, node: Node) -> tuple[tuple[Condition, Node], ...] | Wrong:
+def _where(notes: ProblemNotes, each: Field, node: Node) -> tuple[tuple[Condition, Node], ...] | NotRead:
     if not isinstance(node, Mapping) or not node.entries:
         return notes.note(node, f"{each.name}: expected conditions, found {kind(node)}",
                            "write `where: {properties.price: {gte: 10}}`")  # fmt: skip
     conditions: list[tuple[Condition, Node]] = []
     for key, (key_node, value) in node.entries.items():
         path = _path_of(notes, key, key_node)
-        if not isinstance(path, Wrong):
+        if not isinstance(path, NotRead):
             conditions += _conditions(notes, path, value)
     return tuple(conditions)
 
@@ -244,7 +243,7 @@ def _conditions(notes: ProblemNotes, path: tuple[str, ...], node: Node) -> list[
             notes.note(place, f"unknown operator {operator[:40]!r}", choose(operator, OPERATORS))
             continue
         checked = OPERANDS[operator](notes, operator, value)
-        if not isinstance(checked, Wrong):
+        if not isinstance(checked, NotRead):
             read.append((Condition(path, operator, checked), place))  # type: ignore[arg-type]
     return read
 
@@ -265,7 +264,7 @@ def _several(notes: ProblemNotes, operator: str, node: Node) -> Any:
     if len(node.items) > MAX_VALUES:
         return notes.note(node, f"{operator}: a list of {len(node.items)} values", f"use up to {MAX_VALUES}")
     values = [_single(notes, operator, item) for item in node.items]
-    return WRONG if any(isinstance(value, Wrong) for value in values) else tuple(values)
+    return WRONG if any(isinstance(value, NotRead) for value in values) else tuple(values)
 
 
 def _ordered(notes: ProblemNotes, operator: str, node: Node) -> Any:
@@ -295,8 +294,8 @@ def _pattern(notes: ProblemNotes, operator: str, node: Node) -> Any:
     if not isinstance(node, Scalar) or not node.text:
         return notes.note(node, f"{operator}: expected a regular expression, found {kind(node)}",
                            "write a text, such as '^/checkout'")  # fmt: skip
-    if problem := pattern_problem(node.text):
-        return notes.note(node, f"{operator}: {problem}", "make it simpler, or use contains for a plain text")
+    if found := patterns.problem(node.text):
+        return notes.note(node, f"{operator}: {found.message}", found.remedy)
     return node.text
 
 

@@ -1,6 +1,6 @@
 """The content of one cell of the drawn map: texts, touchpoints, figures. Heights are known before drawing.
 
-It knows one cell and its width; tracker/maps/picture.py knows where the cell lies.
+It knows one cell and its width; `tracker/maps/picture.py` knows where the cell lies.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """The journey map as an HTML page: the picture, and the same content as a table to search and copy.
 
-It knows the page; the picture is tracker/maps/picture.py's. No script, nothing fetched from elsewhere.
+It knows the page; `tracker/maps/picture.py` makes the picture. No script, nothing fetched from elsewhere.
 """
 
 from typing import Any, Final

@@ -1,6 +1,6 @@
 """The journey map as Markdown: one table, stages as columns, for wikis and reviews.
 
-It knows Markdown's tables; what stands in them is tracker/maps/grid.py's.
+It knows Markdown's tables; `tracker/maps/grid.py` says what stands in them.
 """
 
 import re

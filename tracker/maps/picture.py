@@ -1,6 +1,6 @@
 """The journey map as an SVG picture: heads of stages, and a band for each lane.
 
-It knows where things lie; what they say is tracker/maps/grid.py's, and what a cell looks like map_cells.py's.
+It knows where things lie. `tracker/maps/grid.py` says what they say, and `tracker/maps/cells.py` how a cell looks.
 """
 
 from collections.abc import Callable

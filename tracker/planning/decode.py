@@ -10,6 +10,7 @@ import msgspec
 
 from schemas.rejection import Reason
 from schemas.touchpoint import MAX_TOUCHPOINT_BYTES, SCHEMA, Touchpoint
+from schemas.unreadable import UNREADABLE
 from tracker.identity.kinds import ACCOUNT, KINDS, AliasTooLong, Kinds
 from tracker.touch import Touch
 
@@ -18,6 +19,8 @@ FUTURE_MS: Final = 5 * MINUTE_MS
 # Seconds sent as milliseconds fall before 1980, microseconds after 9999.
 EARLIEST_MS: Final = 315_532_800_000
 LATEST_MS: Final = 253_402_300_799_999
+MAX_SHOWN: Final = 80
+"""Characters of a sender's text that a detail repeats."""
 
 
 class Flaw(NamedTuple):
@@ -45,10 +48,10 @@ def decode(value: bytes | None, received_at_ms: int | None, kinds: Kinds = KINDS
         wire = _decode(value)
     except msgspec.ValidationError as error:
         return _explain(value, str(error))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         return Flaw("not_json", str(error))
     if wire.schema != SCHEMA and _major(wire.schema) != SCHEMA:
-        return Flaw("unknown_schema", f"schema {wire.schema!r}; this version reads {SCHEMA}")
+        return _unknown(wire.schema)
     try:
         customer = kinds.strongest(wire.ids)
         links = kinds.others(wire.ids, customer) if len(wire.ids) > 1 and customer is not None else ()
@@ -80,17 +83,17 @@ def _moment(wire: Touchpoint, device_ms: int, received_at_ms: int | None) -> int
     """When it happened (ms), with the device's clock corrected."""
     at_ms = device_ms
     if not EARLIEST_MS <= device_ms <= LATEST_MS:
-        return Flaw("impossible_time", f"occurred_at is {device_ms} ms since 1970; are the units milliseconds?")
+        return Flaw("impossible_time", f"occurred_at is {_shown(device_ms)}; are the units milliseconds?")
     if wire.received_at is not None:
         received_at_ms = _milliseconds(wire.received_at)
         if not EARLIEST_MS <= received_at_ms <= LATEST_MS:
-            return Flaw("impossible_time", f"received_at is {received_at_ms} ms since 1970")
+            return Flaw("impossible_time", f"received_at is {_shown(received_at_ms)}")
     # A producer may set the broker's timestamp to anything. An impossible one is ignored: the touchpoint may be right.
     if received_at_ms is not None and EARLIEST_MS <= received_at_ms <= LATEST_MS:
         if wire.sent_at is not None:
             at_ms = correct(device_ms, _milliseconds(wire.sent_at), received_at_ms)
             if at_ms < EARLIEST_MS:
-                return Flaw("impossible_time", f"by sent_at and received_at it happened at {at_ms} ms since 1970")
+                return Flaw("impossible_time", f"by sent_at and received_at it happened at {_shown(at_ms)}")
         # Clamped and not rejected: the event did happen, but a future time would move the customer's clock ahead.
         if at_ms > received_at_ms + FUTURE_MS:
             at_ms = received_at_ms
@@ -112,19 +115,34 @@ def _milliseconds(moment: datetime | int) -> int:
     return moment if isinstance(moment, int) else round(moment.timestamp() * 1000)
 
 
+def _shown(at_ms: int) -> str:
+    """A moment in words, also an impossible one: Python does not print numbers of more than 4,300 digits."""
+    return f"{at_ms} ms since 1970" if -(1 << 64) < at_ms < 1 << 64 else "further from 1970 than 64 bits can say"
+
+
 def _major(schema: str) -> str:
     """The major version, `touchpoint/1` of `touchpoint/1.4`: a minor version only adds fields."""
     return schema.partition(".")[0]
 
 
+def _unknown(schema: str) -> Flaw:
+    # Cut, since a rejection must fit into a record of the broker.
+    return Flaw("unknown_schema", f"schema {schema[:MAX_SHOWN]!r}; this version reads {SCHEMA}")
+
+
 def _explain(value: bytes, error: str) -> Flaw:
-    """The flaw, with a reason of the closed set, for an error of the decoder."""
+    """The flaw, with a reason of the closed set, for an error of the decoder.
+
+    The decoder stops at the first wrong field. Only a second look at all bytes shows whether they are JSON.
+    """
     try:
         schema = _version.decode(value).schema
     except msgspec.ValidationError:
         schema = SCHEMA
+    except UNREADABLE as damage:
+        return Flaw("not_json", str(damage))
     if _major(schema) != SCHEMA:
-        return Flaw("unknown_schema", f"schema {schema!r}; this version reads {SCHEMA}")
+        return _unknown(schema)
     if "`occurred_at`" in error and "missing" in error:
         return Flaw("no_time", error)
     if "$.occurred_at" in error:

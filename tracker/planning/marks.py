@@ -7,7 +7,7 @@ generation. A message whose number is not above the highest one seen of this sen
 number for each is enough; remembering single messages would grow without end.
 
 Numbers of different generations are not compared. After the store was emptied or restored they start again at low
-values, and comparing them would drop everything that the sender sends (docs/decisions/0006-generations.md).
+values, and comparing them would drop everything that the sender sends (docs/decisions/0007-generations.md).
 """
 
 import re
@@ -32,20 +32,23 @@ MOST_GENERATIONS: Final = 4
 
 # The epoch in the high bits orders owners before messages. 48 bits last 8,900 years at a thousand messages a second.
 SEQUENCE_BITS: Final = 48
+_DIGITS: Final = 18
+"""The most digits of a number. Epochs of versions before 0.2.0, the largest, are moments in milliseconds."""
 _NAME: Final = re.compile(rb"[0-9a-z]{1,32}")
 
 
-def mark_of(headers: Iterable[tuple[str, bytes]], partitions: int) -> tuple[str, int] | None:
+def mark_of(headers: Iterable[tuple[str, bytes | None]], partitions: int) -> tuple[str, int] | None:
     """The source, `3 5f0c…` for partition 3 in a generation, and the number; None for a message of anybody else.
 
-    A message of a version without generations has the source `3`.
+    A message of a version without generations has the source `3`. Anybody may write to the topic, with any headers or
+    with headers without values: those make no mark.
     """
     found = dict(headers)
-    try:
-        sender, epoch, sequence = (int(found[name]) for name in (PARTITION, EPOCH, SEQUENCE))
-    except (KeyError, ValueError):
+    numbers = [_number(found.get(name)) for name in (PARTITION, EPOCH, SEQUENCE)]
+    sender, epoch, sequence = numbers
+    if sender is None or epoch is None or sequence is None or sequence >> SEQUENCE_BITS:
         return None
-    if not (0 <= sender < partitions and epoch >= 0 and 0 <= sequence < 1 << SEQUENCE_BITS):
+    if sender >= partitions:
         return None
     number = epoch << SEQUENCE_BITS | sequence
     generation = found.get(GENERATION)
@@ -97,3 +100,8 @@ def forgotten(kept: Mapping[str, int], new: dict[str, int]) -> list[str]:
     for field in gone:
         new.pop(field, None)
     return [field for field in gone if field in kept]
+
+
+def _number(digits: bytes | None) -> int | None:
+    """The number in a header; None for no number, or one that no worker reaches."""
+    return int(digits) if digits and digits.isdigit() and len(digits) <= _DIGITS else None

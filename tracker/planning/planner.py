@@ -11,10 +11,11 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from schemas.rejection import Place, Rejection
-from schemas.routed import Erase, Routed, RoutedTouchpoint
+from schemas.rejection import Place, Rejection, WorkerReason
+from schemas.routed import Erase, History, Routed, RoutedTouchpoint
 from schemas.topics import REJECTED, ROUTED, TRANSITIONS
 from tracker.engine.customer import Change, CustomerFold
+from tracker.engine.migration import UnknownDefinitionError
 from tracker.figures.tally import Tally, written
 from tracker.home import home
 from tracker.identity.erasure import Erasure
@@ -23,14 +24,20 @@ from tracker.identity.kinds import KINDS, Kinds
 from tracker.identity.linking import Linking
 from tracker.planning.decode import Flaw, decode
 from tracker.planning.marks import forgotten, is_repeat, mark_of
-from tracker.planning.message import Message, decode_routed, encode_routed
+from tracker.planning.message import Message, encode_routed
 from tracker.planning.plan import KafkaRecord, PartitionBatch, Plan, Reading
-from tracker.planning.slices import finished, slices
+from tracker.planning.routed import RoutedFlaw, read_routed
+from tracker.planning.slices import SLICE, finished, slices
+from tracker.records.state import UnreadableStateError
 from tracker.touch import Touch
 
-# In base64 this still fits into the 1 MiB that a broker accepts by default. A rejection that no broker accepts would
-# block its partition for ever. The whole record is still in its topic.
+# In base64 value and key still fit into the 1 MiB that a broker accepts by default. A rejection that no broker accepts
+# would block its partition for ever. The whole record is still in its topic.
 MAX_REJECTED_BYTES: Final = 700 * 1024
+MAX_REJECTED_KEY_BYTES: Final = 16 * 1024
+MAX_DETAIL: Final = 1_000
+ROUTED_SLICE: Final = 250
+"""Messages read without a pause: each history among them is tried, which takes as long as relating its name."""
 RELATED: Final = 50
 """Names related without a pause; each takes as long as twenty that are only folded (see SLICE)."""
 REPORTED: Final = "reported:"
@@ -76,7 +83,7 @@ class Planner:
         """
         reading = Reading(partition)
         for batch in batches:
-            for records in slices(batch.records):
+            for records in slices(batch.records, SLICE if batch.topic != ROUTED else ROUTED_SLICE):
                 if batch.topic == ROUTED:
                     self._read_routed(reading, batch, records, now_ms, marks or {})
                 else:
@@ -96,7 +103,7 @@ class Planner:
             value, received_ms = record.value, record.timestamp
             touch = decode(value, received_ms, kinds)
             if isinstance(touch, Flaw):
-                _set_aside(reading, touch, batch, record, now_ms)
+                _set_aside(reading, touch.reason, touch.detail, batch, record, now_ms)
                 continue
             name = touch.customer
             seen = touches.get(name)
@@ -135,27 +142,37 @@ class Planner:
             if mark is not None and is_repeat(mark[0], mark[1], record.offset, marks, reading.marks):
                 reading.counts["repeats"] += 1
                 continue
-            try:
-                message = decode_routed(record.value or b"")
-            except msgspec.MsgspecError:
-                # Anybody may write to the topic: other bytes are tried as a touchpoint, and rejected if they are none.
-                message = RoutedTouchpoint(record.value or b"", record.timestamp)
-            if isinstance(message, RoutedTouchpoint):
+            message = read_routed(record.value, record.timestamp)
+            if isinstance(message, RoutedFlaw):
+                _set_aside(reading, message.reason, message.detail, batch, record, now_ms)
+            elif isinstance(message, RoutedTouchpoint):
                 self._read_routed_touchpoint(reading, batch, record, message, now_ms)
             elif home(message.name, self.partitions) != reading.partition:
                 self._send_home(reading, message.name, message)
             elif isinstance(message, Erase):
                 reading.erased.add(message.name)
+            elif isinstance(message, History) and (flaw := self._misfit(message)) is not None:
+                _set_aside(reading, flaw.reason, flaw.detail, batch, record, now_ms)
             else:
                 reading.incoming.setdefault(message.name, Incoming()).messages.append(message)
         reading.counts["read"] += len(records)
+
+    def _misfit(self, message: History) -> RoutedFlaw | None:
+        """Why a history cannot be merged here, None if it can. In the fold the same fault would end the worker."""
+        try:
+            self._linking.try_history(message)
+        except UnknownDefinitionError as error:
+            return RoutedFlaw("newer_version", str(error))
+        except UnreadableStateError as error:
+            return RoutedFlaw("not_routed", str(error))
+        return None
 
     def _read_routed_touchpoint(
         self, reading: Reading, batch: PartitionBatch, record: KafkaRecord, message: RoutedTouchpoint, now_ms: int
     ) -> None:
         touch = decode(message.value, message.received_at_ms, self.kinds)
         if isinstance(touch, Flaw):
-            _set_aside(reading, touch, batch, record, now_ms)
+            _set_aside(reading, touch.reason, touch.detail, batch, record, now_ms)
             return
         name = message.name or touch.customer
         if home(name, self.partitions) != reading.partition:
@@ -250,6 +267,11 @@ class Planner:
         _enter(plan, partition, name, before, farewell.change)
         plan.messages += [_routed(message.name, message, self.partitions) for message in farewell.messages]
 
+    def set_aside(self, plan: Plan, batch: PartitionBatch, record: KafkaRecord, detail: str, now_ms: int) -> None:
+        """Add to a plan, which was made without the record, that it is rejected as `unforeseen`."""
+        plan.counts["read"] += 1
+        _set_aside(plan, "unforeseen", detail, batch, record, now_ms)
+
     def sweep(
         self, partition: int, states: Mapping[str, bytes | None], now_ms: int, dropped_before_ms: int = 0
     ) -> Plan:
@@ -292,23 +314,27 @@ def _routed(name: str, message: Routed, partitions: int) -> Message:
     return Message(ROUTED, home(name, partitions), name.encode(), encode_routed(message))
 
 
-def _set_aside(reading: Reading, flaw: Flaw, batch: PartitionBatch, record: KafkaRecord, now_ms: int) -> None:
-    reading.counts["rejected"] += 1
-    reading.counts[f"rejected:{flaw.reason}"] += 1
-    reading.messages.append(_reject(flaw, batch, record, now_ms))
+def _set_aside(
+    into: Reading | Plan, reason: WorkerReason, detail: str, batch: PartitionBatch, record: KafkaRecord, now_ms: int
+) -> None:
+    into.counts["rejected"] += 1
+    into.counts[f"rejected:{reason}"] += 1
+    into.messages.append(_reject(reason, detail, batch, record, now_ms))
 
 
-def _reject(flaw: Flaw, batch: PartitionBatch, record: KafkaRecord, now_ms: int) -> Message:
-    value, detail = record.value, flaw.detail
+def _reject(reason: WorkerReason, detail: str, batch: PartitionBatch, record: KafkaRecord, now_ms: int) -> Message:
+    value, key, detail = record.value, record.key, detail[:MAX_DETAIL]
     if value is not None and len(value) > MAX_REJECTED_BYTES:
         value, detail = value[:MAX_REJECTED_BYTES], f"{detail}; the first {MAX_REJECTED_BYTES} bytes are kept here"
+    if key is not None and len(key) > MAX_REJECTED_KEY_BYTES:
+        key, detail = key[:MAX_REJECTED_KEY_BYTES], f"{detail}; of the key the first {MAX_REJECTED_KEY_BYTES}"
     rejection = Rejection(
-        reason=flaw.reason,
+        reason=reason,
         detail=detail,
         place=Place(batch.topic, batch.partition, record.offset),
         rejected_at_ms=now_ms,
         value=value,
-        key=record.key,
+        key=key,
         received_at_ms=record.timestamp,
     )
-    return Message(REJECTED, batch.partition, record.key, _encode_json(rejection))
+    return Message(REJECTED, batch.partition, key, _encode_json(rejection))

@@ -8,6 +8,8 @@ from typing import Final
 
 import msgspec
 
+from schemas.unreadable import UNREADABLE
+
 # gc=False: no structure here can contain itself, so the garbage collector need not visit each of them.
 VERSION: Final = 1
 
@@ -98,6 +100,11 @@ class Record(msgspec.Struct, array_like=True, gc=False):
 class UnreadableStateError(Exception):
     """A stored record was written by a newer version, or is damaged."""
 
+    def __init__(self, reason: str, *, is_newer: bool = False) -> None:
+        """`is_newer`: a newer program will read it."""
+        super().__init__(reason)
+        self.is_newer = is_newer
+
 
 class _Head(msgspec.Struct, array_like=True, gc=False):
     version: int
@@ -131,10 +138,10 @@ def decode(data: bytes) -> Record:
     """
     try:
         record = _record.decode(data)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        raise UnreadableStateError(_reason(data, str(error))) from error
+    except UNREADABLE as error:
+        raise _unreadable(data, str(error)) from error
     if record.version != VERSION:
-        raise UnreadableStateError(_reason(data, "unknown version"))
+        raise _unreadable(data, "unknown version")
     return record
 
 
@@ -151,20 +158,24 @@ def account_links_of(data: bytes) -> bytes:
 def _tail_of(data: bytes) -> _Tail:
     try:
         return _tail.decode(data)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        raise UnreadableStateError(_reason(data, str(error))) from error
+    except UNREADABLE as error:
+        raise _unreadable(data, str(error)) from error
 
 
 def decode_progress(data: bytes) -> Progress:
-    """The progress kept as a base."""
-    return _progress.decode(data)
+    """The progress kept as a base; raises UnreadableStateError."""
+    try:
+        return _progress.decode(data)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise UnreadableStateError(f"a stored base is damaged: {error}") from error
 
 
-def _reason(data: bytes, error: str) -> str:
+def _unreadable(data: bytes, error: str) -> UnreadableStateError:
     try:
         version = _head.decode(data).version
-    except (msgspec.DecodeError, msgspec.ValidationError):
-        return f"a stored state is damaged: {error}"
+    except UNREADABLE:
+        version = VERSION
     if version != VERSION:
-        return f"a stored state has version {version}; this program reads {VERSION}"
-    return f"a stored state is damaged: {error}"
+        reason = f"a stored state has version {version}; this program reads {VERSION}"
+        return UnreadableStateError(reason, is_newer=version > VERSION)
+    return UnreadableStateError(f"a stored state is damaged: {error}")

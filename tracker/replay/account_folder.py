@@ -1,6 +1,6 @@
-"""The accounts of a replay: their state after all their people are folded, by the live tracker's code.
+"""The journeys of accounts in a replay: folded after all of their people, by the code of the live tracker.
 
-It knows people as a replay's columns give them, and no figures.
+It takes people from the columns of a replay and counts nothing.
 """
 
 from collections.abc import Iterator, Sequence

@@ -11,8 +11,10 @@ from typing import Any
 import msgspec
 
 from tracker.identity.kinds import KINDS, Kinds
+from tracker.identity.ties import NEVER_MS
 from tracker.identity.who import Who
 from tracker.journey.definition import Definition, Rule
+from tracker.planning.decode import FUTURE_MS
 from tracker.replay.line import is_nameless
 from tracker.touch import Touch
 
@@ -44,8 +46,17 @@ def _rules(definition: Definition) -> Iterator[Rule]:
 class Columns:
     """Touchpoints under many names, added in any order and read customer by customer."""
 
-    def __init__(self, definitions: Iterable[Definition], also: Iterable[Path] = (), kinds: Kinds = KINDS) -> None:
-        """`also`: further paths to keep, for a breakdown or an account."""
+    def __init__(
+        self,
+        definitions: Iterable[Definition],
+        also: Iterable[Path] = (),
+        kinds: Kinds = KINDS,
+        present_ms: int | None = None,
+    ) -> None:
+        """`also`: further paths to keep, for a breakdown or an account.
+
+        `present_ms`: a touchpoint more than five minutes after it has a wrong clock; `settle` gives it its time.
+        """
         definitions = list(definitions)
         wanted = paths(definitions) | set(also)
         self._has_accounts = any(definition.accounts for definition in definitions)
@@ -67,6 +78,15 @@ class Columns:
         self._id_ends = array("Q")
         self.oldest_ms: int | None = None
         self.newest_ms: int | None = None
+        self._latest_ms = NEVER_MS if present_ms is None else present_ms + FUTURE_MS
+        self._future = array("Q")
+        """Places of the touchpoints in the future."""
+        self._future_links: list[tuple[str, str, str]] = []
+        """A name, another one that came with it, and the touchpoint."""
+        self.furthest_ms: int | None = None
+        """The latest moment in the future."""
+        self.taken_for_ms: int | None = None
+        """The time that touchpoints in the future got."""
 
     def __len__(self) -> int:
         return len(self._at_ms)
@@ -78,12 +98,42 @@ class Columns:
         self._kind_of.append(self._kind(touch))
         self._ids += touch.event_id.encode("utf-8", "surrogatepass")
         self._id_ends.append(len(self._ids))
+        if touch.at_ms > self._latest_ms:
+            self._set_aside(touch)
+            return
         for other in touch.links:
             self._who.see(touch.customer, other, touch.at_ms, touch.event_id)
         if self.newest_ms is None or touch.at_ms > self.newest_ms:
             self.newest_ms = touch.at_ms
         if self.oldest_ms is None or touch.at_ms < self.oldest_ms:
             self.oldest_ms = touch.at_ms
+
+    def _set_aside(self, touch: Touch) -> None:
+        self._future.append(len(self) - 1)
+        self._future_links += [(touch.customer, other, touch.event_id) for other in touch.links]
+        self.furthest_ms = max(touch.at_ms, self.furthest_ms or 0)
+
+    @property
+    def future(self) -> int:
+        """How many touchpoints lie in the future."""
+        return len(self._future)
+
+    def settle(self, present_ms: int) -> None:
+        """Call it after the last `add`: touchpoints in the future get the newest time of the others, or `present_ms`.
+
+        A worker takes the time of reception, which a file need not have. A file is written soon after its newest
+        touchpoint. Today's time was weighed: one wrong clock would make all customers of an old file drop off.
+        """
+        if not self._future:
+            return
+        if self.newest_ms is None:
+            self.oldest_ms = self.newest_ms = present_ms
+        self.taken_for_ms = self.newest_ms
+        for place in self._future:
+            self._at_ms[place] = self.taken_for_ms
+        for name, other, event_id in self._future_links:
+            self._who.see(name, other, self.taken_for_ms, event_id)
+        self._future_links.clear()
 
     def _kind(self, touch: Touch) -> int:
         """The kind of a touchpoint: one number for all that are equal to the definitions."""

@@ -11,8 +11,9 @@ from typing import Any, Final
 import msgspec
 
 from schemas.touchpoint import MAX_EVENT_ID_LENGTH
+from schemas.unreadable import MAX_NESTING, UNREADABLE, is_too_deep
 from tracker.identity.kinds import KINDS, AliasTooLong, Kinds, normalise
-from tracker.planning.decode import EARLIEST_MS, LATEST_MS, Flaw, decode
+from tracker.planning.decode import EARLIEST_MS, LATEST_MS, MAX_SHOWN, Flaw, decode
 from tracker.touch import Touch
 
 DEFAULT_CHANNEL: Final = "web"
@@ -46,6 +47,8 @@ def reader(kinds: Kinds = KINDS) -> Callable[[bytes], Touch | Flaw]:
     forms = [_read_short, _read_wire]
 
     def read(line: bytes) -> Touch | Flaw:
+        if is_too_deep(line):
+            return Flaw("not_json", f"nested deeper than {MAX_NESTING} levels")
         touch = forms[0](line, kinds)
         if touch is not None:
             return touch
@@ -67,7 +70,7 @@ def _read_short(line: bytes, kinds: Kinds) -> Touch | Flaw | None:
     """None where the line is not of this form."""
     try:
         short = _short.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return None
     named = _named(short, kinds)
     if isinstance(named, Flaw):
@@ -103,7 +106,9 @@ def _named(short: _Short, kinds: Kinds) -> tuple[str, tuple[str, ...], str | Non
 
 
 def _no_customer(customer: str | int | None) -> str:
-    return "`customer` is missing" if customer is None else f"`customer` is {customer!r}, which is no id"
+    if customer is None:
+        return "`customer` is missing"
+    return f"`customer` is {repr(customer)[:MAX_SHOWN]}, which is no id"
 
 
 def _event_id(given: str | int | None, line: bytes) -> str:
@@ -147,7 +152,7 @@ def _explain(line: bytes, kinds: Kinds) -> Flaw:
     """The flaw of a line that has neither form."""
     try:
         document = _anything.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         return Flaw("not_json", str(error) or "no UTF-8")
     if not isinstance(document, dict):
         return Flaw("not_a_touchpoint", f"a JSON {_kind(document)}, not an object")
@@ -160,7 +165,7 @@ def _explain(line: bytes, kinds: Kinds) -> Flaw:
         return Flaw("no_time", "`timestamp` is missing")
     try:
         _short.decode(line)
-    except msgspec.ValidationError as error:
+    except UNREADABLE as error:
         return Flaw("not_a_touchpoint", str(error))
     return Flaw("not_a_touchpoint", "it cannot be read")
 

@@ -10,10 +10,11 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 
 from jsonschema_rs import Draft202012Validator, RegexOptions, ValidationError
 
+from tracker import patterns
 from tracker.problem import Problem, choose
 from tracker.tracking_plans.compatibility import narrowings
 from tracker.yaml_tree import Mapping as Group
-from tracker.yaml_tree import Node, YamlError, grow, kind, plain
+from tracker.yaml_tree import Node, Scalar, Sequence, YamlError, grow, kind, plain
 
 Kind = Literal["unplanned_type", "unplanned_property", "missing", "wrong_type", "wrong_value"]
 """A closed set: each value is a label of `tracker_collector_plan_violations_total`."""
@@ -59,10 +60,14 @@ class SourcePlan:
         validator = self.validators.get(type_)
         if validator is None:
             return [Violation("unplanned_type", "this type is not in the plan")] if self.closed else []
-        if validator.is_valid(properties):
-            return []
-        found = zip(range(MOST_REPORTED), validator.iter_errors(properties), strict=False)
-        return [_violation(error) for _, error in found]
+        try:
+            if validator.is_valid(properties):
+                return []
+            found = zip(range(MOST_REPORTED), validator.iter_errors(properties), strict=False)
+            return [_violation(error) for _, error in found]
+        except ValueError:
+            # The validator refuses more than 255 levels.
+            return [Violation("wrong_value", "properties: nested too deeply to be checked")]
 
 
 def _violation(error: ValidationError) -> Violation:
@@ -133,9 +138,33 @@ def _compile(
     try:
         validators[type_] = compiled(schema)
     except ValueError as error:
+        if found := list(_unsupported(node)):
+            problems.extend(found)
+            return
         why = error.message if isinstance(error, ValidationError) else str(error)
         message = f"the type {type_[:80]!r} has no valid JSON Schema: {why[:200]}"
         problems.append(Problem(node.line, node.column, message, "see JSON Schema 2020-12; references stay inside"))
+
+
+def _unsupported(node: Node) -> Iterator[Problem]:
+    """Patterns that the linear engine does not take, each where it stands: the library says only that one is wrong."""
+    for place, pattern in _patterns(node):
+        if found := patterns.unsupported(pattern):
+            yield Problem(place.line, place.column, f"pattern: {found.message}", found.remedy)
+
+
+def _patterns(node: Node) -> Iterator[tuple[Scalar, str]]:
+    """The patterns of a schema with their places."""
+    if isinstance(node, Sequence):
+        for each in node.items:
+            yield from _patterns(each)
+    elif isinstance(node, Group):
+        for key, (_, value) in node.entries.items():
+            if key == "pattern" and isinstance(value, Scalar):
+                yield value, value.text
+            elif key == "patternProperties" and isinstance(value, Group):
+                yield from ((at, pattern) for pattern, (at, _) in value.entries.items())
+            yield from _patterns(value)
 
 
 def narrowed(before: SourcePlan, now: SourcePlan) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ import pytest
 from kafka import TopicPartition
 
 from schemas.rejection import Place, Rejection
-from schemas.routed import RoutedTouchpoint
+from schemas.routed import Erase, Release, RoutedTouchpoint, Tie
 from schemas.topics import REJECTED, ROUTED
 from streams.cli import rejected as command
 from streams.cli import rejected_output as output
@@ -25,7 +25,9 @@ from streams.events.rejected import (
     still_wrong,
 )
 from streams.person.times import moment_ms, shown
+from tests import poison
 from tests.stored import Redis
+from tracker.planning.message import encode_routed
 
 NOW_MS = 1_795_000_000_000
 GOOD = {"event_id": "e1", "type": "page", "channel": "web", "occurred_at": NOW_MS, "ids": {"customer_id": "c1"}}
@@ -223,7 +225,40 @@ def test_routed_bytes_are_judged_inside() -> None:
     place = Place(ROUTED, 0, 1)
     assert still_wrong(rejection(value=packed, place=place)) is None
     assert still_wrong(rejection(value=packed)).reason == "not_json"
-    assert still_wrong(rejection(value=b"\xc1", place=place)).reason == "not_json"
+    assert still_wrong(rejection(value=b"\xc1", place=place)).reason == "not_routed"
+
+
+@pytest.mark.parametrize("topic", ["touchpoints.web", ROUTED, "of another world"])
+@pytest.mark.parametrize("at_ms", [NOW_MS, -(2**63), 2**63 - 1])
+def test_whatever_was_rejected_can_be_looked_at(topic, at_ms) -> None:
+    """No bytes, no topic and no date end a command: each rejection is listed, shown and judged."""
+    values = [*poison.NOT_JSON.values(), *poison.NO_TOUCHPOINT.values(), b"", b"\xc1", b"\x81\xa4kind\xa3tie", None]
+    values += [encode_routed(message) for message in (Tie("c1", "c2", 1, "e"), Release("c1", "c2"), Erase("c1", 1))]
+    every = [
+        rejection(number, value, rejected_at_ms=at_ms, received_at_ms=at_ms, place=Place(topic, 0, number))
+        for number, value in enumerate(values)
+    ]
+    found = list(read(Consumer(*every), Choice()))
+    assert len(found) == len(values)
+    nobody = [None] * len(found)
+    assert output.list_text(found, nobody, Counter(not_json=1)).count("\n") == len(values) + 2
+    assert len(json.loads(output.list_data(found, nobody, Counter()))["rejected"]) == len(values)
+    assert all(output.text_of(one) and json.dumps(output.bytes_of(one)) for one in found)
+    done, _ = sent_again(*every, dry_run=True)
+    assert done.sent == (3 if topic == ROUTED else 0)
+
+
+@pytest.mark.parametrize("value", [b"{}}", b"[" * 5_000, b'{"reason": "\xff"}', b"\xff", b'{"schema": 1e999}'])
+def test_what_is_no_rejection_is_passed_over(value) -> None:
+    """Bytes in the topic of rejections that are none end no command."""
+    assert offsets(Consumer(rejection(0), value, value, rejection(3))) == [0, 3]
+
+
+def test_any_message_of_the_tracker_can_be_sent_again() -> None:
+    """What is no touchpoint, such as a tie, is read by its own decoder: nothing is wrong with it."""
+    place = Place(ROUTED, 1, 0)
+    erase = msgspec.msgpack.encode(Erase("c1", NOW_MS))
+    assert still_wrong(rejection(value=erase, place=place, reason="unforeseen")) is None
 
 
 def test_redis_remembers_by_place_and_content() -> None:

@@ -4,10 +4,11 @@ import msgspec
 import pytest
 
 from schemas.rejection import Place, Rejection
-from schemas.routed import Adopted, Erase, History, RoutedTouchpoint, Tie
+from schemas.routed import Adopted, Erase, History, Release, RoutedTouchpoint, Tie
 from schemas.topics import REJECTED, ROUTED, TRANSITIONS
 from schemas.transition import Transition
 from streams.person.kafka_data import traces
+from tests import poison
 from tests.streams.events import test_from_kafka
 from tests.touchpoints import touchpoint
 from tracker.identity.kinds import KINDS
@@ -16,7 +17,7 @@ from tracker.planning.message import encode_routed
 WEB, ANN = "touchpoints.web", "anonymous_id:a1"
 HERS = touchpoint("", ids={"email_sha256": "e9", "anonymous_id": "a1"})
 HIS = touchpoint("c9")
-ABOUT_NOBODY = [b"", b"\xff", b"null", b"7", b"[]", b"{}"]
+ABOUT_NOBODY = [b"", b"\xff", b"null", b"7", b"[]", b"{}", *poison.NOT_JSON.values(), *poison.NO_TOUCHPOINT.values()]
 
 
 class Consumer(test_from_kafka.Consumer):
@@ -44,8 +45,8 @@ def transition(**fields: str) -> bytes:
     return msgspec.json.encode(Transition(kind="linked", journey="", version=0, at_ms=1, **fields))
 
 
-def rejection(value: bytes, key: bytes = b"") -> bytes:
-    return msgspec.json.encode(Rejection("no_id", "", Place("t", 0, 1), 1, value, key))
+def rejection(value: bytes, key: bytes = b"", topic: str = WEB) -> bytes:
+    return msgspec.json.encode(Rejection("no_id", "", Place(topic, 0, 1), 1, value, key))
 
 
 LETTERS = (
@@ -61,7 +62,11 @@ HERS_BY_TOPIC = {
     WEB: [HERS],
     ROUTED: [encode_routed(one) for one in LETTERS],
     TRANSITIONS: [transition(**one) for one in MOVES],
-    REJECTED: [rejection(HERS), rejection(b"nonsense", ANN.encode())],
+    REJECTED: [
+        rejection(HERS),
+        rejection(b"nonsense", ANN.encode()),
+        rejection(encode_routed(Release("c9", ANN)), b"c9", ROUTED),
+    ],
 }
 HIS_BY_TOPIC = {
     WEB: [HIS],
@@ -81,6 +86,12 @@ def test_a_record_is_found_by_whatever_names_somebody(topic: str) -> None:
 def test_a_record_is_found_by_its_key(topic: str) -> None:
     """Whatever it holds."""
     assert found(topic, *ABOUT_NOBODY, key=ANN.encode()) == ABOUT_NOBODY
+
+
+def test_a_record_that_is_too_deep_is_shown_as_bytes() -> None:
+    """Written out again it would exhaust the stack."""
+    [one] = traces(Consumer([poison.nested(900)], b"c1"), [WEB], {"c1"}, KINDS)
+    assert "base64" in one
 
 
 def test_what_is_no_json_is_shown_as_bytes() -> None:

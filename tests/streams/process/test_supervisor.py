@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from streams.errors import ExitCode
+from streams.process.fault_runs import FaultRuns
 from streams.process.supervisor import Child, _look, worker_children
 from tests.servers import wait_until
 
@@ -15,13 +16,16 @@ from tests.servers import wait_until
 SUPERVISE = """
 import os, sys
 from streams.process import supervisor
+from streams.process import fault_runs
 supervisor.FIRST_PAUSE_S = 0.1
+fault_runs.TOGETHER_S = 0.0
 environ = dict(os.environ)
 children = [supervisor.Child([sys.executable, "-c", words], {**environ, "NUMBER": str(number)})
             for number, words in enumerate(sys.argv[1:])]
 sys.exit(supervisor.supervise(children))
 """
 WAIT = "import os, sys; print(os.environ['NUMBER'], os.getpid(), flush=True); sys.stdin.read()"
+REPORT = "import os, sys; print(os.environ['NUMBER'], os.getpid(), flush=True)"
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + WAIT + "; import time; time.sleep(99)"
 
 
@@ -95,6 +99,25 @@ def test_what_starting_again_cannot_mend_ends_all(start, code: ExitCode) -> None
     assert not alive(first)
 
 
+def test_a_fault_that_comes_again_and_again_ends_all(start) -> None:
+    """Five quick ends with one exit code end the group with it and one line; the healthy other one is stopped."""
+    supervisor = start(WAIT, f"{REPORT}; sys.exit({int(ExitCode.PORT_IN_USE)})")
+    [healthy] = wait_until(lambda: supervisor.pids(0))
+    assert supervisor.process.wait(30) == ExitCode.PORT_IN_USE
+    assert not alive(healthy)
+    assert len(supervisor.pids(1)) == 5
+    [line] = [line for line in supervisor.out.read_text().splitlines() if "ending all" in line]
+    assert "PORT_IN_USE" in line
+
+
+@pytest.mark.parametrize("ending", ["os.kill(os.getpid(), 9)", f"sys.exit({int(ExitCode.UNREACHABLE)})"])
+def test_a_signal_or_a_server_that_is_away_ends_nothing(start, ending: str) -> None:
+    """However often a child is killed or finds a server away, it is started again."""
+    supervisor = start(f"{REPORT}; {ending}")
+    wait_until(lambda: len(supervisor.pids(0)) == 7)
+    assert supervisor.process.poll() is None
+
+
 def test_children_end_when_the_supervisor_is_killed(start) -> None:
     """Their standard input closes; they need no signal to notice."""
     supervisor = start(WAIT)
@@ -121,11 +144,11 @@ def test_pauses_grow_and_are_bounded() -> None:
     pauses = []
     while len(pauses) < 7:
         child.start_at_s = 0.0
-        _look(child)
+        _look(child, FaultRuns())
         child.process.wait(20)
         pauses.append(child.pause_s)
         child.process.stdin.close()
-        _look(child)
+        _look(child, FaultRuns())
     assert pauses == [0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 
-from schemas.rejection import Reason
+from schemas.rejection import WorkerReason
 from streams.process.series import BUCKETS, CANARY, PIPELINE
 from streams.worker.metrics import LATENCY, Latency, WorkerMetrics
 from tests.flow.harness import WEB
@@ -125,4 +125,4 @@ def test_the_fast_histogram_is_the_slow_one(batches: list[list[int]]) -> None:
 
 def test_known_counters_begin_at_zero(metrics: WorkerMetrics) -> None:
     """Each reason of a rejection is there before the first: else Prometheus sees no increase when it comes."""
-    assert {value(metrics, "tracker_touchpoints_rejected_total", reason=each) for each in get_args(Reason)} == {0}
+    assert {value(metrics, "tracker_touchpoints_rejected_total", reason=each) for each in get_args(WorkerReason)} == {0}

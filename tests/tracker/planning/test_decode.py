@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.poison import NO_TOUCHPOINT, NOT_JSON, WELCOME
 from tracker.planning.decode import FUTURE_MS, MINUTE_MS, Flaw, correct, decode
 from tracker.touch import Touch
 
@@ -70,6 +71,30 @@ def test_what_cannot_be_read_has_its_reason(value: bytes | None, reason: str) ->
     assert isinstance(flaw, Flaw)
     assert flaw.reason == reason
     assert flaw.detail
+
+
+@pytest.mark.parametrize("value", NOT_JSON.values(), ids=NOT_JSON)
+def test_what_is_not_json_says_so(value: bytes) -> None:
+    """Bytes that are no JSON are told as that, whatever the decoder found wrong with them first."""
+    flaw = decode(value, RECEIVED_MS)
+    assert isinstance(flaw, Flaw)
+    assert flaw.reason == "not_json"
+    assert 0 < len(flaw.detail) < 1_000
+
+
+@pytest.mark.parametrize("value", NO_TOUCHPOINT.values(), ids=NO_TOUCHPOINT)
+def test_what_is_no_touchpoint_says_so(value: bytes) -> None:
+    """Numbers and times that no calendar and no computer holds are flaws, and what is said of them is short."""
+    flaw = decode(value, RECEIVED_MS)
+    assert isinstance(flaw, Flaw)
+    assert flaw.reason != "not_json"
+    assert 0 < len(flaw.detail) < 1_000
+
+
+@pytest.mark.parametrize("value", WELCOME.values(), ids=WELCOME)
+def test_what_is_odd_is_welcome(value: bytes) -> None:
+    """What is odd and means something is a touchpoint."""
+    assert isinstance(decode(value, RECEIVED_MS), Touch)
 
 
 def test_deep_nesting_is_a_flaw() -> None:

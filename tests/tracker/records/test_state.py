@@ -10,8 +10,9 @@ import pytest
 from tests.tracker.making import DAY_MS, START_MS, journey, stage, touch
 from tracker.engine.customer import CustomerFold
 from tracker.engine.summary import summaries
+from tracker.identity import membership, ties
 from tracker.journey.definition import Definition, Exclusion, Funnel, Rule, Segment
-from tracker.records.state import Record, UnreadableStateError, decode, encode
+from tracker.records.state import Record, UnreadableStateError, decode, decode_progress, encode
 
 STATES = Path(__file__).parent / "states"
 
@@ -102,3 +103,10 @@ def make_fixture() -> tuple[bytes, bytes]:
     late = journeys.fold("c", record, [touch("again", 3, "late"), touch("view", 24 * 174.5)], START_MS)
     left = journeys.fold("c", late.after, [touch("close", 24 * 176)], START_MS)
     return left.after, msgspec.json.encode(summaries(journeys, left.after))
+
+
+@pytest.mark.parametrize("read", [decode, decode_progress, ties.read, membership.read])
+def test_a_damaged_part_is_an_unreadable_state(read) -> None:
+    """Whatever part of a record is damaged, the state is to blame, and never the touchpoint that came for it."""
+    with pytest.raises(UnreadableStateError):
+        read(b"\xc1")

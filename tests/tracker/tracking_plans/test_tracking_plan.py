@@ -75,7 +75,9 @@ def test_an_open_plan_lets_other_types_be() -> None:
         ("sources:\n  a:\n    types:\n      t: {type: strin}", (4, 10), "'t' has no valid JSON Schema"),
         ("sources: {a: {types: {t: {$ref: 'http://127.0.0.1:9/x'}}}}", (1, 26), "Retrieval is disabled"),
         ("sources: {a: {types: {t: {$ref: 'file:///etc/passwd'}}}}", (1, 26), "Retrieval is disabled"),
-        ("sources: {a: {types: {t: {properties: {p: {pattern: '(?=a)'}}}}}}", (1, 26), "regex"),
+        ("sources: {a: {types: {t: {properties: {p: {pattern: '(?=a)'}}}}}}", (1, 53), "look-ahead is not supported"),
+        ("sources: {a: {types: {t: {patternProperties: {'(a)\\1': {}}}}}}", (1, 47), "back reference is not supported"),
+        ("sources: {a: {types: {t: {properties: {p: {pattern: '(a'}}}}}}", (1, 26), "regex"),
         ("sources: [", (1, 11), ""),
     ],
 )
