@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from streams.errors import UsageError
 
 
-def _knob(share: float, meaning: str) -> float:
+def _deviation(share: float, meaning: str) -> float:
     """A field of `Deviations`; typed as what the field holds."""
     return field(default=share, metadata={"meaning": meaning})
 
@@ -17,17 +17,17 @@ def _knob(share: float, meaning: str) -> float:
 class Deviations:
     """A lively but orderly stream by default."""
 
-    skips: float = _knob(0.05, "of the customers who leave out a stage on their way")
-    returns: float = _knob(0.05, "of the customers who go back to an earlier stage once")
-    duplicates: float = _knob(0.02, "of the touchpoints that are sent a second time, identical")
-    disorder: float = _knob(0.03, "of the touchpoints that arrive after the customer's next one")
-    late: float = _knob(0.01, "of the touchpoints that arrive steps late, as from a device that was offline")
-    wrong_clocks: float = _knob(0.02, "of the devices whose clock is minutes to days off")
-    anonymous: float = _knob(0.1, "of the customers who come under one to five other ids and identify themselves later")
-    tickets: float = _knob(0.02, "of the customers who open a support ticket; half of the tickets are closed")
-    quiet: float = _knob(0.0, "of the customers who went quiet so long ago that they have dropped out")
-    poison: float = _knob(0.001, "of the messages that are no touchpoints")
-    shared: float = _knob(0.02, "of the customers who are also seen on a device that is somebody else's")
+    skips: float = _deviation(0.05, "of the customers who leave out a stage on their way")
+    returns: float = _deviation(0.05, "of the customers who go back to an earlier stage once")
+    duplicates: float = _deviation(0.02, "of the touchpoints that are sent a second time, identical")
+    disorder: float = _deviation(0.03, "of the touchpoints that arrive after the customer's next one")
+    late: float = _deviation(0.01, "of the touchpoints that arrive several steps late, as from a device that was offline")
+    wrong_clocks: float = _deviation(0.02, "of the devices whose clock is minutes to days off")
+    anonymous: float = _deviation(0.1, "of the customers who are first seen under one to five other ids and identify themselves later")
+    tickets: float = _deviation(0.02, "of the customers who open a support ticket; half of the tickets are closed")
+    quiet: float = _deviation(0.0, "of the customers who went quiet so long ago that they have dropped out")
+    poison: float = _deviation(0.001, "of the messages that are no touchpoints")
+    shared: float = _deviation(0.02, "of the customers who are also seen on a device that is somebody else's")
 
     def __post_init__(self) -> None:
         for deviation in fields(self):

@@ -68,6 +68,6 @@ def test_people_are_drawn(world, capsys) -> None:
     found = described(world, ACME)
     draw({**found, "people": found["people"] * 25}, 0)
     shown = capsys.readouterr().out
-    assert f"one of  {ACME}" in shown
+    assert f"member of  {ACME}" in shown
     assert "bought" in shown
     assert "and 5 more" in shown

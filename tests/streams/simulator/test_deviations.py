@@ -19,7 +19,7 @@ def test_every_knob_says_what_it_shares() -> None:
     assert all(meaning(deviation.name).startswith("of the") for deviation in fields(Deviations))
 
 
-def test_documentation_has_every_knob() -> None:
+def test_documentation_has_every_deviation() -> None:
     """The page's table is the deviations' own: option, default and meaning."""
     page = (Path(__file__).parents[3] / "docs" / "simulator.md").read_text()
     for deviation in fields(Deviations):
