@@ -208,6 +208,18 @@ def _history(settings: Settings) -> Iterator[Result]:
         client.close()
 
 
+def _messages(settings: Settings) -> Iterator[Result]:
+    from streams.stores.sent import findings
+
+    if settings.redis_url is None:
+        return
+    client = redis_client(settings)
+    try:
+        yield from findings(client, settings.partitions)
+    finally:
+        client.close()
+
+
 def _collector(settings: Settings) -> Iterator[Result]:
     from streams.collector.checkup import findings
 
@@ -240,8 +252,9 @@ CHECKS: Final[dict[str, Callable[[Settings], Iterator[Result]]]] = {
     "topics": _topics,
     "redis": _redis,
     "history": _history,
+    "messages": _messages,
     "erasures": _erasures,
     "collector": _collector,
 }
 # An area is skipped when the check of the server that it needs has failed.
-NEEDS: Final = {"topics": "kafka", "history": "redis", "erasures": "redis"}
+NEEDS: Final = {"topics": "kafka", "history": "redis", "messages": "redis", "erasures": "redis"}

@@ -88,8 +88,9 @@ def _mismatch(found: list[Audited]) -> Mismatch:
             "Customers are stored in partitions that are not their home.",
             "Set TRACKER_PARTITIONS to the number of the workers. If it is that, they ran with different ones.",
         )
+    wrong = [each.partition for each in found if each.differences]
     return Mismatch(
         "The figures are not the sum of the customers.",
-        "Check that TRACKER_JOURNEYS names the files that the workers run. If it does, stop the workers, empty Redis "
-        "and start them: everything is built again from Kafka.",
+        "Check that TRACKER_JOURNEYS names the files that the workers run. If it does, rebuild each partition that "
+        f"differs: `tracker repair --partition {wrong[0]}`.",
     )

@@ -50,6 +50,7 @@ COMMANDS: Final = (
     Command("backtest", "streams.cli.backtest:backtest", "Show which alerts recorded touchpoints would have raised."),
     Command("rejected", "streams.cli.rejected:app", "List touchpoints that could not be read, and send them again."),
     Command("audit", "streams.cli.audit:audit", "Recompute the funnel from all customers and compare."),
+    Command("repair", "streams.cli.repair:repair", "Rebuild one partition from Kafka."),
     Command("repartition", "streams.cli.repartition:repartition", "Change the number of partitions."),
     Command(
         "torture", "streams.cli.torture:torture", "Kill and freeze workers, then compare with the expected result."

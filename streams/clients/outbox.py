@@ -8,12 +8,14 @@ from tracker.planning.message import Message
 
 
 class OutboxBatch(msgspec.Struct, frozen=True, array_like=True):
-    """The messages of one batch with the numbers by which repeats are recognised: (partition, epoch, sequence)."""
+    """The messages of one batch with what identifies repeats: (partition, generation, epoch, sequence)."""
 
     partition: int
     epoch: int
     first_sequence: int
     messages: Sequence[Message]
+    generation: str = ""
+    """Of the owner that decided them; empty in what versions without generations left behind."""
 
     @property
     def last_sequence(self) -> int:

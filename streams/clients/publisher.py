@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from streams.clients.outbox import OutboxBatch
-from tracker.planning.marks import EPOCH, PARTITION, SEQUENCE
+from tracker.planning.marks import AGAIN, EPOCH, GENERATION, PARTITION, SEQUENCE
 
 MAX_BATCH_BYTES: Final = 512 * 1024
 # How long the sockets of an abandoned producer may take to close.
@@ -100,6 +100,8 @@ class KafkaPublisher:
     async def _send(self, producer: AIOKafkaProducer, batch: OutboxBatch) -> None:
         confirmations = []
         mark = [(PARTITION, b"%d" % batch.partition), (EPOCH, b"%d" % batch.epoch)]
+        if batch.generation:
+            mark.append((GENERATION, batch.generation.encode()))
         # Within one topic-partition the messages keep their order of sequence: consumers recognise repeats by it.
         by_place: dict[tuple[str, int], list[tuple[int, Any]]] = defaultdict(list)
         for sequence, message in enumerate(batch.messages, batch.first_sequence):
@@ -109,6 +111,8 @@ class KafkaPublisher:
             records = producer.create_batch()
             for sequence, message in messages:
                 key, value, headers = message.key, message.value, self._headers(mark, sequence)
+                if message.again:
+                    headers.append((AGAIN, b"1"))
                 if records.append(key=key, value=value, timestamp=now_ms, headers=headers) is None:
                     records.close()
                     confirmations.append(await producer.send_batch(records, topic, partition=partition))

@@ -139,7 +139,7 @@ class Repartition:
 
     def _prepare(self, plan: Move) -> None:
         """Steps 2 to 4, as far as an earlier run has not done them."""
-        held = self._moving.hold(int(time.time() * 1000))
+        held = self._moving.hold()
         self._after("hold")
         if plan.phase != "copying" and not self._still_stands(plan, held):
             plan.phase = "copying"

@@ -70,14 +70,12 @@ class Moving:
         self._hold = client.register_script(_SCRIPTS.joinpath("hold.lua").read_text())
         self._switch = client.register_script(_SCRIPTS.joinpath("switch.lua").read_text())
 
-    def hold(self, floor_epoch: int) -> list[StoredPartition]:
+    def hold(self) -> list[StoredPartition]:
         """Take every partition, the new ones too, under a new epoch: no earlier holder can write any more."""
         held = []
         for partition in range(self._to):
             names = keys(partition, self._prefix)
-            epoch, writes, layout = self._hold(
-                keys=[names.epoch, names.writes, layout_key(partition, self._prefix)], args=[floor_epoch]
-            )
+            epoch, writes, layout = self._hold(keys=[names.epoch, names.writes, layout_key(partition, self._prefix)])
             held.append(StoredPartition(int(epoch), int(writes), int(layout) if layout else None))
         return held
 
@@ -149,6 +147,8 @@ class Moving:
         pairs = [(getattr(names, name), getattr(copy, name)) for name in Staged._fields[1:]]
         days = sorted({*self._days(names.days), *self._days(copy.days)})
         pairs += [(day_list(names.days, day), day_list(copy.days, day)) for day in days]
+        # Sizes of before say nothing of the copy, which has none: they go.
+        pairs.append((names.sizes, f"{copy.ready}:sizes"))
         fixed = [names.epoch, layout_key(partition, self._prefix), copy.ready]
         answer: bytes = self._switch(keys=[*fixed, *chain.from_iterable(pairs)], args=[epoch, self._to])
         return answer.decode()

@@ -10,9 +10,12 @@ class Keys(NamedTuple):
 
     epoch: str
     """Integer: the owner's epoch; only the holder of this epoch may write."""
+    generation: str
+    """String: names of the last takes, newest first, separated by spaces; the first is the owner's."""
     offsets: str
-    """Hash: topic to the next offset to apply; `timers` to the number of sweeps applied; `from 3` to the mark of the
-    newest message of `journey.routed` that the owner of partition 3 sent."""
+    """Hash: topic to the next offset to apply; `timers` to the number of sweeps applied; `from 3 NAME`, `since 3 NAME`
+    and `repeats 3 NAME`: what came over `journey.routed` from the owner of partition 3 whose generation is NAME
+    (`tracker/planning/marks.py`)."""
     states: str
     """Hash: customer to the versioned msgpack of `tracker/records/state.py`."""
     aggregates: str
@@ -27,6 +30,13 @@ class Keys(NamedTuple):
     """Integer: how many messages have ever been put into the outbox."""
     writes: str
     """Integer: how many writes the partition has seen. Fewer than its owner made: the store has lost some."""
+    sizes: str
+    """String: the number of the last write, then how many entries each key of `Sizes` has at least after it
+    (`streams/stores/store.py`); fewer, and somebody or something has deleted a key."""
+    published: str
+    """Hash: topic to the offset before which all that follows from its records was published before; where reading
+    begins below it, transitions are marked `again`. `dropped` to the moment (ms) before which drop-offs are, until the
+    partition has caught up."""
     missing: str
     """Hash: `topic:first` to the end of a range of offsets that Kafka had deleted before they were applied."""
     suppressed: str

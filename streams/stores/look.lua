@@ -1,21 +1,29 @@
 -- Step 6, first part: reads a partition before a write, while its epoch and its count of writes are watched.
 -- KEYS, all of one slot, all written by the partition's owner alone; only read here:
 --   1 epoch       integer  the owner's epoch
---   2 writes      integer  writes that the partition has seen
---   3 offsets     hash     topic -> next offset to apply
---   4 aggregates  hash     field -> integer
---   5 days        hash     day -> customers in its list
--- ARGV: for each hash from key 3 on, the number of fields, then the fields
--- Returns {epoch, writes, {value, ...}, ...}, with false for what does not exist.
+--   2 generation  string   names of the last takes, newest first; it changes with the epoch alone, so is not watched
+--   3 writes      integer  writes that the partition has seen
+--   4 states, 5 aggregates, 6 offsets: hashes; 7 timers: sorted set; 8 days: hash; 9 suppressed: set; all are counted
+--   and on        hashes of which fields are read: offsets, aggregates, days
+-- ARGV: for each of these hashes, the number of fields, then the fields
+-- Returns {epoch, generation, writes, {states, aggregates, offsets, timers, days, suppressed}, {value, ...}, ...},
+-- with false for what does not exist.
 -- One call instead of one HMGET a hash: a single round trip between WATCH and MULTI.
-local found = {redis.call('GET', KEYS[1]), redis.call('GET', KEYS[2])}
+local found = {redis.call('GET', KEYS[1]), redis.call('GET', KEYS[2]), redis.call('GET', KEYS[3]), {
+  redis.call('HLEN', KEYS[4]),
+  redis.call('HLEN', KEYS[5]),
+  redis.call('HLEN', KEYS[6]),
+  redis.call('ZCARD', KEYS[7]),
+  redis.call('HLEN', KEYS[8]),
+  redis.call('SCARD', KEYS[9]),
+}}
 local at = 1
-for key = 3, #KEYS do
+for key = 10, #KEYS do
   local values, last = {}, at + ARGV[at]
   for i = at + 1, last do
     values[#values + 1] = redis.call('HGET', KEYS[key], ARGV[i])
   end
-  found[key] = values
+  found[#found + 1] = values
   at = last + 1
 end
 return found

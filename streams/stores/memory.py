@@ -4,7 +4,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from streams.stores.store import Due, Fenced, Lease, Lost
+from streams.stores.store import MOST_GENERATIONS, Due, Lease, Sizes, damage, new_generation
 from tracker.planning.plan import Plan
 from tracker.records.timer import DAY_MS, day_of
 
@@ -24,6 +24,15 @@ class Held:
     writes: int = 0
     missing: dict[str, int] = field(default_factory=dict)
     suppressed: set[bytes] = field(default_factory=set)
+    generations: tuple[str, ...] = field(default=(), compare=False)
+    """Names of the last takes, newest first; they are random, so two partitions that hold the same differ in them."""
+    published: dict[str, int] = field(default_factory=dict)
+    sizes: str = field(default="", compare=False)
+    """The seal of the last write."""
+
+    def counted(self) -> Sizes:
+        """How many entries there are."""
+        return Sizes(*(len(getattr(self, name)) for name in Sizes._fields))
 
 
 class MemoryStore:
@@ -39,8 +48,12 @@ class MemoryStore:
     async def take(self, partition: int, floor_epoch: int) -> Lease:
         held = self.held(partition)
         held.epoch = max(held.epoch + 1, floor_epoch)
-        offsets, outbox = dict(held.offsets), list(held.outbox)
-        return Lease(partition, held.epoch, offsets, held.sequence, outbox, held.writes, set(held.suppressed))
+        held.generations = (new_generation(), *held.generations)[:MOST_GENERATIONS]
+        offsets, outbox, suppressed = dict(held.offsets), list(held.outbox), set(held.suppressed)
+        return Lease(
+            partition, held.epoch, offsets, held.sequence, outbox, held.writes, suppressed, held.generations,
+            held.counted(), damage(held.counted(), held.sizes, held.writes), dict(held.published),
+        )  # fmt: skip
 
     async def read(self, partition: int, customers: Sequence[str]) -> list[bytes | None]:
         states = self.held(partition).states
@@ -56,25 +69,24 @@ class MemoryStore:
         fired: Due | None = None,
     ) -> None:
         held = self.held(lease.partition)
-        if held.epoch != lease.epoch:
-            raise Fenced if held.epoch > lease.epoch else Lost
-        if held.writes != lease.writes:
-            if held.writes != lease.writes + 1 or not offsets.items() <= held.offsets.items():
-                raise Lost
-        else:
+        is_in = held.writes == lease.writes + 1 and offsets.items() <= held.offsets.items()
+        lease.require(held.epoch, held.generations, lease.writes if is_in else held.writes)
+        if not is_in:
+            lease.require_whole(held.counted())
             self._write(held, offsets, plan, blob, sequence)
             self._set_timers(held, plan.timers, fired)
             self._remove(held, plan.removed)
             held.suppressed.update(plan.suppressed)
-        lease.suppressed.update(plan.suppressed)
-        lease.offsets.update(offsets)
-        lease.sequence = sequence
-        lease.writes += 1
+            held.sizes = held.counted().sealed(held.writes)
+        lease.sizes = held.counted()
+        lease.moved_on(offsets, plan, sequence)
 
     @staticmethod
     def _write(held: Held, offsets: Mapping[str, int], plan: Plan, blob: bytes, sequence: int) -> None:
         held.writes += 1
         held.offsets.update(offsets)
+        for name in plan.forgotten:
+            held.offsets.pop(name, None)
         held.states.update(plan.states)
         for name, difference in plan.aggregates.items():
             held.aggregates[name] = held.aggregates.get(name, 0) + difference
@@ -111,14 +123,25 @@ class MemoryStore:
 
     async def verify(self, lease: Lease) -> None:
         held = self.held(lease.partition)
-        if held.epoch != lease.epoch:
-            raise Fenced if held.epoch > lease.epoch else Lost
-        if held.writes != lease.writes:
-            raise Lost
+        lease.require(held.epoch, held.generations, held.writes)
+        lease.require_whole(held.counted())
+
+    async def rebuild(self, lease: Lease) -> None:
+        held = self.held(lease.partition)
+        if held.epoch == lease.epoch and held.generations[:1] == lease.generations[:1]:
+            for emptied in (held.states, held.aggregates, held.timers, held.days, held.offsets):
+                emptied.clear()
+            held.sizes = ""
+            held.writes += 2
+
+    async def note_published(self, lease: Lease, published: Mapping[str, int]) -> None:
+        self.held(lease.partition).published.update(published)
+        lease.published.update(published)
 
     async def trim(self, lease: Lease, sequence: int) -> None:
         held = self.held(lease.partition)
-        if held.epoch == lease.epoch and held.sequence == sequence:
+        is_owner = held.epoch == lease.epoch and held.generations[:1] == lease.generations[:1]
+        if is_owner and held.sequence == sequence:
             held.outbox.clear()
 
     async def due(self, partition: int, now_ms: int, limit: int) -> Due:

@@ -11,7 +11,8 @@ from typing import Any, Final
 from redis import exceptions as errors
 
 from streams.stores.keys import PREFIX, Keys, day_list, keys
-from streams.stores.store import Due, Fenced, Lease, Lost, Unavailable
+from streams.stores.rebuild import SCRIPT, removal
+from streams.stores.store import MOST_GENERATIONS, Damaged, Due, Lease, Sizes, Unavailable, damage, new_generation
 from tracker.planning.plan import Plan
 from tracker.records.timer import DAY_MS, day_of
 
@@ -34,6 +35,10 @@ OUTAGE: Final = (
 OUTAGE_WORDS: Final = ("OOM", "MISCONF", "LOADING", "BUSY", "NOREPLICAS", "MASTERDOWN", "CLUSTERDOWN", "READONLY")
 
 
+SIGNS: Final = {"HSET": 1, "ZADD": 1, "SADD": 1, "HDEL": -1, "ZREM": -1}
+"""Commands that answer how many entries they added or removed."""
+
+
 class RedisStore:
     """Implements `streams.stores.store.Store` with an asyncio Redis client, single or Cluster."""
 
@@ -42,6 +47,8 @@ class RedisStore:
         self._prefix = prefix
         self._take = client.register_script(_SCRIPTS.joinpath("take.lua").read_text())
         self._trim = client.register_script(_SCRIPTS.joinpath("trim.lua").read_text())
+        self._verify = client.register_script(_SCRIPTS.joinpath("verify.lua").read_text())
+        self._rebuild = client.register_script(SCRIPT.read_text())
         # Sent as text, not by their hash: after a restart Redis no longer knows the hash, and EVALSHA would fail in the
         # middle of a transaction, whose other commands Redis carries out all the same.
         self._look = _SCRIPTS.joinpath("look.lua").read_text()
@@ -49,11 +56,18 @@ class RedisStore:
 
     async def take(self, partition: int, floor_epoch: int) -> Lease:
         names = keys(partition, self._prefix)
-        script_keys = [names.epoch, names.offsets, names.sequence, names.outbox, names.writes, names.suppressed]
-        reply = await _ask(self._take(keys=script_keys, args=[floor_epoch]))
-        epoch, offsets, sequence, outbox, writes, suppressed = reply
-        by_topic = {offsets[i].decode(): int(offsets[i + 1]) for i in range(0, len(offsets), 2)}
-        return Lease(partition, int(epoch), by_topic, int(sequence), list(outbox), int(writes), set(suppressed))
+        script_keys = [
+            names.epoch, names.generation, names.offsets, names.sequence, names.outbox, names.writes,
+            names.suppressed, names.sizes, names.states, names.aggregates, names.timers, names.days,
+            names.published,
+        ]  # fmt: skip
+        reply = await _ask(self._take(keys=script_keys, args=[floor_epoch, new_generation(), MOST_GENERATIONS]))
+        epoch, generation, offsets, sequence, outbox, writes, suppressed, seal, counted, published = reply
+        sizes = Sizes(*counted)
+        return Lease(
+            partition, int(epoch), _integers(offsets), int(sequence), list(outbox), int(writes), set(suppressed),
+            _names(generation), sizes, damage(sizes, seal.decode(), int(writes)), _integers(published),
+        )  # fmt: skip
 
     async def read(self, partition: int, customers: Sequence[str]) -> list[bytes | None]:
         if not customers:
@@ -72,10 +86,7 @@ class RedisStore:
     ) -> None:
         changes = _Changes(keys(lease.partition, self._prefix), offsets, plan, blob, sequence, fired)
         await _ask(self._write(lease, changes))
-        lease.suppressed.update(plan.suppressed)
-        lease.offsets.update(offsets)
-        lease.sequence = sequence
-        lease.writes += 1
+        lease.moved_on(offsets, plan, sequence)
 
     async def _write(self, lease: Lease, changes: "_Changes") -> None:
         """Write all changes or none: when epoch or writes have changed since the look, Redis drops the transaction.
@@ -84,38 +95,63 @@ class RedisStore:
         Lua.
         """
         names, sums = changes.names, changes.sums
-        looked = [names.epoch, names.writes, names.offsets, *sums]
+        looked = [names.epoch, names.generation, names.writes, *_counted(names), names.offsets, *sums]
         wanted = [part for fields in (changes.offsets, *sums.values()) for part in (len(fields), *fields)]
         while True:
             async with self._client.pipeline(transaction=True) as pipe:
                 await pipe.watch(names.epoch, names.writes)
-                epoch, writes, offsets, *held = await pipe.eval(self._look, len(looked), *looked, *wanted)
+                reply = await pipe.eval(self._look, len(looked), *looked, *wanted)
+                epoch, generations, writes = _number(reply[0]), _names(reply[1]), _number(reply[2])
+                sizes, (offsets, *held) = Sizes(*reply[3]), reply[4:]
                 # A repeat after a lost answer: exactly one more write, which ended at these very offsets. Offsets alone
                 # would not do: the store may hold these and have lost another topic's writes.
-                is_in = _number(epoch) == lease.epoch and _number(writes) == lease.writes + 1
-                if is_in and list(map(_number, offsets)) == list(changes.offsets.values()):
+                if writes == lease.writes + 1 and list(map(_number, offsets)) == list(changes.offsets.values()):
+                    lease.require(epoch, generations, lease.writes)
+                    lease.sizes = sizes
                     return
-                _require(lease, _number(epoch), _number(writes))
+                lease.require(epoch, generations, writes)
+                lease.require_whole(sizes)
+                commands = list(changes.commands(held, sizes, writes + 1))
                 pipe.multi()
-                for command in changes.commands(held):
+                for command in commands:
                     pipe.execute_command(*command)
                 if changes.plan.removed:
                     pipe.eval(self._unlist, 1, names.days, *changes.plan.removed)
+                # An answer that does not come leaves the sizes unknown: the next look takes them as they are.
+                lease.sizes = None
                 try:
-                    await pipe.execute()
+                    replies = await pipe.execute()
                 except errors.WatchError:
                     # Another client has written, or the connection broke: the next look decides which.
                     continue
+                lease.sizes = changes.sizes_after(sizes, commands, replies)
                 return
 
     async def verify(self, lease: Lease) -> None:
         names = keys(lease.partition, self._prefix)
-        epoch, writes = await _ask(self._client.mget(names.epoch, names.writes))
-        _require(lease, _number(epoch), _number(writes))
+        seal = lease.sizes.sealed(lease.writes) if lease.sizes else ""
+        reply = await _ask(
+            self._verify(
+                keys=[names.epoch, names.generation, names.writes, names.sizes, *_counted(names)],
+                args=[lease.epoch, lease.generation, lease.writes, seal],
+            )
+        )
+        epoch, generation, writes, sizes = reply
+        lease.require(_number(epoch), _names(generation), _number(writes))
+        lease.require_whole(Sizes(*sizes))
+
+    async def rebuild(self, lease: Lease) -> None:
+        asked = removal(keys(lease.partition, self._prefix), lease.epoch, lease.generation)
+        await _ask(self._rebuild(keys=asked.names, args=asked.arguments))
+
+    async def note_published(self, lease: Lease, published: Mapping[str, int]) -> None:
+        await _ask(self._client.hset(keys(lease.partition, self._prefix).published, mapping=dict(published)))
+        lease.published.update(published)
 
     async def trim(self, lease: Lease, sequence: int) -> None:
         names = keys(lease.partition, self._prefix)
-        await _ask(self._trim(keys=[names.epoch, names.sequence, names.outbox], args=[lease.epoch, sequence]))
+        script_keys = [names.epoch, names.generation, names.sequence, names.outbox]
+        await _ask(self._trim(keys=script_keys, args=[lease.epoch, lease.generation, sequence]))
 
     async def due(self, partition: int, now_ms: int, limit: int) -> Due:
         names = keys(partition, self._prefix)
@@ -123,8 +159,10 @@ class RedisStore:
         for day in sorted(map(int, await _ask(self._client.hkeys(names.days)))):
             if day * DAY_MS > now_ms:
                 break
-            if listed := await _ask(self._client.lrange(day_list(names.days, day), 0, limit - 1)):
-                return Due([customer.decode() for customer in listed], day)
+            listed = await _ask(self._client.lrange(day_list(names.days, day), 0, limit - 1))
+            if not listed:
+                raise Damaged(f"partition {partition}: the list of day {day} is gone")
+            return Due([customer.decode() for customer in listed], day)
         found = await _ask(self._client.zrange(names.timers, "-inf", now_ms, byscore=True, offset=0, num=limit))
         return Due([customer.decode() for customer in found])
 
@@ -154,15 +192,16 @@ class _Changes:
             days[self.fired.day] -= len(self.fired.customers)
         return {self.names.aggregates: self.plan.aggregates, self.names.days: days}
 
-    def commands(self, held: Sequence[Sequence[bytes | None]]) -> Iterator[Sequence[Any]]:
+    def commands(self, held: Sequence[Sequence[bytes | None]], sizes: Sizes, writes: int) -> Iterator[Sequence[Any]]:
         """The commands of the transaction. `held` are the present values of the fields of `sums`.
 
-        Sums are written as absolute values (HSET, HDEL for zeros), which the watched count of writes makes safe: no
-        HINCRBY, which would leave fields of value 0 behind.
+        `writes` is the number of this write. Sums are written as absolute values (HSET, HDEL for zeros), which the
+        watched count of writes makes safe: no HINCRBY, which would leave fields of value 0 behind.
         """
         names = self.names
         yield "HSET", names.offsets, *_flat(self.offsets)
         yield "INCR", names.writes
+        yield "SET", names.sizes, self._least(sizes, held).sealed(writes)
         for command, key, values in self._sections(held):
             if values:
                 yield command, key, *values
@@ -170,8 +209,34 @@ class _Changes:
             yield "RPUSH", names.outbox, self.blob
             yield "SET", names.sequence, self.sequence
 
+    def _least(self, sizes: Sizes, held: Sequence[Sequence[bytes | None]]) -> Sizes:
+        """What the keys hold at least after the write. How many of the states and timers are new is not known yet."""
+        plan, fired = self.plan, self.fired
+        aggregates, days = (_grown(*each) for each in zip(self.sums.values(), held, strict=True))
+        removed = len(plan.removed)
+        fired_timers = len(fired.customers) if fired is not None and fired.day is None else 0
+        return Sizes(
+            max(0, sizes.states - removed),
+            sizes.aggregates + aggregates,
+            max(0, sizes.offsets - len(plan.forgotten)),
+            max(0, sizes.timers - removed - fired_timers),
+            max(0, sizes.days + days - removed),
+            sizes.suppressed,
+        )
+
+    def sizes_after(self, sizes: Sizes, commands: Sequence[Sequence[Any]], replies: Sequence[Any]) -> Sizes:
+        """What the keys hold after the write, by what Redis answered to each command."""
+        counted = dict(zip(_counted(self.names), sizes, strict=True))
+        for (command, key, *_), reply in zip(commands, replies, strict=False):
+            if key in counted and command in SIGNS:
+                counted[key] += SIGNS[command] * int(reply)
+        if self.plan.removed:
+            counted[self.names.days] -= int(replies[-1])
+        return Sizes(*counted.values())
+
     def _sections(self, held: Sequence[Sequence[bytes | None]]) -> Iterator[tuple[str, str, list[Any]]]:
         names, plan, fired = self.names, self.plan, self.fired
+        yield "HDEL", names.offsets, plan.forgotten
         yield "HSET", names.states, _flat(plan.states)
         for (key, differences), before in zip(self.sums.items(), held, strict=True):
             fields = zip(differences.items(), before, strict=True)
@@ -200,24 +265,37 @@ class _Changes:
         yield "SADD", names.suppressed, plan.suppressed
 
 
+def _counted(names: Keys) -> list[str]:
+    """The keys of `Sizes`."""
+    return [getattr(names, name) for name in Sizes._fields]
+
+
+def _integers(pairs: Sequence[bytes]) -> dict[str, int]:
+    """A hash of integers, as a script gives it."""
+    return {name.decode(): int(value) for name, value in zip(pairs[::2], pairs[1::2], strict=True)}
+
+
 def _number(held: bytes | None) -> int:
     """The integer in Redis' answer; 0 where there is none."""
     return int(held) if held is not None else 0
 
 
+def _names(held: bytes | None) -> tuple[str, ...]:
+    """Generations, newest first; none where there is nothing, or what a version without generations left."""
+    return tuple(held.decode().split()) if held is not None else ()
+
+
+def _grown(differences: Mapping[Any, int], before: Sequence[bytes | None]) -> int:
+    """How many fields more a hash of integers has when the differences are added to what stands in it."""
+    grown = 0
+    for more, was in zip(differences.values(), before, strict=True):
+        grown += bool(_number(was) + more) - (was is not None)
+    return grown
+
+
 def _flat(mapping: Mapping[Any, Any]) -> list[Any]:
     """Keys and values alternating, as Redis takes them."""
     return [part for pair in mapping.items() for part in pair]
-
-
-def _require(lease: Lease, epoch: int, writes: int) -> None:
-    """Return when epoch and writes are those of the lease. Raises `Fenced` or `Lost`."""
-    if epoch > lease.epoch:
-        raise Fenced(f"partition {lease.partition}: epoch {epoch} is newer than {lease.epoch}")
-    if epoch < lease.epoch:
-        raise Lost(f"partition {lease.partition}: epoch {lease.epoch} is gone")
-    if writes != lease.writes:
-        raise Lost(f"partition {lease.partition}: {writes} writes are there, not {lease.writes}")
 
 
 async def _ask(call: Awaitable[Any]) -> Any:

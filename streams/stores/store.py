@@ -2,9 +2,40 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from secrets import token_hex
+from typing import Final, NamedTuple, Protocol
 
 from tracker.planning.plan import Plan
+
+
+class Sizes(NamedTuple):
+    """How many entries the keys of a partition have that nobody but its owner takes entries from."""
+
+    states: int = 0
+    aggregates: int = 0
+    offsets: int = 0
+    timers: int = 0
+    days: int = 0
+    suppressed: int = 0
+
+    def lacking(self, least: "Sizes") -> str:
+        """Which keys have fewer entries than they must have, in words; empty where none has."""
+        fewer = [
+            f"{name} has {found} entries of {wanted}"
+            for name, found, wanted in zip(self._fields, self, least, strict=True)
+            if found < wanted
+        ]
+        return ", ".join(fewer)
+
+    def sealed(self, writes: int) -> str:
+        """What is stored of them, with the number of the write after which they hold."""
+        return " ".join(map(str, (writes, *self)))
+
+
+def damage(sizes: Sizes, seal: str, writes: int) -> str:
+    """What a partition lacks by its seal; empty where nothing, or where a version without seals has written since."""
+    counted_writes, *least = map(int, seal.split()) if seal else (-1,)
+    return sizes.lacking(Sizes(*least)) if counted_writes == writes else ""
 
 
 @dataclass(slots=True)
@@ -23,6 +54,66 @@ class Lease:
     """How many writes the partition has seen. Another number in the store shows that it has gone back in time."""
     suppressed: set[bytes] = field(default_factory=set)
     """Digests of erased names."""
+    generations: tuple[str, ...] = ()
+    """The name that the partition got when it was taken, and before it those of the takes that preceded, newest first.
+
+    Every take has a random name. Epochs alone would not do: in a store that was emptied or restored they begin again,
+    so that a worker of before could hold the very epoch of the present owner.
+    """
+    sizes: Sizes | None = None
+    """What the keys must hold at least; None where that is not known, after an answer was lost."""
+    damage: str = ""
+    """What the keys lacked when the partition was taken, in words."""
+    published: dict[str, int] = field(default_factory=dict)
+    """By topic, the offset before which all that follows from its records was published before; by `DROPPED`, the
+    moment (ms) before which drop-offs were."""
+
+    def moved_on(self, offsets: Mapping[str, int], plan: Plan, sequence: int) -> None:
+        """A write is done."""
+        self.suppressed.update(plan.suppressed)
+        self.offsets.update(offsets)
+        for field_name in plan.forgotten:
+            self.offsets.pop(field_name, None)
+        self.sequence = sequence
+        self.writes += 1
+
+    @property
+    def generation(self) -> str:
+        """The name of this lease's own take."""
+        return self.generations[0] if self.generations else ""
+
+    def require(self, epoch: int, generations: Sequence[str], writes: int) -> None:
+        """Return when the partition stands where the lease believes. Raises `Fenced` or `Lost`.
+
+        `epoch` is 0 and `generations` empty where the store holds nothing of the partition.
+        """
+        newest = generations[0] if generations else ""
+        if epoch > self.epoch:
+            raise Fenced(f"partition {self.partition}: epoch {epoch} is newer than {self.epoch}")
+        if newest and newest not in self.generations:
+            raise Fenced(f"partition {self.partition}: generation {newest} has taken it, after the store was set back")
+        if epoch < self.epoch or newest != self.generation:
+            raise Lost(f"partition {self.partition}: epoch {self.epoch} is gone")
+        if writes != self.writes:
+            raise Lost(f"partition {self.partition}: {writes} writes are there, not {self.writes}")
+
+    def require_whole(self, sizes: Sizes) -> None:
+        """Return when no key has fewer entries than the lease has seen. Raises `Damaged`."""
+        if self.sizes is not None and (lacking := sizes.lacking(self.sizes)):
+            raise Damaged(f"partition {self.partition}: {lacking}")
+        self.sizes = sizes
+
+
+MOST_GENERATIONS: Final = 4
+"""Takes that a partition remembers. One would do but for answers that are lost: then the take is done once more."""
+
+
+DROPPED: Final = "dropped"
+
+
+def new_generation() -> str:
+    """A name that no take has had."""
+    return token_hex(8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +133,10 @@ class Lost(Exception):  # noqa: N818  # a state of the store, not an error of ou
     """The store has lost writes: the records that they applied must be read from Kafka again."""
 
 
+class Damaged(Exception):  # noqa: N818  # a state of the store, not an error of our code
+    """A key of the partition is gone, or entries of it: the partition must be built again from Kafka."""
+
+
 class Unavailable(Exception):  # noqa: N818  # a state of the store, not an error of our code
     """The store does not answer, or cannot take writes now. The call may or may not have had its effect."""
 
@@ -50,7 +145,10 @@ class Store(Protocol):
     """Holds states, aggregates, timers, outbox and offsets, by partition. Every call may raise `Unavailable`."""
 
     async def take(self, partition: int, floor_epoch: int) -> Lease:
-        """The partition under a new epoch of at least `floor_epoch`; older holders are fenced from here on."""
+        """The partition under the next epoch, at least `floor_epoch`, and a new generation; older holders are fenced.
+
+        `floor_epoch` keeps the epochs of one process apart from each other where the store was emptied between them.
+        """
 
     async def read(self, partition: int, customers: Sequence[str]) -> list[bytes | None]:
         """The records of customers, in the order asked; None where there is none."""
@@ -66,18 +164,31 @@ class Store(Protocol):
     ) -> None:
         """Write all of a plan, or nothing. A second call with the same arguments changes nothing.
 
-        `fired` are the timers that the plan answers; they are removed. Raises `Fenced` or `Lost`. On success the
-        lease's offsets, sequence, writes and erased names are updated.
+        `fired` are the timers that the plan answers; they are removed. Raises `Fenced`, `Lost` or `Damaged`. On success
+        the lease's offsets, sequence, writes, sizes and erased names are updated.
         """
 
     async def verify(self, lease: Lease) -> None:
-        """Return when the store agrees with the lease. Raises `Fenced` or `Lost`."""
+        """Return when the store agrees with the lease. Raises `Fenced`, `Lost` or `Damaged`."""
+
+    async def rebuild(self, lease: Lease) -> None:
+        """Remove what can be read from Kafka again: states, figures, timers and offsets. Take the partition anew then.
+
+        The outbox stays, since Kafka may not have it, and so do the digests of erased names. If another owner has taken
+        the partition, nothing happens.
+        """
+
+    async def note_published(self, lease: Lease, published: Mapping[str, int]) -> None:
+        """Remember before what everything was published, as in `Lease.published`; the lease is updated."""
 
     async def trim(self, lease: Lease, sequence: int) -> None:
         """Empty the outbox, if its newest blob was applied with this sequence; otherwise do nothing."""
 
     async def due(self, partition: int, now_ms: int, limit: int) -> Due:
-        """Customers whose timer is due: those of a day that has begun, else those of the sorted set, oldest first."""
+        """Customers whose timer is due: those of a day that has begun, else those of the sorted set, oldest first.
+
+        Raises `Damaged` if the list of such a day is gone.
+        """
 
     async def miss(self, partition: int, topic: str, first: int, end: int) -> None:
         """Record that Kafka no longer had the offsets from `first` to before `end`; `tracker doctor` reports it."""

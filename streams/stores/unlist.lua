@@ -5,12 +5,15 @@
 --   hash says which days there are; read inside the transaction, it cannot change in between.
 -- ARGV: the names
 -- A look through every list costs more than a look-up would; erasures are rare, and lists are cheap for all else.
+-- Returns the number of days whose list is empty now; their fields are removed.
+local emptied = 0
 for _, day in ipairs(redis.call('HKEYS', KEYS[1])) do
   local taken = 0
   for _, name in ipairs(ARGV) do
     taken = taken + redis.call('LREM', KEYS[1] .. ':' .. day, 0, name)
   end
   if taken > 0 and redis.call('HINCRBY', KEYS[1], day, -taken) == 0 then
-    redis.call('HDEL', KEYS[1], day)
+    emptied = emptied + redis.call('HDEL', KEYS[1], day)
   end
 end
+return emptied

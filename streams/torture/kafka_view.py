@@ -8,7 +8,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient
 
 from streams.settings.settings import Settings
-from tracker.planning.marks import EPOCH, PARTITION, SEQUENCE
+from tracker.planning.marks import EPOCH, GENERATION, PARTITION, SEQUENCE
 
 
 class KafkaView:
@@ -59,12 +59,13 @@ class KafkaView:
             consumer.close()
 
     @staticmethod
-    def number(record: Any) -> tuple[int, int, int] | None:
-        """(partition, epoch, sequence) of a message of the outbox."""
+    def number(record: Any) -> tuple[int, bytes, int, int] | None:
+        """(partition, generation, epoch, sequence) of a message of the outbox."""
         headers = dict(record.headers)
         if not {PARTITION, EPOCH, SEQUENCE} <= headers.keys():
             return None
-        return int(headers[PARTITION]), int(headers[EPOCH]), int(headers[SEQUENCE])
+        generation = headers.get(GENERATION, b"")
+        return int(headers[PARTITION]), generation, int(headers[EPOCH]), int(headers[SEQUENCE])
 
     @staticmethod
     def reason(value: bytes) -> str:

@@ -107,7 +107,7 @@ def _check_offsets(verdict: Verdict, kafka: KafkaView, partition: int, offsets: 
 
 def _check_messages(verdict: Verdict, kafka: KafkaView, truth: Truth, *, outbox_whole: bool) -> None:
     """Check that every sequence number and every rejection was published, and that repeats are identical."""
-    seen: dict[tuple[int, int, int], bytes | None] = {}
+    seen: dict[tuple[int, bytes, int, int], bytes | None] = {}
     rejected: Counter[str] = Counter()
     sequences: dict[int, set[int]] = {}
     for record in kafka.messages(TRANSITIONS, REJECTED, ROUTED):
@@ -121,7 +121,7 @@ def _check_messages(verdict: Verdict, kafka: KafkaView, truth: Truth, *, outbox_
                 verdict.wrong.append(f"message {number} came twice with different content")
             continue
         seen[number] = record.value
-        sequences.setdefault(number[0], set()).add(number[2])
+        sequences.setdefault(number[0], set()).add(number[-1])
         if record.topic == REJECTED:
             rejected[kafka.reason(record.value)] += 1
     if outbox_whole:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from schemas.topics import REJECTED, TRANSITIONS, Topic
 from streams.settings.settings import Settings, read
 from streams.wire import schema
+from tracker.planning.marks import AGAIN, GENERATION
 
 Document = dict[str, Any]
 
@@ -21,10 +22,14 @@ KEYS: Final = {
     "transition": "The customer.",
     "rejection": "The key of the original.",
 }
+NUMBER: Final = "^[0-9]+$"
+NAME: Final = "^[0-9a-z]{1,32}$"
 HEADERS: Final = {
     "partition": "The partition of the tracker that wrote it.",
-    "epoch": "Which owner of that partition wrote it.",
-    "sequence": "Counts up within partition and epoch. A repeated message has the same three headers.",
+    GENERATION: "The random name that the owner got when it took that partition.",
+    "epoch": "Which owner of that partition wrote it. It starts again at 1 when the store was emptied.",
+    "sequence": "Counts up within partition and generation. A repeated message has the same four headers.",
+    AGAIN: "Only on transitions that were published before, from the same input; always 1.",
 }
 SUMMARIES: Final = {
     "touchpoint": "One event of one customer on one channel.",
@@ -119,7 +124,9 @@ def _described(name: str) -> Document:
     if name == "touchpoint":
         described["examples"] = [{"name": "order", "payload": schema.EXAMPLE}]
     else:
-        number = {"type": "string", "pattern": "^[0-9]+$"}
-        headers = {header: {"description": meaning, **number} for header, meaning in HEADERS.items()}
+        headers = {
+            header: {"description": meaning, "type": "string", "pattern": NAME if header == GENERATION else NUMBER}
+            for header, meaning in HEADERS.items()
+        }
         described["headers"] = {"type": "object", "properties": headers}
     return described

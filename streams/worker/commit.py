@@ -20,7 +20,7 @@ import structlog
 from streams.clients.outbox import OutboxBatch, pack, unpack
 from streams.clients.publisher import Publisher, Unpublished
 from streams.errors import ConfigurationError
-from streams.stores.store import Due, Lease, Store, Unavailable
+from streams.stores.store import DROPPED, Due, Lease, Store, Unavailable
 from streams.worker.cache import Cache
 from streams.worker.halving import Unforeseen, describe, frames, without_culprits
 from streams.worker.metrics import WorkerMetrics
@@ -50,12 +50,14 @@ _END: Final = object()
 
 
 class Moments(NamedTuple):
-    """The two times of a batch, in milliseconds since 1970."""
+    """The two times of a batch, in milliseconds since 1970, and whether it is read again."""
 
     now_ms: int
     """The partition's clock, by which customers are quiet."""
     wall_ms: int
     """The wall clock, at which records were read and rejected."""
+    again: bool
+    """Whether what follows from the batch was published before."""
 
 
 class Unwanted(Exception):  # noqa: N818  # the caller's decision, not an error
@@ -83,14 +85,25 @@ class Commit:
         self._epochs: dict[int, int] = {}
         """By partition, the epoch of its newest lease: the one that may fill the cache."""
 
-    async def take(self, partition: int, floor_epoch: int) -> Lease:
+    async def take(self, partition: int, *, damage: str = "") -> Lease:
         """A new lease of the partition, after the outbox that its last owner left has been published and trimmed.
 
+        `damage` says what is missing of the partition. If there is any, or if the store finds any, all that Kafka holds
+        is removed, and the lease has no offsets.
         Raises ConfigurationError where TRACKER_ID_SALT differs from the one under which names were erased.
         """
         # First: another owner may have written since these records were cached.
         self._cache.drop(partition)
+        # In an emptied store epochs begin again. Within this process they go on, for batches that were read under an
+        # earlier one are distinguished from newer ones by their epoch.
+        floor_epoch = self._epochs.get(partition, 0) + 1
         lease = await self._insist("redis", lambda: self._store.take(partition, floor_epoch))
+        if damage or lease.damage:
+            log.error(
+                "redis has lost keys of a partition; building it again from kafka",
+                partition=partition, lost=damage or lease.damage,
+            )  # fmt: skip
+            lease = await self._rebuilt(lease)
         if not self._planner.erasure.is_own(lease.suppressed):
             raise ConfigurationError(
                 "TRACKER_ID_SALT is not the one under which customers were erased: they would come back.",
@@ -103,6 +116,16 @@ class Commit:
             await self._publish(lease, unpack(blob))
         lease.outbox.clear()
         return lease
+
+    async def note_published(self, lease: Lease, published: Mapping[str, int]) -> None:
+        """Remember before what everything was published, so that what follows from reading it again says so."""
+        await self._insist("redis", lambda: self._store.note_published(lease, published))
+
+    async def _rebuilt(self, damaged: Lease) -> Lease:
+        """The partition without what Kafka brings again."""
+        self._metrics.rebuilt()
+        await self._insist("redis", lambda: self._store.rebuild(damaged))
+        return await self._insist("redis", lambda: self._store.take(damaged.partition, damaged.epoch + 1))
 
     async def miss(self, lease: Lease, topic: str, first: int, end: int) -> None:
         """Count, log and store the offsets from `first` to before `end`: never applied, and no longer in Kafka."""
@@ -120,16 +143,19 @@ class Commit:
         now_ms: int,
         wall_ms: int,
         is_wanted: Callable[[], bool] = lambda: True,
+        *,
+        again: bool = False,
     ) -> Plan:
         """Steps 2 to 7 for a batch, or for several batches of one partition and of the same time.
 
         Steps 2, 3 and 5 run in slices, so that the partitions of a process share its core. A record with which they
-        fail is rejected as `unforeseen`. Raises `Fenced` or `Lost` when the store refuses step 6, and `Unwanted` when
-        `is_wanted` returns False before it; nothing is written then.
+        fail is rejected as `unforeseen`. Raises `Fenced`, `Lost` or `Damaged` when the store refuses step 6, and
+        `Unwanted` when `is_wanted` returns False before it; nothing is written then. `again` marks the transitions as
+        published before.
         """
         clock = self._metrics.clock()
         self._after_step(1)
-        moments = Moments(now_ms, wall_ms)
+        moments = Moments(now_ms, wall_ms, again)
         try:
             reading, plan = await self._planned(lease, batches, moments, is_wanted, self._states, self._reached(clock))
         except Unforeseen as fault:
@@ -155,6 +181,7 @@ class Commit:
         """Steps 2 to 5. Raises `Unforeseen` where the records, or a state, make the planner fail."""
         work = self._planner.reading(lease.partition, batches, moments.wall_ms, lease.offsets, lease.suppressed)
         reading = await _in_slices(work, is_wanted)
+        reading.again, reading.dropped_before_ms = moments.again, lease.published.get(DROPPED, 0)
         reached(3)
         states = await read(reading.partition, reading.names())
         reached(4)
@@ -218,7 +245,7 @@ class Commit:
         if due.customers:
             clock = self._metrics.clock()
             states = await self._states(lease.partition, due.customers)
-            plan = self._planner.sweep(lease.partition, states, now_ms)
+            plan = self._planner.sweep(lease.partition, states, now_ms, lease.published.get(DROPPED, 0))
             await self._write(lease, {TIMERS: lease.offsets.get(TIMERS, 0) + 1}, plan, clock, due)
             self._metrics.swept(len(due.customers), plan)
         return len(due.customers)
@@ -237,7 +264,7 @@ class Commit:
         self, lease: Lease, offsets: Mapping[str, int], plan: Plan, clock: StepClock, fired: Due | None = None
     ) -> None:
         """Steps 6 and 7; `fired` are the timers that the plan answers, which step 6 removes."""
-        batch = OutboxBatch(lease.partition, lease.epoch, lease.sequence + 1, plan.messages)
+        batch = OutboxBatch(lease.partition, lease.epoch, lease.sequence + 1, plan.messages, lease.generation)
         blob, sequence = pack(batch), batch.last_sequence
         await self._insist("redis", lambda: self._store.apply(lease, offsets, plan, blob, sequence, fired))
         if self._epochs.get(lease.partition) == lease.epoch:

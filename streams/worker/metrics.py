@@ -31,6 +31,7 @@ OF_NO_JOURNEY: Final = {"linked", "unlinked", "conflict", "erased"}
 COUNTED: Final = {
     "routed": "tracker_touchpoints_routed_total",
     "forwarded": "tracker_touchpoints_forwarded_total",
+    "repeats": "tracker_routed_repeats_total",
     "suppressed": "tracker_touchpoints_suppressed_total",
     "conflicts": "tracker_identity_conflicts_total",
     "aliases_refused": "tracker_aliases_refused_total",
@@ -144,6 +145,10 @@ class WorkerMetrics:
     def missing(self, topic: str, offsets: int) -> None:
         """Count offsets that were never applied and that Kafka no longer has."""
         self._add("tracker_touchpoints_missing_total", offsets, topic)
+
+    def rebuilt(self) -> None:
+        """Keys of a partition were gone, and it is built again."""
+        self._add("tracker_partitions_rebuilt_total", 1)
 
     def refused(self, why: str) -> None:
         """Count a write that the store refused."""

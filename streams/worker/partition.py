@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from time import time
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import structlog
 from aiokafka.errors import KafkaError
 
-from streams.stores.store import Fenced, Lease, Lost
+from streams.stores.store import DROPPED, Damaged, Fenced, Lease, Lost
+from streams.worker.again import parted, published_before
 from streams.worker.commit import FIRST_PAUSE_S, LONGEST_PAUSE_S, Commit, Unwanted
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.queue import AlignedQueue
@@ -16,6 +17,7 @@ from streams.worker.transport import Bounds, FetchedBatch
 from tracker.planning.partition_clock import PartitionClock
 from tracker.planning.plan import PartitionBatch
 
+T = TypeVar("T")
 log = structlog.get_logger()
 
 # Drop-offs are counted within about a second, and lost writes are noticed as soon where nothing is written.
@@ -32,6 +34,9 @@ class PartitionReader(Protocol):
 
     async def bounds(self, topics: Iterable[str], partition: int) -> dict[str, Bounds]:
         """What Kafka holds of the partition in each topic."""
+
+    async def committed(self, topics: Iterable[str], partition: int) -> dict[str, int]:
+        """The consumer group's offsets; topics without one are left out."""
 
     def is_at_end(self, topic: str, partition: int, applied: int) -> bool:
         """Whether no record lies behind offset `applied`."""
@@ -127,13 +132,20 @@ class PartitionWorker:
         except BaseException as error:  # noqa: BLE001  # whatever it is, the process must not go on without it
             self._failed(error)
 
-    async def _take(self) -> None:
-        # At least the wall clock: after Redis has lost everything, a counter would begin at 1 again, and messages of
-        # the rebuild would have numbers that were used before.
-        floor_epoch = int(self._wall_s() * 1000)
-        lease = await self._commit.take(self.partition, floor_epoch)
-        bounds = await self._bounds(self._topics)
+    async def _take(self, damage: str = "") -> None:
+        lease = await self._commit.take(self.partition, damage=damage)
+        bounds = await self._patiently(lambda: self._reader.bounds(self._topics, self.partition))
         start = {topic: await self._start(topic, lease, bound) for topic, bound in bounds.items()}
+        committed = await self._patiently(lambda: self._reader.committed(self._topics, self.partition))
+        had_come_to = self.lease.offsets if self.lease is not None else {}
+        published = published_before(bounds, start, lease.published, committed, had_come_to)
+        if any(published.values()):
+            log.warning("reading again what was applied before", partition=self.partition, until=published)
+            # Nobody knows which drop-offs the last owner came to see. Those before now were, but for those in a time
+            # without workers; to act on a drop-off twice is worse than to leave one of those out.
+            published[DROPPED] = int(self._wall_s() * 1000)
+        if published:
+            await self._commit.note_published(lease, published)
         self._expected = dict(start)
         self._clock = PartitionClock(self._topics)
         for topic, bound in bounds.items():
@@ -143,13 +155,17 @@ class PartitionWorker:
         # The lease is set before reading begins: a batch can only come with an epoch that is known here.
         self.lease = lease
         await self._reader.start_at(self.partition, lease.epoch, start)
-        log.info("partition taken", partition=self.partition, epoch=lease.epoch, offsets=start)
+        log.info(
+            "partition taken",
+            partition=self.partition, epoch=lease.epoch, generation=lease.generation, offsets=start,
+        )  # fmt: skip
 
-    async def _bounds(self, topics: Iterable[str]) -> dict[str, Bounds]:
+    async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Kafka's answer, however long it takes."""
         pause_s = FIRST_PAUSE_S
         while True:
             try:
-                return await self._reader.bounds(topics, self.partition)
+                return await ask()
             except (KafkaError, OSError, TimeoutError) as error:
                 self._metrics.outage("kafka", f"{type(error).__name__}: {error}")
                 await asyncio.sleep(pause_s)
@@ -186,6 +202,9 @@ class PartitionWorker:
             await work
         except Unwanted:
             log.info("batch left to the next owner", partition=self.partition)
+        except Damaged as error:
+            self._metrics.refused("lost")
+            await self._take(str(error))
         except Lost as error:
             log.warning("store has lost writes; reading again from where it stands", reason=str(error))
             self._metrics.refused("lost")
@@ -215,7 +234,8 @@ class PartitionWorker:
         for batch in batches:
             await self._check_gap(lease, batch)
         now_ms = self._clock.now(wall_ms)
-        await self._commit.batch(lease, batches, now_ms, wall_ms, lambda: not self._closing)
+        for part, again in parted(batches, lease.published):
+            await self._commit.batch(lease, part, now_ms, wall_ms, lambda: not self._closing, again=again)
         for topic, end_offset in taken.ends.items():
             self._metrics.lag(self.partition, topic, end_offset - lease.offsets[topic])
         for acknowledge in taken.acknowledge:
@@ -229,7 +249,8 @@ class PartitionWorker:
         # and aborted transactions leave gaps too, and only offsets before the first one that Kafka holds are lost.
         if first <= expected + 1:
             return
-        bound = (await self._bounds([batch.topic]))[batch.topic]
+        bounds = await self._patiently(lambda: self._reader.bounds([batch.topic], self.partition))
+        bound = bounds[batch.topic]
         if bound.first > expected:
             await self._commit.miss(lease, batch.topic, expected, min(first, bound.first))
 
@@ -247,3 +268,6 @@ class PartitionWorker:
                 # More timers may be due: the next sweep comes right after the waiting batch.
                 self._sweep_at_s = 0.0
                 return
+        if self.lease.published.get(DROPPED) and self._clock.caught_up:
+            # All that was due has been looked at: drop-offs that come to light from now on are new.
+            await self._commit.note_published(self.lease, {DROPPED: 0})

@@ -5,6 +5,7 @@ from one poll are the value of a single message. The transport is registered as 
 `faust.transports` entry points. docs/decisions/0002-batch-transport.md says what is overridden, and why.
 """
 
+import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -163,6 +164,15 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         first, end = await self.call_thread(self._bounds, tps)
         return {tp.topic: Bounds(first[tp], end[tp]) for tp in tps}
 
+    async def committed(self, topics: Iterable[str], partition: int) -> dict[str, int]:
+        """The consumer group's offsets; topics without one are left out. Raises aiokafka's errors."""
+        return await self.call_thread(self._committed, list(topics), partition)
+
+    async def _committed(self, topics: list[str], partition: int) -> dict[str, int]:
+        consumer = self._ensure_consumer()
+        found = await asyncio.gather(*(consumer.committed(TopicPartition(topic, partition)) for topic in topics))
+        return {topic: offset for topic, offset in zip(topics, found, strict=True) if offset is not None}
+
     async def _bounds(self, tps: list[TopicPartition]) -> tuple[dict[Any, int], dict[Any, int]]:
         consumer = self._ensure_consumer()
         return await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
@@ -245,6 +255,10 @@ class Consumer(driver.Consumer):
     async def bounds(self, topics: Iterable[str], partition: int) -> dict[str, Bounds]:
         """What Kafka holds of the partition in each topic. Raises aiokafka's errors."""
         return await self._thread.bounds(topics, partition)
+
+    async def committed(self, topics: Iterable[str], partition: int) -> dict[str, int]:
+        """The consumer group's offsets; topics without one are left out. Raises aiokafka's errors."""
+        return await self._thread.committed(topics, partition)
 
     def is_at_end(self, topic: str, partition: int, applied: int) -> bool:
         """Whether no record lies behind offset `applied`."""

@@ -29,7 +29,7 @@ from tracker.home import home
 from tracker.identity.accounts import with_accounts
 from tracker.journey.definition import Definition
 from tracker.journey.file import read
-from tracker.planning.marks import EPOCH, PARTITION, SEQUENCE
+from tracker.planning.marks import AGAIN, EPOCH, GENERATION, PARTITION, SEQUENCE
 from tracker.planning.plan import PartitionBatch
 from tracker.planning.planner import Planner
 
@@ -69,6 +69,7 @@ class World:
         self.batches: list[OutboxBatch] = []
         self.logs: dict[TP, list[Record]] = defaultdict(list)
         self.firsts: dict[TP, int] = defaultdict(int)
+        self.committed: dict[TP, int] = {}
 
     def turn(self, milliseconds: int) -> None:
         """The clock, forward."""
@@ -93,9 +94,10 @@ class World:
     def delivered(self, batch: OutboxBatch) -> None:
         """A batch has come to the broker: its messages are in their topics."""
         self.batches.append(batch)
-        mark = ((PARTITION, b"%d" % batch.partition), (EPOCH, b"%d" % batch.epoch))
+        generation = (GENERATION, batch.generation.encode())
+        mark = ((PARTITION, b"%d" % batch.partition), (EPOCH, b"%d" % batch.epoch), generation)
         for sequence, message in enumerate(batch.messages, batch.first_sequence):
-            headers = (*mark, (SEQUENCE, b"%d" % sequence))
+            headers = (*mark, (SEQUENCE, b"%d" % sequence), *([(AGAIN, b"1")] if message.again else []))
             self.produce(message.topic, message.value, to=message.partition, headers=headers)
 
     def forget(self, tp: TP, before: int) -> None:
@@ -110,11 +112,11 @@ class World:
 
     def published(self, topic: str) -> list[bytes]:
         """The messages of a topic, repeats left out, in the order of their numbers."""
-        by_number: dict[tuple[int, int, int], bytes] = {}
+        by_number: dict[tuple[int, str, int], bytes] = {}
         for batch in self.batches:
             for sequence, message in enumerate(batch.messages, batch.first_sequence):
                 if message.topic == topic:
-                    same = by_number.setdefault((batch.partition, batch.epoch, sequence), message.value)
+                    same = by_number.setdefault((batch.partition, batch.generation, sequence), message.value)
                     assert same == message.value, "a repeat is identical"
         return list(by_number.values())
 
@@ -203,6 +205,10 @@ class Worker:
         tps = [TP(topic, partition) for topic in topics]
         return {tp.topic: Bounds(world.firsts[tp], world.firsts[tp] + len(world.logs[tp])) for tp in tps}
 
+    async def committed(self, topics: Iterable[str], partition: int) -> dict[str, int]:
+        tps = [TP(topic, partition) for topic in topics]
+        return {tp.topic: self.world.committed[tp] for tp in tps if tp in self.world.committed}
+
     async def own(self, *partitions: int) -> None:
         """Take these partitions (all where none are named) and apply what waits in them."""
         numbers = partitions or range(self.world.partitions)
@@ -234,8 +240,12 @@ class Worker:
         end = self.world.firsts[tp] + len(self.world.logs[tp])
         batch = PartitionBatch(tp.topic, tp.partition, records)
         self._at[tp] = batch.next_offset
-        done = (tp.topic, tp.partition, batch.next_offset)
-        self.ownership.put(FetchedBatch(batch, self._epochs[tp.partition], end), lambda: self.acknowledged.append(done))
+
+        def acknowledge() -> None:
+            self.acknowledged.append((tp.topic, tp.partition, batch.next_offset))
+            self.world.committed[tp] = batch.next_offset
+
+        self.ownership.put(FetchedBatch(batch, self._epochs[tp.partition], end), acknowledge)
 
     async def stop(self) -> None:
         """Let go, as on SIGTERM."""

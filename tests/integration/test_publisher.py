@@ -11,7 +11,7 @@ from streams.clients.outbox import OutboxBatch
 from streams.clients.publisher import KafkaPublisher, Unpublished
 from streams.servers import Servers, ports
 from tests.servers import Names, PrivateServers, create_topics
-from tracker.planning.marks import EPOCH, PARTITION, SEQUENCE
+from tracker.planning.marks import EPOCH, GENERATION, PARTITION, SEQUENCE
 from tracker.planning.message import Message
 
 pytestmark = pytest.mark.integration
@@ -58,11 +58,11 @@ def numbers(record) -> tuple[int, int, int]:
 
 
 def test_messages_come_to_their_partitions_with_their_numbers(servers: Servers, names: Names) -> None:
-    """Each bears (partition, epoch, sequence), in the order of the batch; keys may be missing."""
+    """Each bears (partition, epoch, sequence) and its generation, in the order of the batch; keys may be missing."""
     topic = names.topic("out")
     create_topics(servers.kafka_bootstrap, topic, partitions=3)
     messages = [Message(topic, number % 3, None if number % 2 else b"k", b"%d" % number) for number in range(30)]
-    publish(servers.kafka_bootstrap, OutboxBatch(2, 1_790_000_000_000, 101, messages))
+    publish(servers.kafka_bootstrap, OutboxBatch(2, 1_790_000_000_000, 101, messages, "5f0c"))
     found = everything(servers.kafka_bootstrap, topic, 30)
     assert len(found) == 30
     for partition in range(3):
@@ -72,6 +72,7 @@ def test_messages_come_to_their_partitions_with_their_numbers(servers: Servers, 
             (2, 1_790_000_000_000, 101 + number) for number in range(partition, 30, 3)
         ]
     assert {record.key for record in found} == {None, b"k"}
+    assert {dict(record.headers)[GENERATION] for record in found} == {b"5f0c"}
 
 
 def test_a_batch_of_any_size_goes_out(servers: Servers, names: Names) -> None:

@@ -17,6 +17,7 @@ from streams.stores.redis import RedisStore
 from streams.stores.store import Unavailable
 from tests.servers import PrivateServers, fresh_names, start_private_servers
 from tests.streams.stores.contract import WEB, Rig, StoreContract, plan
+from tests.streams.stores.damage_contract import DamageContract
 
 pytestmark = pytest.mark.integration
 PARTITIONS = 8
@@ -81,6 +82,10 @@ class RedisRig:
             client.flushall()
             client.script_flush()
 
+    def delete(self, partition: int, name: str) -> None:
+        with closing(redis_client(self.settings)) as client:
+            assert client.delete(getattr(keys(partition, self.prefix), name))
+
     def _names(self) -> list[str]:
         return [name for partition in range(PARTITIONS) for name in keys(partition, self.prefix)]
 
@@ -106,7 +111,7 @@ def cluster_url(own: PrivateServers) -> str:
     return own.redis_cluster(save="").url
 
 
-class TestRedisStore(StoreContract):
+class TestRedisStore(StoreContract, DamageContract):
     """Redis keeps the contract."""
 
     @pytest.fixture
@@ -114,7 +119,7 @@ class TestRedisStore(StoreContract):
         return RedisRig(single.url)
 
 
-class TestRedisClusterStore(StoreContract):
+class TestRedisClusterStore(StoreContract, DamageContract):
     """A Redis Cluster of three nodes keeps the contract."""
 
     @pytest.fixture

@@ -23,7 +23,7 @@ class Owner:
     """Stands where the ownership does, and notes what the transport brings."""
 
     waiting_records = 0
-    lanes = ()
+    partitions = ()
 
     def __init__(self) -> None:
         self.assigned: set[TP] = set()

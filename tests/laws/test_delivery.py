@@ -117,7 +117,9 @@ def test_reading_all_again_tells_nothing(stream: list[Sent], one: int, other: in
     figures = world.figures()
     world.batches.clear()
     for held in world.store.partitions.values():
+        # Without their number, which would be a key that is gone.
         held.offsets.clear()
+        held.sizes = ""
     run(run_through(world, crash_at(), batch=other))
     assert world.figures() == figures
     assert transitions_of(world) == []

@@ -19,3 +19,5 @@ class Message(msgspec.Struct, frozen=True, array_like=True):
     partition: int
     key: bytes | None
     value: bytes
+    again: bool = False
+    """Whether it was published before, of the same input; it then bears the header `again`."""

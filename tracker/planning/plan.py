@@ -54,7 +54,13 @@ class Reading:
     erased: set[str] = field(default_factory=set)
     """Names with their home here whose records are to be removed."""
     marks: dict[str, int] = field(default_factory=dict)
-    """By sending partition: the mark of its newest message, to be written together with the offsets."""
+    """Fields of `tracker/planning/marks.py` that the batch changes, to be written together with the offsets."""
+    forgotten: list[str] = field(default_factory=list)
+    """Fields of this kind that are to be removed."""
+    again: bool = False
+    """Whether everything that follows from the batch was published before."""
+    dropped_before_ms: int = 0
+    """Drop-offs before this moment were published before, whichever batch reveals them; 0 for none."""
     messages: list[Message] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -77,3 +83,9 @@ class Plan:
     """Names whose record and timers are removed."""
     suppressed: list[bytes] = field(default_factory=list)
     """Digests of erased names, for which nothing is accepted any more."""
+    forgotten: list[str] = field(default_factory=list)
+    """Fields of the offsets that are removed: marks of old generations."""
+    again: bool = False
+    """Whether all transitions were published before."""
+    dropped_before_ms: int = 0
+    """Drop-offs before this moment were published before; 0 for none."""

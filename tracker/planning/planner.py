@@ -9,6 +9,7 @@ from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from schemas.rejection import Place, Rejection, WorkerReason
 from schemas.routed import Erase, History, Routed, RoutedTouchpoint
@@ -22,7 +23,7 @@ from tracker.identity.incoming import Incoming
 from tracker.identity.kinds import KINDS, Kinds
 from tracker.identity.linking import Linking
 from tracker.planning.decode import Flaw, decode
-from tracker.planning.marks import mark_of
+from tracker.planning.marks import forgotten, is_repeat, mark_of
 from tracker.planning.message import Message, encode_routed
 from tracker.planning.plan import KafkaRecord, PartitionBatch, Plan, Reading
 from tracker.planning.routed import RoutedFlaw, read_routed
@@ -76,7 +77,8 @@ class Planner:
     ) -> Generator[None, None, Reading]:
         """Steps 2 and 3, in slices: decode, set aside rejections and touchpoints of other homes, group the rest.
 
-        `marks`: by sending partition the mark of the newest message that was applied; what is not above it is dropped.
+        `marks`: what is stored about the messages of each sending partition (`tracker/planning/marks.py`); repeats are
+        dropped.
         `suppressed`: digests of erased names, for which nothing is accepted.
         """
         reading = Reading(partition)
@@ -88,6 +90,8 @@ class Planner:
                     self._read(reading, batch, records, now_ms)
                 if len(records) < len(batch.records):
                     yield
+        if reading.marks:
+            reading.forgotten = forgotten(marks or {}, reading.marks)
         if suppressed or reading.erased:
             self._keep_out(reading, suppressed)
         return reading
@@ -133,14 +137,11 @@ class Planner:
         marks: Mapping[str, int],
     ) -> None:
         for record in records:
-            # The mark is written with the offsets in step 6, so what was applied and what is dropped always agree.
-            mark = mark_of(record.headers)
-            if mark is not None:
-                source, number = mark
-                if number <= max(reading.marks.get(source, 0), marks.get(source, 0)):
-                    reading.counts["repeats"] += 1
-                    continue
-                reading.marks[source] = number
+            # Marks are written with the offsets in step 6, so what was applied and what is dropped always agree.
+            mark = mark_of(record.headers, self.partitions)
+            if mark is not None and is_repeat(mark[0], mark[1], record.offset, marks, reading.marks):
+                reading.counts["repeats"] += 1
+                continue
             message = read_routed(record.value, record.timestamp)
             if isinstance(message, RoutedFlaw):
                 _set_aside(reading, message.reason, message.detail, batch, record, now_ms)
@@ -208,7 +209,8 @@ class Planner:
 
         `states` must have every name of `reading.names()`, with None where there is no record.
         """
-        plan = Plan({}, {}, {}, reading.messages, reading.counts)
+        plan = Plan({}, {}, {}, reading.messages, reading.counts, forgotten=reading.forgotten)
+        plan.again, plan.dropped_before_ms = reading.again, reading.dropped_before_ms
         related = {
             name: incoming
             for name, incoming in reading.incoming.items()
@@ -270,9 +272,14 @@ class Planner:
         plan.counts["read"] += 1
         _set_aside(plan, "unforeseen", detail, batch, record, now_ms)
 
-    def sweep(self, partition: int, states: Mapping[str, bytes | None], now_ms: int) -> Plan:
-        """The plan for customers whose timer has fired: there are no touches, only the clock has moved."""
-        plan = Plan({}, {}, {}, [], Counter())
+    def sweep(
+        self, partition: int, states: Mapping[str, bytes | None], now_ms: int, dropped_before_ms: int = 0
+    ) -> Plan:
+        """The plan for customers whose timer has fired: there are no touches, only the clock has moved.
+
+        Drop-offs before `dropped_before_ms` are marked as published before.
+        """
+        plan = Plan({}, {}, {}, [], Counter(), dropped_before_ms=dropped_before_ms)
         tally: Tally = {}
         for customer, before in states.items():
             if before is not None:
@@ -294,7 +301,9 @@ def _enter(plan: Plan, partition: int, customer: str, before: bytes | None, chan
     if change.transitions:
         key = customer.encode()
         for transition in change.transitions:
-            plan.messages.append(Message(TRANSITIONS, partition, key, _encode_json(transition)))
+            again = plan.again or (transition.kind == "dropped" and transition.at_ms < plan.dropped_before_ms)
+            published = replace(transition, again=True) if again else transition
+            plan.messages.append(Message(TRANSITIONS, partition, key, _encode_json(published), again))
             counts[f"{REPORTED}{transition.kind}:{transition.journey}"] += 1
     counts["applied"] += change.applied
     counts["duplicate"] += change.duplicate

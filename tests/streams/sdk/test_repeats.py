@@ -1,9 +1,10 @@
+import json
 from dataclasses import dataclass, field
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.sdk.repeats import Mark, Origin, Repeats
+from streams.sdk.repeats import Mark, Origin, Repeats, transition_id
 
 
 @dataclass
@@ -14,10 +15,13 @@ class Message:
     topic: str = "journey.transitions"
     partition: int = 0
     headers: list = field(default_factory=list)
+    generation: bytes = b""
 
     def __post_init__(self) -> None:
         marks = {"partition": self.home, "epoch": self.epoch, "sequence": self.sequence}
         self.headers = [(name, b"%d" % number) for name, number in marks.items()]
+        if self.generation:
+            self.headers.append(("generation", self.generation))
 
 
 def test_the_same_again_is_dropped() -> None:
@@ -70,6 +74,60 @@ def test_a_rebuild_is_new_and_counted() -> None:
     assert repeats.is_new(Message(2, 98))
     assert repeats.is_new(Message(2, 99))
     assert repeats.rebuilds == {0: 1}
+
+
+def test_numbers_of_another_generation_are_new() -> None:
+    """Where the store was emptied, epochs and sequences begin again at low values, and nothing is dropped."""
+    repeats = Repeats()
+    assert repeats.is_new(Message(1_790_000_000_000, 100, generation=b"a"))
+    assert repeats.is_new(Message(1, 1, generation=b"b"))
+    assert not repeats.is_new(Message(1_790_000_000_000, 100, generation=b"a"))
+    assert not repeats.is_new(Message(1, 1, generation=b"b"))
+    assert (repeats.dropped, repeats.rebuilds) == (2, {0: 1})
+
+
+def test_sequences_that_go_on_are_no_rebuild() -> None:
+    """A new owner has a new generation, and its numbers follow those of the one before."""
+    repeats = Repeats()
+    assert all(repeats.is_new(Message(number, number, generation=b"g%d" % number)) for number in range(1, 9))
+    assert repeats.rebuilds == {}
+
+
+def test_few_generations_are_remembered() -> None:
+    """Of each home the last four, so that what is kept does not grow with the restarts of workers."""
+    repeats = Repeats()
+    for number in range(1, 9):
+        repeats.is_new(Message(number, number, generation=b"g%d" % number))
+    assert [origin.generation for origin in repeats.highest] == ["g5", "g6", "g7", "g8"]
+
+
+def test_marks_of_before_there_were_generations_are_accepted() -> None:
+    """Kept as plain tuples, they hold for messages without a generation, and the first with one is new."""
+    repeats = Repeats({("journey.transitions", 0, 0): (3, 7)})
+    assert not repeats.is_new(Message(3, 7))
+    assert repeats.is_new(Message(4, 8, generation=b"a"))
+    assert repeats.rebuilds == {}
+
+
+def test_what_was_published_before_a_rebuild_is_dropped() -> None:
+    """It bears the header `again`; its number counts as seen, and whoever wants it gets it."""
+    repeats, keeping = Repeats(), Repeats(keep_again=True)
+    message = Message(1, 4, generation=b"a")
+    message.headers.append(("again", b"1"))
+    assert not repeats.is_new(message)
+    assert (repeats.again, repeats.dropped) == (1, 0)
+    assert not repeats.is_new(Message(1, 4, generation=b"a"))
+    assert keeping.is_new(message)
+
+
+def test_a_transition_has_one_id() -> None:
+    """It is made of whom, what, where and when; what was published before or by another version has the same."""
+    said = {"kind": "advanced", "customer": "c1", "journey": "retail", "version": 1, "stage": "cart", "at_ms": 5}
+    first = transition_id(json.dumps(said).encode())
+    assert len(first) == 32
+    assert transition_id(json.dumps(said | {"again": True, "version": 2, "skipped": ["seen"]}).encode()) == first
+    others = [{"customer": "c2"}, {"kind": "returned"}, {"stage": "seen"}, {"at_ms": 6}, {"instance": "x"}]
+    assert first not in {transition_id(json.dumps(said | other).encode()) for other in others}
 
 
 @given(st.lists(st.tuples(st.integers(1, 30), st.integers(1, 5)), max_size=20))

@@ -34,6 +34,9 @@ class Rig(Protocol):
     def wipe(self) -> None:
         """All gone."""
 
+    def delete(self, partition: int, name: str) -> None:
+        """One key of a partition gone, by its name in `Keys`."""
+
 
 def plan(
     states: dict[str, bytes] | None = None,
@@ -60,7 +63,7 @@ class StoreContract:
         rig.run(scenario)
 
     def test_epochs_only_grow(self, rig: Rig) -> None:
-        """Each owner's epoch is above the last one's, whatever its clock says, and exact up to far-off years."""
+        """Each owner's epoch is above the last one's, whatever it asks for, and exact where it was made of a clock."""
 
         async def scenario(store):
             floors = (1_790_000_000_000, 5, 1_790_000_000_000, 253_402_300_799_999)
@@ -139,6 +142,50 @@ class StoreContract:
             assert rig.held(0) == Held()
             again = await store.take(0, 2_000)
             assert (again.epoch, again.offsets, again.writes) == (2_000, {}, 0)
+
+        rig.run(scenario)
+
+    @pytest.mark.parametrize("floor", [1, 1_790_000_000_000])
+    def test_an_owner_from_before_the_store_was_emptied_is_refused(self, rig: Rig, floor: int) -> None:
+        """Whether its epoch is the present one or far higher: it writes and trims nothing, and is told to stop."""
+
+        async def scenario(store):
+            old = await store.take(0, floor)
+            await store.apply(old, {WEB: 5}, plan({"a": b"A"}), b"", 1)
+            rig.wipe()
+            new = await store.take(0, 1)
+            await store.apply(new, {WEB: 5}, plan({"b": b"B"}), b"blob", 1)
+            before = rig.held(0)
+            with pytest.raises(Fenced):
+                await store.apply(old, {WEB: 5}, plan({"a": b"zombie"}, {"f": 1}), b"x", 1)
+            with pytest.raises(Fenced):
+                await store.verify(old)
+            await store.trim(old, 1)
+            assert rig.held(0) == before
+            await store.verify(new)
+
+        rig.run(scenario)
+
+    def test_every_take_has_a_name_of_its_own(self, rig: Rig) -> None:
+        """The store keeps the last four, the owner's first, and gives them to the owner."""
+
+        async def scenario(store):
+            leases = [await store.take(0, 1) for _ in range(6)]
+            assert len({lease.generation for lease in leases}) == 6
+            assert leases[5].generations == tuple(lease.generation for lease in leases[:1:-1])
+
+        rig.run(scenario)
+
+    def test_marks_that_are_forgotten_are_gone(self, rig: Rig) -> None:
+        """A write takes fields of the offsets away, for the store and for the lease, and adds others."""
+
+        async def scenario(store):
+            lease = await store.take(0, 1)
+            await store.apply(lease, {WEB: 1, "from 3 a": 7, "since 3 a": 2}, plan(), b"", 0)
+            changes = plan()
+            changes.forgotten = ["from 3 a", "since 3 a"]
+            await store.apply(lease, {WEB: 2, "from 3 b": 9}, changes, b"", 0)
+            assert lease.offsets == rig.held(0).offsets == {WEB: 2, "from 3 b": 9}
 
         rig.run(scenario)
 

@@ -5,6 +5,7 @@ import pytest
 
 from streams.stores.memory import Held, MemoryStore
 from tests.streams.stores.contract import Rig, StoreContract
+from tests.streams.stores.damage_contract import DamageContract
 
 
 class MemoryRig:
@@ -28,8 +29,11 @@ class MemoryRig:
     def wipe(self) -> None:
         self.store.partitions.clear()
 
+    def delete(self, partition: int, name: str) -> None:
+        getattr(self.store.held(partition), name).clear()
 
-class TestMemoryStore(StoreContract):
+
+class TestMemoryStore(StoreContract, DamageContract):
     """The store in memory keeps the contract."""
 
     @pytest.fixture

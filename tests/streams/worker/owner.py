@@ -73,7 +73,7 @@ class Owner:
         self.commit = Commit(planner, store, self.publisher, self.cache, self.metrics, reached)
 
     async def take(self):
-        self.lease = await self.commit.take(0, START_MS)
+        self.lease = await self.commit.take(0)
         return self.lease
 
     async def batch(self, *names: str, topic: str = WEB, at: int = 0):

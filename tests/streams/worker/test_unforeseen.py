@@ -53,7 +53,7 @@ class Owner:
 
     def apply(self, *batches: PartitionBatch, is_wanted: Callable[[], bool] = lambda: True) -> Plan:
         async def scenario() -> Plan:
-            self.lease = await self.commit.take(0, START_MS)
+            self.lease = await self.commit.take(0)
             return await self.commit.batch(self.lease, batches, NOW_MS, NOW_MS, is_wanted)
 
         return run(scenario())
