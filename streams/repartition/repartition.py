@@ -314,7 +314,7 @@ def require_same(before: MoveTally, after: MoveTally) -> None:
         first = wrong[0]
         raise Mismatch(
             f"{len(wrong)} figures are not the sum of the customers: {first} is {before.aggregates.get(first, 0)}, "
-            f"the customers say {after.aggregates.get(first, 0)}.",
+            f"the customers add up to {after.aggregates.get(first, 0)}.",
             "Nothing has been changed. TRACKER_JOURNEYS must name the files that the workers run; `tracker audit` "
             "lists all figures that differ.",
         )
