@@ -12,6 +12,9 @@ from typing import Any
 from tracker.journey.definition import Condition, Definition, Rule, Stage
 from tracker.touch import Touch
 
+Chain = tuple[tuple[int, int], ...]
+"""Steps of (stage, position in the ordered set)."""
+
 
 @dataclass
 class Journey:
@@ -23,6 +26,8 @@ class Journey:
     visits: dict[str, int]
     skipped: list[str]
     funnel_depth: int
+    taken: list[str]
+    """The optional stages at which some chain ends."""
     chain: list[tuple[str, int]]
     """The canonical chain: stage and time of each step."""
     status: str
@@ -59,14 +64,13 @@ def fold_one(definition: Definition, touches: Sequence[Touch], now_ms: int) -> J
     current: int | None = None
     last_at = 0
     exited = False
-    for position, touch in enumerate(ordered):
-        matching = matches(definition, touch)
+    for position, stage in in_counting_order(definition, ordered):
+        touch = ordered[position]
         if current is not None and not exited and quiet(stages[current], last_at, touch.at_ms):
             drops.append(last_at + drops_after(stages[current]))  # 14
             recoveries.append(touch.at_ms)
         last_at = touch.at_ms
-        if matching:
-            stage = stage_counted(definition, ordered, position)
+        if stage is not None:
             reached.setdefault(stage, touch.at_ms)  # 5
             counted.append((touch, stage))
             target = stage if definition.order == "free" else max(reached)  # 6
@@ -89,6 +93,7 @@ def fold_one(definition: Definition, touches: Sequence[Touch], now_ms: int) -> J
         visits={stages[index].name: count for index, count in sorted(visits.items())},
         skipped=[s.name for i, s in enumerate(stages[:furthest]) if i not in reached and not s.optional],
         funnel_depth=depth(definition, chain) if chain else 0,
+        taken=taken(definition, ordered),
         chain=[(stages[stage].name, ordered[position].at_ms) for stage, position in chain],
         status=status(stages[current], exited, dropped),
         dropped_at=max(drops, default=None),
@@ -213,33 +218,65 @@ def quiet(stage: Stage, last_at: int, at: int) -> bool:
 # Which stage a touchpoint counts for
 
 
-def stage_counted(definition: Definition, ordered: list[Touch], position: int) -> int:
-    """Choice 4."""
-    matching = matches(definition, ordered[position])
-    if len(matching) == 1:
+def in_counting_order(definition: Definition, ordered: list[Touch]) -> list[tuple[int, int | None]]:
+    """Positions with the stage that each counts for: those of one instant by that stage, those of none last."""
+    chains = list(all_chains(definition, ordered))
+    counted: list[tuple[int, int | None]] = []
+    for at_ms in sorted({touch.at_ms for touch in ordered}):
+        here = [position for position, touch in enumerate(ordered) if touch.at_ms == at_ms]
+        stages = stages_counted(definition, ordered, chains, here)
+        bearing = [position for position in here if position in stages]
+        counted += [(position, stages[position]) for position in sorted(bearing, key=lambda one: (stages[one], one))]
+        counted += [(position, None) for position in here if position not in stages]
+    return counted
+
+
+def stages_counted(
+    definition: Definition, ordered: list[Touch], chains: list[Chain], here: list[int]
+) -> dict[int, int]:
+    """Choice 4: the stages of the touchpoints of one instant, by position."""
+    ending_here = [chain for chain in chains if chain[-1][1] in here]
+    deepest = max((depth(definition, chain) for chain in ending_here), default=0)
+    steps_here = [
+        tuple(link for link in chain if link[1] in here) for chain in ending_here if depth(definition, chain) == deepest
+    ]
+    taken = min(steps_here, key=lambda links: (-len(links), links), default=())
+    stages = {position: stage for stage, position in taken}
+    for position in here:
+        matching = matches(definition, ordered[position])
+        if matching and position not in stages:
+            stages[position] = stage_alone(definition, matching, ending_here, position)
+    return stages
+
+
+def stage_alone(definition: Definition, matching: list[int], ending_here: list[Chain], position: int) -> int:
+    """Choice 4, for a touchpoint that the deepest chain of its instant leaves out."""
+    own = [chain for chain in ending_here if chain[-1][1] == position]
+    if len(matching) == 1 or not own:
         return matching[0]
-    ending_here = [chain for chain in all_chains(definition, ordered) if chain[-1][1] == position]
-    if not ending_here:
-        return matching[0]
-    deepest = max(depth(definition, chain) for chain in ending_here)
-    return max(chain[-1][0] for chain in ending_here if depth(definition, chain) == deepest)
+    deepest = max(depth(definition, chain) for chain in own)
+    return max(chain[-1][0] for chain in own if depth(definition, chain) == deepest)
 
 
 # The funnel
 
 
-Chain = tuple[tuple[int, int], ...]
-"""Steps of (stage, position in the ordered set)."""
-
-
 def deepest_chain(definition: Definition, ordered: list[Touch]) -> Chain:
     """Of the deepest chains the one complete first; of those the one with the latest entry, then the earliest steps."""
 
-    def rank(chain: Chain) -> tuple[int, int, int, list[int]]:
-        positions = [position for _, position in chain]
-        return depth(definition, chain), -positions[-1], positions[0], [-position for position in positions]
+    def rank(chain: Chain) -> tuple[int, int, int, list[tuple[int, int]]]:
+        moments = [(-ordered[position].at_ms, -stage) for stage, position in chain]
+        return depth(definition, chain), moments[-1][0], -moments[0][0], moments
 
     return max(all_chains(definition, ordered), key=rank, default=())
+
+
+def taken(definition: Definition, ordered: list[Touch]) -> list[str]:
+    """Choice 7: the optional stages that a chain took. In any order depth counts them like all."""
+    if definition.funnel.mode == "any":
+        return []
+    ends = {chain[-1][0] for chain in all_chains(definition, ordered)}
+    return [stage.name for place, stage in enumerate(definition.stages) if stage.optional and place in ends]
 
 
 def depth(definition: Definition, chain: Chain) -> int:
@@ -263,19 +300,37 @@ def all_chains(definition: Definition, ordered: list[Touch]) -> Iterator[Chain]:
 
 
 def longer(definition: Definition, ordered: list[Touch], chain: Chain) -> Iterator[Chain]:
-    """The chains that go one step beyond this one."""
+    """The chains that go one step beyond this one. At one instant any order will do: choice 1."""
     first, (last_stage, last) = ordered[chain[0][1]], chain[-1]
     served = tuple(stage for stage, _ in chain)
-    for position in range(last + 1, len(ordered)):
-        touch = ordered[position]
+    for position, touch in enumerate(ordered):
+        if touch.at_ms < ordered[last].at_ms or position in {used for _, used in chain}:
+            continue
         in_window = definition.funnel.window_ms is None or touch.at_ms - first.at_ms <= definition.funnel.window_ms  # 8
         for stage in matches(definition, touch):
             if in_window and may_follow(definition, last_stage, stage, served):
                 limit = definition.funnel.step_windows_ms.get(definition.stages[stage].name)
                 if limit is None or touch.at_ms - ordered[last].at_ms <= limit:
-                    yield (*chain, (stage, position))
-        if definition.funnel.mode == "strict" or ends_at(definition, served, touch):
-            return  # 11: the next touchpoint serves or nothing does; 10: nothing follows
+                    found = (*chain, (stage, position))
+                    if all(has_place(definition, ordered, found, other) for other in range(len(ordered))):
+                        yield found
+
+
+def has_place(definition: Definition, ordered: list[Touch], chain: Chain, other: int) -> bool:
+    """Whether some order lets the touchpoint come before, between or after those of the chain without ending it."""
+    if other in {position for _, position in chain}:
+        return True
+    touch = ordered[other]
+    times = [ordered[position].at_ms for _, position in chain]
+    for place in range(len(chain) + 1):
+        before, after = times[:place], times[place:]
+        if any(at_ms > touch.at_ms for at_ms in before) or any(at_ms < touch.at_ms for at_ms in after):
+            continue
+        if not matches(definition, touch) and touch.at_ms in after:
+            continue  # 1: it comes last in its instant
+        if place in {0, len(chain)} or not ends(definition, tuple(stage for stage, _ in chain[:place]), touch):
+            return True
+    return False
 
 
 def may_follow(definition: Definition, last: int | None, stage: int, served: tuple[int, ...]) -> bool:
@@ -286,9 +341,9 @@ def may_follow(definition: Definition, last: int | None, stage: int, served: tup
     return (last is None or stage > last) and all(left_out.optional for left_out in between)
 
 
-def ends_at(definition: Definition, served: tuple[int, ...], touch: Touch) -> bool:
-    """Whether a touchpoint that serves no step of a chain ends it: choice 10."""
-    return any(
+def ends(definition: Definition, served: tuple[int, ...], touch: Touch) -> bool:
+    """Whether a touchpoint that serves no step of a chain ends it: choices 10 and 11."""
+    return definition.funnel.mode == "strict" or any(
         meets(exclusion.rule, touch) and within(definition, exclusion.between, served)
         for exclusion in definition.funnel.exclude
     )

@@ -9,7 +9,12 @@ from typing import Final
 UNITS_MS: Final = {"w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000}
 SHAPE: Final = r"^([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$"
 LONGEST_MS: Final = 3_660 * UNITS_MS["d"]
-"""Ten years. A longer duration is a typing error, and sums of shorter ones stay far from 64 bits."""
+"""Ten years. On a command line a longer duration is a typing error."""
+LONGEST_MOMENT_MS: Final = 1_000_000 * UNITS_MS["d"]
+"""For a touchpoint of an example: its time has to fit into the 48 bits of the log, and into a calendar."""
+LONGEST_WINDOW_MS: Final = 30_000_000_000 * UNITS_MS["d"]
+"""For what only differences of times are compared with, windows and `drops_after`: such a duration after any time still
+fits into 64 bits. Eighty million years are as long as anybody likes."""
 WORDS: Final = {
     "second": "s", "sec": "s", "minute": "m", "min": "m", "hour": "h", "hr": "h", "day": "d", "week": "w",
 }  # fmt: skip
@@ -23,14 +28,18 @@ class DurationError(ValueError):
         self.remedy = remedy
 
 
-def parse(text: str) -> int:
-    """The milliseconds of `30d` or `1d12h`; larger units come first, each at most once. Raises DurationError."""
+def parse(text: str, longest_ms: int = LONGEST_MS) -> int:
+    """The milliseconds that `30d` or `1d12h` means; larger units come first, each at most once.
+
+    Raises DurationError, also for one that is longer than `longest_ms`.
+    """
     cleaned = text.strip()
     if not cleaned or len(cleaned) > 40 or not (found := re.fullmatch(SHAPE, cleaned, re.ASCII)):
         raise DurationError(f"{text[:40]!r} is no duration", _remedy(cleaned))
     total = sum(int(part[:-1]) * UNITS_MS[part[-1]] for part in found.groups() if part)
-    if total > LONGEST_MS:
-        raise DurationError(f"{cleaned} is longer than ten years", "write a duration up to 3660d")
+    if total > longest_ms:
+        days = longest_ms // UNITS_MS["d"]
+        raise DurationError(f"{cleaned} is longer than {days} days", f"write a duration up to {days}d")
     return total
 
 

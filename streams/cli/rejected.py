@@ -43,6 +43,7 @@ NEWEST: Final = 50
 CONSUMER: Final[Mapping[str, Any]] = {
     "group_id": None,
     "enable_auto_commit": False,
+    "isolation_level": "read_committed",
     "auto_offset_reset": "earliest",
     "allow_auto_create_topics": False,
     "request_timeout_ms": 10_000,

@@ -15,6 +15,7 @@ from streams.cli.progress import progress
 from streams.clients.clients import kafka_admin, redis_client
 from streams.clients.failures import door
 from streams.errors import ExitCode
+from streams.events.from_kafka import opened
 from streams.repartition.repartition import MoveOutcome, MovePreview, Order, Repartition
 from streams.settings.definitions import load_journeys
 from streams.settings.settings import Settings, read
@@ -50,12 +51,12 @@ def repartition(
     settings = read(os.environ)
     patient = replace(settings, redis_timeout_s=max(settings.redis_timeout_s, PATIENCE_S))
     journeys = CustomerFold(load_journeys(settings), settings.lateness_horizon_ms)
-    with door(settings), kafka_admin(settings) as admin:
+    with door(settings), kafka_admin(settings) as admin, opened(settings) as consumer:
         redis_client(settings).ping()
         client = redis_client(patient)
         order = _order(settings, to, allow_lag=allow_lag)
         with progress("customers", _steps(client, to, dry_run=dry_run)) as advance:
-            work = Repartition(order, client, admin, journeys, advance=advance)
+            work = Repartition(order, client, admin, consumer, journeys, advance=advance)
             done: MovePreview | MoveOutcome = work.foresee() if dry_run else work.run()
     if as_json:
         print(json.dumps({"from": order.origin, "to": to, "dry_run": dry_run, **asdict(done)}, indent=2))

@@ -209,7 +209,7 @@ def pipeline(settings: Settings, environ: Mapping[str, str], report: Callable[[s
         workers = WorkerProcesses(stack.enter_context(ProcessGroup()), settings, environ)
         stack.callback(workers.stop)
         workers.start()
-        consumer = KafkaConsumer(**kafka_arguments(settings))
+        consumer = KafkaConsumer(**kafka_arguments(settings), isolation_level="read_committed")
         stack.callback(consumer.close)
         workers.wait_until_ready()
         running = RealPipeline(settings, workers, consumer)

@@ -23,6 +23,7 @@ SILENT_AFTER_S: Final = 10.0
 CONSUMER: Final[Mapping[str, Any]] = {
     "group_id": None,
     "enable_auto_commit": False,
+    "isolation_level": "read_committed",
     "allow_auto_create_topics": False,
     "request_timeout_ms": 10_000,
 }
@@ -78,10 +79,14 @@ def pages(consumer: Any, topic: str, newest: int | None = None) -> Iterator[list
     for place in places:
         wanted = ends[place] if newest is None else newest // len(places) + 1
         consumer.seek(place, max(begins[place], ends[place] - wanted))
-    heard_s = monotonic()
+    heard_s, reached = monotonic(), 0
     while any(consumer.position(place) < ends[place] for place in places):
         for records in consumer.poll(timeout_ms=POLL_MS).values():
             heard_s = monotonic()
             yield records
+        # Aborted transactions are passed over without a record, and may be long.
+        before, reached = reached, sum(consumer.position(place) for place in places)
+        if reached > before:
+            heard_s = monotonic()
         if monotonic() - heard_s > SILENT_AFTER_S:
             raise Unreachable(f"Kafka sends no more records of {topic}.", "Check the broker, then try again.")

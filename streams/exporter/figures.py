@@ -5,7 +5,7 @@ are read in one transaction, so its figures count exactly the touchpoints before
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -60,11 +60,17 @@ class Figures:
         found = self.by(journey, "current", "stage", "status")
         return {stage: found.get((stage, status), 0) for stage in stages}
 
-    def funnel(self, journey: str, stages: Sequence[str]) -> dict[str, int]:
-        """By stage, the customers whose funnel is at least so deep: the steps in order, within the window."""
+    def funnel(self, journey: str, stages: Sequence[str], optional: Collection[str] = ()) -> dict[str, int]:
+        """By stage, the customers whose funnel is at least so deep: the steps in order, within the window.
+
+        Of an optional stage, those who took it.
+        """
         # The aggregates count exact depths, so that a customer who goes deeper changes two fields, not a whole chain.
-        exactly = self.by_stage(journey, "funnel", stages)
-        return {stage: sum(exactly[after] for after in stages[place:]) for place, stage in enumerate(stages)}
+        exactly, taken = self.by_stage(journey, "funnel", stages), self.by_stage(journey, "taken", stages)
+        return {
+            stage: taken[stage] if stage in optional else sum(exactly[after] for after in stages[place:])
+            for place, stage in enumerate(stages)
+        }
 
     def applied(self, topics: Iterable[str]) -> int:
         """The records of these topics that are applied, counted from offset 0."""

@@ -64,16 +64,16 @@ class FunnelRows:
     def rows(self, figures: Figures, now_ms: int) -> Rows:
         """By series, its rows at that moment, with a zero for each declared row that nothing was counted in."""
         rows: Rows = defaultdict(dict, {name: zeros.copy() for name, zeros in self._zeros.items()})
-        depths: dict[Labels, int] = defaultdict(int)
+        steps: dict[str, dict[Labels, int]] = {"funnel": defaultdict(int), "taken": defaultdict(int)}
         cohorts: dict[Labels, _Cohort] = defaultdict(lambda: defaultdict(int))
         for field, count in figures.counts.items():
             journey = self._journeys.get(field.journey)
             labels = self._whole(field, journey)
-            if field.figure == "funnel":
+            if field.figure in steps:
                 # Exact depths; `_add_depths` sums them to "at least so deep". A stage that is not declared any more
                 # has no place in that order, so it is left out instead of counting as `other`.
                 if journey and field.stage in journey.stages and (field.segment is None or len(labels) > 1):
-                    depths[*labels, field.stage] += count
+                    steps[field.figure][*labels, field.stage] += count
                 continue
             if field.segment is None:
                 _add(rows, self._plain.get(field.figure), field, journey, labels, count)
@@ -84,7 +84,7 @@ class FunnelRows:
                 continue
             if journey and field.day is not None and (field.stage is None or field.stage in journey.stages):
                 cohorts[labels][field.stage or "", _day(field.day), field.days] += count
-        self._add_depths(rows, depths)
+        self._add_depths(rows, steps["funnel"], steps["taken"])
         for name, journey in self._journeys.items():
             for whole in journey.wholes(name):
                 _add_cohorts(rows, whole, journey, cohorts[whole], now_ms)
@@ -117,13 +117,17 @@ class FunnelRows:
         value = field.value if field.value in journey.segments[field.segment] else OTHER
         return (field.journey, field.segment, str(value))
 
-    def _add_depths(self, rows: Rows, depths: dict[Labels, int]) -> None:
-        """Add for each stage the customers who are at least so deep: its exact depth and all later ones."""
+    def _add_depths(self, rows: Rows, depths: dict[Labels, int], taken: dict[Labels, int]) -> None:
+        """Add for each stage the customers who are at least so deep: its exact depth and all later ones.
+
+        Of an optional stage, those who took it.
+        """
         for name, journey in self._journeys.items():
             for whole in journey.wholes(name):
                 deep = rows[(DEEP if len(whole) == 1 else DEEP_BY_SEGMENT).name]
                 counts = accumulate(depths.get((*whole, stage), 0) for stage in reversed(journey.stages))
                 deep.update({(*whole, stage): n for stage, n in zip(reversed(journey.stages), counts, strict=True)})
+                deep.update({(*whole, stage): taken.get((*whole, stage), 0) for stage in journey.optional})
 
     def _declared(self) -> Iterator[tuple[str, dict[Labels, float]]]:
         """The rows that a series always has, so that Prometheus sees a zero before the first customer."""
@@ -170,6 +174,7 @@ class _Journey:
 
     def __init__(self, definition: Definition, channels: Sequence[str]) -> None:
         self.stages = tuple(stage.name for stage in definition.stages)
+        self.optional = definition.optional_steps
         self.segments = {segment.name: (*segment.values, OTHER) for segment in definition.segments}
         self.bounds = {STAY.name: definition.buckets.stay_ms, CONVERT.name: definition.buckets.convert_ms}
         self.scores = {

@@ -41,7 +41,10 @@ FUNNEL: Final = (
     FunnelSeries("tracker_corrections", "Reports that late touchpoints have changed.", "corrections"),
 )
 DEEP: Final = FunnelSeries(
-    "tracker_funnel", "Customers whose funnel is at least as deep as the stage.", "funnel", ("stage",)
+    "tracker_funnel",
+    "Customers whose funnel is at least as deep as the stage; of an optional stage, those who took it.",
+    "funnel",
+    ("stage",),
 )
 """Apart from the others, because the aggregates count exact depths and this series sums them."""
 
@@ -57,8 +60,9 @@ BY_SEGMENT: Final = (
                  ("stage",), _VALUE),
 )  # fmt: skip
 DEEP_BY_SEGMENT: Final = FunnelSeries(
-    "tracker_segment_funnel", "Customers of the segment value whose funnel is at least so deep.", "funnel",
-    ("stage",), _VALUE,
+    "tracker_segment_funnel",
+    "Customers of the segment value whose funnel is at least so deep; of an optional stage, those who took it.",
+    "funnel", ("stage",), _VALUE,
 )  # fmt: skip
 
 ANSWERS: Final = FunnelSeries(

@@ -12,6 +12,9 @@ from streams.clients.topic_shapes import find
 # A cluster that has never had a consumer creates the group coordinator at the first request.
 COORDINATOR_WITHIN_S: Final = 8.0
 GROWN_WITHIN_S: Final = 10.0
+READ_WITHIN_S: Final = 10.0
+"""How long Kafka may take to pass over offsets that hold no committed record."""
+POLL_MS: Final = 500
 PAUSE_S: Final = 0.3
 
 
@@ -26,8 +29,10 @@ def partitions(admin: Any, topics: Sequence[str]) -> dict[str, int]:
     return {name: shape.partitions for name, shape in find(admin, topics).items()}
 
 
-def waiting(admin: Any, counts: Mapping[str, int], applied: Mapping[tuple[str, int], int]) -> dict[str, int]:
-    """By topic, the records that Kafka holds after the applied offsets; topics with none are left out.
+def waiting(
+    admin: Any, consumer: Any, counts: Mapping[str, int], applied: Mapping[tuple[str, int], int]
+) -> dict[str, int]:
+    """By topic, the offsets that Kafka holds after the applied ones; topics with nothing to apply there are left out.
 
     The number is negative for a topic that was created anew: more of it is applied than Kafka holds.
     """
@@ -40,9 +45,24 @@ def waiting(admin: Any, counts: Mapping[str, int], applied: Mapping[tuple[str, i
     found: dict[str, int] = {}
     for place in places:
         done = max(applied.get((place.topic, place.partition), 0), first[place].offset)
-        if left := end[place].offset - done:
+        left = end[place].offset - done
+        if left < 0 or (left and _holds_records(consumer, place, done, end[place].offset)):
             found[place.topic] = found.get(place.topic, 0) + left
     return found
+
+
+def _holds_records(consumer: Any, place: Any, begin: int, end: int) -> bool:
+    """Whether a record lies there that is committed or may still be: not only markers and aborted transactions."""
+    stable = consumer.end_offsets([place])[place]
+    if stable < end:
+        return True
+    consumer.assign([place])
+    consumer.seek(place, begin)
+    until_s = time.monotonic() + READ_WITHIN_S
+    while consumer.position(place) < stable:
+        if consumer.poll(timeout_ms=POLL_MS) or time.monotonic() > until_s:
+            return True
+    return False
 
 
 def grow(admin: Any, topics: Sequence[str], to: int, *, rehearse: bool = False) -> list[str]:

@@ -96,6 +96,7 @@ class Repartition:
         order: Order,
         client: Any,
         admin: Any,
+        consumer: Any,
         journeys: CustomerFold,
         *,
         advance: Callable[[int], None] = lambda _customers: None,
@@ -105,6 +106,7 @@ class Repartition:
         self._order = order
         self._client = client
         self._admin = admin
+        self._consumer = consumer
         self._journeys = journeys
         self._moving = Moving(client, order.to, advance, order.prefix)
         self._after = after
@@ -258,7 +260,7 @@ class Repartition:
     def _require_applied(self, counts: dict[str, int]) -> None:
         order = self._order
         applied = read_figures(self._client, order.to, order.prefix).offsets
-        left = kafka.waiting(self._admin, {topic: counts[topic] for topic in order.inputs}, applied)
+        left = kafka.waiting(self._admin, self._consumer, {topic: counts[topic] for topic in order.inputs}, applied)
         if any(count < 0 for count in left.values()):
             raise Mismatch("More is applied than Kafka holds: a topic was created anew.", REBUILD)
         boxes = sum(int(self._client.llen(keys(each, order.prefix).outbox)) for each in range(order.to))
@@ -312,7 +314,7 @@ def require_same(before: MoveTally, after: MoveTally) -> None:
         first = wrong[0]
         raise Mismatch(
             f"{len(wrong)} figures are not the sum of the customers: {first} is {before.aggregates.get(first, 0)}, "
-            f"the customers say {after.aggregates.get(first, 0)}.",
+            f"the customers add up to {after.aggregates.get(first, 0)}.",
             "Nothing has been changed. TRACKER_JOURNEYS must name the files that the workers run; `tracker audit` "
             "lists all figures that differ.",
         )

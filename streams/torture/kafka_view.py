@@ -21,7 +21,7 @@ class KafkaView:
 
     def ends(self) -> dict[tuple[str, int], int]:
         """The offset after the newest record of each input topic-partition."""
-        consumer = KafkaConsumer(bootstrap_servers=self._bootstrap)
+        consumer = KafkaConsumer(bootstrap_servers=self._bootstrap, isolation_level="read_committed")
         try:
             places = [TopicPartition(topic, p) for topic in self._inputs for p in range(self._settings.partitions)]
             return {(place.topic, place.partition): end for place, end in consumer.end_offsets(places).items()}
@@ -45,7 +45,10 @@ class KafkaView:
     def messages(self, *topics: str) -> Iterator[Any]:
         """Every record of some topics, from the first to the newest there is now."""
         consumer = KafkaConsumer(
-            bootstrap_servers=self._bootstrap, auto_offset_reset="earliest", enable_auto_commit=False
+            bootstrap_servers=self._bootstrap,
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+            isolation_level="read_committed",
         )
         try:
             places = [TopicPartition(topic, p) for topic in topics for p in range(self._settings.partitions)]

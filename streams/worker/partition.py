@@ -39,7 +39,7 @@ class PartitionReader(Protocol):
         """The consumer group's offsets; topics without one are left out."""
 
     def is_at_end(self, topic: str, partition: int, applied: int) -> bool:
-        """Whether no record lies behind offset `applied`."""
+        """Whether no readable record lies behind offset `applied`."""
 
     def hold(self, topic: str, partition: int) -> None:
         """Pause the reading of a topic-partition."""
@@ -149,7 +149,7 @@ class PartitionWorker:
         self._expected = dict(start)
         self._clock = PartitionClock(self._topics)
         for topic, bound in bounds.items():
-            if start[topic] >= bound.end:
+            if start[topic] >= bound.stable:
                 # A topic that is read to its end must not hold back the partition's time, though it brings no batch.
                 self._clock.saw(topic, 0, caught_up=True)
         # The lease is set before reading begins: a batch can only come with an epoch that is known here.

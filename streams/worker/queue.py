@@ -9,7 +9,7 @@ batches that are applied together belong to the same time by the broker's clock
 import asyncio
 from collections import deque
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from streams.worker.transport import FetchedBatch
@@ -123,7 +123,7 @@ class AlignedQueue:
             count = next(later)
             # The rest keeps the acknowledgement: Kafka may have the offset only when the whole batch is applied.
             rest = PartitionBatch(batch.topic, batch.partition, batch.records[count:])
-            queue.appendleft((FetchedBatch(rest, delivery.epoch, delivery.end_offset), acknowledge))
+            queue.appendleft((replace(delivery, batch=rest), acknowledge))
             if not count:
                 return
             taken.batches.append((PartitionBatch(batch.topic, batch.partition, batch.records[:count]), False))

@@ -8,12 +8,13 @@ from one poll are the value of a single message. The transport is registered as 
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
 
 import aiokafka
 from aiokafka import TopicPartition
-from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
+from aiokafka.consumer.fetcher import READ_UNCOMMITTED, FetchResult, PartitionRecords
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
@@ -42,11 +43,14 @@ class FetchedBatch:
     """The epoch under which the partition was read; None: before it was taken."""
     end_offset: int | None
     """The offset after the newest record that the broker had when it answered."""
+    stable_offset: int | None = None
+    """Where the first transaction begins that was still open then, else the same; None: the broker did not say."""
 
     @property
     def caught_up(self) -> bool:
-        """Whether the topic-partition held nothing behind the batch when it was read."""
-        return self.end_offset is None or self.batch.next_offset >= self.end_offset
+        """Whether the topic-partition held nothing readable behind the batch when it was read."""
+        end = self.end_offset if self.stable_offset is None else self.stable_offset
+        return end is None or self.batch.next_offset >= end
 
     def parts(self, most: int) -> "Iterator[FetchedBatch]":
         """The same records in as few batches of at most `most` records as possible, of about one size."""
@@ -55,9 +59,7 @@ class FetchedBatch:
             yield self
             return
         for records in slices(self.batch.records, -(-len(self.batch.records) // count)):
-            yield FetchedBatch(
-                PartitionBatch(self.batch.topic, self.batch.partition, records), self.epoch, self.end_offset
-            )
+            yield replace(self, batch=PartitionBatch(self.batch.topic, self.batch.partition, records))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ class Bounds:
 
     first: int
     end: int
+    stable: int
+    """Up to here it can be read: where the first open transaction begins, `end` where none is open."""
 
 
 class _NeverRead(defaultdict[TP, None]):
@@ -102,6 +106,9 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         # Faust has no setting for it. With its 1.5 s, a partition that was just taken would wait as long for a fetch
         # of the other partitions that finds nothing.
         consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # noqa: SLF001  # the only way to it
+        # Faust skips aborted transactions only where it writes in transactions itself. A touchpoint that a producer
+        # aborts must never count, and one that it may still abort must not count yet.
+        consumer._isolation_level = "read_committed"  # noqa: SLF001  # the only way to it
         return consumer
 
     async def _fetch_records(
@@ -123,7 +130,9 @@ class BatchThread(driver.AIOKafkaConsumerThread):
             if records:
                 self._fetched[tp.topic, tp.partition] = records[-1].offset + 1
                 batch = PartitionBatch(tp.topic, tp.partition, records)
-                deliveries[tp] = FetchedBatch(batch, self.epochs.get(tp.partition), consumer.highwater(tp))
+                deliveries[tp] = FetchedBatch(
+                    batch, self.epochs.get(tp.partition), consumer.highwater(tp), consumer.last_stable_offset(tp)
+                )
         return deliveries
 
     async def start_at(self, partition: int, epoch: int, offsets: Mapping[str, int]) -> None:
@@ -141,16 +150,18 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         self.epochs[partition] = epoch
 
     def is_at_end(self, topic: str, partition: int, applied: int) -> bool:
-        """Whether no record lies behind offset `applied`: only, for example, the marker of a transaction.
+        """Whether no readable record lies behind offset `applied`.
 
-        The end is not enough: an offset that is no record is never delivered, so the applied offset stays before it.
+        Markers of transactions, records of aborted ones and those of open ones may lie there. The end is not enough:
+        an offset that is no record is never delivered, so the applied offset stays before it.
         """
         assignment = self._ensure_consumer()._subscription.subscription.assignment  # noqa: SLF001
         tp = TopicPartition(topic, partition)
         if assignment is None or tp not in assignment.tps:
             return False
         state = assignment.state_value(tp)
-        read_to, end = state._position, state.highwater  # noqa: SLF001  # `position` asserts that there is one
+        end = state.highwater if state.lso is None else state.lso
+        read_to = state._position  # noqa: SLF001  # `position` asserts that there is one
         return (
             read_to is not None
             and end is not None
@@ -161,8 +172,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
     async def bounds(self, topics: Iterable[str], partition: int) -> dict[str, Bounds]:
         """What Kafka holds of the partition in each topic. Raises aiokafka's errors."""
         tps = [TopicPartition(topic, partition) for topic in topics]
-        first, end = await self.call_thread(self._bounds, tps)
-        return {tp.topic: Bounds(first[tp], end[tp]) for tp in tps}
+        return await self.call_thread(self._bounds, tps)
 
     async def committed(self, topics: Iterable[str], partition: int) -> dict[str, int]:
         """The consumer group's offsets; topics without one are left out. Raises aiokafka's errors."""
@@ -173,9 +183,15 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         found = await asyncio.gather(*(consumer.committed(TopicPartition(topic, partition)) for topic in topics))
         return {topic: offset for topic, offset in zip(topics, found, strict=True) if offset is not None}
 
-    async def _bounds(self, tps: list[TopicPartition]) -> tuple[dict[Any, int], dict[Any, int]]:
+    async def _bounds(self, tps: list[TopicPartition]) -> dict[str, Bounds]:
         consumer = self._ensure_consumer()
-        return await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
+        first, stable = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
+        # The consumer itself answers with the stable end. The copy shares its connections and asks for the other;
+        # with the consumer's own level changed for a moment, a fetch could bring what is not committed.
+        asking = copy(consumer._fetcher)  # noqa: SLF001  # the only way to it
+        asking._isolation_level = READ_UNCOMMITTED  # noqa: SLF001
+        end = await asking.end_offsets(tps, consumer._request_timeout_ms)  # noqa: SLF001
+        return {tp.topic: Bounds(first[tp], max(end[tp], stable[tp]), stable[tp]) for tp in tps}
 
 
 class Consumer(driver.Consumer):
@@ -261,7 +277,7 @@ class Consumer(driver.Consumer):
         return await self._thread.committed(topics, partition)
 
     def is_at_end(self, topic: str, partition: int, applied: int) -> bool:
-        """Whether no record lies behind offset `applied`."""
+        """Whether no readable record lies behind offset `applied`."""
         return self._thread.is_at_end(topic, partition, applied)
 
     def hold(self, topic: str, partition: int) -> None:

@@ -73,9 +73,11 @@ class Watchdog:
             offsets = worker.lease.offsets if worker.lease else {}
             for topic, bound in bounds.items():
                 applied = offsets.get(topic, 0)
-                records = max(0, bound.end - max(applied, bound.first))
-                if records and self._reader.is_at_end(topic, partition, applied):
-                    records = 0
-                self._metrics.lag(partition, topic, records)
-                waiting += records
+                done = max(applied, bound.first)
+                readable, records = max(0, bound.stable - done), max(0, bound.end - done)
+                if readable and self._reader.is_at_end(topic, partition, applied):
+                    readable = 0
+                # What an open transaction holds back is behind, but nothing that this worker could apply.
+                self._metrics.lag(partition, topic, records if bound.stable < bound.end else readable)
+                waiting += readable
         return waiting

@@ -203,7 +203,8 @@ class Worker:
     async def bounds(self, topics: Iterable[str], partition: int) -> dict[str, Bounds]:
         world = self.world
         tps = [TP(topic, partition) for topic in topics]
-        return {tp.topic: Bounds(world.firsts[tp], world.firsts[tp] + len(world.logs[tp])) for tp in tps}
+        ends = {tp: world.firsts[tp] + len(world.logs[tp]) for tp in tps}
+        return {tp.topic: Bounds(world.firsts[tp], ends[tp], ends[tp]) for tp in tps}
 
     async def committed(self, topics: Iterable[str], partition: int) -> dict[str, int]:
         tps = [TP(topic, partition) for topic in topics]

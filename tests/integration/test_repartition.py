@@ -65,6 +65,32 @@ class Admin:
             self.partitions |= wanted
 
 
+class Consumer:
+    """Kafka for whoever reads: what lies behind an offset are records, or nothing but marks of transactions."""
+
+    def __init__(self, admin: Admin, *, only_marks: bool = False) -> None:
+        self.admin = admin
+        self.only_marks = only_marks
+        self.at: dict[TopicPartition, int] = {}
+
+    def end_offsets(self, places):
+        return {place: self.admin.ends[place] for place in places}
+
+    def assign(self, places):
+        pass
+
+    def seek(self, place, offset):
+        self.at[place] = offset
+
+    def position(self, place):
+        return self.at[place]
+
+    def poll(self, timeout_ms):
+        found = {} if self.only_marks else {place: ["record"] for place in self.at}
+        self.at = {place: self.admin.ends[place] for place in self.at}
+        return found
+
+
 class Stopped(BaseException):
     """The process ends here, as by kill -9: nobody tidies up."""
 
@@ -80,13 +106,14 @@ def redis(empty_redis):
         yield client
 
 
-def work(redis, admin, to=6, origin=4, stop_after: str | None = None, **order) -> Repartition:
+def work(redis, admin, to=6, origin=4, stop_after: str | None = None, only_marks=False, **order) -> Repartition:
     def after(step: str) -> None:
         if step == stop_after:
             raise Stopped(step)
 
     asked = Order(origin=origin, to=to, group="g", inputs=INPUTS, topics=TOPICS, **order)
-    return Repartition(asked, redis, admin, journeys(), after=after, settle=lambda: None)
+    consumer = Consumer(admin, only_marks=only_marks)
+    return Repartition(asked, redis, admin, consumer, journeys(), after=after, settle=lambda: None)
 
 
 def everything(redis, partitions: int):
@@ -301,3 +328,12 @@ def test_it_runs_on_a_cluster(private_servers) -> None:
         memory = RedisMemory(client)
         memory.note([rejection := Rejection("no_id", "", Place("t", 0, 1), 1, b"")], 2)
         assert memory.known([rejection]) == [True]
+
+
+def test_marks_of_transactions_are_in_nobodys_way(redis) -> None:
+    """Offsets that no record will ever come from are nothing that waits."""
+    before, admin = everything(redis, 4), Admin(4)
+    admin.ends[TopicPartition("touchpoints.web", 1)] = 7
+    redis.hset(keys(1).offsets, "touchpoints.web", 4)
+    work(redis, admin, only_marks=True).run()
+    require_moved(redis, before, 6)

@@ -23,7 +23,7 @@ class Owner:
     """Stands where the ownership does, and notes what the transport brings."""
 
     waiting_records = 0
-    partitions = ()
+    partitions = (0,)
 
     def __init__(self) -> None:
         self.assigned: set[TP] = set()
@@ -89,7 +89,7 @@ def test_partitions_come_in_batches_from_where_the_owner_says(servers: Servers, 
         consumer = app.consumer
         assert isinstance(consumer, Consumer)
         assert {tp for tp in owner.assigned if tp.topic == topic} == {TP(topic, n) for n in range(PARTITIONS)}
-        assert await consumer.bounds([topic], 0) == {topic: Bounds(0, 1_000)}
+        assert await consumer.bounds([topic], 0) == {topic: Bounds(0, 1_000, 1_000)}
         await asyncio.sleep(1)
         assert owner.deliveries == [], "nothing is read before the store was asked"
         await consumer.start_at(0, 7, {topic: 400})

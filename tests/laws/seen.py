@@ -37,6 +37,7 @@ def of_record(definition: Definition, record: bytes) -> Seen:
 def _of_instance(instance_fold: InstanceFold, instance: Instance) -> dict[str, Any]:
     summary = summarise(instance_fold, instance)
     return {name: getattr(summary, name) for name in FIELDS} | {
+        "taken": list(summary.taken),
         "dropped_at": summary.dropped_ms,
         "recovered_at": summary.recovered_ms,
         "chain": sorted((at_ms, stage) for stage, at_ms, _ in funnel_chain(instance_fold, instance)),
@@ -46,7 +47,7 @@ def _of_instance(instance_fold: InstanceFold, instance: Instance) -> dict[str, A
 def by_reference(definition: Definition, touches: Sequence[Touch], now_ms: int) -> Seen:
     """The reference's answer, by instance."""
     return {
-        key: {name: getattr(journey, name) for name in (*FIELDS, "dropped_at", "recovered_at")}
+        key: {name: getattr(journey, name) for name in (*FIELDS, "taken", "dropped_at", "recovered_at")}
         | {"chain": sorted((at, name) for name, at in journey.chain)}
         for key, journey in reference.fold(definition, touches, now_ms).items()
     }

@@ -64,6 +64,16 @@ DEPTHS = [
     ("a tie half-way", journey("abc"), "a0 c1 b1", 3),
     ("a repeated touchpoint at one instant stops nothing", journey("abc"), "a0 b1 b1 c2", 3),
     ("a tie at the end of the window", journey("abc", window_ms=H), "a0 c1 b1", 3),
+    ("ten steps of four types at one instant", journey("abcdabcdab"), "a0 a0 a0 b0 b0 b0 c0 c0 d0 d0", 10),
+    ("a repeated type half-way at one instant", journey("aba"), "a0 b1 a1", 3),
+    ("at one instant each touchpoint serves once", journey("aba"), "a0 b0", 2),
+    ("what an instant left open goes on later", journey("abab", window_ms=H), "a0 b0 a0 b1", 4),
+    ("an excluded type that is a step, at one instant", journey("ab", exclude=exclude("a", "a1", "b2")), "a0 a0 b1", 2),
+    ("an excluded step beside the next one", journey("abc", exclude=exclude("c", "a1", "b2")), "a0 c1 b1 c2", 3),
+    ("strict: an instant in the best order", journey("abab", mode="strict"), "a0 b1 a1 b2", 4),
+    ("strict: all of an instant between is used", journey("abc", mode="strict"), "a0 b1 b1 c2", 2),
+    ("any: an instant in the best order",
+     journey("abc", mode="any", step_windows_ms={"b2": H}), "a0 b2 c2", 3),
     ("strict: neighbours", journey("abc", mode="strict"), "a0 b1 c2", 3),
     ("strict: another between", journey("abc", mode="strict"), "a0 b1 x1.5 c2", 2),
     ("strict: a step again is another too", journey("abc", mode="strict"), "a0 b1 b1.5 c2", 2),
@@ -184,3 +194,21 @@ def test_any_order_passes_over_exits():
     definition = replace(journey("b", mode="any"), exits=(Rule(type="a"),))
     given = touches("a0 b1")
     assert by_engine(definition, given, 0) == by_reference(definition, given, 0)
+
+
+@pytest.mark.parametrize("seen", [by_engine, by_reference])
+def test_at_one_instant_every_step_of_the_chain_is_reached(seen):
+    """Each touchpoint counts for the step that it serves, in stage order, so the customer stands at the last one."""
+    steps = journey("abcdabcdab")
+    (one,) = seen(steps, touches("a0 a0 a0 b0 b0 b0 c0 c0 d0 d0"), 0).values()
+    names = [stage.name for stage in steps.stages]
+    assert (one["current"], list(one["reached"]), one["visits"]) == ("b10", names, dict.fromkeys(names, 1))
+    assert [stage for _, stage in sorted(one["chain"], key=lambda link: names.index(link[1]))] == names
+
+
+@pytest.mark.parametrize("seen", [by_engine, by_reference])
+@pytest.mark.parametrize(("text", "taken"), [("a0 c1", []), ("a0 b1 c2", ["b2"]), ("b0 a1 c2", []), ("a0 b1", ["b2"])])
+def test_an_optional_step_is_taken_in_its_place(seen, text, taken):
+    """Who passes it by, or comes to it out of order, has not taken it."""
+    (one,) = seen(journey("abc", optional="b"), touches(text), 0).values()
+    assert one["taken"] == taken

@@ -50,3 +50,11 @@ def test_no_text_breaks_it(text: str) -> None:
     with contextlib.suppress(duration.DurationError):
         read = duration.parse(text)
     assert read >= 0
+
+
+def test_a_window_may_be_as_long_as_one_likes() -> None:
+    """Longer than ten years where the caller allows it, and after any moment still less than 64 bits hold."""
+    assert duration.parse("40000d", duration.LONGEST_WINDOW_MS) == 40_000 * 86_400_000
+    assert duration.LONGEST_WINDOW_MS + 2**48 < 2**63
+    with pytest.raises(duration.DurationError, match="longer than 30000000000 days"):
+        duration.parse("30000000001d", duration.LONGEST_WINDOW_MS)

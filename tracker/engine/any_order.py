@@ -118,14 +118,14 @@ def _by_sets(steps: Steps) -> Advance:
                 open_chains = [
                     one for one in open_chains if not (anywhere or (one[0] >> low & 1 and not one[0] >> high & 1))
                 ]
-        progress.chains = [part for one in _best([*longer, *open_chains]) for part in one]
+        progress.chains = [part for one in best_chains([*longer, *open_chains]) for part in one]
         progress.depth = max(progress.depth, deepest)
         return served
 
     return advance
 
 
-def _best(chains: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+def best_chains(chains: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
     """The chains that no other chain of the same steps beats in both times, in a fixed order."""
     kept: list[tuple[int, int, int]] = []
     met, last = 0, -1

@@ -62,8 +62,9 @@ class CustomerFold:
         self.definitions: Final = tuple(definitions)
         self.instance_folds: Final = tuple(InstanceFold(definition, horizon_ms) for definition in definitions)
         self._former = {
-            (one.definition.journey, one.engine.layout_id): one
+            (one.definition.journey, layout_id): one
             for one in (InstanceFold(definition, horizon_ms) for definition in former)
+            for layout_id in (one.engine.former_layout_id, one.engine.layout_id)
         }
         self._max_ids = MAX_IDS if horizon_ms is not None else None
 
@@ -131,8 +132,10 @@ class CustomerFold:
     def _migrate(self, instance_fold: InstanceFold, journey: Journey, tally: Tally) -> None:
         """Migrate a stored journey to the present definition, and count in the tally what that changes."""
         old = self._folded_by(instance_fold, journey)
+        # Of this very definition, but folded by other rules: what is open stays open.
+        is_same = journey.layout == instance_fold.engine.former_layout_id
         for place, instance in enumerate(journey.instances):
-            after = migrate(instance, old.engine, instance_fold.engine)
+            after = migrate(instance, old.engine, instance_fold.engine, keeps_chains=is_same)
             old.contributor.change(tally, old.contributor.facts(instance), NOTHING)
             instance_fold.contributor.change(tally, NOTHING, instance_fold.contributor.facts(after))
             journey.instances[place] = after

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 from zlib import crc32
 
-from tracker.engine.fold import begin, compile_step
+from tracker.engine.fold import UNCOUNTED, begin, compile_step
 from tracker.engine.funnel import Steps
+from tracker.engine.instant import must_count_together, together
 from tracker.engine.matcher import Matcher, segment_coder
 from tracker.journey.definition import Buckets, Definition
 from tracker.records.log import ID_BYTES, Entry, Layout, short_id
@@ -34,11 +35,16 @@ MAX_READY: Final = 1000
 _new = tuple.__new__
 
 
-def fingerprint(definition: Definition) -> int:
+# 2: touchpoints at one instant count in whatever order goes furthest, and it is noted which optional steps were taken.
+RULES: Final = 2
+
+
+def fingerprint(definition: Definition, rules: int = RULES) -> int:
     """32 bits that identify how states are folded: the shape in the upper 20, everything else in the lower 12.
 
     With another shape, bits, lists and figures mean something else, and a state must be converted. With the same shape
-    and another rest it only has to be folded again (`tracker/engine/migration.py`).
+    and another rest it only has to be folded again (`tracker/engine/migration.py`). `rules` are those of the fold
+    itself; an earlier program had rules 1.
     """
     shape = (
         [(stage.name, stage.goal, stage.drops_after_ms is None) for stage in definition.stages],
@@ -54,8 +60,28 @@ def fingerprint(definition: Definition) -> int:
         definition.funnel,
         definition.exits,
         [segment.attribution for segment in definition.segments],
+        # Only where they make a difference, so that states of other journeys are not looked at anew.
+        *((rules,) if rules > 1 and _depends_on_rules(definition) else ()),
     )
     return (crc32(repr(shape).encode()) & 0xFFFFF) << 12 | crc32(repr(rest).encode()) & 0xFFF
+
+
+def _depends_on_rules(definition: Definition) -> bool:
+    """Whether rules 1 and 2 can say different things of some touchpoints."""
+    funnel = definition.funnel
+    if funnel.mode == "any":
+        return bool(funnel.exclude or funnel.step_windows_ms)
+    if funnel.mode == "strict" or definition.optional_steps:
+        return True
+    owned = [(place, rule) for place, stage in enumerate(definition.stages) for rule in stage.touchpoints]
+    others = [*owned, *((-1, exclusion.rule) for exclusion in funnel.exclude)]
+    return any(
+        owner != other
+        and (None in {one.channel, two.channel} or one.channel == two.channel)
+        and (None in {one.type, two.type} or one.type == two.type)
+        for owner, one in owned
+        for other, two in others
+    )
 
 
 def _entries(
@@ -95,12 +121,16 @@ class Engine:
         self.definition: Final = definition
         self.horizon_ms: Final = horizon_ms
         self.layout_id: Final = fingerprint(definition)
+        self.former_layout_id: Final = fingerprint(definition, rules=1)
+        """The same of states that an earlier program folded with this definition."""
         count = len(definition.stages)
         self.steps: Final = Steps(definition)
         self.matcher: Final = Matcher(definition)
         self.layout: Final = Layout(count, count + 1 + len(definition.funnel.exclude), len(definition.segments))
         self._compact_from = COMPACT_FROM * self.layout.size
         self.step: Final = compile_step(definition, self.steps)
+        self._must_count_together = must_count_together(self.steps)
+        self._together = together(self.steps)
         self.limits: Final = tuple(stage.drops_after_ms for stage in definition.stages)
         # A touchpoint that meets no rule still matters in three cases: it shows that the customer is not quiet, it
         # breaks a strict chain, or it answers a survey.
@@ -116,13 +146,43 @@ class Engine:
 
     def fold(self, entries: Iterable[Entry], base: Progress | None = None) -> Progress | None:
         """The progress after sorted entries on top of `base`, which is changed; None where there is neither."""
-        progress = base
-        step = self.step
-        for at_ms, _, _, bits, _, segments in entries:
+        progress, step = base, self.step
+        items = entries if isinstance(entries, list) else list(entries)
+        place, count = 0, len(items)
+        while place < count:
+            at_ms, _, _, bits, _, segments = items[place]
             if progress is None:
                 progress = begin(self.definition, at_ms)
-            step(progress, at_ms, bits, segments)
+            place += 1
+            if place == count or items[place][0] != at_ms:
+                step(progress, at_ms, bits, segments, UNCOUNTED)
+                continue
+            begins = place - 1
+            while place < count and items[place][0] == at_ms:
+                place += 1
+            self._take_instant(progress, items[begins:place])
         return progress
+
+    def _take_instant(self, progress: Progress, entries: list[Entry]) -> None:
+        for place, stage in self.counted(progress, entries[0].at_ms, [entry.bits for entry in entries]):
+            self.step(progress, entries[place].at_ms, entries[place].bits, entries[place].segments, stage)
+
+    def counted(self, progress: Progress, at_ms: int, bits: list[int]) -> list[tuple[int, int]]:
+        """How touchpoints of one instant, which are sorted, are to be taken in: their places in the order in which they
+        count, each with its stage. Where their order is a question, the funnel takes them here, together.
+        """
+        if not self._must_count_together(bits):
+            return [(place, UNCOUNTED) for place in range(len(bits))]
+        mask = self.steps.mask
+        # What matches no stage is sorted behind the rest.
+        bearing = [one for one in bits if one & mask]
+        happened = at_ms - progress.zero_ms
+        stages = self._together(progress, happened if progress.stage < 0 else max(happened, progress.last), bearing)
+        order = sorted((stage, place) for place, stage in enumerate(stages))
+        return [
+            *((place, stage) for stage, place in order),
+            *((place, UNCOUNTED) for place in range(len(bearing), len(bits))),
+        ]
 
     def open(self, key: str | None, entry: Entry) -> Instance:
         """A new instance that has folded nothing; `entry` is the earliest of those to be folded."""
@@ -157,6 +217,20 @@ class Engine:
         """Whether the entry comes after all others of the instance."""
         newest_ms = self.layout.newest_ms(instance.log)
         return entry.at_ms > newest_ms or (entry.at_ms == newest_ms and entry > self.layout.newest(instance.log))
+
+    def is_tied(self, instance: Instance, entries: Iterable[Entry]) -> bool:
+        """Whether some of the entries have to be counted together with the newest of the log, at whose instant they
+        are. Then they are not taken in after it: the log is folded again.
+        """
+        newest_ms = self.layout.newest_ms(instance.log)
+        bits = [entry.bits for entry in entries if entry.at_ms == newest_ms]
+        if not bits or not instance.log:
+            return False
+        place = self.layout.count(instance.log)
+        while place and self.layout.at_ms(instance.log, place - 1) == newest_ms:
+            place -= 1
+        before = self.layout.unpack(instance.log[place * self.layout.size :])
+        return self._must_count_together([*bits, *(entry.bits for entry in before)])
 
     def is_beyond(self, instance: Instance, entry: Entry) -> bool:
         """Whether the entry is too old for the log: the base may already hold touchpoints that come after it."""

@@ -30,6 +30,7 @@ def compile_fast_path(  # noqa: C901, PLR0915 - one straight loop
     if steps.mode != "sequential" or steps.has_waits or definition.feedback:
         return None
     count, window, befores, is_entry = steps.count, steps.window, steps.before, steps.is_entry
+    notes = steps.notes
     single = {1 << stage: stage for stage in range(count)}
     limits = tuple(stage.drops_after_ms for stage in definition.stages)
     goals = tuple(stage.goal for stage in definition.stages)
@@ -75,6 +76,10 @@ def compile_fast_path(  # noqa: C901, PLR0915 - one straight loop
             # As in `tracker/engine/funnel.py`: the latest chain that ends at a step replaces the one before it.
             if entry is not None:
                 chains[stage] = entry
+                if notes[stage] and not progress.taken >> stage & 1:
+                    progress.taken |= 1 << stage
+                    cell = cells.taken[stage]
+                    tally[cell] = tally.get(cell, 0) + 1
                 while progress.depth <= stage:
                     progress.depth += 1
                     cell = cells.deeper[progress.depth]

@@ -6,15 +6,18 @@ decides the order of touchpoints.
 """
 
 from collections.abc import Callable
+from typing import Final
 
 from tracker.engine.any_order import any_order
 from tracker.engine.funnel import Steps, chained, one_by_one
 from tracker.journey.definition import Definition
 from tracker.records.state import Progress
 
-Step = Callable[[Progress, int, int, bytes], int]
-"""Fold a touchpoint (milliseconds since 1970, its bits, its segment codes) into a progress. Returns the stage that it
-counts for, -1 for none."""
+Step = Callable[[Progress, int, int, bytes, int], int]
+"""Fold a touchpoint (milliseconds since 1970, its bits, its segment codes) into a progress. The last argument is the
+stage that it counts for where the funnel has counted it already, with its instant, else UNCOUNTED. Returns the stage
+that it counts for, -1 for none."""
+UNCOUNTED: Final = -1
 
 FIRST, LAST = -1, -2
 
@@ -79,7 +82,9 @@ def compile_step(definition: Definition, steps: Steps) -> Step:  # noqa: C901, P
             leave(progress, at)
         return -1
 
-    def step(progress: Progress, at_ms: int, bits: int, segments: bytes) -> int:  # noqa: C901 - the hot path
+    def step(  # noqa: C901 - the hot path
+        progress: Progress, at_ms: int, bits: int, segments: bytes, counted: int
+    ) -> int:
         happened = at_ms - progress.zero_ms
         before, last = progress.stage, progress.last
         # Touchpoints beyond the horizon are folded in arrival order. For the clock they happen no earlier than the last
@@ -92,7 +97,9 @@ def compile_step(definition: Definition, steps: Steps) -> Step:  # noqa: C901, P
                 close_gap(progress, at)
         progress.last = at
         stage = single.get(bits, -1)
-        if stage >= 0 and advance_one is not None:
+        if counted >= 0:
+            stage = counted
+        elif stage >= 0 and advance_one is not None:
             # Most touchpoints match one stage and nothing else.
             advance_one(progress, at, stage)
         else:

@@ -41,6 +41,9 @@ class Steps:
             tuple(j for j in range(step - 1, -1, -1) if all(stage.optional for stage in stages[j + 1 : step]))
             for step in range(self.count)
         )
+        # Of the others the depth says that they were taken. In any order depth counts optional steps like all.
+        self.notes: Final = tuple(name in definition.optional_steps for name in names)
+        """By step: whether the progress notes that a chain took it."""
         self.breaks: Final = tuple(
             (
                 1 << (self.count + 1 + place),
@@ -63,14 +66,14 @@ def descending(mask: int) -> list[int]:
     return steps
 
 
-def one_by_one(steps: Steps) -> AdvanceOne | None:
+def one_by_one(steps: Steps) -> AdvanceOne | None:  # noqa: C901 - a closure, straight when called
     """The function that counts a touchpoint of one stage and no exclusion, as `chained` does, in a third of the time.
 
     None where the mode or a window by step makes the shortcut wrong.
     """
     if steps.mode != "sequential" or steps.has_waits:
         return None
-    window, befores, is_entry = steps.window, steps.before, steps.is_entry
+    window, befores, is_entry, notes = steps.window, steps.before, steps.is_entry, steps.notes
     none: list[int | None] = [None] * steps.count
 
     def advance(progress: Progress, at: int, step: int) -> None:
@@ -90,6 +93,8 @@ def one_by_one(steps: Steps) -> AdvanceOne | None:
             if found is None:
                 return
             chains[step] = found
+        if notes[step]:
+            progress.taken |= 1 << step
         if step >= progress.depth:
             progress.depth = step + 1
 
@@ -104,6 +109,7 @@ def chained(steps: Steps, *, strict: bool) -> Advance:  # noqa: C901 - closures,
     """
     count, window, waits, has_waits = steps.count, steps.window, steps.waits, steps.has_waits
     is_entry, befores, breaks, break_mask = steps.is_entry, steps.before, steps.breaks, steps.break_mask
+    notes = steps.notes
     none: list[int | None] = [None] * (count * 2 if has_waits else count)
     single = {1 << step: [step] for step in range(count)}
     timeless = window is None
@@ -146,6 +152,8 @@ def chained(steps: Steps, *, strict: bool) -> Advance:  # noqa: C901 - closures,
             chains[step] = entry
             if has_waits:
                 chains[count + step] = at
+            if notes[step]:
+                progress.taken |= 1 << step
         reached = ended[0][0]
         if reached >= progress.depth:
             progress.depth = reached + 1

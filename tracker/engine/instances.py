@@ -6,6 +6,7 @@ It knows duplicates, order and lateness, and reports transitions. Records are `t
 from tracker.engine.batch import BEARING, DUPLICATE, LATE, Batch, Item
 from tracker.engine.engine import Engine
 from tracker.engine.fast_path import FastPath, compile_fast_path
+from tracker.engine.fold import UNCOUNTED
 from tracker.engine.matcher import as_text
 from tracker.engine.transitions import Before, ProgressView, TransitionTeller, view
 from tracker.figures.contribution import NOTHING, Contributor
@@ -17,6 +18,7 @@ from tracker.records.state import Instance
 from tracker.touch import Touch
 
 MAX_KEY_LENGTH = 128
+_ALONE = [UNCOUNTED]
 
 
 class InstanceFold:
@@ -151,8 +153,10 @@ class InstanceFold:
         older: list[Item] = []
         newer: list[Item] = []
         new = self._new_ones(instance, items, batch)
+        # Those at the instant of the newest one may have to be counted with it, whatever their order.
+        tied_ms = engine.layout.newest_ms(instance.log) if engine.is_tied(instance, [one for one, _ in new]) else -1
         for place, item in enumerate(new):
-            if engine.is_newest(instance, item[0]):
+            if item[0].at_ms != tied_ms and engine.is_newest(instance, item[0]):
                 newer = new[place:]
                 break
             if engine.is_beyond(instance, item[0]):
@@ -175,18 +179,36 @@ class InstanceFold:
         place = plain(instance, newer, 0, batch)
         while place < len(newer):
             before = NOTHING if instance.progress.stage < 0 else self.contributor.facts_before(instance)
-            self._advance(instance, [newer[place]], batch)
+            self._step_all(instance, [newer[place]], _ALONE, batch)
             self.contributor.change(batch.tally, before, self.contributor.facts(instance))
             place = plain(instance, newer, place + 1, batch)
 
     def _advance(self, instance: Instance, newer: list[Item], batch: Batch) -> None:
-        """The general way for touches that come after all others: one step of the fold for each."""
+        """The general way for touches that come after all others; those of one instant may count together."""
+        if len(newer) == 1:
+            self._step_all(instance, newer, _ALONE, batch)
+            return
+        begins, times = 0, [entry.at_ms for entry, _ in newer]
+        if len(set(times)) == len(times):
+            self._step_all(instance, newer, [UNCOUNTED] * len(newer), batch)
+            return
+        while begins < len(newer):
+            ends = begins + 1
+            while ends < len(newer) and times[ends] == times[begins]:
+                ends += 1
+            together = newer[begins:ends]
+            order = self.engine.counted(instance.progress, times[begins], [entry.bits for entry, _ in together])
+            self._step_all(instance, [together[place] for place, _ in order], [stage for _, stage in order], batch)
+            begins = ends
+
+    def _step_all(self, instance: Instance, newer: list[Item], counted: list[int], batch: Batch) -> None:
+        """Take touches in one after another; `counted` has the stages of those that the funnel has taken already."""
         step, goals, progress = self.engine.step, self._goals, instance.progress
         completed = progress.furthest >= self._first_goal and self.teller.has_completed(progress)
-        for (at_ms, _, _, bits, rule, segments), place in newer:
+        for ((at_ms, _, _, bits, rule, segments), place), given in zip(newer, counted, strict=True):
             was, exited, was_dropped = progress.stage, progress.exited, progress.is_dropped
             recovered = progress.recovered
-            stage = step(progress, at_ms, bits, segments)
+            stage = step(progress, at_ms, bits, segments, given)
             completes = not completed and stage in goals
             if was_dropped or completes or progress.exited != exited or progress.recovered != recovered or was < 0:
                 if stage < 0 and was < 0:

@@ -37,11 +37,16 @@ def same_shape(one: int, other: int) -> bool:
     return one & _SHAPE == other & _SHAPE
 
 
-def migrate(instance: Instance, old: Engine, new: Engine) -> Instance:
-    """The instance under the new definition; the old instance is not changed."""
+def migrate(instance: Instance, old: Engine, new: Engine, *, keeps_chains: bool = False) -> Instance:
+    """The instance under the new definition; the old instance is not changed.
+
+    `keeps_chains`: the definition is the same, and the state was folded by other rules (`fingerprint`).
+    """
     if same_shape(old.layout_id, new.layout_id):
         entries = old.layout.unpack(instance.log)
-        base = _reopened(decode_progress(instance.base)) if instance.base is not None else None
+        base = decode_progress(instance.base) if instance.base is not None else None
+        if base is not None:
+            base = _noted(base, new) if keeps_chains else _reopened(base)
     else:
         convert = _converter(old, new)
         entries = [convert(entry) for entry in old.layout.unpack(instance.log)]
@@ -62,6 +67,14 @@ def migrate(instance: Instance, old: Engine, new: Engine) -> Instance:
     is_dropped = instance.progress.is_dropped
     after.progress.is_dropped = is_dropped and old.deadline_ms(instance.progress) == new.deadline_ms(after.progress)
     return after
+
+
+def _noted(base: Progress, engine: Engine) -> Progress:
+    """A base that says which optional steps were taken: those that it reached and that its funnel has come to."""
+    for place, notes in enumerate(engine.steps.notes):
+        if notes and base.depth > place and base.first[place] is not None:
+            base.taken |= 1 << place
+    return base
 
 
 def _reopened(base: Progress) -> Progress:
@@ -129,7 +142,7 @@ def _rebased(base: Progress, old: Definition, new: Definition) -> Progress:
         # The current stage was removed. The furthest one left replaces it; without one the journey has not begun.
         base.stage = base.furthest
     # Depths of two funnels do not compare. The log, folded next, gives the depth again as far as it reaches back.
-    base.depth = 0
+    base.depth = base.taken = 0
     base.segments = [
         codes[base.segments[place]] if place >= 0 else 0 for place, codes in _code_maps(old, new)
     ]  # fmt: skip

@@ -12,7 +12,7 @@ from tracker.figures.contribution import began_ms
 from tracker.records.state import Instance, decode
 
 
-class Summary(msgspec.Struct, frozen=True, kw_only=True):
+class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One instance of one journey. Stages are named; moments are milliseconds since 1970."""
 
     journey: str
@@ -40,6 +40,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     segments: dict[str, str]
     due_ms: int | None
     """When the clock alone will change the status."""
+    taken: tuple[str, ...] = ()
+    """The optional stages that a chain of the funnel took, in stage order; left out in JSON where there are none."""
 
 
 def summaries(journeys: CustomerFold, data: bytes) -> list[Summary]:
@@ -87,6 +89,7 @@ def summarise(instance_fold: InstanceFold, instance: Instance) -> Summary:
         corrections=instance.corrections,
         segments=dict(instance_fold.contributor.segment_values(progress)),
         due_ms=instance_fold.due_ms(instance),
+        taken=tuple(name for place, name in enumerate(names) if progress.taken >> place & 1),
     )
 
 

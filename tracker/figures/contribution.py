@@ -37,6 +37,7 @@ class Facts(NamedTuple):
     """-1 before the journey begins; such a state adds nothing."""
     status: int
     depth: int
+    taken: int
     first: list[int | None]
     visits: list[int]
     spent: list[int]
@@ -50,7 +51,7 @@ class Facts(NamedTuple):
         return (self.zero_ms + least(self.first)) // DAY_MS
 
 
-NOTHING: Final = Facts(0, -1, 0, 0, [], [], [], [], [], 0, ())
+NOTHING: Final = Facts(0, -1, 0, 0, 0, [], [], [], [], [], 0, ())
 _STATUS: Final = {name: place for place, name in enumerate(STATUSES)}
 _DROPPED, _EXITED = _STATUS["dropped"], _STATUS["exited"]
 _new = tuple.__new__
@@ -66,6 +67,8 @@ class Cells(NamedTuple):
     """By stage and WITHIN."""
     funnel: tuple[Cell, ...]
     """By depth; nobody is counted at 0."""
+    taken: tuple[Cell, ...]
+    """By stage, of the optional ones."""
     visits: tuple[Cell, ...]
     dropoffs: tuple[Cell, ...]
     recoveries: tuple[Cell, ...]
@@ -130,6 +133,7 @@ class Contributor:
             progress.stage,
             self._status(progress),
             progress.depth,
+            progress.taken,
             progress.first,
             progress.visits,
             progress.spent,
@@ -147,6 +151,7 @@ class Contributor:
             progress.stage,
             self._status(progress),
             progress.depth,
+            progress.taken,
             progress.first.copy(),
             progress.visits.copy(),
             progress.spent.copy(),
@@ -178,8 +183,8 @@ class Contributor:
 
     def _change(self, tally: Tally, before: Facts, after: Facts, cells: Cells) -> None:  # noqa: C901 - figure by figure
         """The difference where cohort and segments are the same: only the figures that differ are counted."""
-        _, was_at, was, was_deep, first, visited, spent, gaps, _, corrections, feedback = before
-        _, is_at, status, depth, firsts, visits, spends, gaps_now, _, corrections_now, feedback_now = after
+        _, was_at, was, was_deep, took, first, visited, spent, gaps, _, corrections, feedback = before
+        _, is_at, status, depth, takes, firsts, visits, spends, gaps_now, _, corrections_now, feedback_now = after
         if was_at != is_at or was != status:
             _count(tally, cells.current[was_at][was], -1)
             _count(tally, cells.current[is_at][status], 1)
@@ -192,6 +197,7 @@ class Contributor:
                 _count(tally, cells.funnel[was_deep], -1)
             if depth:
                 _count(tally, cells.funnel[depth], 1)
+        self._change_taken(tally, cells, took, takes)
         if first != firsts:
             self._change_reached(tally, before, after, cells)
         if visited != visits or spent != spends or was != status:
@@ -234,7 +240,7 @@ class Contributor:
 
     def _add(self, tally: Tally, facts: Facts, sign: int) -> None:
         """Add everything that a state contributes, times `sign`."""
-        _, stage, status, depth, firsts, _, _, _, segments, corrections, feedback = facts
+        _, stage, status, depth, taken, firsts, _, _, _, segments, corrections, feedback = facts
         if stage < 0:
             return
         began = least(firsts)
@@ -246,6 +252,7 @@ class Contributor:
             stage = -1
         if depth:
             _count(tally, cells.funnel[depth], sign)
+        self._change_taken(tally, cells, 0 if sign > 0 else taken, taken if sign > 0 else 0)
         for place, visits in enumerate(facts.visits):
             if visits:
                 _count(tally, cells.visits[place], sign * visits)
@@ -274,6 +281,11 @@ class Contributor:
                 names = (f"{self._journey}|feedback|{kind}|{score}{end}" for end in cells.ends)
                 cell = cells.feedback[kind, score] = Cell(names)
             _count(tally, cell, sign)
+
+    @staticmethod
+    def _change_taken(tally: Tally, cells: Cells, before: int, after: int) -> None:
+        for stage, cell in enumerate(cells.taken if before != after else ()):
+            _count(tally, cell, (after >> stage & 1) - (before >> stage & 1))
 
     @staticmethod
     def _add_gaps(tally: Tally, cells: Cells, facts: Facts, sign: int) -> None:
@@ -330,6 +342,7 @@ class Contributor:
                 for stage, goal in zip(stages, completions, strict=True)
             ),
             funnel,
+            by_stage("taken", cohort),
             visits,
             by_stage("dropoffs"),
             by_stage("recoveries"),

@@ -9,6 +9,7 @@ A field is `journey|figure|…`. It ends in `segment=value` where it breaks a fi
 | `j|current|stage|status` | instances in the stage now, by status |
 | `j|reached|day|stage|days` | instances of the cohort that ever reached the stage, by the smallest WITHIN they met |
 | `j|funnel|day|stage` | those of the cohort whose funnel depth is exactly this stage ("at least": sum the later ones) |
+| `j|taken|day|stage` | those of the cohort of whom a funnel chain took this stage, an optional one |
 | `j|visits|stage` | times the stage was entered |
 | `j|dropoffs|stage`, `j|recoveries|stage` | drop-offs in the stage ever, and those that ended |
 | `j|completions|stage` | instances that reached this stage, a goal |
@@ -51,6 +52,7 @@ FIGURES: Final[dict[str, tuple[str, ...]]] = {
     "current": ("stage", "status"),
     "reached": ("day", "stage", "days"),
     "funnel": ("day", "stage"),
+    "taken": ("day", "stage"),
     "visits": ("stage",),
     "dropoffs": ("stage",),
     "recoveries": ("stage",),

@@ -8,6 +8,7 @@ of the whole set of its people. `tracker/identity/membership.py` sends those mes
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Final
 
 import msgspec
@@ -144,14 +145,16 @@ def fold(engine: Engine, people: Sequence[Trace]) -> Progress | None:
     progress: Progress | None = None
     starts = [start for start, _ in spans]
     before_ms = 0
-    for at_ms, _, bits in points:
+    for at_ms, group in groupby(points, lambda point: point[0]):
         if progress is None:
             progress = begin(engine.definition, at_ms)
         elif _span_of(spans, starts, at_ms)[0] <= before_ms:
             # Nobody was quiet for long within a span, although its single touchpoints are not known here. Without this
             # the fold would see a gap and report a drop-off.
             progress.last = at_ms - progress.zero_ms
-        engine.step(progress, at_ms, bits, b"")
+        bits = [one for _, _, one in group]
+        for place, stage in engine.counted(progress, at_ms, bits):
+            engine.step(progress, at_ms, bits[place], b"", stage)
         before_ms = at_ms
     if progress is not None:
         progress.segments = _segments(engine.definition, people)

@@ -16,7 +16,7 @@ import msgspec
 from schemas.transition import Transition
 from tracker.engine.customer import MAX_INSTANCES, CustomerFold
 from tracker.engine.engine import MAX_IDS, Engine
-from tracker.engine.fold import begin
+from tracker.engine.fold import UNCOUNTED, begin
 from tracker.engine.instances import InstanceFold
 from tracker.engine.transitions import ProgressView, view
 from tracker.figures.feedback import join
@@ -239,13 +239,18 @@ def _try_on(engine: Engine, data: bytes) -> None:
     furthest = max((stage for stage, at in enumerate(progress.first) if at is not None), default=-1)
     if progress.furthest != furthest or not -1 <= progress.stage <= furthest or (progress.stage < 0) != (furthest < 0):
         raise ValueError("its stages contradict each other")
-    for field in msgspec.structs.astuple(progress):
+    if not 0 <= progress.taken < 1 << count:
+        raise ValueError("it took steps that the journey does not have")
+    # The steps taken are bits and no number.
+    for field in msgspec.structs.astuple(msgspec.structs.replace(progress, taken=0)):
         numbers = field if isinstance(field, list) else [field]
         if not all(each is None or abs(each) < LARGEST for each in numbers):
             raise ValueError("a number of no journey")
     # One of the last stage alone, one of all stages at once, one of none that is an exit and every exclusion.
     for bits in (1 << count - 1, (1 << count) - 1, (1 << others) - 1 << count):
-        engine.step(decode_progress(data), progress.zero_ms + progress.last, bits, bytes(len(definition.segments)))
+        engine.step(
+            decode_progress(data), progress.zero_ms + progress.last, bits, bytes(len(definition.segments)), UNCOUNTED
+        )
 
 
 def _landmarks(engine: Engine, base: bytes) -> Iterable[Entry]:

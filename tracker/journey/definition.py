@@ -220,3 +220,8 @@ class Definition:
     accounts: Accounts | None = None
     of_people: str | None = None
     """For a journey of accounts: the journey of its people. It matches no touchpoints itself."""
+
+    @property
+    def optional_steps(self) -> frozenset[str]:
+        """The stages that a chain of the funnel may pass by; none in any order, where depth counts what was met."""
+        return frozenset(stage.name for stage in self.stages if stage.optional and self.funnel.mode != "any")

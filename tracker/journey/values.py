@@ -110,17 +110,21 @@ def _choice(notes: ProblemNotes, each: Field, node: Node) -> str | NotRead:
 
 
 def _moment(notes: ProblemNotes, each: Field, node: Node) -> int | NotRead:
+    return _length(notes, each, node, duration.LONGEST_MOMENT_MS)
+
+
+def _length(notes: ProblemNotes, each: Field, node: Node, longest_ms: int) -> int | NotRead:
     text = _text(notes, each, node)
     if not isinstance(text, str):
         return text
     try:
-        return duration.parse(text)
+        return duration.parse(text, longest_ms)
     except duration.DurationError as error:
         return notes.note(node, f"{each.name}: {error}", error.remedy)
 
 
 def _duration(notes: ProblemNotes, each: Field, node: Node) -> int | NotRead:
-    read = _moment(notes, each, node)
+    read = _length(notes, each, node, duration.LONGEST_WINDOW_MS)
     if read == 0:
         return notes.note(node, f"{each.name}: no time at all", "write a duration above zero, or leave the key out")
     return read

@@ -51,6 +51,8 @@ class Progress(msgspec.Struct, array_like=True, gc=False):
     """The chains that can still be continued; the form depends on the funnel's mode (`tracker/engine/funnel.py`)."""
     segments: list[int] = []
     """By segment: the code of its value."""
+    taken: int = 0
+    """As bits: the optional steps that some chain of the funnel has ended with."""
 
 
 class Instance(msgspec.Struct, array_like=True, gc=False):

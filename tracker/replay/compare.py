@@ -77,9 +77,10 @@ def _stages(definition: Definition, with_none: bool) -> list[str | None]:
 
 
 def _funnel(report: Report) -> dict[str, tuple[int, float | None]]:
-    """By stage: how many reach that funnel depth, and their share of those at the first stage."""
-    stages = report.figures.stages
-    entered = stages[0].funnel if stages else 0
+    """By stage: how many reach that funnel depth, and their share of those at the first stage that is not optional."""
+    stages, optional = report.figures.stages, report.figures.optional
+    asked = (stage for name, stage in zip(report.figures.names, stages, strict=True) if name not in optional)
+    entered = next((stage.funnel for stage in asked), 0)
     return {
         name: (stage.funnel, round(stage.funnel / entered, 6) if entered else None)
         for name, stage in zip(report.figures.names, stages, strict=True)

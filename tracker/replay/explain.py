@@ -6,11 +6,13 @@ how moments are written.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any, Final
 
 from schemas.transition import Transition
 from tracker.duration import show as lasting
 from tracker.engine.customer import CustomerFold
+from tracker.engine.fold import UNCOUNTED
 from tracker.engine.instances import InstanceFold
 from tracker.engine.matcher import rule_names
 from tracker.engine.summary import Summary, summarise
@@ -183,10 +185,24 @@ class _Narrator:
         owner, place = self._rules[number]
         return f"{owner}, rule {place + 1}: {describe(self._texts[number])}"
 
-    def step(self, progress: Progress, entry: Entry, key: str | None) -> list[str]:
+    def step_all(self, progress: Progress, pairs: Sequence[tuple[Entry, Line]], key: str | None) -> list[Line]:
+        """Fold sorted entries into the progress; returns their lines, complete, in the order in which they count."""
+        lines = []
+        for at_ms, group in groupby(pairs, lambda pair: pair[0].at_ms):
+            together, depth = list(group), progress.depth
+            order = self.instance_fold.engine.counted(progress, at_ms, [entry.bits for entry, _ in together])
+            # The funnel has counted those of one instant together already: the last of them reports it.
+            last = max((at for at, (_, stage) in enumerate(order) if stage != UNCOUNTED), default=-1)
+            for at, (place, stage) in enumerate(order):
+                entry, line = together[place]
+                line.effects = self._step(progress, entry, key, stage, depth if at == last else progress.depth)
+                lines.append(line)
+        return lines
+
+    def _step(self, progress: Progress, entry: Entry, key: str | None, counted: int, depth: int) -> list[str]:
         """Fold an entry into the progress; returns what it changed, in words."""
-        before, depth = self.instance_fold.teller.before(progress), progress.depth
-        self.instance_fold.engine.step(progress, entry.at_ms, entry.bits, entry.segments)
+        before = self.instance_fold.teller.before(progress)
+        self.instance_fold.engine.step(progress, entry.at_ms, entry.bits, entry.segments, counted)
         touch = Touch(self.customer, entry.at_ms, "", "", "", {}, {})
         transitions = self.instance_fold.teller.step(self.customer, key, before, progress, touch, entry.rule)
         effects = [_sentence(one) for one in transitions]
@@ -285,10 +301,7 @@ def _story(narrator: _Narrator, key: str | None, pairs: Iterable[tuple[Entry, Li
     """The story of one instance; None where the journey never begins."""
     ordered = sorted(pairs, key=lambda pair: pair[0])
     instance = narrator.instance_fold.engine.open(key, ordered[0][0])
-    lines = []
-    for entry, line in ordered:
-        line.effects = narrator.step(instance.progress, entry, key)
-        lines.append(line)
+    lines = narrator.step_all(instance.progress, ordered, key)
     if instance.progress.stage < 0:
         return None
     return _finished(narrator, instance, lines, now_ms)
@@ -345,11 +358,11 @@ def _stored(narrator: _Narrator, instance: Instance, now_ms: int) -> Story | Non
     entries = instance_fold.engine.layout.unpack(instance.log)
     base = decode_progress(instance.base) if instance.base else None
     progress = base or instance_fold.engine.open(instance.key, entries[0]).progress
-    lines = []
-    for entry in entries:
-        line = Line(entry.at_ms, f"touchpoint {_short(entry.id)}", None, narrator.rule(entry.rule))
-        line.effects = narrator.step(progress, entry, instance.key)
-        lines.append(line)
+    pairs = [
+        (entry, Line(entry.at_ms, f"touchpoint {_short(entry.id)}", None, narrator.rule(entry.rule)))
+        for entry in entries
+    ]
+    lines = narrator.step_all(progress, pairs, instance.key)
     story = _finished(narrator, instance, lines, now_ms)
     story.folded_away = entries[0].at_ms if base is not None and entries else None
     return story

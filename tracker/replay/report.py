@@ -66,6 +66,8 @@ class ReplayFigures:
 
     def __init__(self, definition: Definition) -> None:
         self.names: Final = [stage.name for stage in definition.stages]
+        self.optional: Final = definition.optional_steps
+        """Their funnel counts who took them, not who passed them by."""
         self.stages: Final = [StageFigures() for _ in self.names]
         self._place = {name: place for place, name in enumerate(self.names)}
         self.customers = 0
@@ -80,8 +82,8 @@ class ReplayFigures:
         current.current += 1
         current.dropped += summary.status == "dropped"
         current.waiting += summary.status in OPEN
-        for stage in stages[: summary.funnel_depth]:
-            stage.funnel += 1
+        for name, stage in zip(self.names[: summary.funnel_depth], stages, strict=False):
+            stage.funnel += name not in self.optional or name in summary.taken
         if result.chain:
             for step, seconds in seconds_to_reach(result.chain).items():
                 stages[step].waits.append(seconds)

@@ -142,3 +142,14 @@ def test_whatever_comes_the_series_are_the_same() -> None:
     few, many = rows({}), rows(counts)
     new = {labels for name in many for labels in many[name].keys() - few[name].keys()}
     assert all("other" in labels for labels in new) and len(new) < 30
+
+
+def test_the_funnel_of_an_optional_stage_is_who_took_it() -> None:
+    """Of the others it is whoever is at least so deep, also by passing it by."""
+    asked = "  - {name: asked, touchpoints: [{type: q}], optional: true}"
+    text = SEVEN.replace("drops_after: 2d}", f"drops_after: 2d}}\n{asked}")
+    counts = {f"shop|funnel|{on(1)}|bought": 5, f"shop|funnel|{on(1)}|asked": 1, f"shop|taken|{on(1)}|asked": 3}
+    counts |= {f"{field}|type=b2b": count for field, count in counts.items()}
+    found = rows(counts, text)
+    assert [found["tracker_funnel"]["shop", name] for name in ("seen", "asked", "bought")] == [6, 3, 5]
+    assert found["tracker_segment_funnel"]["shop", "type", "b2b", "asked"] == 3

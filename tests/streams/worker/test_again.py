@@ -16,7 +16,7 @@ def offsets(parts: list[tuple[list[PartitionBatch], bool]]) -> list[tuple[list[l
 
 def test_what_the_group_had_come_to_was_published() -> None:
     """Or what this process had come to, where that is further; where reading goes on there, nothing is remembered."""
-    bounds = {WEB: Bounds(0, 90), SHOP: Bounds(0, 90)}
+    bounds = {WEB: Bounds(0, 90, 90), SHOP: Bounds(0, 90, 90)}
     assert published_before(bounds, {WEB: 0, SHOP: 50}, {}, {WEB: 40, SHOP: 50}) == {WEB: 40}
     assert published_before(bounds, {WEB: 0, SHOP: 0}, {}, {WEB: 40}, {WEB: 60, SHOP: 7}) == {WEB: 60, SHOP: 7}
     assert published_before(bounds, {WEB: 50, SHOP: 50}, {}, {WEB: 40}) == {}
@@ -24,14 +24,14 @@ def test_what_the_group_had_come_to_was_published() -> None:
 
 def test_a_rebuild_that_is_interrupted_knows_its_end() -> None:
     """The group's offsets may have gone back with it; what is remembered holds."""
-    assert published_before({WEB: Bounds(0, 90)}, {WEB: 10}, {WEB: 60}, {WEB: 10}) == {}
-    assert published_before({WEB: Bounds(0, 90)}, {WEB: 80}, {WEB: 60}, {WEB: 80}) == {}
+    assert published_before({WEB: Bounds(0, 90, 90)}, {WEB: 10}, {WEB: 60}, {WEB: 10}) == {}
+    assert published_before({WEB: Bounds(0, 90, 90)}, {WEB: 80}, {WEB: 60}, {WEB: 80}) == {}
 
 
 def test_a_topic_that_was_created_anew_holds_nothing_of_before() -> None:
     """It ends below what was applied: offsets of its former life are forgotten."""
-    assert published_before({WEB: Bounds(0, 9)}, {WEB: 0}, {WEB: 60}, {WEB: 40}) == {WEB: 0}
-    assert published_before({WEB: Bounds(0, 9)}, {WEB: 0}, {}, {WEB: 40}) == {}
+    assert published_before({WEB: Bounds(0, 9, 9)}, {WEB: 0}, {WEB: 60}, {WEB: 40}) == {WEB: 0}
+    assert published_before({WEB: Bounds(0, 9, 9)}, {WEB: 0}, {}, {WEB: 40}) == {}
 
 
 def test_batches_are_parted_where_the_new_begins() -> None:

@@ -15,7 +15,7 @@ class Reader:
     """Kafka's word on one topic."""
 
     def __init__(self, first: int, end: int) -> None:
-        self.found: Bounds | Exception = Bounds(first, end)
+        self.found: Bounds | Exception = Bounds(first, end, end)
 
     def is_at_end(self, topic, partition, applied):
         return False
@@ -61,7 +61,7 @@ def test_nothing_to_do_is_no_stall_and_gives_time_anew() -> None:
     reader = Reader(0, 10)
     dog, _, stalls = watch(reader, applied=10)
     run(dog.look())
-    reader.found = Bounds(0, 30)
+    reader.found = Bounds(0, 30, 30)
     run(dog.look())
     assert (dog.waiting, stalls) == (20, [])
 
@@ -72,7 +72,7 @@ def test_an_outage_is_no_stall() -> None:
     dog, metrics, stalls = watch(reader, applied=10)
     reader.found = KafkaConnectionError("away")
     run(dog.look())
-    reader.found = Bounds(0, 30)
+    reader.found = Bounds(0, 30, 30)
     metrics.last_applied_s -= 100
     metrics.outage("redis", "away")
     run(dog.look())
@@ -98,3 +98,13 @@ def test_it_looks_several_times_within_the_time() -> None:
         assert len(stalls) == 1
 
     run(scenario())
+
+
+def test_what_an_open_transaction_holds_back_is_lag_and_no_stall() -> None:
+    """Nobody could apply it: the figure shows it, the process goes on."""
+    reader = Reader(0, 30)
+    reader.found = Bounds(0, 30, 10)
+    dog, metrics, stalls = watch(reader, applied=10)
+    run(dog.look())
+    assert (stalls, dog.waiting) == ([], 0)
+    assert metrics.registry.get_sample_value("tracker_lag_records", {"topic": WEB, "partition": "0"}) == 20

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.tracker.making import DAY_MS, HOUR_MS, START_MS, journey, stage
-from tracker.engine.fold import FIRST, LAST, attributions, begin, compile_step
+from tracker.engine.fold import FIRST, LAST, UNCOUNTED, attributions, begin, compile_step
 from tracker.engine.funnel import Steps
 from tracker.journey.definition import Rule, Segment
 
@@ -14,7 +14,7 @@ def after(definition, *given, segments=b""):
     """The progress after these (hour, bits), and what the last step returned."""
     step, progress, stage_of = compile_step(definition, Steps(definition)), begin(definition, START_MS), None
     for hour, bits in given:
-        stage_of = step(progress, START_MS + hour * HOUR_MS, bits, segments)
+        stage_of = step(progress, START_MS + hour * HOUR_MS, bits, segments, UNCOUNTED)
     return progress, stage_of
 
 
@@ -77,5 +77,5 @@ def test_a_segment_takes_its_value_from_the_touchpoint_that_is_named():
     assert attributions(definition) == (FIRST, LAST, 1)
     step, progress = compile_step(definition, Steps(definition)), begin(definition, 0)
     for at_ms, (bits, codes) in enumerate([(A, b"\0\0\0"), (A, b"\2\2\2"), (B, b"\3\3\3"), (B, b"\4\4\4")]):
-        step(progress, at_ms, bits, codes)
+        step(progress, at_ms, bits, codes, UNCOUNTED)
     assert progress.segments == [2, 4, 3]

@@ -11,6 +11,7 @@ from tracker.engine.customer import CustomerFold
 from tracker.engine.engine import Engine
 from tracker.engine.summary import funnel_chain
 from tracker.journey.definition import Definition, Exclusion, Funnel, Rule
+from tracker.records.log import Entry
 from tracker.records.state import decode
 from tracker.touch import Touch
 
@@ -122,8 +123,20 @@ def test_the_chain_of_any_order_tells_the_steps_as_they_came():
 
 
 def brute_depth(definition: Definition, given: list[Touch]) -> int:
+    """The greatest depth over all orders of the touchpoints at one instant; those of no stage stay last in it."""
     engine = Engine(definition, None)
+    mask = engine.steps.mask
     entries = sorted(entry for entry in map(engine.entry, given) if entry is not None)
+    instants = [list(group) for _, group in itertools.groupby(entries, lambda entry: entry.at_ms)]
+    ways = [
+        [[*order, *(one for one in group if not one.bits & mask)] for order in
+         itertools.permutations([one for one in group if one.bits & mask])]
+        for group in instants
+    ]  # fmt: skip
+    return max(depth_in_order(definition, list(itertools.chain(*order))) for order in itertools.product(*ways))
+
+
+def depth_in_order(definition: Definition, entries: list[Entry]) -> int:
     funnel, count = definition.funnel, len(definition.stages)
     best = 0
     for size in range(1, count + 1):

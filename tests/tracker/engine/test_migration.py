@@ -4,10 +4,13 @@ import pytest
 
 from tests.tracker.making import DAY_MS, START_MS, journey, stage, touch, touches
 from tracker.engine.batch import Batch
+from tracker.engine.customer import CustomerFold
 from tracker.engine.engine import Engine, fingerprint
 from tracker.engine.instances import InstanceFold
 from tracker.engine.migration import migrate, same_shape
+from tracker.engine.summary import summaries
 from tracker.journey.definition import Definition, Exclusion, Funnel, Rule, Segment
+from tracker.records.state import decode, encode
 
 VALUES = ("one", "two")
 
@@ -79,3 +82,30 @@ def test_a_shape_is_what_bits_and_figures_mean():
     assert mark != fingerprint(journey("a", "b", order="forward"))
     assert not same_shape(mark, fingerprint(journey("a", stage("b", goal=True))))
     assert Engine(journey("a", "b")).layout_id == mark
+
+
+def test_a_state_of_the_former_rules_is_folded_again_when_it_is_met():
+    """What an earlier program made of touchpoints at one instant is put right; what was open stays open."""
+    definition = journey("a", "b", stage("a2", "a"), stage("c", optional=True), "d")
+    journeys = CustomerFold([definition])
+    given = [*touches("a0 b1 a1 c2"), touch("a", 240, "late")]
+    record = decode(journeys.fold("c", None, given, START_MS).after)
+    [stored] = record.journeys
+    stored.layout = journeys.instance_folds[0].engine.former_layout_id
+    progress = stored.instances[0].progress
+    progress.depth, progress.taken, progress.chains = 2, 0, []
+    change = journeys.fold("c", encode(record), [], START_MS)
+    [summary] = summaries(journeys, change.after)
+    assert (summary.funnel_depth, summary.taken) == (4, ("c",))
+    funnel = {field: count for field, count in change.aggregates.items() if "|funnel|" in field or "|taken|" in field}
+    assert funnel == {
+        "j|funnel|2025-10-09|b": -1, "j|funnel|2025-10-09|c": 1, "j|taken|2025-10-09|c": 1,
+    }  # fmt: skip
+
+
+def test_only_journeys_with_a_difference_are_folded_again():
+    """Where each touchpoint means one stage and nothing is optional, states keep their mark."""
+    plain, repeated = (Engine(one) for one in (journey("a", "b"), journey("a", stage("b", "a"))))
+    assert plain.layout_id == plain.former_layout_id
+    assert same_shape(repeated.layout_id, repeated.former_layout_id)
+    assert repeated.layout_id != repeated.former_layout_id

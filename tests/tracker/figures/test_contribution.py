@@ -105,3 +105,10 @@ def test_an_earlier_beginning_moves_the_customer_to_another_cohort():
         "j|funnel|2025-10-08|a": 1,
         "j|corrections": 1,
     }
+
+
+@pytest.mark.parametrize(("text", "taken"), [("a0 c2", 0), ("a0 b1 c2", 1), ("b0 a1 c2", 0), ("a0 b1", 1)])
+def test_an_optional_step_counts_those_who_took_it(text, taken):
+    """The depth says nothing of it: who passed it by is as deep."""
+    definition = journey("a", stage("b", optional=True), "c")
+    assert vector(definition, text).get(f"j|taken|{DAY}|b", 0) == taken

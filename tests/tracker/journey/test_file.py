@@ -1,9 +1,11 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tracker.engine.customer import CustomerFold
 from tracker.journey.definition import (
     Accounts,
     Alerts,
@@ -19,6 +21,7 @@ from tracker.journey.definition import (
 )
 from tracker.journey.file import JourneyFileError, load, read, read_bytes
 from tracker.problem import Problem
+from tracker.touch import Touch
 
 DAY_MS = 86_400_000
 RETAIL = """
@@ -378,3 +381,16 @@ def test_thresholds_for_what_cannot_happen_are_doubted() -> None:
     assert [(each.severity, each.message.split(":")[0]) for each in problems] == [
         ("warning", "nobody can drop off here")
     ]
+
+
+def test_windows_and_silences_may_last_for_centuries() -> None:
+    """A journey of decades is read and folded like any other."""
+    text = RETAIL.replace("drops_after: 30d", "drops_after: 9000000d").replace("all: 30d", "all: 20000w")
+    definition = good(text)
+    assert definition.stages[0].drops_after_ms == 9_000_000 * DAY_MS
+    assert definition.funnel.window_ms == 20_000 * 7 * DAY_MS
+    journeys = CustomerFold([replace(definition, key=None)])
+    change = journeys.fold("c", None, [Touch("c", 1_760_000_000_000, "page", "web", "e", {}, {})], 1_760_000_000_000)
+    assert change.due_ms == 1_760_000_000_001 + 9_000_000 * DAY_MS
+    assert change.arm_ms is not None
+    assert change.arm_ms < 1_760_000_000_000 + 8 * DAY_MS

@@ -170,3 +170,11 @@ def test_any_name_finds_the_customer():
     for one in KNOWN_LATER[2:]:
         columns.add(one)
     assert (columns.customer(ANN), columns.customer("nobody"), len(columns.of("c1"))) == ("c1", "nobody", 4)
+
+
+def test_the_funnel_of_an_optional_stage_counts_who_took_it():
+    """Passing by is no taking: of two who returned something one had a fitting before."""
+    definition = Definition("shop", 3, (stage("visit"), stage("fitting", optional=True), stage("order")))
+    kinds = {"ann": ("visit", "order"), "bob": ("visit", "fitting", "order"), "cy": ("visit",)}
+    report = run(definition, [touch(who, kind, hour) for who, each in kinds.items() for hour, kind in enumerate(each)])
+    assert column(report, "funnel") == [3, 1, 2]
