@@ -4,10 +4,15 @@ import os
 from collections.abc import Generator, Iterator
 
 import pytest
+from hypothesis import settings
 from redis import Redis
 
 from streams.servers import Servers
 from tests.servers import Names, PrivateServers, fresh_names, shared_servers, start_private_servers
+
+# Machines that run tests do other things too: how long one example takes says nothing about the code.
+settings.register_profile("shared-machine", deadline=None)
+settings.load_profile("shared-machine")
 
 
 @pytest.fixture(scope="session")
