@@ -12,6 +12,15 @@ MAX_NESTING: Final = 500
 _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 
 
+def explained(error: Exception) -> str:
+    """One of the errors in words for whoever wrote the document."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"byte {error.start + 1} is no UTF-8: save the text as UTF-8"
+    if isinstance(error, RecursionError):
+        return "it is nested too deep"
+    return str(error)
+
+
 def is_too_deep(document: bytes) -> bool:
     """Whether a JSON document is nested deeper than `MAX_NESTING`."""
     if len(document) <= 2 * MAX_NESTING or document.count(b"[") + document.count(b"{") <= MAX_NESTING:

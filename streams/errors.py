@@ -10,6 +10,7 @@ class ExitCode(IntEnum):
     """The exit code of a command; scripts may rely on the numbers."""
 
     OK = 0
+    """All went well."""
     FAILED = 1
     """The command ran, and what it checked does not hold."""
     USAGE = 2
@@ -21,7 +22,9 @@ class ExitCode(IntEnum):
     DENIED = 5
     """Kafka or Redis refuses the name, the password or the right."""
     PORT_IN_USE = 6
+    """Another program listens on the port."""
     DISK_FULL = 7
+    """There is no room left where something must be written."""
     MISMATCH = 8
     """What exists differs from what is needed: partitions, retention, figures."""
     UNSUPPORTED = 9
@@ -35,7 +38,9 @@ class ExitCode(IntEnum):
     FAULT = 70
     """A fault of the tracker itself."""
     INTERRUPTED = 130
+    """Ctrl-C (SIGINT)."""
     TERMINATED = 143
+    """SIGTERM."""
 
 
 class TrackerError(Exception):

@@ -3,6 +3,7 @@
 It knows files, clocks and the terminal; `tracker/replay/replay.py` computes the figures.
 """
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -91,9 +92,14 @@ def gather_from(
     return Gathered(columns, tally, began_s)
 
 
+def _redraws() -> bool:
+    """Whether stderr is a terminal that can go back in a line; a dumb one prints the codes."""
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+
 def watched(customers: Iterable[T]) -> Iterator[T]:
-    """The same customers, with their count on stderr where that is a terminal."""
-    if not sys.stderr.isatty():
+    """The same customers, with their count on stderr where that is a terminal that can redraw a line."""
+    if not _redraws():
         yield from customers
         return
     shown_s = time.perf_counter()
@@ -107,8 +113,8 @@ def watched(customers: Iterable[T]) -> Iterator[T]:
 
 
 def progress_line() -> Callable[[int, int], None]:
-    """A function that shows the progress of reading on stderr, where that is a terminal; lines = -1 clears it."""
-    if not sys.stderr.isatty():
+    """A function that shows the progress of reading on stderr, where a line can be redrawn; lines = -1 clears it."""
+    if not _redraws():
         return lambda _lines, _bytes: None
     began_s = shown_s = time.perf_counter()
 

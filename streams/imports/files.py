@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from schemas.unreadable import MAX_NESTING, UNREADABLE, is_too_deep
+from schemas.unreadable import MAX_NESTING, UNREADABLE, explained, is_too_deep
 from streams.errors import UsageError
 from streams.events.files import MAX_LINE_BYTES, lines
 from streams.imports.rows import RowFlaw
@@ -67,7 +67,7 @@ def _jsonl(source: Iterator[bytes]) -> Iterator[FileRow]:
         try:
             found = _decode(line)
         except UNREADABLE as error:
-            yield FileRow(number, {"": _readable(line)}, RowFlaw("not_json", str(error) or "no UTF-8"))
+            yield FileRow(number, {"": _readable(line)}, RowFlaw("not_json", explained(error)))
             continue
         if isinstance(found, dict):
             yield FileRow(number, found)

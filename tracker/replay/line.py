@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from schemas.touchpoint import MAX_EVENT_ID_LENGTH
-from schemas.unreadable import MAX_NESTING, UNREADABLE, is_too_deep
+from schemas.unreadable import MAX_NESTING, UNREADABLE, explained, is_too_deep
 from tracker.identity.kinds import KINDS, AliasTooLong, Kinds, normalise
 from tracker.planning.decode import EARLIEST_MS, LATEST_MS, MAX_SHOWN, Flaw, decode
 from tracker.touch import Touch
@@ -153,7 +153,7 @@ def _explain(line: bytes, kinds: Kinds) -> Flaw:
     try:
         document = _anything.decode(line)
     except UNREADABLE as error:
-        return Flaw("not_json", str(error) or "no UTF-8")
+        return Flaw("not_json", explained(error))
     if not isinstance(document, dict):
         return Flaw("not_a_touchpoint", f"a JSON {_kind(document)}, not an object")
     if not {"customer", "event", "timestamp"} & document.keys():
