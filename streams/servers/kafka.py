@@ -101,7 +101,8 @@ class KafkaServer(ServerProcess):
         """The command to run; fetches the jars, writes the configuration and formats the storage first."""
         if not self._java:
             self._java = self._java_command()
-        self._more_ports = {name: self._port_for(name) for name in ["CONTROLLER", *self.listeners]}
+        for name in ["CONTROLLER", *self.listeners]:
+            self._more_ports[name] = self._port_for(name)
         configuration = self._write_configuration()
         if not (self.directory / "data" / "meta.properties").exists():
             self._format(configuration)
@@ -131,7 +132,11 @@ class KafkaServer(ServerProcess):
     def _port_for(self, name: str) -> int:
         """The port of a listener: the same after a restart, while it is free."""
         before = self._more_ports.get(name)
-        return before if before and self._port_is_fixed and ports.is_free(before) else ports.free_port()
+        if before and self._port_is_fixed and ports.is_free(before):
+            return before
+        # Nothing listens yet on the broker's other ports, so the system may offer one of them again.
+        taken = {self.port, *self._more_ports.values()}
+        return next(port for port in iter(ports.free_port, None) if port not in taken)
 
     def _write_configuration(self) -> Path:
         more = {name: f"{name}://{self.listener(name)}" for name in self._more_ports}

@@ -56,3 +56,12 @@ def test_everything_it_writes_is_in_its_directory(home: ProcessGroup) -> None:
     assert properties["log.dirs"].startswith(inside)
     assert any(word.startswith(f"-Djava.io.tmpdir={inside}") for word in command)
     assert "-XX:-UsePerfData" in command
+
+
+def test_no_two_listeners_get_one_port(home: ProcessGroup, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system may offer a port twice while nothing listens on it yet."""
+    offered = iter([7101, 7101, 7101, 7102, 7102, 7103])
+    monkeypatch.setattr(kafka.ports, "free_port", lambda: next(offered))
+    server = KafkaServer(home, port=7101, listeners={"OTHER": "PLAINTEXT"})
+    prepare(server)
+    assert len({server.port, *server._more_ports.values()}) == 3
