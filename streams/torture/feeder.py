@@ -93,7 +93,8 @@ class Feeder:
         await _discard(producer)
 
     async def _connect(self) -> AIOKafkaProducer:
-        producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, acks="all", max_request_size=2**21)
+        # Idempotent: without it a retry inside the producer appends a batch twice, and `resent_chunks` does not know.
+        producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, enable_idempotence=True, max_request_size=2**21)
         try:
             await producer.start()
         except BaseException:
