@@ -38,7 +38,7 @@ def examine(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]
     yield from _variables(environ)
     failed: set[str] = set()
     for area, check in CHECKS.items():
-        if NEEDS.get(area) in failed:
+        if failed & NEEDS.get(area, frozenset()):
             continue
         try:
             with door(settings):
@@ -220,6 +220,22 @@ def _messages(settings: Settings) -> Iterator[Result]:
         client.close()
 
 
+def _topic_ids(settings: Settings) -> Iterator[Result]:
+    """Topics that were deleted and created again."""
+    if settings.redis_url is None or settings.kafka_bootstrap is None:
+        return
+    from streams.clients.topic_shapes import find
+    from streams.stores.topic_ids import findings
+
+    with kafka_admin(settings) as admin:
+        shapes = find(admin, [topic.name for topic in settings.topics() if topic.direction == "input"])
+    client = redis_client(settings)
+    try:
+        yield from findings(client, settings.partitions, {name: shape.id for name, shape in shapes.items()})
+    finally:
+        client.close()
+
+
 def _collector(settings: Settings) -> Iterator[Result]:
     from streams.collector.checkup import findings
 
@@ -252,9 +268,16 @@ CHECKS: Final[dict[str, Callable[[Settings], Iterator[Result]]]] = {
     "topics": _topics,
     "redis": _redis,
     "history": _history,
+    "created anew": _topic_ids,
     "messages": _messages,
     "erasures": _erasures,
     "collector": _collector,
 }
-# An area is skipped when the check of the server that it needs has failed.
-NEEDS: Final = {"topics": "kafka", "history": "redis", "messages": "redis", "erasures": "redis"}
+# An area is skipped when the check of a server that it needs has failed.
+NEEDS: Final[dict[str, frozenset[str]]] = {
+    "topics": frozenset({"kafka"}),
+    "history": frozenset({"redis"}),
+    "created anew": frozenset({"kafka", "redis"}),
+    "messages": frozenset({"redis"}),
+    "erasures": frozenset({"redis"}),
+}

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from schemas.touchpoint import MAX_TOUCHPOINT_BYTES
 from streams.clients.clients import kafka_admin
+from streams.clients.topic_facts import shown
 from streams.errors import Mismatch
 from streams.settings.settings import Settings
 
@@ -30,6 +31,8 @@ class TopicShape:
     cleanup: str = "delete"
     max_message_bytes: int = MAX_MESSAGE_BYTES
     is_input: bool = True
+    id: str = ""
+    """Kafka's id of it, empty where there is none: only of a topic as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ def _of_topic(need: TopicShape, there: TopicShape | None) -> list[Difference]:
     found: list[tuple[str, object, object, str]] = []
     # Inputs need equal numbers, since a customer's home is the same partition of each. Outputs may have more.
     if there.partitions < need.partitions or (need.is_input and there.partitions != need.partitions):
-        remedy = f"Set TRACKER_PARTITIONS={there.partitions} if all inputs have as many; else `tracker repartition`."
+        remedy = f"Set TRACKER_PARTITIONS={there.partitions} if no worker has run yet; else `tracker repartition`."
         found.append(("partitions", there.partitions, need.partitions, remedy))
     if there.replication < need.replication:
         remedy = f"Raise it with kafka-reassign-partitions.sh, or set TRACKER_REPLICATION={there.replication}."
@@ -114,6 +117,7 @@ def _shape(topic: Mapping[str, Any], configs: Mapping[str, Any]) -> TopicShape:
         int(configs["retention.ms"]["value"]),
         configs["cleanup.policy"]["value"],
         int(configs["max.message.bytes"]["value"]),
+        id=shown(topic.get("topic_id")),
     )
 
 

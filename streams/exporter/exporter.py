@@ -49,8 +49,8 @@ class Latest:
     took_s: float = 0.0
     changed_unix_s: float = 0.0
     read_unix_s: float = 0.0
-    furthest: dict[tuple[str, int], int] = field(default_factory=dict)
-    """By topic and partition, the highest offset that was ever seen applied."""
+    furthest: dict[tuple[str, int], tuple[str, int]] = field(default_factory=dict)
+    """By topic and partition, the topic's id and the highest offset that was ever seen applied of it."""
     complete: bool = True
     """False while a partition is applied less far than it was: Redis has lost writes, and they are applied again."""
     available: bool = False
@@ -62,9 +62,16 @@ class Latest:
         if self.figures is None or self.figures.offsets != figures.offsets:
             self.changed_unix_s = unix_s
         self.read_unix_s = unix_s
-        self.complete = all(figures.offsets.get(place, 0) >= offset for place, offset in self.furthest.items())
+        # A topic that was created anew begins at 0 again, and what was applied of the former one stays counted.
+        self.complete = all(
+            figures.offsets.get(place, 0) >= offset
+            for place, (its_id, offset) in self.furthest.items()
+            if figures.ids.get(place, its_id) == its_id
+        )
         for place, offset in figures.offsets.items():
-            self.furthest[place] = max(offset, self.furthest.get(place, 0))
+            its_id = figures.ids.get(place, "")
+            before_id, before = self.furthest.get(place, (its_id, 0))
+            self.furthest[place] = (its_id, max(offset, before if before_id == its_id else 0))
         # The age counts from the beginning of the reading, since its first partition was read then.
         self.figures, self.read_s, self.took_s = figures, began_s, now_s - began_s
         self.available, self.trouble = True, ""

@@ -7,7 +7,7 @@ are read in one transaction, so its figures count exactly the touchpoints before
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -28,6 +28,8 @@ class Figures:
     """By field, its count summed over the partitions; `tracker/figures/fields.py` says what each counts."""
     offsets: dict[tuple[str, int], int]
     """By topic and partition, the next offset to apply."""
+    ids: dict[tuple[str, int], str] = field(default_factory=dict)
+    """By topic and partition, Kafka's id of the topic of which the offset is."""
 
     @property
     def journeys(self) -> list[str]:
@@ -37,17 +39,17 @@ class Figures:
     def by(self, journey: str, figure: str, *parts: str) -> dict[tuple[str, ...], int]:
         """A figure broken down by parts of its field (`stage`, `day`, `status`, `bucket`), segments left aside."""
         result: Counter[tuple[str, ...]] = Counter()
-        for field, count in self.counts.items():
-            if field.figure == figure and field.journey == journey and field.segment is None:
-                result[tuple(getattr(field, part) for part in parts)] += count
+        for name, count in self.counts.items():
+            if name.figure == figure and name.journey == journey and name.segment is None:
+                result[tuple(getattr(name, part) for part in parts)] += count
         return dict(result)
 
     def by_segment(self, journey: str, figure: str, segment: str, *parts: str) -> dict[tuple[str, ...], int]:
         """A figure broken down by the value of a segment first, then by parts of its field."""
         result: Counter[tuple[str, ...]] = Counter()
-        for field, count in self.counts.items():
-            if field.figure == figure and field.journey == journey and field.segment == segment:
-                result[(str(field.value), *(getattr(field, part) for part in parts))] += count
+        for name, count in self.counts.items():
+            if name.figure == figure and name.journey == journey and name.segment == segment:
+                result[(str(name.value), *(getattr(name, part) for part in parts))] += count
         return dict(result)
 
     def by_stage(self, journey: str, figure: str, stages: Sequence[str]) -> dict[str, int]:
@@ -79,10 +81,8 @@ class Figures:
 
     def since(self, before: "Figures") -> "Figures":
         """What has been added since earlier figures; the offsets stay as they are."""
-        counts = {
-            field: self.counts.get(field, 0) - before.counts.get(field, 0) for field in self.counts | before.counts
-        }
-        return Figures({field: count for field, count in counts.items() if count}, self.offsets)
+        counts = {name: self.counts.get(name, 0) - before.counts.get(name, 0) for name in self.counts | before.counts}
+        return Figures({name: count for name, count in counts.items() if count}, self.offsets, self.ids)
 
 
 def read(client: Any, partitions: int, prefix: str = PREFIX) -> Figures:
@@ -90,22 +90,24 @@ def read(client: Any, partitions: int, prefix: str = PREFIX) -> Figures:
     # Added up by the stored name, so that each name is parsed once and not once for each partition.
     totals: dict[bytes | str, int] = {}
     offsets: dict[tuple[str, int], int] = {}
+    ids: dict[tuple[str, int], str] = {}
     for partition in range(partitions):
         names = keys(partition, prefix)
         # The partitions are read one after the other. They share no customer, so none is counted twice or missed.
-        aggregates, applied = hashes(client, names.aggregates, names.offsets)
-        for field, count in aggregates.items():
-            totals[field] = totals.get(field, 0) + int(count)
+        aggregates, applied, topics = hashes(client, names.aggregates, names.offsets, names.topics)
+        for name, count in aggregates.items():
+            totals[name] = totals.get(name, 0) + int(count)
         for topic, offset in applied.items():
-            if is_topic(name := _text(topic)):
-                offsets[name, partition] = int(offset)
+            if is_topic(its_name := _text(topic)):
+                offsets[its_name, partition] = int(offset)
+                ids[its_name, partition] = _text(topics.get(topic, b""))
     counts: dict[FieldName, int] = {}
     for stored, total in totals.items():
         # A worker of another version may count fields that this version does not know.
         with suppress(ValueError):
             if total:
                 counts[_parse(_text(stored))] = total
-    return Figures(counts, offsets)
+    return Figures(counts, offsets, ids)
 
 
 def _text(value: bytes | str) -> str:

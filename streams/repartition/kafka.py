@@ -29,6 +29,11 @@ def partitions(admin: Any, topics: Sequence[str]) -> dict[str, int]:
     return {name: shape.partitions for name, shape in find(admin, topics).items()}
 
 
+def ids(admin: Any, topics: Sequence[str]) -> dict[str, str]:
+    """Kafka's ids of those topics that exist."""
+    return {name: shape.id for name, shape in find(admin, topics).items()}
+
+
 def waiting(
     admin: Any, consumer: Any, counts: Mapping[str, int], applied: Mapping[tuple[str, int], int]
 ) -> dict[str, int]:

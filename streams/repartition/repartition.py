@@ -30,6 +30,7 @@ from streams.repartition import kafka
 from streams.repartition.store import MoveTally, Moving, StoredPartition
 from streams.stores.keys import PREFIX, keys
 from streams.stores.layout import layout_key, plan_key
+from streams.stores.topic_ids import anew
 from tracker.engine.customer import CustomerFold
 
 # By default Redis writes its log to the disk once a second. After this pause, what was written survives its crash.
@@ -260,7 +261,12 @@ class Repartition:
     def _require_applied(self, counts: dict[str, int]) -> None:
         order = self._order
         applied = read_figures(self._client, order.to, order.prefix).offsets
-        left = kafka.waiting(self._admin, self._consumer, {topic: counts[topic] for topic in order.inputs}, applied)
+        # Of a topic that was created anew nothing is applied yet: the offset is its former life's.
+        ids = kafka.ids(self._admin, order.inputs)
+        applied |= dict.fromkeys(anew(self._client, order.to, ids, order.prefix), 0)
+        # Partitions that Kafka has and the store has not are read after the move, from their beginning.
+        read = {topic: min(counts[topic], order.origin) for topic in order.inputs}
+        left = kafka.waiting(self._admin, self._consumer, read, applied)
         if any(count < 0 for count in left.values()):
             raise Mismatch("More is applied than Kafka holds: a topic was created anew.", REBUILD)
         boxes = sum(int(self._client.llen(keys(each, order.prefix).outbox)) for each in range(order.to))

@@ -39,6 +39,9 @@ class Keys(NamedTuple):
     partition has caught up."""
     missing: str
     """Hash: `topic:first` to the end of a range of offsets that Kafka had deleted before they were applied."""
+    topics: str
+    """Hash: topic to Kafka's id of the topic of which the offset is; `before TOPIC` to the id of the topic that had the
+    name before, and the offset up to which that one was applied."""
     suppressed: str
     """Set: salted digests of erased names (`tracker/identity/erasure.py`); their touchpoints are dropped."""
 

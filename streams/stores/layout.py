@@ -4,10 +4,14 @@ It knows the two keys for that, and the error for a layout that differs from the
 `streams/repartition/repartition.py` changes the layout.
 """
 
-from typing import Any
+from typing import Any, Final
 
 from streams.errors import Mismatch
 from streams.stores.keys import PREFIX, keys
+from tracker.home import home
+
+LOOKED_AT: Final = 32
+"""Customers of partition 0. In a store of half as many partitions, half of them are at home in another."""
 
 
 def plan_key(prefix: str = PREFIX) -> str:
@@ -38,4 +42,11 @@ def require(client: Any, partitions: int, prefix: str = PREFIX) -> None:
         raise Mismatch(
             f"The store has more partitions than TRACKER_PARTITIONS={partitions}.",
             "Set TRACKER_PARTITIONS to the number that the workers run with.",
+        )
+    # With fewer there may be none beyond the last, so customers are looked at too.
+    _, some = client.hscan(keys(0, prefix).states, 0, count=LOOKED_AT)
+    if any(home(customer.decode(), partitions) for customer in some):
+        raise Mismatch(
+            f"The store was not written with TRACKER_PARTITIONS={partitions}: partition 0 holds customers of others.",
+            "Set TRACKER_PARTITIONS to the number that the workers ran with; `tracker repartition` changes it.",
         )

@@ -27,6 +27,7 @@ class Held:
     generations: tuple[str, ...] = field(default=(), compare=False)
     """Names of the last takes, newest first; they are random, so two partitions that hold the same differ in them."""
     published: dict[str, int] = field(default_factory=dict)
+    topics: dict[str, str] = field(default_factory=dict)
     sizes: str = field(default="", compare=False)
     """The seal of the last write."""
 
@@ -53,6 +54,7 @@ class MemoryStore:
         return Lease(
             partition, held.epoch, offsets, held.sequence, outbox, held.writes, suppressed, held.generations,
             held.counted(), damage(held.counted(), held.sizes, held.writes), dict(held.published),
+            dict(held.topics),
         )  # fmt: skip
 
     async def read(self, partition: int, customers: Sequence[str]) -> list[bytes | None]:
@@ -137,6 +139,14 @@ class MemoryStore:
     async def note_published(self, lease: Lease, published: Mapping[str, int]) -> None:
         self.held(lease.partition).published.update(published)
         lease.published.update(published)
+
+    async def note_topics(self, lease: Lease, topics: Mapping[str, str], offsets: Mapping[str, int]) -> None:
+        held = self.held(lease.partition)
+        if held.epoch == lease.epoch and held.generations[:1] == lease.generations[:1]:
+            held.topics.update(topics)
+            held.offsets.update(offsets)
+        lease.topics.update(topics)
+        lease.offsets.update(offsets)
 
     async def trim(self, lease: Lease, sequence: int) -> None:
         held = self.held(lease.partition)

@@ -48,6 +48,7 @@ class RedisStore:
         self._take = client.register_script(_SCRIPTS.joinpath("take.lua").read_text())
         self._trim = client.register_script(_SCRIPTS.joinpath("trim.lua").read_text())
         self._verify = client.register_script(_SCRIPTS.joinpath("verify.lua").read_text())
+        self._note_topics = client.register_script(_SCRIPTS.joinpath("topics.lua").read_text())
         self._rebuild = client.register_script(SCRIPT.read_text())
         # Sent as text, not by their hash: after a restart Redis no longer knows the hash, and EVALSHA would fail in the
         # middle of a transaction, whose other commands Redis carries out all the same.
@@ -59,14 +60,15 @@ class RedisStore:
         script_keys = [
             names.epoch, names.generation, names.offsets, names.sequence, names.outbox, names.writes,
             names.suppressed, names.sizes, names.states, names.aggregates, names.timers, names.days,
-            names.published,
+            names.published, names.topics,
         ]  # fmt: skip
         reply = await _ask(self._take(keys=script_keys, args=[floor_epoch, new_generation(), MOST_GENERATIONS]))
-        epoch, generation, offsets, sequence, outbox, writes, suppressed, seal, counted, published = reply
+        epoch, generation, offsets, sequence, outbox, writes, suppressed, seal, counted, published, topics = reply
         sizes = Sizes(*counted)
         return Lease(
             partition, int(epoch), _integers(offsets), int(sequence), list(outbox), int(writes), set(suppressed),
             _names(generation), sizes, damage(sizes, seal.decode(), int(writes)), _integers(published),
+            _texts(topics),
         )  # fmt: skip
 
     async def read(self, partition: int, customers: Sequence[str]) -> list[bytes | None]:
@@ -147,6 +149,14 @@ class RedisStore:
     async def note_published(self, lease: Lease, published: Mapping[str, int]) -> None:
         await _ask(self._client.hset(keys(lease.partition, self._prefix).published, mapping=dict(published)))
         lease.published.update(published)
+
+    async def note_topics(self, lease: Lease, topics: Mapping[str, str], offsets: Mapping[str, int]) -> None:
+        names = keys(lease.partition, self._prefix)
+        script_keys = [names.epoch, names.generation, names.topics, names.offsets]
+        fields = [*_flat(topics), *_flat(offsets)]
+        await _ask(self._note_topics(keys=script_keys, args=[lease.epoch, lease.generation, len(topics), *fields]))
+        lease.topics.update(topics)
+        lease.offsets.update(offsets)
 
     async def trim(self, lease: Lease, sequence: int) -> None:
         names = keys(lease.partition, self._prefix)
@@ -273,6 +283,11 @@ def _counted(names: Keys) -> list[str]:
 def _integers(pairs: Sequence[bytes]) -> dict[str, int]:
     """A hash of integers, as a script gives it."""
     return {name.decode(): int(value) for name, value in zip(pairs[::2], pairs[1::2], strict=True)}
+
+
+def _texts(pairs: Sequence[bytes]) -> dict[str, str]:
+    """A hash of texts, as a script gives it."""
+    return {name.decode(): value.decode() for name, value in zip(pairs[::2], pairs[1::2], strict=True)}
 
 
 def _number(held: bytes | None) -> int:

@@ -68,6 +68,20 @@ class Lease:
     """By topic, the offset before which all that follows from its records was published before; by `DROPPED`, the
     moment (ms) before which drop-offs were."""
 
+    topics: dict[str, str] = field(default_factory=dict)
+    """As `Keys.topics`."""
+
+    def anew(self, ids: Mapping[str, str]) -> set[str]:
+        """The topics that are others than those of which the offsets are; `ids` are the present ones by topic.
+
+        An id that was there before the stored one comes from a broker that does not know of the change yet.
+        """
+        return {
+            topic
+            for topic, now in ids.items()
+            if now and self.topics.get(topic, now) != now and self.topics.get(BEFORE + topic, "").split(" ")[0] != now
+        }
+
     def moved_on(self, offsets: Mapping[str, int], plan: Plan, sequence: int) -> None:
         """A write is done."""
         self.suppressed.update(plan.suppressed)
@@ -109,6 +123,8 @@ MOST_GENERATIONS: Final = 4
 
 
 DROPPED: Final = "dropped"
+BEFORE: Final = "before "
+"""Before a topic in `Keys.topics`."""
 
 
 def new_generation() -> str:
@@ -180,6 +196,12 @@ class Store(Protocol):
 
     async def note_published(self, lease: Lease, published: Mapping[str, int]) -> None:
         """Remember before what everything was published, as in `Lease.published`; the lease is updated."""
+
+    async def note_topics(self, lease: Lease, topics: Mapping[str, str], offsets: Mapping[str, int]) -> None:
+        """Remember fields of `Keys.topics`, and fields of the offsets that follow from them, in one write.
+
+        The lease is updated. If another owner has taken the partition, nothing happens in the store.
+        """
 
     async def trim(self, lease: Lease, sequence: int) -> None:
         """Empty the outbox, if its newest blob was applied with this sequence; otherwise do nothing."""

@@ -12,7 +12,7 @@
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Generator, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, TypeVar
 
 import structlog
@@ -24,6 +24,7 @@ from streams.stores.store import DROPPED, Due, Lease, Store, Unavailable
 from streams.worker.cache import Cache
 from streams.worker.halving import Unforeseen, describe, frames, without_culprits
 from streams.worker.metrics import WorkerMetrics
+from streams.worker.renewal import renewal
 from streams.worker.step_clock import StepClock
 from tracker.engine.migration import UnknownDefinitionError
 from tracker.planning.plan import PartitionBatch, Plan, Reading
@@ -120,6 +121,17 @@ class Commit:
     async def note_published(self, lease: Lease, published: Mapping[str, int]) -> None:
         """Remember before what everything was published, so that what follows from reading it again says so."""
         await self._insist("redis", lambda: self._store.note_published(lease, published))
+
+    async def note_topics(self, lease: Lease, ids: Mapping[str, str], anew: Collection[str]) -> None:
+        """Remember the ids of the topics; those created `anew` are read from their beginning, and that is logged."""
+        fields, offsets = renewal(lease, ids, anew)
+        for topic in sorted(anew):
+            log.error(
+                "a topic was created anew; reading it from its beginning, and what was counted of the former one stays",
+                topic=topic, partition=lease.partition, applied=lease.offsets.get(topic, 0), id=ids[topic],
+            )  # fmt: skip
+        if fields:
+            await self._insist("redis", lambda: self._store.note_topics(lease, fields, offsets))
 
     async def _rebuilt(self, damaged: Lease) -> Lease:
         """The partition without what Kafka brings again."""

@@ -1,13 +1,14 @@
 """A partition worker: it applies one assigned partition, one write at a time, and handles the store's refusals."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from time import time
 from typing import Final, Protocol, TypeVar
 
 import structlog
 from aiokafka.errors import KafkaError
 
+from streams.clients.topic_facts import TopicFacts
 from streams.stores.store import DROPPED, Damaged, Fenced, Lease, Lost
 from streams.worker.again import parted, published_before
 from streams.worker.commit import FIRST_PAUSE_S, LONGEST_PAUSE_S, Commit, Unwanted
@@ -37,6 +38,12 @@ class PartitionReader(Protocol):
 
     async def committed(self, topics: Iterable[str], partition: int) -> dict[str, int]:
         """The consumer group's offsets; topics without one are left out."""
+
+    async def uncommit(self, topics: Iterable[str], partition: int) -> None:
+        """Set the consumer group's offsets back to 0."""
+
+    async def facts(self, topics: Iterable[str]) -> dict[str, TopicFacts]:
+        """Ids and numbers of partitions; topics that do not exist are left out."""
 
     def is_at_end(self, topic: str, partition: int, applied: int) -> bool:
         """Whether no readable record lies behind offset `applied`."""
@@ -87,6 +94,7 @@ class PartitionWorker:
         self._expected: dict[str, int] = {}
         """By topic, the offset after the last batch that was taken up."""
         self._sweep_at_s = 0.0
+        self._is_anew = False
         self._loop = asyncio.get_running_loop()
         self._task = self._loop.create_task(self._run(), name=f"partition-{partition}")
 
@@ -94,6 +102,10 @@ class PartitionWorker:
         """Step 1: queue a batch."""
         if not self._closing:
             self._waiting.put(delivery, acknowledge)
+
+    def compare(self, ids: Mapping[str, str]) -> None:
+        """Take the partition anew, before the next batch, where a topic has another id than the one that is read."""
+        self._is_anew = self._is_anew or (self.lease is not None and bool(self.lease.anew(ids)))
 
     @property
     def waiting_records(self) -> int:
@@ -133,12 +145,16 @@ class PartitionWorker:
             self._failed(error)
 
     async def _take(self, damage: str = "") -> None:
+        self._is_anew = False
         lease = await self._commit.take(self.partition, damage=damage)
+        # Before the bounds: if a topic is created anew in between, the older id is stored, and the change is noticed.
+        facts = await self._patiently(lambda: self._reader.facts(self._topics))
+        anew = await self._note_topics(lease, {topic: known.id for topic, known in facts.items()})
         bounds = await self._patiently(lambda: self._reader.bounds(self._topics, self.partition))
         start = {topic: await self._start(topic, lease, bound) for topic, bound in bounds.items()}
         committed = await self._patiently(lambda: self._reader.committed(self._topics, self.partition))
         had_come_to = self.lease.offsets if self.lease is not None else {}
-        published = published_before(bounds, start, lease.published, committed, had_come_to)
+        published = published_before(bounds, start, lease.published, committed, had_come_to, anew=anew)
         if any(published.values()):
             log.warning("reading again what was applied before", partition=self.partition, until=published)
             # Nobody knows which drop-offs the last owner came to see. Those before now were, but for those in a time
@@ -171,6 +187,15 @@ class PartitionWorker:
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
+    async def _note_topics(self, lease: Lease, ids: Mapping[str, str]) -> set[str]:
+        """Remember the ids of the topics; returns those that were created anew, whose offsets are forgotten."""
+        anew = lease.anew(ids)
+        if anew:
+            # First: an offset of the former topic in the group would make what is new look as if published before.
+            await self._patiently(lambda: self._reader.uncommit(anew, self.partition))
+        await self._commit.note_topics(lease, ids, anew)
+        return anew
+
     async def _start(self, topic: str, lease: Lease, bound: Bounds) -> int:
         """The offset to read from: the store's, or the first one that Kafka still has."""
         applied = lease.offsets.get(topic)
@@ -186,6 +211,8 @@ class PartitionWorker:
         return bound.first
 
     async def _next(self) -> None:
+        if self._is_anew:
+            await self._guard(self._take())
         if self._loop.time() >= self._sweep_at_s:
             await self._guard(self._sweep())
         try:

@@ -18,6 +18,7 @@ from aiokafka.consumer.fetcher import READ_UNCOMMITTED, FetchResult, PartitionRe
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
+from streams.clients.topic_facts import TopicFacts, ask
 from tracker.planning.plan import PartitionBatch
 from tracker.planning.slices import slices
 
@@ -178,6 +179,25 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         """The consumer group's offsets; topics without one are left out. Raises aiokafka's errors."""
         return await self.call_thread(self._committed, list(topics), partition)
 
+    async def uncommit(self, topics: Iterable[str], partition: int) -> None:
+        """Set the consumer group's offsets back to 0. Raises aiokafka's errors."""
+        await self.call_thread(self._uncommit, [TopicPartition(topic, partition) for topic in topics])
+
+    async def _uncommit(self, tps: list[TopicPartition]) -> None:
+        await self._ensure_consumer().commit(dict.fromkeys(tps, 0))
+
+    async def facts(self, topics: Iterable[str]) -> dict[str, TopicFacts]:
+        """Ids and numbers of partitions of the topics that exist. Raises aiokafka's errors."""
+        return await self.call_thread(self._facts, list(topics))
+
+    async def _facts(self, topics: list[str]) -> dict[str, TopicFacts]:
+        client = self._ensure_consumer()._client  # noqa: SLF001  # the only way to it
+        found = await ask(client, topics)
+        if found.keys() - client.cluster.topics():
+            # aiokafka asks only every five minutes whether a topic is there that was not, and joins the group then.
+            client.force_metadata_update()
+        return found
+
     async def _committed(self, topics: list[str], partition: int) -> dict[str, int]:
         consumer = self._ensure_consumer()
         found = await asyncio.gather(*(consumer.committed(TopicPartition(topic, partition)) for topic in topics))
@@ -275,6 +295,21 @@ class Consumer(driver.Consumer):
     async def committed(self, topics: Iterable[str], partition: int) -> dict[str, int]:
         """The consumer group's offsets; topics without one are left out. Raises aiokafka's errors."""
         return await self._thread.committed(topics, partition)
+
+    async def uncommit(self, topics: Iterable[str], partition: int) -> None:
+        """Set the consumer group's offsets back to 0. Raises aiokafka's errors."""
+        tps = [TP(topic, partition) for topic in topics]
+        for tp in tps:
+            # What Faust has not committed yet, and what it remembers so as not to commit less.
+            self._acked[tp].clear()
+            self._acked_index[tp].clear()
+        await self._thread.uncommit(topics, partition)
+        for tp in tps:
+            self._committed_offset[tp] = None
+
+    async def facts(self, topics: Iterable[str]) -> dict[str, TopicFacts]:
+        """Ids and numbers of partitions of the topics that exist. Raises aiokafka's errors."""
+        return await self._thread.facts(topics)
 
     def is_at_end(self, topic: str, partition: int, applied: int) -> bool:
         """Whether no readable record lies behind offset `applied`."""

@@ -28,6 +28,7 @@ from streams.worker.commit import Commit
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.ownership import Ownership
 from streams.worker.partition import PartitionWorker
+from streams.worker.topic_watch import TopicWatch
 from streams.worker.watchdog import Watchdog
 from tracker.engine.customer import CustomerFold
 from tracker.planning.planner import Planner
@@ -49,6 +50,7 @@ class Worker:
     ownership: Ownership
     metrics: WorkerMetrics
     watchdog: Watchdog
+    topic_watch: TopicWatch
     pages: Pages
 
 
@@ -81,7 +83,7 @@ def wire(settings: Settings, end: Callable[[ExitCode, str], None], after_step: C
     def stalled(reason: str) -> None:
         end(ExitCode.STALLED, reason)
 
-    ownership = app.ownership = Ownership(topics, open_worker, metrics.owned)
+    ownership = app.ownership = Ownership(topics, open_worker, metrics.owned, settings.partitions)
     add_agents(app, topics)
 
     @app.on_partitions_revoked.connect
@@ -94,6 +96,7 @@ def wire(settings: Settings, end: Callable[[ExitCode, str], None], after_step: C
 
     reader = _ConsumerReader(app)
     watchdog = Watchdog(ownership.partitions, topics, reader, metrics, settings.stall_after_s, stalled)
+    topic_watch = TopicWatch(ownership.partitions, topics, settings.partitions, reader, failed)
 
     def live() -> dict[str, object] | None:
         return {"waiting records": watchdog.waiting} if watchdog.is_stalled else None
@@ -103,7 +106,8 @@ def wire(settings: Settings, end: Callable[[ExitCode, str], None], after_step: C
             return {"waiting for": sorted(metrics.away)}
         return None if ownership.ready else {"waiting for": ["partitions"]}
 
-    return Worker(settings, app, store, publisher, ownership, metrics, watchdog, Pages(live, ready, metrics.registry))
+    pages = Pages(live, ready, metrics.registry)
+    return Worker(settings, app, store, publisher, ownership, metrics, watchdog, topic_watch, pages)
 
 
 def _outcome(error: BaseException, settings: Settings) -> tuple[ExitCode, str]:
@@ -173,6 +177,7 @@ async def _watch(worker: Worker, end: Callable[[ExitCode, str], None]) -> None:
         await worker.app.start()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(worker.watchdog.run())
+            tasks.create_task(worker.topic_watch.run())
             await worker.app.wait_until_stopped()
             raise worker.app.crash_reason or RuntimeError("Faust has stopped")  # noqa: TRY301
     except asyncio.CancelledError:

@@ -16,6 +16,7 @@ from schemas.topics import REJECTED, ROUTED, TRANSITIONS, touchpoint_topic
 from schemas.transition import Transition
 from streams.clients.outbox import OutboxBatch
 from streams.clients.publisher import MemoryPublisher
+from streams.clients.topic_facts import TopicFacts
 from streams.stores.memory import MemoryStore
 from streams.worker.cache import Cache
 from streams.worker.commit import Commit
@@ -70,6 +71,8 @@ class World:
         self.logs: dict[TP, list[Record]] = defaultdict(list)
         self.firsts: dict[TP, int] = defaultdict(int)
         self.committed: dict[TP, int] = {}
+        self.ids: dict[str, str] = {}
+        """Of the topics; none, as an old broker has them, where a test gives none."""
 
     def turn(self, milliseconds: int) -> None:
         """The clock, forward."""
@@ -209,6 +212,13 @@ class Worker:
     async def committed(self, topics: Iterable[str], partition: int) -> dict[str, int]:
         tps = [TP(topic, partition) for topic in topics]
         return {tp.topic: self.world.committed[tp] for tp in tps if tp in self.world.committed}
+
+    async def uncommit(self, topics: Iterable[str], partition: int) -> None:
+        for topic in topics:
+            self.world.committed.pop(TP(topic, partition), None)
+
+    async def facts(self, topics: Iterable[str]) -> dict[str, TopicFacts]:
+        return {topic: TopicFacts(self.world.ids.get(topic, ""), self.world.partitions) for topic in topics}
 
     async def own(self, *partitions: int) -> None:
         """Take these partitions (all where none are named) and apply what waits in them."""

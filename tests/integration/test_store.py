@@ -58,6 +58,7 @@ class RedisRig:
                 int(client.get(names.sequence) or 0),
                 int(client.get(names.writes) or 0),
                 suppressed=client.smembers(names.suppressed),
+                topics={field.decode(): text.decode() for field, text in client.hgetall(names.topics).items()},
             )
 
     @staticmethod

@@ -54,6 +54,27 @@ class DamageContract:
 
         rig.run(scenario)
 
+    def test_the_ids_of_topics_are_kept_with_the_offsets(self, rig: Rig) -> None:
+        """A topic created anew begins at 0 in the same step; that is no damage, and a former owner changes nothing."""
+
+        async def scenario(store):
+            old = await store.take(0, 1)
+            lease = await store.take(0, 1)
+            await store.note_topics(lease, {WEB: "a"}, {})
+            await store.apply(lease, {WEB: 7}, plan({"a": b"A"}), b"", 0)
+            await store.note_topics(lease, {WEB: "b", f"before {WEB}": "a 7"}, {WEB: 0})
+            assert (lease.topics, lease.offsets) == ({WEB: "b", f"before {WEB}": "a 7"}, {WEB: 0})
+            before = rig.held(0)
+            assert (before.topics, before.offsets) == (lease.topics, lease.offsets)
+            await store.note_topics(old, {WEB: "c"}, {WEB: 9})
+            assert rig.held(0) == before
+            await store.verify(lease)
+            await store.apply(lease, {WEB: 2}, plan({"b": b"B"}), b"", 0)
+            heir = await store.take(0, 1)
+            assert (heir.damage, heir.topics, heir.offsets) == ("", lease.topics, {WEB: 2})
+
+        rig.run(scenario)
+
     def test_a_rebuild_takes_away_what_kafka_brings_again(self, rig: Rig) -> None:
         """Outbox and digests stay; the owner sees that it has lost; the call of an earlier owner does nothing."""
 

@@ -34,6 +34,13 @@ def test_a_topic_that_was_created_anew_holds_nothing_of_before() -> None:
     assert published_before({WEB: Bounds(0, 9, 9)}, {WEB: 0}, {}, {WEB: 40}) == {}
 
 
+def test_a_topic_known_to_be_created_anew_holds_nothing_of_before() -> None:
+    """Also where it is longer than what was applied of the former one."""
+    bounds, start = {WEB: Bounds(0, 90, 90)}, {WEB: 0}
+    assert published_before(bounds, start, {WEB: 60}, {WEB: 40}, anew={WEB}) == {WEB: 0}
+    assert published_before(bounds, start, {}, {WEB: 40}, anew={WEB}) == {}
+
+
 def test_batches_are_parted_where_the_new_begins() -> None:
     """Each topic at its own offset, gaps or not; what is read again comes first."""
     batches = [batch(WEB, 3, 4, 9), batch(SHOP, 1, 2)]

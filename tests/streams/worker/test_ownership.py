@@ -4,7 +4,7 @@ import pytest
 from faust.types import TP
 
 from streams.errors import ExitCode, Mismatch
-from streams.worker.ownership import check_home
+from streams.worker.ownership import Ownership, check_home
 from streams.worker.transport import FetchedBatch
 from tests.flow.harness import INPUTS, WEB, Worker, World
 from tests.touchpoints import Record, residents, touchpoint
@@ -31,6 +31,15 @@ def test_half_a_home_stops_the_worker(missing: str) -> None:
     assert "partition 1" in caught.value.message
     assert missing in caught.value.message
     assert "tracker topics" in caught.value.remedy
+
+
+def test_a_partition_beyond_the_stores_last_stops_the_worker() -> None:
+    """Topics that got more partitions hold customers whose home is another: the remedy is to move all."""
+    owner = Ownership(frozenset(INPUTS), lambda _partition: None, wanted=2)
+    owner.assign(everything(0, 1))
+    with pytest.raises(Mismatch, match="TRACKER_PARTITIONS=2") as caught:
+        owner.assign(everything(1, 2))
+    assert "tracker repartition --to 3" in caught.value.remedy
 
 
 def test_half_a_home_opens_no_partition() -> None:
