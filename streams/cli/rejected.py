@@ -18,6 +18,7 @@ import typer
 from streams.cli import rejected_output as output
 from streams.cli.options import AsJson
 from streams.cli.progress import progress
+from streams.clients.any_headers import allow_in_kafka_python
 from streams.clients.clients import kafka_arguments, probe_kafka, redis_client
 from streams.clients.failures import door
 from streams.errors import ExitCode, TrackerError, UsageError
@@ -193,6 +194,7 @@ def _now_ms() -> int:
 def _consumer(settings: Settings) -> Iterator[Any]:
     from kafka import KafkaConsumer
 
+    allow_in_kafka_python()
     probe_kafka(settings)
     with door(settings), closing(KafkaConsumer(**kafka_arguments(settings), **CONSUMER)) as consumer:
         yield consumer

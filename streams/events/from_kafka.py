@@ -9,6 +9,7 @@ from time import monotonic
 from typing import Any, Final
 
 from schemas.unreadable import MAX_NESTING, is_too_deep
+from streams.clients.any_headers import allow_in_kafka_python
 from streams.clients.clients import kafka_arguments, probe_kafka
 from streams.clients.failures import door
 from streams.errors import ExitCode, TrackerError, Unreachable
@@ -34,6 +35,7 @@ def opened(settings: Settings) -> Iterator[Any]:
     """A kafka-python consumer of no group, errors translated."""
     from kafka import KafkaConsumer
 
+    allow_in_kafka_python()
     probe_kafka(settings)
     with door(settings), closing(KafkaConsumer(**kafka_arguments(settings), **CONSUMER)) as consumer:
         yield consumer

@@ -18,6 +18,7 @@ from aiokafka.consumer.fetcher import READ_UNCOMMITTED, FetchResult, PartitionRe
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
+from streams.clients.any_headers import allow_in_aiokafka
 from streams.clients.topic_facts import TopicFacts, ask
 from tracker.planning.plan import PartitionBatch
 from tracker.planning.slices import slices
@@ -103,6 +104,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         """By topic and partition, the offset after the newest record that was passed on."""
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
+        allow_in_aiokafka()
         consumer = super()._create_worker_consumer(transport)
         # Faust has no setting for it. With its 1.5 s, a partition that was just taken would wait as long for a fetch
         # of the other partitions that finds nothing.

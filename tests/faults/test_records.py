@@ -1,0 +1,59 @@
+"""Records as no producer should write them: names of headers that are no text, and clocks of 1970 and 2100."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from kafka import KafkaProducer
+from redis import Redis
+
+from schemas.topics import REJECTED, ROUTED
+from streams.stores.keys import keys
+from tests.integration.test_tools import Installation, installation
+from tests.servers import wait_until
+from tests.streams.clients.test_any_headers import NoText
+
+__all__ = ["installation"]
+pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.timeout(240)]
+WEB = "touchpoints.web"
+STRANGE = [(NoText("x"), b"1")]
+
+
+def touchpoint(customer: str, at_ms: int, type_: str = "Page Viewed", channel: str = "web") -> bytes:
+    about = {"event_id": f"{customer} {type_}", "type": type_, "channel": channel, "occurred_at": at_ms}
+    return json.dumps({**about, "ids": {"customer_id": customer}}).encode()
+
+
+@pytest.fixture
+def producer(installation: Installation) -> Iterator[KafkaProducer]:
+    with closing(KafkaProducer(bootstrap_servers=installation.kafka)) as producer:
+        yield producer
+
+
+def known(installation: Installation) -> int:
+    with Redis.from_url(installation.redis) as client:
+        return sum(client.hlen(keys(partition).states) for partition in range(installation.partitions))
+
+
+def test_names_of_headers_that_are_no_text(installation: Installation, producer: KafkaProducer) -> None:
+    """The touchpoint counts, as all around it do, in every topic, and tools that read Kafka read on too."""
+    now_ms = int(time.time() * 1000)
+    for number in range(100):
+        headers = STRANGE if number % 10 == 3 else []
+        producer.send(WEB, touchpoint(f"c{number}", now_ms), b"%d" % number, headers=headers)
+    producer.send(ROUTED, b"damaged", headers=STRANGE)
+    producer.send(REJECTED, b"{}", headers=STRANGE)
+    producer.flush()
+    with installation.running("worker"):
+        wait_until(lambda: known(installation) == 100, 60)
+        producer.send(WEB, touchpoint("c-after", now_ms), headers=STRANGE)
+        producer.flush()
+        wait_until(lambda: known(installation) == 101, 60)
+        wait_until(lambda: '"not_routed"' in installation.tracker("rejected", "list", "--json").stdout, 60)
+    assert installation.printed("audit")["ok"]
+    plan = installation.tracker("plan", "infer", "web-shop", "--channel", "web")
+    assert "Page Viewed" in plan.stdout, plan.stderr
+    backtest = installation.tracker("backtest", "examples/journeys/seven-stages.yaml", "--kafka", "--json")
+    assert "101" in backtest.stdout, backtest.stderr
