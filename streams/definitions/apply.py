@@ -63,20 +63,20 @@ class Applied(NamedTuple):
                 return f"{name} is older than {self.current.version}, which the store has and uses"
 
 
-class Refused(TrackerError):
+class RefusedFile(TrackerError):  # noqa: N818  # what became of it
     """A file has the version of the store's definition, and another meaning."""
 
     def __init__(self, applied: Applied) -> None:
         given = applied.file.definition
         super().__init__(
-            f"{applied.file.path}: {given.journey} {given.version} differs from the {given.version} that the store has: "
+            f"{applied.file.path}: {given.journey} {given.version} differs from the store's {given.version}: "
             f"{shown(applied.decision)}.",
             f"Raise `version` to {given.version + 1} if the change is meant; `tracker journeys show "
             f"{given.journey}` prints the store's.",
         )
 
 
-Refused.exit_code = UsageError.exit_code
+RefusedFile.exit_code = UsageError.exit_code
 
 
 def read_files(paths: Sequence[Path]) -> list[JourneyFile]:
@@ -120,7 +120,7 @@ def apply(
     prefix: str = PREFIX,
     wall_s: Callable[[], float] = time,
 ) -> list[Applied]:
-    """Make files the store's definitions: all of them, or none. Raises `Refused` for the first that is refused.
+    """Make files the store's definitions: all of them, or none. Raises `RefusedFile` for the first that is refused.
 
     `at_least`: the new revision's number is higher than this one; partitions bear it as their marker.
     """
@@ -129,7 +129,7 @@ def apply(
         outcomes = compare(record, given)
         for outcome in outcomes:
             if outcome.decision.verdict == "refused":
-                raise Refused(outcome)
+                raise RefusedFile(outcome)
         kept = [each for each in outcomes if each.decision.verdict in ("new", "wording", "taken")]
         if not kept:
             return outcomes

@@ -10,12 +10,14 @@
 --   8 sizes       string    entries that the keys have at least
 --   9 states, 10 aggregates, 3 again: offsets, 11 timers, 12 days: counted
 --   13 published       hash      topic -> offset before which everything was published
+--   14 definitions     hash      the marker and how far the states have been looked at
 -- ARGV:
 --   1 floor       the lowest epoch to take: above every epoch that the caller's process has held
 --   2 name        of this take
 --   3 most        how many names are kept
 -- Returns {epoch, generation, {topic, offset, ...}, sequence, {blob, ...}, writes, {digest, ...}, sizes,
---   {states, aggregates, offsets, timers, days, suppressed}, {topic, offset, ...}}.
+--   {states, aggregates, offsets, timers, days, suppressed}, {topic, offset, ...},
+--   {revision, number, left, states, ...}}.
 -- One script, so that no write of the former owner comes between the new epoch and what is read.
 -- The epoch is formatted with all its digits, whatever Lua's default format for large numbers is.
 local epoch = math.max(tonumber(redis.call('GET', KEYS[1]) or '0') + 1, tonumber(ARGV[1]))
@@ -47,4 +49,5 @@ return {
     redis.call('SCARD', KEYS[7]),
   },
   redis.call('HGETALL', KEYS[13]),
+  redis.call('HGETALL', KEYS[14]),
 }

@@ -23,7 +23,7 @@ WORDING: Final = ("title", "description", "persona", "lanes", "mood", "target_mo
 _MISSING: Final = object()
 
 
-class Difference(NamedTuple):
+class DefinitionDifference(NamedTuple):
     """One difference between two definitions of a journey."""
 
     path: str
@@ -43,7 +43,7 @@ class Decision(NamedTuple):
     """What becomes of a file that is applied to the definitions in the store."""
 
     verdict: Verdict
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[DefinitionDifference, ...] = ()
 
     @property
     def need(self) -> Need | None:
@@ -77,7 +77,7 @@ def decide(current: Definition | None, given: Definition) -> Decision:
     return Decision("same" if given == current else "wording")
 
 
-def differences(before: Definition, after: Definition) -> tuple[Difference, ...]:
+def differences(before: Definition, after: Definition) -> tuple[DefinitionDifference, ...]:
     """What two definitions count differently, in the order of the keys; empty where they mean the same."""
     return tuple(_compared("", _meaning(before), _meaning(after)))
 
@@ -103,12 +103,12 @@ def _without(values: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if key not in names}
 
 
-def _compared(path: str, before: Any, after: Any) -> Iterator[Difference]:
+def _compared(path: str, before: Any, after: Any) -> Iterator[DefinitionDifference]:
     if isinstance(before, dict) and isinstance(after, dict):
         for key in [*before, *(each for each in after if each not in before)]:
             yield from _compared(f"{path}.{key}" if path else key, before.get(key, _MISSING), after.get(key, _MISSING))
     elif _plain(before) != _plain(after):
-        yield Difference(path, _words(path, before), _words(path, after), _need(path, before, after))
+        yield DefinitionDifference(path, _words(path, before), _words(path, after), _need(path, before, after))
 
 
 def _plain(value: Any) -> Any:
@@ -131,7 +131,7 @@ def _need(path: str, before: Any, after: Any) -> Need:
     if first in ("exits", "key"):
         return "history"
     if first in ("feedback", "accounts"):
-        return "fold" if is_gone or last in ("rule", "people") and first == "accounts" else "history"
+        return "fold" if is_gone or (first == "accounts" and last in ("rule", "people")) else "history"
     return "fold"
 
 
@@ -139,7 +139,7 @@ def _words(path: str, value: Any) -> str:
     """A value as a person would write it, in one line."""
     if value is _MISSING:
         return ""
-    if value is None or value == [] or value == ():
+    if value is None or value in ([], ()):
         return "none"
     if isinstance(value, (list, tuple)) and all(isinstance(each, str) for each in value):
         return "[" + ", ".join(value) + "]"
