@@ -7,4 +7,7 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] or newest ~= ARGV[2] then
   return 0
 end
 redis.call('HSET', KEYS[3], 'revision', ARGV[3], 'left', ARGV[4])
+if ARGV[4] == '0' then
+  redis.call('HSET', KEYS[3], 'looked', ARGV[3])
+end
 return 1
