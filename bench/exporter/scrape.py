@@ -18,6 +18,7 @@ import urllib.request
 
 from redis import Redis
 
+from streams.definitions.served import Served
 from streams.exporter.exporter import Exporter
 from streams.exporter.figures import read
 from streams.servers.process_group import ProcessGroup
@@ -122,7 +123,9 @@ def main() -> None:
                 pipe.execute()
             print(f"{len(every):,} aggregates in each of {PARTITIONS} partitions, {days} cohort days")
             exporter = Exporter(
-                [journey(number) for number in range(JOURNEYS)], ["touchpoints.web"], lambda: read(client, PARTITIONS)
+                Served.of([journey(number) for number in range(JOURNEYS)]),
+                ["touchpoints.web"],
+                lambda: read(client, PARTITIONS),
             )
             asyncio.run(measure(exporter))
         server.stop()

@@ -17,6 +17,16 @@ from panels import SOURCE, Board, Panel  # noqa: E402
 
 RUNBOOKS: Final = HERE.parent / "runbooks"
 WIDTH: Final = 24
+CHANGED: Final = {
+    "name": "Definition changed",
+    "datasource": SOURCE,
+    "enable": True,
+    "iconColor": "purple",
+    "expr": "max by (journey) (tracker_definition_changed_time_seconds) * 1000",
+    "useValueForTime": True,
+    "titleFormat": "{{journey}} is counted by another definition",
+}
+"""A mark in every panel at the moment at which what a journey counts was changed."""
 GREEN: Final = {"color": "green", "value": None}
 
 
@@ -51,6 +61,7 @@ def document(board: Board) -> dict[str, Any]:
         "timezone": "browser",
         "time": {"from": "now-6h", "to": "now"},
         "links": [{"type": "dashboards", "tags": ["journeys"], "title": "Journeys", "keepTime": True}],
+        "annotations": {"list": [CHANGED]},
         "templating": {"list": list(board.variables)},
         "panels": list(_placed(board.panels)),
     }

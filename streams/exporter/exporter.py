@@ -2,7 +2,7 @@
 
 One process serves all workers, since the figures are in Redis: they are exact, and the same after a restart.
 It reads in the background. A scrape gets the last figures at once, with their age, even while Redis does not answer.
-Names of journeys and stages come from the journey files only; stored figures under other names add up as `other`.
+Names of journeys and stages come from the definitions in the store; stored figures under other names add up as `other`.
 """
 
 import asyncio
@@ -19,16 +19,26 @@ from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Met
 from schemas.topics import TOUCHPOINTS
 from streams.clients.clients import redis_client
 from streams.clients.failures import door
+from streams.definitions.served import Served, read_served
 from streams.errors import TrackerError
 from streams.exporter.figures import Figures
 from streams.exporter.figures import read as read_figures
 from streams.exporter.rows import FunnelRows
-from streams.exporter.series import COUNTED, FRESHNESS, HISTOGRAMS
+from streams.exporter.series import (
+    COUNTED,
+    DEFINED,
+    DEFINITION_CHANGED,
+    DEFINITION_VERSION,
+    FRESHNESS,
+    HISTOGRAMS,
+    JOURNEY_COMPLETE,
+    STATES_OUTDATED,
+)
 from streams.process.health import Encode, Pages
+from streams.process.series import Series
 from streams.settings.definitions import load_journeys
 from streams.settings.settings import Settings
 from streams.stores.layout import require
-from tracker.journey.definition import Definition
 
 log = structlog.get_logger()
 
@@ -99,14 +109,16 @@ class FunnelCollector:
 
     def __init__(
         self,
-        definitions: Sequence[Definition],
+        served: Served,
         topics: Sequence[str],
         latest: Latest,
         clock_s: Callable[[], float] = monotonic,
         partitions: int = 0,
     ) -> None:
         channels = [topic.removeprefix(TOUCHPOINTS) for topic in topics if topic.startswith(TOUCHPOINTS)]
-        self._rows = FunnelRows(definitions, channels)
+        self._channels = channels
+        self._served = served
+        self._rows = FunnelRows(served.definitions, channels)
         self._topics = topics
         self._latest = latest
         self._clock_s = clock_s
@@ -115,10 +127,17 @@ class FunnelCollector:
         self._encoders: dict[str, Encode] = {}
         """By content type, the encoders that scrapes have asked for."""
 
+    def follow(self, served: Served) -> None:
+        """Count by these definitions from the next figures on."""
+        if served.revision != self._served.revision:
+            self._rows = FunnelRows(served.definitions, self._channels)
+        self._served = served
+
     def prepare(self, figures: Figures, unix_s: float) -> Prepared:
         """The rows of these figures, counted and encoded before a scrape needs them; any thread may call it."""
         rows = self._rows.rows(figures, int(unix_s * 1000))
         families: list[Metric] = []
+        families += self._defined()
         for series in COUNTED:
             family = GaugeMetricFamily(series.name, series.help, labels=series.labels)
             for labels, count in rows[series.name].items():
@@ -166,6 +185,20 @@ class FunnelCollector:
             self.show(self.prepare(latest.figures, latest.read_unix_s))
         return self._prepared
 
+    def _defined(self) -> Iterator[Metric]:
+        served = self._served
+        values: dict[Series, dict[str, float]] = {
+            STATES_OUTDATED: {journey: float(left) for journey, left in served.outdated.items()},
+            DEFINITION_CHANGED: served.changed_s,
+            DEFINITION_VERSION: {one.journey: float(one.version) for one in served.definitions},
+            JOURNEY_COMPLETE: {journey: float(not left) for journey, left in served.outdated.items()},
+        }
+        for series in DEFINED:
+            family = GaugeMetricFamily(series.name, series.help, labels=series.labels)
+            for journey, value in values[series].items():
+                family.add_metric((journey,), value)
+            yield family
+
     def _freshness(self) -> Iterator[Metric]:
         latest = self._latest
         values: dict[str, float] = {"tracker_figures_redis_available": float(latest.available)}
@@ -191,20 +224,22 @@ class Exporter:
 
     def __init__(
         self,
-        definitions: Sequence[Definition],
+        served: Served,
         topics: Sequence[str],
         read: Callable[[], Figures],
         *,
+        follow: Callable[[], Served | None] = lambda: None,
         every_s: float = READ_EVERY_S,
         stale_after_s: float = STALE_AFTER_S,
         partitions: int = 0,
     ) -> None:
         self.latest = Latest()
         self._read = read
+        self._follow = follow
         self._every_s = every_s
         self._stale_after_s = stale_after_s
         registry = CollectorRegistry()
-        self._collector = FunnelCollector(definitions, topics, self.latest, partitions=partitions)
+        self._collector = FunnelCollector(served, topics, self.latest, partitions=partitions)
         registry.register(self._collector)
         self.pages = Pages(lambda: None, self.ready, registry, "EXPORTER_PORT", self._collector.render)
 
@@ -235,6 +270,9 @@ class Exporter:
         self.latest.took(figures, began_s, monotonic(), time())
 
     def _take(self) -> tuple[Figures, Prepared]:
+        # The definitions first: figures of a newer one are shown as `other` for one reading, never as somebody else's.
+        if (served := self._follow()) is not None:
+            self._collector.follow(served)
         figures = self._read()
         return figures, self._collector.prepare(figures, time())
 
@@ -250,18 +288,24 @@ def wire(settings: Settings) -> Exporter:
     """The exporter for the settings; it connects at the first reading. Raises TrackerError for unusable settings."""
     client: list[Any] = []
 
-    def read() -> Figures:
+    def follow() -> Served | None:
         with door(settings):
             if not client:
                 # The client of a Cluster asks for the nodes when it is made; made here, its failure is one more
                 # failed reading.
                 client.append(redis_client(settings, retries=0))
+            return read_served(client[0], settings.partitions)
+
+    def read() -> Figures:
+        with door(settings):
             require(client[0], settings.partitions)
             return read_figures(client[0], settings.partitions)
 
     topics = [topic.name for topic in settings.topics() if topic.direction == "input"]
     with door(settings):
-        return Exporter(load_journeys(settings), topics, read, partitions=settings.partitions)
+        # Until the store has definitions, as before the first worker, those of the files are served.
+        files = Served.of(load_journeys(settings))
+        return Exporter(files, topics, read, follow=follow, partitions=settings.partitions)
 
 
 async def run(settings: Settings, listening: Callable[[str], None] = lambda _address: None) -> None:

@@ -133,6 +133,23 @@ JOURNEY_CHANNELS: Final = Series(
 )  # fmt: skip
 DECLARED: Final = (STAGE_PLACE, JOURNEY_CHANNELS)
 
+STATES_OUTDATED: Final = Series(
+    "tracker_states_outdated", "gauge",
+    "States that may be of an earlier definition of the journey; its figures are mixed until there are none.",
+    ("journey",),
+)  # fmt: skip
+DEFINITION_CHANGED: Final = Series(
+    "tracker_definition_changed_time_seconds", "gauge",
+    "Unix time at which what the journey counts was last changed; 0 where it never was.", ("journey",),
+)  # fmt: skip
+DEFINITION_VERSION: Final = Series(
+    "tracker_definition_version", "gauge", "The version of the journey by which the figures are counted.", ("journey",)
+)
+JOURNEY_COMPLETE: Final = Series(
+    "tracker_journey_complete", "gauge", "0 while states of the journey may be of an earlier definition.", ("journey",)
+)
+DEFINED: Final = (STATES_OUTDATED, DEFINITION_CHANGED, DEFINITION_VERSION, JOURNEY_COMPLETE)
+"""About the definitions that the figures are counted by."""
 FRESHNESS: Final = (
     Series("tracker_figures_age_seconds", "gauge", "Time since the figures were last read from Redis."),
     Series("tracker_figures_changed_time_seconds", "gauge", "Unix time at which a worker's progress was last seen."),
@@ -149,5 +166,5 @@ COUNTED: Final = (
 )  # fmt: skip
 """All series that are counted from the figures of one moment, except the histograms."""
 HISTOGRAMS: Final = (STAY, CONVERT)
-EXPORTED: Final = (*FRESHNESS, *COUNTED, *HISTOGRAMS)
+EXPORTED: Final = (*FRESHNESS, *DEFINED, *COUNTED, *HISTOGRAMS)
 """Every series of the exporter."""

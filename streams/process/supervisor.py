@@ -29,6 +29,8 @@ LONGEST_PAUSE_S: Final = 10.0
 LOOK_EVERY_S: Final = 0.1
 # Exit codes of faults that a restart cannot repair.
 FINAL: Final = frozenset({ExitCode.USAGE, ExitCode.CONFIGURATION, ExitCode.DENIED, ExitCode.MISMATCH})
+_HAD_TERMINAL: Final = bool(sys.stdin and sys.stdin.isatty())
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 NAMES: Final = {int(each): each.name for each in ExitCode}
 
 
@@ -63,6 +65,9 @@ def supervise(children: Sequence[Child]) -> int:
     code: int = ExitCode.OK
     try:
         while not stop.asked:
+            if stop.reload:
+                stop.reload = False
+                _send(children, signal.SIGHUP)
             for child in children:
                 if (final := _look(child, faults)) is not None:
                     return final
@@ -75,14 +80,19 @@ def supervise(children: Sequence[Child]) -> int:
 
 
 class _Stop:
-    """Notes SIGTERM and SIGINT instead of raising, so that children are always waited for."""
+    """Notes SIGTERM, SIGINT and SIGHUP instead of raising, so that children are always waited for."""
 
     def __init__(self) -> None:
         self.asked = False
+        self.reload = False
+        """SIGHUP came: the processes read their files again."""
         self.exit_code: int = ExitCode.OK
-        self._before = {number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)}
+        self._before = {number: signal.signal(number, self._note) for number in SIGNALS}
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGHUP and not _has_lost_terminal():
+            self.reload = True
+            return
         self.asked = True
         self.exit_code = ExitCode.INTERRUPTED if number == signal.SIGINT else ExitCode.OK
 
@@ -90,6 +100,23 @@ class _Stop:
         """Restore the former handlers."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
+
+
+def _has_lost_terminal() -> bool:
+    """Whether the terminal in which this process ran was closed, which sends SIGHUP too and means the end."""
+    if not _HAD_TERMINAL:
+        return False
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return True
+    return False
+
+
+def _send(children: Sequence[Child], number: int) -> None:
+    for child in children:
+        if child.process and child.process.poll() is None:
+            child.process.send_signal(number)
 
 
 def _look(child: Child, faults: FaultRuns) -> int | None:

@@ -37,6 +37,10 @@ class Keys(NamedTuple):
     """Hash: topic to the offset before which all that follows from its records was published before; where reading
     begins below it, transitions are marked `again`. `dropped` to the moment (ms) before which drop-offs are, until the
     partition has caught up."""
+    definitions: str
+    """Hash: `revision` is the marker, the revision of the definitions (`streams/definitions/record.py`) that the owner
+    writes by; `left` the states that it has not yet looked at since then, `looked` the
+    revision at which it had looked at all of them."""
     missing: str
     """Hash: `topic:first` to the end of a range of offsets that Kafka had deleted before they were applied."""
     topics: str

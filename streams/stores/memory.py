@@ -26,6 +26,8 @@ class Held:
     suppressed: set[bytes] = field(default_factory=set)
     generations: tuple[str, ...] = field(default=(), compare=False)
     """Names of the last takes, newest first; they are random, so two partitions that hold the same differ in them."""
+    revision: int = 0
+    left: int = 0
     published: dict[str, int] = field(default_factory=dict)
     topics: dict[str, str] = field(default_factory=dict)
     sizes: str = field(default="", compare=False)
@@ -53,8 +55,8 @@ class MemoryStore:
         offsets, outbox, suppressed = dict(held.offsets), list(held.outbox), set(held.suppressed)
         return Lease(
             partition, held.epoch, offsets, held.sequence, outbox, held.writes, suppressed, held.generations,
-            held.counted(), damage(held.counted(), held.sizes, held.writes), dict(held.published),
-            dict(held.topics),
+            held.counted(), damage(held.counted(), held.sizes, held.writes), held.revision, held.left,
+            dict(held.published), dict(held.topics),
         )  # fmt: skip
 
     async def read(self, partition: int, customers: Sequence[str]) -> list[bytes | None]:
@@ -72,7 +74,7 @@ class MemoryStore:
     ) -> None:
         held = self.held(lease.partition)
         is_in = held.writes == lease.writes + 1 and offsets.items() <= held.offsets.items()
-        lease.require(held.epoch, held.generations, lease.writes if is_in else held.writes)
+        lease.require(held.epoch, held.generations, lease.writes if is_in else held.writes, held.revision)
         if not is_in:
             lease.require_whole(held.counted())
             self._write(held, offsets, plan, blob, sequence)
@@ -123,9 +125,20 @@ class MemoryStore:
             left = {day: [name for name in listed if name not in names] for day, listed in held.days.items()}
             held.days = {day: listed for day, listed in left.items() if listed}
 
+    async def mark(self, lease: Lease, revision: int, left: int) -> None:
+        held = self.held(lease.partition)
+        if held.epoch == lease.epoch and held.generations[:1] == lease.generations[:1]:
+            held.revision, held.left = revision, left
+            lease.revision, lease.left = revision, left
+
+    async def scan(self, partition: int, cursor: int, count: int) -> tuple[int, dict[str, bytes]]:
+        states = list(self.held(partition).states.items())
+        after = cursor + count
+        return after if after < len(states) else 0, dict(states[cursor:after])
+
     async def verify(self, lease: Lease) -> None:
         held = self.held(lease.partition)
-        lease.require(held.epoch, held.generations, held.writes)
+        lease.require(held.epoch, held.generations, held.writes, held.revision)
         lease.require_whole(held.counted())
 
     async def rebuild(self, lease: Lease) -> None:

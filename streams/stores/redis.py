@@ -50,6 +50,7 @@ class RedisStore:
         self._verify = client.register_script(_SCRIPTS.joinpath("verify.lua").read_text())
         self._note_topics = client.register_script(_SCRIPTS.joinpath("topics.lua").read_text())
         self._rebuild = client.register_script(SCRIPT.read_text())
+        self._mark = client.register_script(_SCRIPTS.joinpath("mark.lua").read_text())
         # Sent as text, not by their hash: after a restart Redis no longer knows the hash, and EVALSHA would fail in the
         # middle of a transaction, whose other commands Redis carries out all the same.
         self._look = _SCRIPTS.joinpath("look.lua").read_text()
@@ -60,15 +61,16 @@ class RedisStore:
         script_keys = [
             names.epoch, names.generation, names.offsets, names.sequence, names.outbox, names.writes,
             names.suppressed, names.sizes, names.states, names.aggregates, names.timers, names.days,
-            names.published, names.topics,
+            names.published, names.topics, names.definitions,
         ]  # fmt: skip
         reply = await _ask(self._take(keys=script_keys, args=[floor_epoch, new_generation(), MOST_GENERATIONS]))
-        epoch, generation, offsets, sequence, outbox, writes, suppressed, seal, counted, published, topics = reply
+        epoch, generation, offsets, sequence, outbox, writes, suppressed, seal, counted, published, *others = reply
+        topics, marker = others[0], _integers(others[1])
         sizes = Sizes(*counted)
         return Lease(
             partition, int(epoch), _integers(offsets), int(sequence), list(outbox), int(writes), set(suppressed),
-            _names(generation), sizes, damage(sizes, seal.decode(), int(writes)), _integers(published),
-            _texts(topics),
+            _names(generation), sizes, damage(sizes, seal.decode(), int(writes)), marker.get("revision", 0),
+            marker.get("left", 0), _integers(published), _texts(topics),
         )  # fmt: skip
 
     async def read(self, partition: int, customers: Sequence[str]) -> list[bytes | None]:
@@ -97,21 +99,23 @@ class RedisStore:
         Lua.
         """
         names, sums = changes.names, changes.sums
-        looked = [names.epoch, names.generation, names.writes, *_counted(names), names.offsets, *sums]
+        looked = [
+            names.epoch, names.generation, names.writes, names.definitions, *_counted(names), names.offsets, *sums,
+        ]  # fmt: skip
         wanted = [part for fields in (changes.offsets, *sums.values()) for part in (len(fields), *fields)]
         while True:
             async with self._client.pipeline(transaction=True) as pipe:
                 await pipe.watch(names.epoch, names.writes)
                 reply = await pipe.eval(self._look, len(looked), *looked, *wanted)
                 epoch, generations, writes = _number(reply[0]), _names(reply[1]), _number(reply[2])
-                sizes, (offsets, *held) = Sizes(*reply[3]), reply[4:]
+                revision, sizes, (offsets, *held) = _number(reply[3]), Sizes(*reply[4]), reply[5:]
                 # A repeat after a lost answer: exactly one more write, which ended at these very offsets. Offsets alone
                 # would not do: the store may hold these and have lost another topic's writes.
                 if writes == lease.writes + 1 and list(map(_number, offsets)) == list(changes.offsets.values()):
-                    lease.require(epoch, generations, lease.writes)
+                    lease.require(epoch, generations, lease.writes, revision)
                     lease.sizes = sizes
                     return
-                lease.require(epoch, generations, writes)
+                lease.require(epoch, generations, writes, revision)
                 lease.require_whole(sizes)
                 commands = list(changes.commands(held, sizes, writes + 1))
                 pipe.multi()
@@ -134,13 +138,24 @@ class RedisStore:
         seal = lease.sizes.sealed(lease.writes) if lease.sizes else ""
         reply = await _ask(
             self._verify(
-                keys=[names.epoch, names.generation, names.writes, names.sizes, *_counted(names)],
+                keys=[names.epoch, names.generation, names.writes, names.sizes, *_counted(names), names.definitions],
                 args=[lease.epoch, lease.generation, lease.writes, seal],
             )
         )
-        epoch, generation, writes, sizes = reply
-        lease.require(_number(epoch), _names(generation), _number(writes))
+        epoch, generation, writes, sizes, revision = reply
+        lease.require(_number(epoch), _names(generation), _number(writes), _number(revision))
         lease.require_whole(Sizes(*sizes))
+
+    async def mark(self, lease: Lease, revision: int, left: int) -> None:
+        names = keys(lease.partition, self._prefix)
+        script_keys = [names.epoch, names.generation, names.definitions]
+        if await _ask(self._mark(keys=script_keys, args=[lease.epoch, lease.generation, revision, left])):
+            lease.revision, lease.left = revision, left
+
+    async def scan(self, partition: int, cursor: int, count: int) -> tuple[int, dict[str, bytes]]:
+        states = keys(partition, self._prefix).states
+        cursor, found = await _ask(self._client.hscan(states, cursor, count=count))
+        return int(cursor), {customer.decode(): record for customer, record in found.items()}
 
     async def rebuild(self, lease: Lease) -> None:
         asked = removal(keys(lease.partition, self._prefix), lease.epoch, lease.generation)

@@ -64,6 +64,10 @@ class Lease:
     """What the keys must hold at least; None where that is not known, after an answer was lost."""
     damage: str = ""
     """What the keys lacked when the partition was taken, in words."""
+    revision: int = 0
+    """The partition's marker: the revision of the definitions by which it is written."""
+    left: int = 0
+    """How many states nobody has looked at since the marker moved; they may be of an earlier definition."""
     published: dict[str, int] = field(default_factory=dict)
     """By topic, the offset before which all that follows from its records was published before; by `DROPPED`, the
     moment (ms) before which drop-offs were."""
@@ -96,10 +100,10 @@ class Lease:
         """The name of this lease's own take."""
         return self.generations[0] if self.generations else ""
 
-    def require(self, epoch: int, generations: Sequence[str], writes: int) -> None:
+    def require(self, epoch: int, generations: Sequence[str], writes: int, revision: int) -> None:
         """Return when the partition stands where the lease believes. Raises `Fenced` or `Lost`.
 
-        `epoch` is 0 and `generations` empty where the store holds nothing of the partition.
+        `epoch` and `revision` are 0 and `generations` empty where the store holds nothing of the partition.
         """
         newest = generations[0] if generations else ""
         if epoch > self.epoch:
@@ -110,6 +114,8 @@ class Lease:
             raise Lost(f"partition {self.partition}: epoch {self.epoch} is gone")
         if writes != self.writes:
             raise Lost(f"partition {self.partition}: {writes} writes are there, not {self.writes}")
+        if revision != self.revision:
+            raise Lost(f"partition {self.partition}: definitions are at revision {revision}, not {self.revision}")
 
     def require_whole(self, sizes: Sizes) -> None:
         """Return when no key has fewer entries than the lease has seen. Raises `Damaged`."""
@@ -182,6 +188,19 @@ class Store(Protocol):
 
         `fired` are the timers that the plan answers; they are removed. Raises `Fenced`, `Lost` or `Damaged`. On success
         the lease's offsets, sequence, writes, sizes and erased names are updated.
+        """
+
+    async def mark(self, lease: Lease, revision: int, left: int) -> None:
+        """Move the partition's marker: from now on it is written by this revision of the definitions.
+
+        `left`: how many states are still to be looked at. If another owner has taken the partition, nothing
+        happens, and the next write is refused.
+        """
+
+    async def scan(self, partition: int, cursor: int, count: int) -> tuple[int, dict[str, bytes]]:
+        """About `count` records by customer, and where to go on; 0 at the end.
+
+        A record that is there from the first call to the last is returned at least once.
         """
 
     async def verify(self, lease: Lease) -> None:

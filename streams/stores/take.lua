@@ -11,12 +11,14 @@
 --   9 states, 10 aggregates, 3 again: offsets, 11 timers, 12 days: counted
 --   13 published       hash      topic -> offset before which everything was published
 --   14 topics          hash      topic -> Kafka's id of it; `before TOPIC` -> id and offset of the one before
+--   15 definitions     hash      the marker and how far the states have been looked at
 -- ARGV:
 --   1 floor       the lowest epoch to take: above every epoch that the caller's process has held
 --   2 name        of this take
 --   3 most        how many names are kept
 -- Returns {epoch, generation, {topic, offset, ...}, sequence, {blob, ...}, writes, {digest, ...}, sizes,
---   {states, aggregates, offsets, timers, days, suppressed}, {topic, offset, ...}, {topic, id, ...}}.
+--   {states, aggregates, offsets, timers, days, suppressed}, {topic, offset, ...}, {topic, id, ...},
+--   {revision, number, left, states, ...}}.
 -- One script, so that no write of the former owner comes between the new epoch and what is read.
 -- The epoch is formatted with all its digits, whatever Lua's default format for large numbers is.
 local epoch = math.max(tonumber(redis.call('GET', KEYS[1]) or '0') + 1, tonumber(ARGV[1]))
@@ -49,4 +51,5 @@ return {
   },
   redis.call('HGETALL', KEYS[13]),
   redis.call('HGETALL', KEYS[14]),
+  redis.call('HGETALL', KEYS[15]),
 }

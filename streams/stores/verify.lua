@@ -1,8 +1,9 @@
 -- How a partition stands while there is nothing to write; where all is as its owner believes, its sizes are stored.
 -- KEYS, all of one slot: 1 epoch integer, 2 generation string, 3 writes integer, 4 sizes string, and the keys that are
---   counted: 5 states, 6 aggregates, 7 offsets: hashes; 8 timers: sorted set; 9 days: hash; 10 suppressed: set
+--   counted: 5 states, 6 aggregates, 7 offsets: hashes; 8 timers: sorted set; 9 days: hash; 10 suppressed: set; then
+--   11 definitions hash: the marker is read
 -- ARGV: 1 the epoch, 2 the owner's generation, 3 the writes and 4 what is stored of the sizes, as the owner believes
--- Returns {epoch, generation, writes, {states, aggregates, offsets, timers, days, suppressed}}.
+-- Returns {epoch, generation, writes, {states, aggregates, offsets, timers, days, suppressed}, revision}.
 local epoch, generation = redis.call('GET', KEYS[1]), redis.call('GET', KEYS[2])
 local writes = redis.call('GET', KEYS[3])
 local sizes = {
@@ -18,4 +19,4 @@ local is_owner = epoch == ARGV[1] and string.match(generation or '', '^%S*') == 
 if is_owner and ARGV[3] .. ' ' .. table.concat(sizes, ' ') == ARGV[4] and redis.call('GET', KEYS[4]) ~= ARGV[4] then
   redis.call('SET', KEYS[4], ARGV[4])
 end
-return {epoch, generation, writes, sizes}
+return {epoch, generation, writes, sizes, redis.call('HGET', KEYS[11], 'revision')}

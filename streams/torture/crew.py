@@ -34,7 +34,8 @@ class Crew:
         self.hands: list[WorkerHandle] = []
         self.ends: list[int] = []
         """Exit codes of the processes that have ended, in the order in which that was noticed."""
-        self._environ = {**os.environ, "PYTHONPATH": str(ROOT), **environ}
+        self.environ = {**os.environ, "PYTHONPATH": str(ROOT), **environ}
+        """Of the processes that are started from now on."""
         self._directory = directory
         self._count = 0
 
@@ -45,7 +46,7 @@ class Crew:
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "streams", "worker", "--supervised"],
-                env={**self._environ, VARIABLE: failpoint},
+                env={**self.environ, VARIABLE: failpoint},
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -54,6 +55,11 @@ class Crew:
         hand = WorkerHandle(process, log)
         self.hands.append(hand)
         return hand
+
+    def start_with(self, environ: Mapping[str, str]) -> WorkerHandle:
+        """Another worker process with other settings, which those started later have too."""
+        self.environ |= environ
+        return self.start()
 
     def keep(self, count: int) -> None:
         """Replace processes that have ended, as the supervisor does, until `count` run."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.topics import REJECTED, ROUTED, TRANSITIONS
+from streams.definitions.apply import read_record
+from streams.definitions.record import digests
 from streams.settings.settings import Settings
 from streams.simulator.truth import TrueStages, Truth
 from streams.stores.keys import keys
@@ -51,7 +53,9 @@ def judge(
     `outbox_whole`: Redis has lost no write, so every sequence number must have been published.
     """
     verdict = Verdict()
-    journeys = CustomerFold([definition], settings.lateness_horizon_ms)
+    record = read_record(redis)
+    # States that nobody has met since a change are of an earlier definition; the record knows it.
+    journeys = CustomerFold([definition], settings.lateness_horizon_ms, record.former(digests([definition])))
     states: dict[str, bytes] = {}
     for partition in range(settings.partitions):
         names = keys(partition)

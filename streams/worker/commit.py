@@ -24,11 +24,12 @@ from streams.stores.store import DROPPED, Due, Lease, Store, Unavailable
 from streams.worker.cache import Cache
 from streams.worker.halving import Unforeseen, describe, frames, without_culprits
 from streams.worker.metrics import WorkerMetrics
+from streams.worker.planners import Planners
 from streams.worker.renewal import renewal
 from streams.worker.step_clock import StepClock
 from tracker.engine.migration import UnknownDefinitionError
+from tracker.planning.outdated import outdated
 from tracker.planning.plan import PartitionBatch, Plan, Reading
-from tracker.planning.planner import Planner
 from tracker.planning.slices import Work
 from tracker.records.state import UnreadableStateError
 
@@ -43,6 +44,8 @@ SWEEP_CUSTOMERS: Final = 1000
 TIMERS: Final = "timers"
 """The name under which sweeps count an offset of their own. The store recognises a repeated write by its offsets, and
 a sweep reads no topic."""
+MIGRATED: Final = 1000
+"""States that are looked at together after a change of definitions; it takes a partition about 15 ms."""
 LOGGED: Final = 5
 """Records that were set aside of one batch; the rest is in `touchpoints.rejected`."""
 CANNOT_HEAL: Final = (UnreadableStateError, UnknownDefinitionError, MemoryError)
@@ -70,14 +73,14 @@ class Commit:
 
     def __init__(
         self,
-        planner: Planner,
+        planners: Planners,
         store: Store,
         publisher: Publisher,
         cache: Cache,
         metrics: WorkerMetrics,
         after_step: Callable[[int], None] = lambda _step: None,
     ) -> None:
-        self._planner = planner
+        self._planners = planners
         self._store = store
         self._publisher = publisher
         self._cache = cache
@@ -105,7 +108,7 @@ class Commit:
                 partition=partition, lost=damage or lease.damage,
             )  # fmt: skip
             lease = await self._rebuilt(lease)
-        if not self._planner.erasure.is_own(lease.suppressed):
+        if not self._planners.planner(lease.revision).erasure.is_own(lease.suppressed):
             raise ConfigurationError(
                 "TRACKER_ID_SALT is not the one under which customers were erased: they would come back.",
                 "Set it to the value that it had then.",
@@ -132,6 +135,40 @@ class Commit:
             )  # fmt: skip
         if fields:
             await self._insist("redis", lambda: self._store.note_topics(lease, fields, offsets))
+
+    async def follow(self, lease: Lease) -> None:
+        """Move the partition's marker to the newest revision of the definitions, where it is at another one."""
+        if lease.revision > self._planners.revision:
+            await self._insist("redis", lambda: self._planners.refresh(lease.revision))
+        newest = self._planners.revision
+        if lease.revision == newest:
+            return
+        states = lease.sizes.states if lease.sizes else 1
+        left = states if lease.left or self._planners.changed(lease.revision) else 0
+        before = lease.revision
+        await self._insist("redis", lambda: self._store.mark(lease, newest, left))
+        log.info("definitions followed", partition=lease.partition, before=before, revision=newest, outdated=left)
+
+    async def migrate(self, lease: Lease, cursor: int, now_ms: int) -> int:
+        """Bring about `MIGRATED` states to the present definitions, from `cursor` on; returns where to go on.
+
+        The partition is done when that is 0. A state that cannot be read, or is of a definition that nobody has, is
+        left as it is; its customer's next touchpoint says so.
+        """
+        scan = self._store.scan
+        after, records = await self._insist("redis", lambda: scan(lease.partition, cursor, MIGRATED))
+        planner = self._planners.planner(lease.revision)
+        found = outdated(planner.journeys, records)
+        if found.unknown:
+            log.error("states cannot be migrated", partition=lease.partition, states=found.unknown, reason=found.reason)
+        if found.records:
+            clock = self._metrics.clock()
+            plan = planner.migrate(lease.partition, found.records, now_ms, lease.published.get(DROPPED, 0))
+            await self._write(lease, {TIMERS: lease.offsets.get(TIMERS, 0) + 1}, plan, clock)
+            self._metrics.migrated(len(found.records))
+        left = max(1, lease.left - len(records)) if after else 0
+        await self._insist("redis", lambda: self._store.mark(lease, lease.revision, left))
+        return after
 
     async def _rebuilt(self, damaged: Lease) -> Lease:
         """The partition without what Kafka brings again."""
@@ -170,6 +207,9 @@ class Commit:
         moments = Moments(now_ms, wall_ms, again)
         try:
             reading, plan = await self._planned(lease, batches, moments, is_wanted, self._states, self._reached(clock))
+            if reading.counts["rejected:newer_version"] and await self._has_followed(lease):
+                # Another partition wrote by a newer definition, which is in the record since before it did.
+                reading, plan = await self._planned(lease, batches, moments, is_wanted, self._states)
         except Unforeseen as fault:
             reading, plan = await self._planned_in_part(lease, batches, moments, is_wanted, fault)
         clock.step(5)
@@ -191,13 +231,21 @@ class Commit:
         reached: Callable[[int], None] = lambda _step: None,
     ) -> tuple[Reading, Plan]:
         """Steps 2 to 5. Raises `Unforeseen` where the records, or a state, make the planner fail."""
-        work = self._planner.reading(lease.partition, batches, moments.wall_ms, lease.offsets, lease.suppressed)
+        planner = self._planners.planner(lease.revision)
+        work = planner.reading(lease.partition, batches, moments.wall_ms, lease.offsets, lease.suppressed)
         reading = await _in_slices(work, is_wanted)
         reading.again, reading.dropped_before_ms = moments.again, lease.published.get(DROPPED, 0)
         reached(3)
         states = await read(reading.partition, reading.names())
         reached(4)
-        return reading, await _in_slices(self._planner.planning(reading, states, moments.now_ms), is_wanted)
+        return reading, await _in_slices(planner.planning(reading, states, moments.now_ms), is_wanted)
+
+    async def _has_followed(self, lease: Lease) -> bool:
+        """Whether there was a newer revision, by which the partition is written now."""
+        before = lease.revision
+        await self._insist("redis", self._planners.refresh)
+        await self.follow(lease)
+        return lease.revision != before
 
     def _reached(self, clock: StepClock) -> Callable[[int], None]:
         def reached(step: int) -> None:
@@ -238,9 +286,10 @@ class Commit:
             return await self._planned(lease, part, moments, is_wanted, read)
 
         (reading, plan), culprits = await without_culprits(batches, attempt)
-        self._planner.sweep(lease.partition, known, moments.now_ms)
+        planner = self._planners.planner(lease.revision)
+        planner.sweep(lease.partition, known, moments.now_ms)
         for batch, record, error in culprits:
-            self._planner.set_aside(plan, batch, record, describe(error), moments.wall_ms)
+            planner.set_aside(plan, batch, record, describe(error), moments.wall_ms)
         log.error("records set aside", partition=lease.partition, records=len(culprits), first=[
             f"{batch.topic}/{batch.partition}/{record.offset}: {describe(error)}"
             for batch, record, error in culprits[:LOGGED]
@@ -257,7 +306,8 @@ class Commit:
         if due.customers:
             clock = self._metrics.clock()
             states = await self._states(lease.partition, due.customers)
-            plan = self._planner.sweep(lease.partition, states, now_ms, lease.published.get(DROPPED, 0))
+            planner = self._planners.planner(lease.revision)
+            plan = planner.sweep(lease.partition, states, now_ms, lease.published.get(DROPPED, 0))
             await self._write(lease, {TIMERS: lease.offsets.get(TIMERS, 0) + 1}, plan, clock, due)
             self._metrics.swept(len(due.customers), plan)
         return len(due.customers)

@@ -146,6 +146,10 @@ class WorkerMetrics:
         """Count offsets that were never applied and that Kafka no longer has."""
         self._add("tracker_touchpoints_missing_total", offsets, topic)
 
+    def migrated(self, states: int) -> None:
+        """Count states that were brought to a newer definition without a touchpoint."""
+        self._add("tracker_states_migrated_total", states)
+
     def rebuilt(self) -> None:
         """Keys of a partition were gone, and it is built again."""
         self._add("tracker_partitions_rebuilt_total", 1)

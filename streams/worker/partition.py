@@ -95,6 +95,8 @@ class PartitionWorker:
         """By topic, the offset after the last batch that was taken up."""
         self._sweep_at_s = 0.0
         self._is_anew = False
+        self._cursor = 0
+        """Where the look at states of earlier definitions goes on."""
         self._loop = asyncio.get_running_loop()
         self._task = self._loop.create_task(self._run(), name=f"partition-{partition}")
 
@@ -147,6 +149,8 @@ class PartitionWorker:
     async def _take(self, damage: str = "") -> None:
         self._is_anew = False
         lease = await self._commit.take(self.partition, damage=damage)
+        await self._commit.follow(lease)
+        self._cursor = 0
         # Before the bounds: if a topic is created anew in between, the older id is stored, and the change is noticed.
         facts = await self._patiently(lambda: self._reader.facts(self._topics))
         anew = await self._note_topics(lease, {topic: known.id for topic, known in facts.items()})
@@ -285,11 +289,13 @@ class PartitionWorker:
         """Handle the timers that are due; it stops after a sweep when batches wait."""
         assert self.lease is not None
         await self._commit.verify(self.lease)
+        await self._follow(self.lease)
         for topic in self._clock.behind:
             # No batch ever brings the offset of a transaction's marker, so its topic would seem to be behind for ever.
             if self._reader.is_at_end(topic, self.partition, self.lease.offsets.get(topic, 0)):
                 self._clock.saw(topic, 0, caught_up=True)
-        self._sweep_at_s = self._loop.time() + SWEEP_EVERY_S
+        # One look a second is the pace under load; without load the next one comes at once.
+        self._sweep_at_s = 0.0 if self.lease.left and self._waiting.empty else self._loop.time() + SWEEP_EVERY_S
         while await self._commit.sweep(self.lease, self._clock.now(int(self._wall_s() * 1000))):
             if self._closing or not self._waiting.empty:
                 # More timers may be due: the next sweep comes right after the waiting batch.
@@ -298,3 +304,12 @@ class PartitionWorker:
         if self.lease.published.get(DROPPED) and self._clock.caught_up:
             # All that was due has been looked at: drop-offs that come to light from now on are new.
             await self._commit.note_published(self.lease, {DROPPED: 0})
+
+    async def _follow(self, lease: Lease) -> None:
+        """Write by the newest definitions from now on, and look at some states that may be of earlier ones."""
+        before = lease.revision
+        await self._commit.follow(lease)
+        if lease.revision != before:
+            self._cursor = 0
+        if lease.left:
+            self._cursor = await self._commit.migrate(lease, self._cursor, self._clock.now(int(self._wall_s() * 1000)))

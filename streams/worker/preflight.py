@@ -5,7 +5,7 @@ from typing import Final
 from streams.clients import topic_shapes
 from streams.clients.clients import redis_client
 from streams.clients.failures import door
-from streams.settings.definitions import load_journeys
+from streams.definitions.apply import apply, read_files
 from streams.settings.settings import Settings
 from streams.stores.layout import require
 
@@ -20,8 +20,11 @@ def preflight(settings: Settings) -> None:
     Raises a TrackerError within ten seconds.
     """
     with door(settings):
-        load_journeys(settings)
+        journeys = read_files(settings.journey_files())
         topic_shapes.require([each for each in topic_shapes.check(settings) if each.what in FATAL])
         client = redis_client(settings)
         client.ping()
         require(client, settings.partitions)
+        # Here, so that a file that is refused ends the command with one line. Workers that are started again later go
+        # on with the definitions of the store.
+        apply(client, journeys, "start")

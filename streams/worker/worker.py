@@ -5,32 +5,33 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import structlog
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from streams.clients.clients import async_redis_client, kafka_arguments
+from streams.clients.clients import async_redis_client, kafka_arguments, redis_client
 from streams.clients.failures import translate
 from streams.clients.publisher import KafkaPublisher, Publisher
+from streams.definitions.record import DefinitionRecord, Revision
 from streams.errors import ExitCode
 from streams.process.health import Pages
-from streams.settings.definitions import load_journeys
-from streams.settings.settings import Settings
+from streams.settings.settings import Settings, read
 from streams.stores.redis import RedisStore
 from streams.stores.store import Store
 from streams.worker.app import TrackerApp, add_agents, build_app
 from streams.worker.cache import Cache
 from streams.worker.commit import Commit
+from streams.worker.follower import Follower
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.ownership import Ownership
 from streams.worker.partition import PartitionWorker
 from streams.worker.topic_watch import TopicWatch
 from streams.worker.watchdog import Watchdog
-from tracker.engine.customer import CustomerFold
 from tracker.planning.planner import Planner
 
 log = structlog.get_logger()
@@ -52,6 +53,7 @@ class Worker:
     watchdog: Watchdog
     topic_watch: TopicWatch
     pages: Pages
+    follower: Follower
 
 
 def input_topics(settings: Settings) -> tuple[str, ...]:
@@ -66,10 +68,8 @@ def wire(settings: Settings, end: Callable[[ExitCode, str], None], after_step: C
     app = build_app(settings)
     store = RedisStore(async_redis_client(settings))
     publisher = KafkaPublisher(kafka_arguments(settings))
-    journeys = CustomerFold(load_journeys(settings), settings.lateness_horizon_ms)
-    planner = Planner(journeys, settings.partitions, settings.kinds, settings.id_salt)
-    metrics.begin(one.journey for one in journeys.definitions)
-    commit = Commit(planner, store, publisher, Cache(settings.cache_bytes), metrics, after_step)
+    follower = _follower(settings, metrics)
+    commit = Commit(follower, store, publisher, Cache(settings.cache_bytes), metrics, after_step)
 
     def open_worker(partition: int) -> PartitionWorker:
         return PartitionWorker(partition, topics, app.consumer, commit, metrics, fenced, failed)
@@ -107,7 +107,20 @@ def wire(settings: Settings, end: Callable[[ExitCode, str], None], after_step: C
         return None if ownership.ready else {"waiting for": ["partitions"]}
 
     pages = Pages(live, ready, metrics.registry)
-    return Worker(settings, app, store, publisher, ownership, metrics, watchdog, topic_watch, pages)
+    return Worker(settings, app, store, publisher, ownership, metrics, watchdog, topic_watch, pages, follower)
+
+
+def _follower(settings: Settings, metrics: WorkerMetrics) -> Follower:
+    def plan(record: DefinitionRecord, revision: Revision) -> Planner:
+        journeys = record.fold(revision, settings.lateness_horizon_ms)
+        return Planner(journeys, settings.partitions, settings.kinds, settings.id_salt)
+
+    return Follower(lambda: redis_client(settings), _journey_files, plan, metrics.begin)
+
+
+def _journey_files() -> Sequence[Path]:
+    """The journey files as they are now: a folder may have got another one."""
+    return read(os.environ).journey_files()
 
 
 def _outcome(error: BaseException, settings: Settings) -> tuple[ExitCode, str]:
@@ -151,6 +164,7 @@ async def run(
         loop.add_reader(0, end, ExitCode.OK, "the supervisor has gone")
     port = await worker.pages.start(settings.http_host, settings.http_port)
     log.info("worker starts", health=f"http://{settings.http_host}:{port}/health/ready", group=settings.group)
+    loop.add_signal_handler(signal.SIGHUP, worker.follower.reload)
     watching = loop.create_task(_watch(worker, end))
     code, reason = await ended
     if supervised:
@@ -174,8 +188,10 @@ async def run(
 async def _watch(worker: Worker, end: Callable[[ExitCode, str], None]) -> None:
     """Run Faust and the watchdog; `end` is called when Faust stops or either fails."""
     try:
+        await worker.follower.start()
         await worker.app.start()
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(worker.follower.run())
             tasks.create_task(worker.watchdog.run())
             tasks.create_task(worker.topic_watch.run())
             await worker.app.wait_until_stopped()

@@ -173,6 +173,31 @@ def test_untrusted_figures_are_no_news(tmp_path) -> None:
     assert stages_firing(tmp_path, "JourneyDropoffSpike", rebuilt, whole) == set()
 
 
+def test_another_definition_is_no_news(tmp_path) -> None:
+    """For a day after a journey is counted by another definition, nothing is compared with the time before.
+
+    Another journey has its alert, and so has this one where the change is older than all that is compared.
+    """
+    spike = after("s", (120, 1200), lasting(360), lasting(1200))
+    steps = WEEK + 5
+    end_s = (steps - 1) * STEP_M * 60
+
+    def changed(ago_s: int, journey: str = "retail", outdated: int = 0) -> dict[str, list]:
+        return {
+            f'tracker_definition_changed_time_seconds{{journey="{journey}"}}': [max(0, end_s - ago_s)] * steps,
+            f'tracker_states_outdated{{journey="{journey}"}}': [outdated] * steps,
+        }
+
+    def spiking(*series: dict[str, list]) -> set[str]:
+        return stages_firing(tmp_path, "JourneyDropoffSpike", spike, *series)
+
+    assert spiking(changed(600)) == set()
+    assert spiking(changed(5 * 3600)) == set()
+    assert spiking(changed(26 * 3600, outdated=3)) == set()
+    assert spiking(changed(600, "other")) == {"s"}
+    assert spiking(changed(26 * 3600)) == {"s"}
+
+
 def test_not_a_number_is_no_news(tmp_path) -> None:
     """NaN is compared with nothing: neither where one series of a stage is NaN nor where all are."""
     series = trust(WEEK + 5) | after("whole", (120, 1200), lasting(360), lasting(1200))

@@ -8,6 +8,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 
 from streams.canary import Canary
+from streams.definitions.served import Served
 from streams.exporter.exporter import FunnelCollector, Latest
 from streams.exporter.figures import Figures
 from streams.exporter.series import EXPORTED
@@ -26,7 +27,7 @@ def exporter() -> CollectorRegistry:
     latest.took(Figures({parse("shop|stay|seen|60"): 3}, {(TOPICS[0], 0): 7}), 4.0, 4.5, 1000.0)
     registry = CollectorRegistry()
     journey = replace(definition(SHOP), feedback=(Survey("nps", Rule(type="survey")),))
-    registry.register(FunnelCollector([journey], TOPICS, latest, partitions=4))
+    registry.register(FunnelCollector(Served.of([journey]), TOPICS, latest, partitions=4))
     return registry
 
 

@@ -68,6 +68,10 @@ EDGES: dict[str, tuple[dict[str, list], dict[str, list]]] = {
     ),
     "FiguresStale": ({"tracker_figures_age_seconds": steady(60)}, {"tracker_figures_age_seconds": steady(61)}),
     "FiguresIncomplete": ({"tracker_figures_complete": steady(1)}, {"tracker_figures_complete": steady(0)}),
+    "JourneyMixed": (
+        {'tracker_journey_complete{journey="j"}': steady(1)},
+        {'tracker_journey_complete{journey="j"}': steady(0)},
+    ),
     "ExporterAbsent": ({"tracker_figures_age_seconds": steady(900)}, {"up": steady(0)}),
     "WorkersAbsent": ({"tracker_partitions_owned": steady(0)}, {"up": steady(0)}),
     # The rules that ship make thresholds of the stages; without them there is the place alone.

@@ -23,6 +23,7 @@ from streams.worker.commit import Commit
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.ownership import Ownership
 from streams.worker.partition import PartitionWorker
+from streams.worker.planners import OnePlanner
 from streams.worker.transport import Bounds, FetchedBatch
 from tests.touchpoints import START_MS, Record
 from tracker.engine.customer import CustomerFold
@@ -176,7 +177,9 @@ class Worker:
         self.acknowledged: list[tuple[str, int, int]] = []
         self._batch = batch
         self._planner = Planner(world.journeys, world.partitions)
-        self.commit = Commit(self._planner, world.store, self.publisher, Cache(cache_bytes), self.metrics, after_step)
+        self.commit = Commit(
+            OnePlanner(self._planner), world.store, self.publisher, Cache(cache_bytes), self.metrics, after_step
+        )
         self.ownership = Ownership(INPUTS, self._open)
         self.held: set[TP] = set()
         self._at: dict[TP, int] = {}

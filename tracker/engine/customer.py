@@ -124,6 +124,11 @@ class CustomerFold:
             return instance_fold
         raise UnknownDefinitionError(journey.name, journey.version)
 
+    def outdated(self, data: bytes) -> list[str]:
+        """The journeys of a stored record that were folded with another definition than the present one."""
+        present = {one.definition.journey: one.engine.layout_id for one in self.instance_folds}
+        return [each.name for each in decode(data).journeys if present.get(each.name, each.layout) != each.layout]
+
     def modernise(self, instance_fold: InstanceFold, journey: Journey) -> None:
         """Migrate a stored journey to the present definition where it has another, but not the figures."""
         if journey.layout != instance_fold.engine.layout_id:

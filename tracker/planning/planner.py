@@ -272,6 +272,19 @@ class Planner:
         plan.counts["read"] += 1
         _set_aside(plan, "unforeseen", detail, batch, record, now_ms)
 
+    def migrate(
+        self, partition: int, states: Mapping[str, bytes | None], now_ms: int, dropped_before_ms: int = 0
+    ) -> Plan:
+        """The plan that brings customers to the present definitions, and tells their accounts what that changes.
+
+        Drop-offs before `dropped_before_ms` are marked as published before.
+        """
+        plan = Plan({}, {}, {}, [], Counter(), dropped_before_ms=dropped_before_ms)
+        tally: Tally = {}
+        self._fold(plan, partition, [(name, []) for name in states], states, now_ms, tally)
+        plan.aggregates = written(tally)
+        return plan
+
     def sweep(
         self, partition: int, states: Mapping[str, bytes | None], now_ms: int, dropped_before_ms: int = 0
     ) -> Plan:

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.parser import text_string_to_metric_families
 
+from streams.definitions.served import Served
 from streams.errors import ExitCode, TrackerError, Unreachable
 from streams.exporter.exporter import Exporter, FunnelCollector, Latest, run, wire
 from streams.exporter.figures import Figures, read
@@ -27,7 +28,7 @@ TOPICS = ("touchpoints.web", "touchpoints.shop")
 def shown(latest: Latest, now_s: float = 10.0) -> dict[tuple[str, ...], float]:
     """Every sample of a scrape by its name and label values."""
     registry = CollectorRegistry()
-    registry.register(FunnelCollector([definition()], TOPICS, latest, lambda: now_s))
+    registry.register(FunnelCollector(Served.of([definition()]), TOPICS, latest, lambda: now_s))
     text = generate_latest(registry).decode()
     return {
         (sample.name, *sample.labels.values()): sample.value
@@ -120,7 +121,7 @@ def exporter(client: Redis) -> Exporter:
         except redis.exceptions.ConnectionError as error:
             raise Unreachable("Redis does not answer.") from error
 
-    return Exporter([definition()], TOPICS, take, every_s=0.01, stale_after_s=0.2)
+    return Exporter(Served.of([definition()]), TOPICS, take, every_s=0.01, stale_after_s=0.2)
 
 
 def test_the_last_figures_outlive_redis() -> None:

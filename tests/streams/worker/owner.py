@@ -9,6 +9,7 @@ from streams.stores.store import Lease, Unavailable
 from streams.worker.cache import Cache
 from streams.worker.commit import Commit
 from streams.worker.metrics import WorkerMetrics
+from streams.worker.planners import OnePlanner
 from tests.flow.harness import WEB, definition
 from tests.touchpoints import START_MS, Record, touchpoint
 from tracker.engine.customer import CustomerFold
@@ -70,7 +71,7 @@ class Owner:
             after_step(step)
 
         planner = Planner(CustomerFold([definition()]), partitions=1)
-        self.commit = Commit(planner, store, self.publisher, self.cache, self.metrics, reached)
+        self.commit = Commit(OnePlanner(planner), store, self.publisher, self.cache, self.metrics, reached)
 
     async def take(self):
         self.lease = await self.commit.take(0)

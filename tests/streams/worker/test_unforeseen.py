@@ -13,6 +13,7 @@ from streams.stores.memory import MemoryStore
 from streams.worker.cache import Cache
 from streams.worker.commit import Commit, Unwanted
 from streams.worker.metrics import WorkerMetrics
+from streams.worker.planners import OnePlanner
 from tests.flow.harness import SHOP, WEB, definition
 from tests.touchpoints import START_MS, Record, touchpoint
 from tests.virtual_time import run
@@ -48,7 +49,7 @@ class Owner:
         self.fold = Fold(error or ZeroDivisionError("a value of ann's"))
         self.store, self.publisher, self.metrics = MemoryStore(), MemoryPublisher(), WorkerMetrics()
         self.commit = Commit(
-            Planner(self.fold, partitions=1), self.store, self.publisher, Cache(1_000_000), self.metrics
+            OnePlanner(Planner(self.fold, partitions=1)), self.store, self.publisher, Cache(1_000_000), self.metrics
         )
 
     def apply(self, *batches: PartitionBatch, is_wanted: Callable[[], bool] = lambda: True) -> Plan:

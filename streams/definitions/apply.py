@@ -1,0 +1,164 @@
+"""Applying: journey files become the store's definitions, or one line says why not."""
+
+from collections.abc import Callable, Sequence
+from importlib.resources import files
+from pathlib import Path
+from time import time
+from typing import Any, Final, NamedTuple
+
+from streams.definitions.record import (
+    DefinitionRecord,
+    Revision,
+    StoredDefinition,
+    digests,
+    fields,
+    parsed,
+    record_key,
+    require_apart,
+)
+from streams.errors import TrackerError, UsageError
+from streams.stores.keys import PREFIX
+from tracker.identity.accounts import with_accounts
+from tracker.journey.definition import Definition
+from tracker.journey.file import JourneyFileError, read_bytes
+from tracker.journey.versions import Decision, decide, digest
+from tracker.yaml_tree import MAX_BYTES
+
+SCRIPT: Final = files("streams.definitions").joinpath("change.lua")
+MOST_SHOWN: Final = 3
+"""Differences in one line; the rest is counted."""
+
+
+class JourneyFile(NamedTuple):
+    """A journey file that was read and has no problems."""
+
+    path: str
+    text: str
+    definition: Definition
+
+
+class Applied(NamedTuple):
+    """What became of one file."""
+
+    file: JourneyFile
+    current: Definition | None
+    """The definition that the store had of its journey."""
+    decision: Decision
+
+    def __str__(self) -> str:
+        given, verdict = self.file.definition, self.decision.verdict
+        name = f"{given.journey} {given.version}"
+        match verdict:
+            case "new":
+                return f"{name} is new"
+            case "same":
+                return f"{name} is current already"
+            case "wording":
+                return f"{name}: texts are taken; what is counted stays"
+            case "taken":
+                assert self.current is not None
+                return f"{name} replaces {self.current.version}: {shown(self.decision)}"
+            case _:
+                assert self.current is not None
+                return f"{name} is older than {self.current.version}, which the store has and uses"
+
+
+class RefusedFile(TrackerError):  # noqa: N818  # what became of it
+    """A file has the version of the store's definition, and another meaning."""
+
+    def __init__(self, applied: Applied) -> None:
+        given = applied.file.definition
+        super().__init__(
+            f"{applied.file.path}: {given.journey} {given.version} differs from the store's {given.version}: "
+            f"{shown(applied.decision)}.",
+            f"Raise `version` to {given.version + 1} if the change is meant; `tracker journeys show "
+            f"{given.journey}` prints the store's.",
+        )
+
+
+RefusedFile.exit_code = UsageError.exit_code
+
+
+def read_files(paths: Sequence[Path]) -> list[JourneyFile]:
+    """The journey files. Raises JourneyFileError with all problems of the first that has any."""
+    found = []
+    for path in paths:
+        try:
+            data = path.read_bytes()[: MAX_BYTES + 1]
+        except OSError as error:
+            raise UsageError(f"{path} cannot be opened: {error.strerror}.", "Check the path and its rights.") from error
+        definition, problems = read_bytes(data, str(path))
+        if definition is None:
+            raise JourneyFileError(str(path), [each for each in problems if each.severity == "problem"])
+        found.append(JourneyFile(str(path), data.decode("utf-8"), definition))
+    require_apart(with_accounts(each.definition for each in found))
+    return found
+
+
+def read_record(client: Any, prefix: str = PREFIX) -> DefinitionRecord:
+    """The record, through a blocking Redis client; empty where nothing was ever applied."""
+    return parsed(client.hgetall(record_key(prefix)))
+
+
+def compare(record: DefinitionRecord, given: Sequence[JourneyFile]) -> list[Applied]:
+    """What would become of each file."""
+    current = record.newest.journeys
+    outcomes = []
+    for file in given:
+        name = file.definition.journey
+        held = record.definition(current[name]) if name in current else None
+        outcomes.append(Applied(file, held, decide(held, file.definition)))
+    return outcomes
+
+
+def apply(
+    client: Any,
+    given: Sequence[JourneyFile],
+    by: str,
+    *,
+    at_least: int = 0,
+    prefix: str = PREFIX,
+    wall_s: Callable[[], float] = time,
+) -> list[Applied]:
+    """Make files the store's definitions: all of them, or none. Raises `RefusedFile` for the first that is refused.
+
+    `at_least`: the new revision's number is higher than this one; partitions bear it as their marker.
+    """
+    while True:
+        record = read_record(client, prefix)
+        outcomes = compare(record, given)
+        for outcome in outcomes:
+            if outcome.decision.verdict == "refused":
+                raise RefusedFile(outcome)
+        kept = [each for each in outcomes if each.decision.verdict in ("new", "wording", "taken")]
+        if not kept:
+            return outcomes
+        now_ms, newest = int(wall_s() * 1000), record.newest
+        journeys = newest.journeys | digests(each.file.definition for each in kept)
+        stored = {
+            digest(each.definition): StoredDefinition(
+                each.definition.journey, each.definition.version, each.text, Path(each.path).name, now_ms
+            )
+            for each, *_ in kept
+        }
+        number = max(newest.number, at_least) + 1
+        revision = Revision(number, now_ms, by, journeys, newest.build, newest.shadow)
+        require_apart(DefinitionRecord({number: revision}, record.stored | stored).current(revision))
+        if change(client, newest.number, revision, stored, prefix):
+            return outcomes
+
+
+def change(
+    client: Any, before: int, revision: Revision, stored: dict[str, StoredDefinition], prefix: str = PREFIX
+) -> bool:
+    """Write a revision, and definitions with it; False where the record is no longer at revision `before`."""
+    return bool(client.eval(SCRIPT.read_text(), 1, record_key(prefix), before, *fields(revision, stored)))
+
+
+def shown(decision: Decision) -> str:
+    """The first differences, in one line."""
+    found = decision.differences
+    if not found:
+        return "it counts the same"
+    more = f" and {len(found) - MOST_SHOWN} more" if len(found) > MOST_SHOWN else ""
+    return "; ".join(map(str, found[:MOST_SHOWN])) + more

@@ -1,0 +1,154 @@
+"""The record of definitions: every definition that was ever applied, and which ones are current.
+
+It lies in one Redis hash, so that one script changes it whole. Its fields:
+
+- `revision`: the number of the newest revision;
+- `revision 7`: what was current from that revision on, as JSON of `Revision`;
+- `definition DIGEST`: a definition's text with its name and version, as JSON of `StoredDefinition`.
+
+No write spans partitions in a cluster, so each partition has a marker: the revision that its owner writes by
+(`Keys.definitions`).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from streams.errors import Mismatch, UsageError
+from streams.stores.keys import PREFIX
+from tracker.engine.customer import CustomerFold
+from tracker.identity.accounts import with_accounts
+from tracker.journey.definition import Definition
+from tracker.journey.file import read as read_journey
+from tracker.journey.versions import digest
+
+NEWEST: Final = "revision"
+
+
+class StoredDefinition(msgspec.Struct, frozen=True):
+    """One definition as it was applied."""
+
+    journey: str
+    version: int
+    text: str
+    """The journey file."""
+    file: str
+    """The name of the file, which names the journey where the text does not."""
+    applied_at_ms: int
+
+
+class Shadow(msgspec.Struct, frozen=True):
+    """Definitions that are counted beside the current ones, in a build of their own."""
+
+    build: str
+    journeys: dict[str, str]
+    """By journey, the digest of its definition."""
+
+
+class Revision(msgspec.Struct, frozen=True):
+    """What is current from one change of the record to the next."""
+
+    number: int
+    at_ms: int
+    by: str
+    """What made it: `start` of a worker, `apply`, `reload`, `shadow`, `switch`, `restore`."""
+    journeys: dict[str, str]
+    """By journey, the digest of its definition."""
+    build: str = ""
+    """The keys that are served: those of a build that was switched to; empty: the first ones."""
+    shadow: Shadow | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionRecord:
+    """The record at one moment."""
+
+    revisions: dict[int, Revision] = field(default_factory=dict)
+    """By number."""
+    stored: dict[str, StoredDefinition] = field(default_factory=dict)
+    """By digest."""
+
+    @property
+    def newest(self) -> Revision:
+        """The newest revision; number 0 where nothing was ever applied."""
+        return self.revisions[max(self.revisions)] if self.revisions else Revision(0, 0, "", {})
+
+    def definition(self, identifier: str) -> Definition:
+        """A definition by its digest. Raises Mismatch where this program cannot read it."""
+        stored = self.stored.get(identifier)
+        if stored is None:
+            raise Mismatch(
+                f"The store's record of definitions lacks the text of {identifier}.",
+                "Apply the journey file again: `tracker journeys apply FILE`.",
+            )
+        definition, problems = read_journey(stored.text, stored.file)
+        if definition is None:
+            raise Mismatch(
+                f"This program cannot read {stored.journey} {stored.version}, which the store holds: "
+                f"{problems[0].message}.",
+                "Update this program to the version that applied it.",
+            )
+        return definition
+
+    def current(self, revision: Revision) -> tuple[Definition, ...]:
+        """The definitions of a revision, those of accounts included, ordered by name."""
+        return with_accounts(self.definition(found) for _, found in sorted(revision.journeys.items()))
+
+    def former(self, journeys: Mapping[str, str]) -> tuple[Definition, ...]:
+        """Every other definition of these journeys, with which stored states may still have been folded."""
+        others = [
+            self.definition(identifier)
+            for identifier, each in sorted(self.stored.items(), key=lambda item: item[1].applied_at_ms)
+            if each.journey in journeys and journeys[each.journey] != identifier
+        ]
+        return with_accounts(others)
+
+    def fold(self, revision: Revision, horizon_ms: int | None) -> CustomerFold:
+        """What folds customers by the definitions of a revision, whatever version their states are of."""
+        return CustomerFold(self.current(revision), horizon_ms, self.former(revision.journeys))
+
+
+def record_key(prefix: str = PREFIX) -> str:
+    """Hash: the record of definitions."""
+    return f"{prefix}:definitions"
+
+
+def parsed(fields: Mapping[bytes, bytes]) -> DefinitionRecord:
+    """The record in a hash."""
+    record = DefinitionRecord()
+    for name, value in fields.items():
+        kind, _, rest = name.decode().partition(" ")
+        if kind == "definition":
+            record.stored[rest] = msgspec.json.decode(value, type=StoredDefinition)
+        elif kind == NEWEST and rest:
+            record.revisions[int(rest)] = msgspec.json.decode(value, type=Revision)
+    return record
+
+
+def fields(revision: Revision, definitions: Mapping[str, StoredDefinition]) -> list[Any]:
+    """The fields, names and values alternating, that a change of the record writes."""
+    written: list[Any] = [NEWEST, revision.number, f"{NEWEST} {revision.number}", msgspec.json.encode(revision)]
+    for identifier, each in definitions.items():
+        written += [f"definition {identifier}", msgspec.json.encode(each)]
+    return written
+
+
+def require_apart(definitions: Sequence[Definition]) -> None:
+    """Return when no journey of accounts has another journey's name. Raises UsageError."""
+    names = {one.journey for one in definitions if one.of_people is None}
+    for one in definitions:
+        if one.of_people is None:
+            continue
+        if one.journey in names:
+            raise UsageError(
+                f"The journey of accounts of {one.of_people!r} is named {one.journey!r}, as another journey is.",
+                "Give them another name: `accounts: {journey: ...}`.",
+            )
+        names.add(one.journey)
+
+
+def digests(definitions: Iterable[Definition]) -> dict[str, str]:
+    """By journey, the digest of its definition; journeys of accounts come with those of their people."""
+    return {one.journey: digest(one) for one in definitions if one.of_people is None}

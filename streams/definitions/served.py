@@ -1,0 +1,96 @@
+"""What readers of the figures serve: the definitions that every partition is counted by, and which are still mixed."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from streams.definitions.apply import read_record
+from streams.definitions.record import DefinitionRecord, Revision
+from streams.stores.keys import PREFIX, keys
+from tracker.journey.definition import Definition
+from tracker.journey.versions import differences
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """How far one partition follows the record."""
+
+    partition: int
+    revision: int
+    """0: no worker has followed the record there."""
+    left: int
+    """States that nobody has looked at since the marker moved."""
+    looked: int
+    """The revision at which every state had been looked at last; 0: none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """The definitions of the figures at one moment."""
+
+    revision: int
+    definitions: tuple[Definition, ...]
+    outdated: dict[str, int] = field(default_factory=dict)
+    """By journey, the states that may be of an earlier definition."""
+    changed_s: dict[str, float] = field(default_factory=dict)
+    """By journey, the Unix time at which what it counts was last changed; 0: never."""
+
+    @classmethod
+    def of(cls, definitions: Sequence[Definition]) -> "Served":
+        """Definitions that have never changed."""
+        zeros = dict.fromkeys((one.journey for one in definitions), 0)
+        return cls(0, tuple(definitions), zeros, dict(zeros))
+
+
+def read_markers(client: Any, partitions: int, prefix: str = PREFIX) -> list[Marker]:
+    """The markers of all partitions, through a blocking Redis client."""
+    found = []
+    for partition in range(partitions):
+        values = client.hmget(keys(partition, prefix).definitions, ["revision", "left", "looked"])
+        found.append(Marker(partition, *(int(value or 0) for value in values)))
+    return found
+
+
+def read_served(client: Any, partitions: int, prefix: str = PREFIX) -> Served | None:
+    """What is served now; None where nothing was ever applied to the store."""
+    record = read_record(client, prefix)
+    if not record.revisions:
+        return None
+    return served(record, read_markers(client, partitions, prefix))
+
+
+def served(record: DefinitionRecord, markers: Sequence[Marker]) -> Served:
+    """The newest revision that every partition with a marker has come to, and what is outdated under it."""
+    followed = [marker.revision for marker in markers if marker.revision]
+    revision = record.revisions.get(min(followed, default=0), record.newest)
+    outdated = Counter(dict.fromkeys(revision.journeys, 0))
+    for marker in markers:
+        if marker.left:
+            outdated.update(dict.fromkeys(_changed(record, marker.looked, revision), marker.left))
+    changed_s = {journey: _changed_s(record, journey, revision) for journey in revision.journeys}
+    return Served(revision.number, record.current(revision), dict(outdated), changed_s)
+
+
+def _changed(record: DefinitionRecord, before: int, after: Revision) -> list[str]:
+    """The journeys that another definition counts than at an earlier revision; all of them where that is unknown."""
+    earlier = record.revisions.get(before)
+    if earlier is None:
+        return list(after.journeys)
+    return [journey for journey, found in after.journeys.items() if earlier.journeys.get(journey, found) != found]
+
+
+def _changed_s(record: DefinitionRecord, journey: str, until: Revision) -> float:
+    """The Unix time of the last revision up to this one that counts the journey differently than the one before."""
+    changed_s, before = 0.0, ""
+    for number in sorted(record.revisions):
+        revision = record.revisions[number]
+        found = revision.journeys.get(journey, "")
+        if number > until.number:
+            break
+        if before and found and found != before:
+            was, now = record.definition(before), record.definition(found)
+            if differences(was, now):
+                changed_s = revision.at_ms / 1000
+        before = found or before
+    return changed_s

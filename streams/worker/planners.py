@@ -1,0 +1,44 @@
+"""The planners of the last revisions of the definitions, as a commit asks for them."""
+
+from typing import Protocol
+
+from tracker.planning.planner import Planner
+
+
+class Planners(Protocol):
+    """Gives the planner of a revision; `streams/worker/follower.py` follows the store's record."""
+
+    @property
+    def revision(self) -> int:
+        """The newest revision."""
+
+    def planner(self, revision: int) -> Planner:
+        """The planner of a revision."""
+
+    def changed(self, before: int) -> bool:
+        """Whether states of revision `before` may be of other definitions than the newest."""
+
+    async def refresh(self, at_least: int = 0) -> None:
+        """Look for a newer revision; `at_least` is one that was seen. Raises `Unavailable`."""
+
+
+class OnePlanner:
+    """Implements `Planners` where definitions never change, as in tests and trials."""
+
+    revision = 0
+
+    def __init__(self, planner: Planner) -> None:
+        self._planner = planner
+
+    def planner(self, revision: int) -> Planner:
+        """The one planner there is."""
+        del revision
+        return self._planner
+
+    def changed(self, before: int) -> bool:
+        """Never."""
+        del before
+        return False
+
+    async def refresh(self, at_least: int = 0) -> None:
+        """Nothing to look for."""
