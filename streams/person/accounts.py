@@ -6,7 +6,7 @@ It reads a record; `tracker/identity/membership.py` and `tracker/identity/accoun
 from typing import Any
 
 from streams.person.times import shown
-from tracker.identity.membership import AccountLinks, AccountMember, AliasMark, read
+from tracker.records.account_links import AccountLinks, AccountMember, AliasMark, read
 from tracker.records.state import Record
 
 

@@ -18,9 +18,9 @@ from streams.stores.keys import PREFIX, day_list, keys
 from tracker.engine.customer import CustomerFold
 from tracker.engine.instances import InstanceFold
 from tracker.figures.feedback import latest
-from tracker.identity import membership
 from tracker.identity.histories import short_ids
 from tracker.identity.ties import NEVER_MS, Ties
+from tracker.records.account_links import read as read_account_links
 from tracker.records.log import readable_id
 from tracker.records.state import Instance
 from tracker.records.timer import DAY_MS
@@ -116,7 +116,7 @@ def _logs(member: IdentityMember, journeys: CustomerFold) -> Iterator[tuple[Inst
 
 def _name(client: Any, member: IdentityMember, journeys: CustomerFold, prefix: str) -> dict[str, Any]:
     record = opened(member.stored)
-    account_links = membership.read(record.account_links)
+    account_links = read_account_links(record.account_links)
     came = {short: alias for alias, ids in member.ties.adopted.items() for short in short_ids(ids)}
     described = describe_stored(member.stored, journeys)
     return {

@@ -9,15 +9,18 @@ from typing import Final
 
 import msgspec
 
+from schemas.routed import Trace
 from schemas.transition import Transition
 from tracker.engine.batch import BEARING, DUPLICATE, LATE, Batch
 from tracker.engine.canaries import CANARY
 from tracker.engine.engine import DEFAULT_HORIZON_MS, MAX_IDS
 from tracker.engine.instances import InstanceFold
 from tracker.engine.migration import UnknownDefinitionError, migrate, same_shape
+from tracker.engine.people import refolded
 from tracker.figures.contribution import NOTHING
 from tracker.figures.tally import Tally, written
 from tracker.journey.definition import Definition
+from tracker.records.account_links import read as read_account_links
 from tracker.records.log import ID_BYTES, short_id
 from tracker.records.state import VERSION, Journey, Record, decode, encode
 from tracker.records.timer import look_at_ms
@@ -109,14 +112,21 @@ class CustomerFold:
         for journey in decode(data).journeys:
             instance_fold = instance_folds.get(journey.name)
             if instance_fold is not None:
-                contributor = self._folded_by(instance_fold, journey).contributor
-                for instance in journey.instances:
-                    for field, count in contributor.vector(instance).items():
-                        total[field] = total.get(field, 0) + count
+                folded_by: InstanceFold | None = self._folded_by(instance_fold, journey)
+            else:
+                # A journey of accounts that is no longer declared is still in the figures.
+                folded_by = self._former.get((journey.name, journey.layout))
+            if folded_by is None:
+                continue
+            for instance in journey.instances:
+                for field, count in folded_by.contributor.vector(instance).items():
+                    total[field] = total.get(field, 0) + count
         return total
 
     def _folded_by(self, instance_fold: InstanceFold, journey: Journey) -> InstanceFold:
         """The instance fold whose definition a stored journey was folded with, as far as figures are concerned."""
+        if journey.layout == instance_fold.engine.layout_id:
+            return instance_fold
         former = self._former.get((journey.name, journey.layout))
         if former is not None:
             return former
@@ -129,18 +139,28 @@ class CustomerFold:
         present = {one.definition.journey: one.engine.layout_id for one in self.instance_folds}
         return [each.name for each in decode(data).journeys if present.get(each.name, each.layout) != each.layout]
 
-    def modernise(self, instance_fold: InstanceFold, journey: Journey) -> None:
-        """Migrate a stored journey to the present definition where it has another, but not the figures."""
-        if journey.layout != instance_fold.engine.layout_id:
-            self._migrate(instance_fold, journey, {})
+    def modernise(self, record: Record) -> bool:
+        """Migrate the stored journeys of other definitions to the present ones, but not the figures; whether there were
+        any. Raises UnknownDefinitionError.
+        """
+        instance_folds = {instance_fold.definition.journey: instance_fold for instance_fold in self.instance_folds}
+        is_changed = False
+        for journey in record.journeys:
+            instance_fold = instance_folds.get(journey.name)
+            if instance_fold is not None and journey.layout != instance_fold.engine.layout_id:
+                self._migrate(instance_fold, journey, record, {})
+                is_changed = True
+        return is_changed
 
-    def _migrate(self, instance_fold: InstanceFold, journey: Journey, tally: Tally) -> None:
+    def _migrate(self, instance_fold: InstanceFold, journey: Journey, record: Record, tally: Tally) -> None:
         """Migrate a stored journey to the present definition, and count in the tally what that changes."""
         old = self._folded_by(instance_fold, journey)
+        people = _people(instance_fold, record)
         # Of this very definition, but folded by other rules: what is open stays open.
         is_same = journey.layout == instance_fold.engine.former_layout_id
         for place, instance in enumerate(journey.instances):
-            after = migrate(instance, old.engine, instance_fold.engine, keeps_chains=is_same)
+            after = refolded(instance, old.engine, instance_fold.engine, people) if people else None
+            after = after or migrate(instance, old.engine, instance_fold.engine, keeps_chains=is_same)
             old.contributor.change(tally, old.contributor.facts(instance), NOTHING)
             instance_fold.contributor.change(tally, NOTHING, instance_fold.contributor.facts(after))
             journey.instances[place] = after
@@ -158,7 +178,7 @@ class CustomerFold:
             )
             record.journeys.append(journey)
         elif journey.layout != instance_fold.engine.layout_id:
-            self._migrate(instance_fold, journey, batch.tally)
+            self._migrate(instance_fold, journey, record, batch.tally)
         due_ms: int | None = None
         for instance in journey.instances:
             next_ms = instance_fold.fold(instance, groups.pop(instance.key, None) if groups else None, batch)
@@ -208,6 +228,14 @@ def _arm(record: Record, due_ms: int | None, now_ms: int) -> int | None:
         return None
     record.look_ms = look_at_ms(due_ms, now_ms)
     return record.look_ms
+
+
+def _people(instance_fold: InstanceFold, record: Record) -> list[Trace]:
+    """What an account's people reported of their journeys; none where the journey is not one of accounts."""
+    of_people = instance_fold.definition.of_people
+    if of_people is None:
+        return []
+    return [one.trace for one in read_account_links(record.account_links).members.get(of_people, {}).values()]
 
 
 def _journey_of(record: Record, name: str) -> Journey | None:

@@ -60,6 +60,8 @@ def fingerprint(definition: Definition, rules: int = RULES) -> int:
         definition.funnel,
         definition.exits,
         [segment.attribution for segment in definition.segments],
+        # How an account follows from its people; its own touchpoints do not exist.
+        *((definition.accounts,) if definition.of_people is not None else ()),
         # Only where they make a difference, so that states of other journeys are not looked at anew.
         *((rules,) if rules > 1 and _depends_on_rules(definition) else ()),
     )
@@ -132,11 +134,7 @@ class Engine:
         self._must_count_together = must_count_together(self.steps)
         self._together = together(self.steps)
         self.limits: Final = tuple(stage.drops_after_ms for stage in definition.stages)
-        # A touchpoint that meets no rule still matters in three cases: it shows that the customer is not quiet, it
-        # breaks a strict chain, or it answers a survey.
-        takes_all = definition.funnel.mode == "strict" or any(limit is not None for limit in self.limits)
-        takes_all = takes_all or bool(definition.feedback)
-        self.entries: Final = _entries(self.matcher, self.layout, definition, takes_all=takes_all)
+        self.entries: Final = _entries(self.matcher, self.layout, definition, takes_all=definition.takes_all)
         """Touches as the fold sees them, each with its place; touches that cannot affect this journey are left out."""
 
     def entry(self, touch: Touch) -> Entry | None:

@@ -39,7 +39,7 @@ class Match(NamedTuple):
     """The first rule met, counted over the whole definition; NO_RULE where none is."""
 
 
-def _ranked(definition: Definition) -> list[tuple[int, Rule]]:
+def ranked(definition: Definition) -> list[tuple[int, Rule]]:
     """Every rule with its bit, in the order in which rules are numbered."""
     count = len(definition.stages)
     rules = [(1 << index, rule) for index, stage in enumerate(definition.stages) for rule in stage.touchpoints]
@@ -59,7 +59,7 @@ class Matcher:
     """The rules of one journey, looked up by channel and type before any condition is tried."""
 
     def __init__(self, definition: Definition) -> None:
-        rules = _ranked(definition)
+        rules = ranked(definition)
         bits = len(definition.stages) + 1 + len(definition.funnel.exclude)
         if bits > MAX_BITS:
             raise ValueError(f"journey {definition.journey}: more than {MAX_BITS - 1} stages and exclusions")

@@ -7,10 +7,12 @@ to migrate.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 from tracker.engine.engine import Engine
 from tracker.engine.fold import begin
+from tracker.engine.matcher import ranked, rule_names
 from tracker.journey.definition import Definition
 from tracker.records.log import NO_RULE, Entry
 from tracker.records.state import FIRST_VALUE, OTHER, Instance, Progress, decode_progress, encode
@@ -42,15 +44,13 @@ def migrate(instance: Instance, old: Engine, new: Engine, *, keeps_chains: bool 
 
     `keeps_chains`: the definition is the same, and the state was folded by other rules (`fingerprint`).
     """
-    if same_shape(old.layout_id, new.layout_id):
-        entries = old.layout.unpack(instance.log)
-        base = decode_progress(instance.base) if instance.base is not None else None
-        if base is not None:
-            base = _noted(base, new) if keeps_chains else _reopened(base)
-    else:
-        convert = _converter(old, new)
-        entries = [convert(entry) for entry in old.layout.unpack(instance.log)]
-        base = _rebased(decode_progress(instance.base), old.definition, new.definition) if instance.base else None
+    convert = _converter(old, new)
+    entries = [convert(entry) for entry in old.layout.unpack(instance.log)]
+    base = decode_progress(instance.base) if instance.base is not None else None
+    if base is not None and not same_shape(old.layout_id, new.layout_id):
+        base = _rebased(base, old.definition, new.definition)
+    elif base is not None:
+        base = _noted(base, new) if keeps_chains else _reopened(base)
     entries.sort()
     after = Instance(
         instance.key,
@@ -83,10 +83,12 @@ def _reopened(base: Progress) -> Progress:
     return base
 
 
+@lru_cache(maxsize=32)
 def _converter(old: Engine, new: Engine) -> Callable[[Entry], Entry]:
     """A function from an entry of the old shape to one of the new."""
     bits_of = _bit_map(old.definition, new.definition)
     codes = _code_maps(old.definition, new.definition)
+    rules = _rule_map(old.definition, new.definition)
 
     def convert(entry: Entry) -> Entry:
         bits = 0
@@ -94,21 +96,32 @@ def _converter(old: Engine, new: Engine) -> Callable[[Entry], Entry]:
             if entry.bits & was:
                 bits |= now
         segments = bytes(codes_of[entry.segments[place]] if place >= 0 else 0 for place, codes_of in codes)
-        return Entry(entry.at_ms, new.layout.order(bits), entry.id, bits, NO_RULE, segments)
+        return Entry(entry.at_ms, new.layout.order(bits), entry.id, bits, rules.get(entry.rule, NO_RULE), segments)
 
     return convert
 
 
 def _bit_map(old: Definition, new: Definition) -> list[tuple[int, int]]:
     """Pairs of bits that mean the same: stages by name, the exit, exclusions by their rule."""
-    olds = [stage.name for stage in old.stages] + ["exit"]
-    news = {stage.name: place for place, stage in enumerate(new.stages)} | {"exit": len(new.stages)}
-    pairs = [(1 << place, 1 << news[name]) for place, name in enumerate(olds) if name in news]
+    news = {stage.name: place for place, stage in enumerate(new.stages)}
+    pairs = [(1 << place, 1 << news[stage.name]) for place, stage in enumerate(old.stages) if stage.name in news]
+    if new.exits:
+        pairs.append((1 << len(old.stages), 1 << len(new.stages)))
     for was, one in enumerate(old.funnel.exclude):
         for now, other in enumerate(new.funnel.exclude):
             if one.rule == other.rule:
                 pairs.append((1 << (len(old.stages) + 1 + was), 1 << (len(new.stages) + 1 + now)))
     return pairs
+
+
+def _rule_map(old: Definition, new: Definition) -> dict[int, int]:
+    """By the old number of a rule: the new one of the same rule of the same stage, where it still exists."""
+    names = [
+        [(name, repr(rule)) for (name, _), (_, rule) in zip(rule_names(one), ranked(one), strict=True)]
+        for one in (old, new)
+    ]
+    numbers = {each: number for number, each in reversed(list(enumerate(names[1][:NO_RULE])))}
+    return {number: numbers[each] for number, each in enumerate(names[0][:NO_RULE]) if each in numbers}
 
 
 def _code_maps(old: Definition, new: Definition) -> list[tuple[int, list[int]]]:
@@ -141,9 +154,28 @@ def _rebased(base: Progress, old: Definition, new: Definition) -> Progress:
     if base.stage < 0:
         # The current stage was removed. The furthest one left replaces it; without one the journey has not begun.
         base.stage = base.furthest
-    # Depths of two funnels do not compare. The log, folded next, gives the depth again as far as it reaches back.
-    base.depth = base.taken = 0
+    base.depth, base.taken = _depth(base, old, new)
     base.segments = [
         codes[base.segments[place]] if place >= 0 else 0 for place, codes in _code_maps(old, new)
     ]  # fmt: skip
     return _reopened(base)
+
+
+def _depth(base: Progress, old: Definition, new: Definition) -> tuple[int, int]:
+    """How deep the chain of a base is among the new stages, and which optional steps of them were taken.
+
+    It is known where the same chain counts under both funnels. Else it is 0, and the log, folded next, gives the depth
+    again as far as it reaches back.
+    """
+    places = {stage.name: place for place, stage in enumerate(old.stages)}
+    kept = [places[stage.name] for stage in new.stages if stage.name in places]
+    if old.funnel != new.funnel or new.funnel.mode == "any" or new.funnel.step_windows_ms or kept != sorted(kept):
+        return 0, 0
+    depth = taken = 0
+    for place, stage in enumerate(new.stages):
+        was = places.get(stage.name, base.depth)
+        if was < base.depth and (not old.stages[was].optional or base.taken >> was & 1):
+            depth, taken = place + 1, taken | stage.optional << place
+        elif not stage.optional:
+            break
+    return depth, taken

@@ -5,26 +5,23 @@ quiet when all of its people are. A message about a person replaces the one befo
 of the whole set of its people. `tracker/identity/membership.py` sends those messages.
 """
 
-from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
 from typing import Final
 
 import msgspec
 
-from schemas.routed import Enrolled, Member, Trace
+from schemas.routed import Enrolled, Member
 from schemas.transition import Transition, Why
 from tracker.engine.customer import CustomerFold
-from tracker.engine.engine import Engine
-from tracker.engine.fold import FIRST, LAST, attributions, begin
 from tracker.engine.instances import InstanceFold
+from tracker.engine.people import fold_traces
 from tracker.engine.transitions import Before, ProgressView, view
-from tracker.identity.membership import AccountLinks, AccountMember, ActiveSpan, merge, shortest_ms
-from tracker.journey.definition import Definition, Funnel, Segment
+from tracker.journey.definition import Definition, Funnel
 from tracker.journey.fields import MAX_MEMBERS
+from tracker.records.account_links import AccountLinks, AccountMember
 from tracker.records.log import NO_RULE
-from tracker.records.state import FIRST_VALUE, OTHER, Instance, Journey, Progress, Record, encode
+from tracker.records.state import Instance, Journey, Record, encode
 from tracker.touch import Touch
 
 _NOT_BEGUN: Final = Before(-1, is_dropped=False, exited=None, recovered=None, completed=False)
@@ -100,13 +97,13 @@ class AccountFold:
                 instance_fold.definition.journey, instance_fold.definition.version, instance_fold.engine.layout_id, []
             )
             record.journeys.append(journey)
-        self._journeys.modernise(instance_fold, journey)
+        self._journeys.modernise(record)
         was = journey.instances[0] if journey.instances else None
-        progress = fold(instance_fold.engine, [one.trace for one in members])
+        progress = fold_traces(instance_fold.engine, [one.trace for one in members])
         if progress is None:
             record.journeys.remove(journey)
             return []
-        # An account has no log; a changed definition migrates the base (`tracker/engine/migration.py`).
+        # An account has no log: it is folded again from its people (`tracker/engine/people.py`).
         instance = Instance(None, progress, base=encode(progress), corrections=was.corrections if was else 0)
         journey.instances = [instance]
         if was is None:
@@ -132,70 +129,6 @@ def _note(account_links: AccountLinks, message: Member, gathered: GatheredNews) 
     if len(members) > MAX_MEMBERS:
         del members[max(members, key=lambda one: (members[one].since_ms, one))]
         gathered.refused += 1
-
-
-def fold(engine: Engine, people: Sequence[Trace]) -> Progress | None:
-    """The progress of an account with these people; None where no touchpoint has come.
-
-    The order of people does not matter, and the same people always give the same progress.
-    """
-    spans = merge((span for one in people for span in one.spans), shortest_ms(engine))
-    ends = ((at_ms, len(engine.limits), 0) for span in spans for at_ms in span)
-    points = sorted({*landmarks(engine, people), *ends})
-    progress: Progress | None = None
-    starts = [start for start, _ in spans]
-    before_ms = 0
-    for at_ms, group in groupby(points, lambda point: point[0]):
-        if progress is None:
-            progress = begin(engine.definition, at_ms)
-        elif _span_of(spans, starts, at_ms)[0] <= before_ms:
-            # Nobody was quiet for long within a span, although its single touchpoints are not known here. Without this
-            # the fold would see a gap and report a drop-off.
-            progress.last = at_ms - progress.zero_ms
-        bits = [one for _, _, one in group]
-        for place, stage in engine.counted(progress, at_ms, bits):
-            engine.step(progress, at_ms, bits[place], b"", stage)
-        before_ms = at_ms
-    if progress is not None:
-        progress.segments = _segments(engine.definition, people)
-    return progress
-
-
-def _span_of(spans: Sequence[ActiveSpan], starts: Sequence[int], at_ms: int) -> ActiveSpan:
-    """The span that contains a moment, or the moment alone where none does."""
-    place = bisect_right(starts, at_ms) - 1
-    return spans[place] if place >= 0 and at_ms <= spans[place][1] else (at_ms, at_ms)
-
-
-def landmarks(engine: Engine, people: Sequence[Trace]) -> Iterable[tuple[int, int, int]]:
-    """When the account reached each stage, and when it left: the moment (ms), its place in the order, and its bit."""
-    definition = engine.definition
-    asked = definition.accounts.people if definition.accounts is not None else 1
-    times = [[one.reached[stage.name] for one in people if stage.name in one.reached] for stage in definition.stages]
-    times.append([one.exited_ms for one in people if one.exited_ms is not None])
-    for place, moments in enumerate(times):
-        if len(moments) >= asked:
-            yield sorted(moments)[asked - 1], place, 1 << place
-
-
-def _segments(definition: Definition, people: Sequence[Trace]) -> list[int]:
-    """The value of each segment: that of the person who began first, or was seen last, among those who have one."""
-    codes = []
-    for segment, attribution in zip(definition.segments, attributions(definition), strict=True):
-        stage = definition.stages[attribution].name if attribution not in (FIRST, LAST) else None
-        having = [one for one in people if segment.name in one.segments and one.spans]
-        if attribution == LAST:
-            best = max(having, key=lambda one: (one.spans[-1][1], one.segments[segment.name]), default=None)
-        else:
-            best = min(having, key=lambda one: _rank(one, stage, segment), default=None)
-        value = best.segments[segment.name] if best is not None else None
-        known = segment.values.index(value) + FIRST_VALUE if value in segment.values else OTHER
-        codes.append(0 if value is None else known)
-    return codes
-
-
-def _rank(one: Trace, stage: str | None, segment: Segment) -> tuple[int, str]:
-    return one.reached.get(stage, 1 << 62) if stage is not None else one.spans[0][0], one.segments[segment.name]
 
 
 def _transitions(

@@ -109,18 +109,17 @@ class Histories:
         Merging the same history twice changes nothing, since messages may come twice.
         """
         new: set[bytes] = set()
+        self._journeys.modernise(history)
+        self._journeys.modernise(record)
         for journey in history.journeys:
             instance_fold = self._instance_folds.get(journey.name)
             if instance_fold is None:
                 # A journey that is no longer declared adds to no figure, so it is left out.
                 continue
-            self._journeys.modernise(instance_fold, journey)
             target = next((one for one in record.journeys if one.name == journey.name), None)
             if target is None:
                 target = Journey(journey.name, journey.version, journey.layout, [])
                 record.journeys.append(target)
-            else:
-                self._journeys.modernise(instance_fold, target)
             for instance in journey.instances:
                 new |= _merge(instance_fold.engine, target, instance)
         return new
@@ -128,12 +127,12 @@ class Histories:
     def _divide(self, record: Record, ids: AbstractSet[bytes], *, own: bool) -> Record:
         history = Record(VERSION, [])
         stays: list[Journey] = []
+        self._journeys.modernise(record)
         for journey in record.journeys:
             instance_fold = self._instance_folds.get(journey.name)
             if instance_fold is None:
                 (history.journeys if own else stays).append(journey)
                 continue
-            self._journeys.modernise(instance_fold, journey)
             goes = Journey(journey.name, journey.version, journey.layout, [])
             rest: list[Instance] = []
             for instance in journey.instances:

@@ -22,6 +22,7 @@ from tracker.identity.kinds import KINDS, Kinds
 from tracker.identity.membership import Membership
 from tracker.identity.name_update import NameUpdate
 from tracker.identity.ties import may_have_ties, read
+from tracker.records.account_links import AccountLinks
 from tracker.records.state import VERSION, Record, UnreadableStateError, decode, encode, ties_of
 from tracker.touch import Touch
 
@@ -70,7 +71,7 @@ class Linking:
         """
         try:
             record, history = Record(VERSION, []), decode(message.record)
-            membership.adopt(membership.AccountLinks(), message.alias, history.account_links)
+            membership.adopt(AccountLinks(), message.alias, history.account_links)
             self.histories.merge(record, history)
             self.histories.try_on(record)
             self.journeys.contribution(encode(record))
@@ -98,13 +99,13 @@ class Linking:
             accounts=self.accounts,
         )
         change = update.run(touches)
-        if update.is_divided or update.is_gathered:
+        if update.is_divided or update.is_gathered or update.is_migrated:
             self._add_difference(change, before, update.before_fold)
         change.transitions[:0] = update.transitions
         return Relation(change, update.messages, update.counts)
 
     def _add_difference(self, change: Change, before: bytes | None, after: bytes) -> None:
-        """Add what dividing and merging changed in the figures; the fold has counted its own part."""
+        """Add what dividing, merging and migrating changed in the figures; the fold has counted its own part."""
         for field_name, count in self.journeys.contribution(after).items():
             change.aggregates[field_name] = change.aggregates.get(field_name, 0) + count
         for field_name, count in self.journeys.contribution(before).items() if before is not None else ():

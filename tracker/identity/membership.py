@@ -8,91 +8,23 @@ come whenever that changes. `tracker/identity/accounts.py` folds the reports.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-import msgspec
-
 from schemas.routed import Enrolled, Member, Trace
 from tracker.engine.customer import Change, CustomerFold
 from tracker.engine.engine import Engine
 from tracker.engine.instances import InstanceFold
 from tracker.engine.matcher import as_text
+from tracker.engine.people import merge, shortest_ms
 from tracker.figures.fields import unescape
 from tracker.journey.conditions import lookup
 from tracker.journey.definition import Accounts
-from tracker.records.state import (
-    Instance,
-    Record,
-    UnreadableStateError,
-    account_links_of,
-    decode,
-    decode_progress,
-    encode,
-)
+from tracker.records.account_links import AccountLinks, ActiveSpan, AliasMark, Reported, may_have_accounts, read, write
+from tracker.records.state import Instance, Record, account_links_of, decode, decode_progress, encode
 from tracker.touch import Touch
 
 # Somebody seen with more accounts is an agency or a machine. The earliest accounts stay.
 MAX_ACCOUNTS: Final = 10
 # Of somebody with more active spans than this, the oldest are forgotten: the message stays small.
 MAX_SPANS: Final = 50
-_NEITHER: Final = b"\xc4\x00\xc4\x00"
-
-ActiveSpan = tuple[int, int]
-"""From when to when (ms)."""
-
-
-class AliasMark(msgspec.Struct, array_like=True, gc=False):
-    """The mark that an alias was seen with an account."""
-
-    since_ms: int
-    roles: list[str] = []
-    """Those that a journey asks for, as `path=value`."""
-
-
-class Reported(msgspec.Struct, array_like=True, gc=False):
-    """The last report of a person's journey to accounts."""
-
-    since_ms: dict[str, int]
-    """By account: when the person was first seen with it."""
-    trace: Trace
-
-
-class AccountMember(msgspec.Struct, array_like=True, gc=False):
-    """The last report that an account received of one of its people."""
-
-    since_ms: int
-    trace: Trace
-
-
-class AccountLinks(msgspec.Struct, array_like=True, gc=False):
-    """Everything that a record remembers of accounts."""
-
-    marks: dict[str, dict[str, AliasMark]] = {}
-    """By alias and account."""
-    reported: dict[str, Reported] = {}
-    """By journey."""
-    members: dict[str, dict[str, AccountMember]] = {}
-    """Of an account: by its people's journey and by person."""
-
-
-_encode: Final = msgspec.msgpack.Encoder().encode
-_decode: Final = msgspec.msgpack.Decoder(AccountLinks).decode
-
-
-def may_have_accounts(record: bytes) -> bool:
-    """False where a stored record surely has no account links: a look at its last bytes instead of decoding it."""
-    return not record.endswith(_NEITHER)
-
-
-def read(data: bytes) -> AccountLinks:
-    """The account links in a record's field, empty where there are none; raises UnreadableStateError."""
-    try:
-        return _decode(data) if data else AccountLinks()
-    except msgspec.MsgspecError as error:
-        raise UnreadableStateError(f"account links: {error}") from error
-
-
-def write(account_links: AccountLinks) -> bytes:
-    """Account links as a record's field."""
-    return _encode(account_links) if account_links.marks or account_links.reported or account_links.members else b""
 
 
 def role_of(accounts: Accounts) -> str | None:
@@ -260,19 +192,3 @@ def _spans(
         points += [(start, min(end, until_ms)) for start, end in former if start <= until_ms]
         points.append((until_ms, until_ms))
     return merge(points, shortest_ms(engine))[-MAX_SPANS:]
-
-
-def shortest_ms(engine: Engine) -> int | None:
-    """The longest gap that is no drop-off in any stage; None where no stage has a limit."""
-    return min((limit for limit in engine.limits if limit is not None), default=None)
-
-
-def merge(spans: Iterable[ActiveSpan], gap_ms: int | None) -> tuple[ActiveSpan, ...]:
-    """Spans in order; those that overlap, or lie at most `gap_ms` apart, are joined."""
-    merged: list[ActiveSpan] = []
-    for start, end in sorted(spans):
-        if merged and (gap_ms is None or start - merged[-1][1] <= gap_ms):
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        else:
-            merged.append((start, end))
-    return tuple(merged)

@@ -42,6 +42,7 @@ from tracker.identity.histories import Histories, Views, short_ids
 from tracker.identity.incoming import Incoming
 from tracker.identity.kinds import Kinds
 from tracker.identity.ties import Ties, choose, conflicts, excess, read, root, write
+from tracker.records import account_links
 from tracker.records.log import ID_BYTES, short_id
 from tracker.records.state import VERSION, Record, decode, encode
 from tracker.touch import Touch
@@ -76,7 +77,9 @@ class NameUpdate:
         """Whether touchpoints were added or removed by steps other than the fold."""
         self.is_gathered = False
         """Whether the name is an account and has messages about its people."""
-        self.account_links = membership.read(record.account_links)
+        self.is_migrated = False
+        """Whether its journeys were of other definitions than the present ones."""
+        self.account_links = account_links.read(record.account_links)
         self._marked = set(self.account_links.marks)
         self.before_fold = b""
         self._customer_fold, self._histories, self._kinds = customer_fold, histories, kinds
@@ -84,6 +87,7 @@ class NameUpdate:
 
     def run(self, touches: Sequence[Touch]) -> Change:
         """Take all steps; `touches` are the name's own touchpoints. Returns the change of its record."""
+        self.is_migrated = self._customer_fold.modernise(self.record)
         self.decide()
         self.announce()
         reported_before = self._histories.views(self.record)
@@ -257,7 +261,7 @@ class NameUpdate:
             self._members.mark(self.account_links, alias, [touch])
         held = self._histories.ids(self.record) if self.incoming.under else set()
         self.record.ties = write(self.ties)
-        self.record.account_links = membership.write(self.account_links)
+        self.record.account_links = account_links.write(self.account_links)
         self.before_fold = encode(self.record)
         change = self._customer_fold.fold(self.name, self.before_fold, folded, self.now_ms)
         if self.incoming.under:
@@ -275,7 +279,7 @@ class NameUpdate:
         self.messages += self._members.report(self.name, record, self.account_links)
         for message in asked:
             self.messages += self._members.answer(self.name, self.account_links, message)
-        record.account_links = membership.write(self.account_links)
+        record.account_links = account_links.write(self.account_links)
         change.after = encode(record)
 
     def _remember(self, change: Change, held: set[bytes]) -> None:

@@ -225,3 +225,11 @@ class Definition:
     def optional_steps(self) -> frozenset[str]:
         """The stages that a chain of the funnel may pass by; none in any order, where depth counts what was met."""
         return frozenset(stage.name for stage in self.stages if stage.optional and self.funnel.mode != "any")
+
+    @property
+    def takes_all(self) -> bool:
+        """Whether states hold touchpoints that meet no rule: they show that the customer is not quiet, break a strict
+        chain, or answer a survey.
+        """
+        is_timed = any(stage.drops_after_ms is not None for stage in self.stages)
+        return is_timed or self.funnel.mode == "strict" or bool(self.feedback)

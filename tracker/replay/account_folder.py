@@ -8,11 +8,13 @@ from typing import Final, NamedTuple
 
 from tracker.engine.chain import Link, chain_of
 from tracker.engine.customer import CustomerFold
+from tracker.engine.people import fold_traces, landmarks
 from tracker.engine.summary import Summary, summarise
-from tracker.identity.accounts import fold, landmarks, with_accounts
-from tracker.identity.membership import AccountLinks, AccountMember, Membership
+from tracker.identity.accounts import with_accounts
+from tracker.identity.membership import Membership
 from tracker.journey.definition import Definition
 from tracker.journey.fields import MAX_MEMBERS
+from tracker.records.account_links import AccountLinks, AccountMember
 from tracker.records.log import NO_RULE, Entry
 from tracker.records.state import VERSION, Instance, Journey, Progress, Record
 from tracker.touch import Touch
@@ -55,7 +57,7 @@ class AccountFolder:
         for name, members in self._members.items():
             earliest = sorted((member.since_ms, person) for person, member in members.items())[:MAX_MEMBERS]
             traces = [members[person].trace for _, person in earliest]
-            progress = fold(engine, traces)
+            progress = fold_traces(engine, traces)
             if progress is None or progress.stage < 0:
                 continue
             engine.look(progress, now_ms)

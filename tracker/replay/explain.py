@@ -16,7 +16,8 @@ from tracker.engine.fold import UNCOUNTED
 from tracker.engine.instances import InstanceFold
 from tracker.engine.matcher import rule_names
 from tracker.engine.summary import Summary, summarise
-from tracker.journey.definition import Condition, Definition, Rule
+from tracker.journey.definition import Definition
+from tracker.journey.words import describe
 from tracker.records.log import NO_RULE, Entry
 from tracker.records.state import Instance, Progress, decode, decode_progress
 from tracker.replay.columns import Columns, Event
@@ -25,19 +26,6 @@ from tracker.replay.replay import Folder, unique
 from tracker.touch import Touch
 
 ShowTime = Callable[[int | None], str | None]
-
-SIGNS: Final = {
-    "eq": "=",
-    "ne": "≠",
-    "in": "one of",
-    "not_in": "none of",
-    "gt": ">",
-    "gte": "≥",
-    "lt": "<",
-    "lte": "≤",
-    "contains": "contains",
-    "matches": "matches",
-}
 
 
 @dataclass(slots=True)
@@ -148,22 +136,6 @@ def _line_as_text(line: Line, show_time: ShowTime) -> list[str]:
     if line.rule:
         parts.append(f"      met    {line.rule}")
     return parts + [f"      {'did  ' if not place else '     '}  {text}" for place, text in enumerate(line.effects)]
-
-
-def describe(rule: Rule) -> str:
-    """A rule in words: `web Product Added where properties.price ≥ 10`."""
-    what = " ".join(part for part in (rule.channel, rule.type) if part) or "any touchpoint"
-    where = " and ".join(_condition(condition) for condition in rule.where)
-    return f"{what} where {where}" if where else what
-
-
-def _condition(condition: Condition) -> str:
-    path = ".".join(condition.path)
-    if condition.operator == "exists":
-        return f"{path} is {'there' if condition.value else 'missing'}"
-    value = condition.value
-    shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-    return f"{path} {SIGNS[condition.operator]} {shown}"
 
 
 class _Narrator:

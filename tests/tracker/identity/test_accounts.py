@@ -6,11 +6,12 @@ from schemas.routed import Enrolled, Member, Trace
 from tests.tracker.making import DAY_MS, HOUR_MS, START_MS, journey, stage, touch
 from tracker.engine.customer import CustomerFold
 from tracker.engine.engine import Engine
-from tracker.identity.accounts import AccountFold, fold, with_accounts
-from tracker.identity.membership import AccountLinks
+from tracker.engine.people import fold_traces
+from tracker.identity.accounts import AccountFold, with_accounts
 from tracker.journey.definition import Accounts as Rule
 from tracker.journey.definition import Definition, Funnel, Segment
 from tracker.journey.fields import MAX_MEMBERS
+from tracker.records.account_links import AccountLinks
 from tracker.records.state import VERSION, Progress, Record
 
 STAGES = (stage("a", drops_after_ms=DAY_MS), stage("b", drops_after_ms=2 * DAY_MS), stage("c", goal=True))
@@ -36,7 +37,7 @@ def of(**rule: Any) -> Definition:
 
 
 def folded(*people: Trace, **rule: Any) -> Progress:
-    progress = fold(Engine(of(**rule)), people)
+    progress = fold_traces(Engine(of(**rule)), people)
     assert progress is not None
     return progress
 
@@ -102,7 +103,7 @@ def test_segments_come_from_the_first_or_the_last() -> None:
         trace((2, 30), a=2, b=3, values={"sfirst": "y", "slast": "y", "sb": "odd"}),
     ]
     people = journey(*STAGES, accounts=Rule("firms"), segments=segments)
-    progress = fold(Engine(with_accounts([people])[1]), given)
+    progress = fold_traces(Engine(with_accounts([people])[1]), given)
     assert progress is not None
     assert progress.segments == [2, 3, 1]
 
@@ -110,7 +111,7 @@ def test_segments_come_from_the_first_or_the_last() -> None:
 def test_without_people_there_is_no_journey() -> None:
     """The last one who leaves takes it along."""
     definition = of()
-    assert fold(Engine(definition), []) is None
+    assert fold_traces(Engine(definition), []) is None
     accounts, record, account_links = AccountFold(CustomerFold([definition])), Record(VERSION, []), AccountLinks()
     accounts.gather(NAME, record, account_links, [news("p1", trace(a=0))], hour(1))
     assert len(record.journeys) == 1

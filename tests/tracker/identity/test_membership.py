@@ -5,11 +5,13 @@ from typing import Any
 from schemas.routed import Adopted, Enrolled, History, Member, Release, Trace
 from tests.tracker.making import DAY_MS, HOUR_MS, START_MS, journey, stage, touch
 from tracker.engine.customer import CustomerFold
+from tracker.engine.people import merge
 from tracker.identity.accounts import with_accounts
 from tracker.identity.incoming import Incoming
 from tracker.identity.linking import Linking, Relation
-from tracker.identity.membership import MAX_ACCOUNTS, AccountLinks, AliasMark, may_have_accounts, merge, read, write
+from tracker.identity.membership import MAX_ACCOUNTS
 from tracker.journey.definition import Accounts as Rule
+from tracker.records.account_links import AccountLinks, AliasMark, may_have_accounts, read, write
 from tracker.records.state import VERSION, Record, decode, encode
 from tracker.touch import Touch
 

@@ -10,8 +10,9 @@ import pytest
 from tests.tracker.making import DAY_MS, START_MS, journey, stage, touch
 from tracker.engine.customer import CustomerFold
 from tracker.engine.summary import summaries
-from tracker.identity import membership, ties
+from tracker.identity import ties
 from tracker.journey.definition import Definition, Exclusion, Funnel, Rule, Segment
+from tracker.records import account_links
 from tracker.records.state import Record, UnreadableStateError, decode, decode_progress, encode
 
 STATES = Path(__file__).parent / "states"
@@ -105,7 +106,7 @@ def make_fixture() -> tuple[bytes, bytes]:
     return left.after, msgspec.json.encode(summaries(journeys, left.after))
 
 
-@pytest.mark.parametrize("read", [decode, decode_progress, ties.read, membership.read])
+@pytest.mark.parametrize("read", [decode, decode_progress, ties.read, account_links.read])
 def test_a_damaged_part_is_an_unreadable_state(read) -> None:
     """Whatever part of a record is damaged, the state is to blame, and never the touchpoint that came for it."""
     with pytest.raises(UnreadableStateError):

@@ -5,7 +5,8 @@ import pytest
 from tests.strategies import BASE_MS, UNIT_MS
 from tracker.engine.customer import CustomerFold
 from tracker.journey.definition import Condition, Definition, Exclusion, Funnel, Rule, Stage
-from tracker.replay.explain import describe, explain, explain_record
+from tracker.journey.words import describe
+from tracker.replay.explain import explain, explain_record
 from tracker.replay.replay import columns_of
 from tracker.touch import Touch
 
