@@ -11,12 +11,11 @@ from streams.cli.options import AsJson
 from streams.cli.progress import progress
 from streams.clients.clients import redis_client
 from streams.clients.failures import door
+from streams.definitions.reader import customer_fold
 from streams.errors import ExitCode, Mismatch
-from streams.settings.definitions import load_journeys
 from streams.settings.settings import read
 from streams.stores.audit import READ_TIMEOUT_S, Audited, audit_store, customers
 from streams.stores.layout import require
-from tracker.engine.customer import CustomerFold
 
 # Enough to see what is wrong; --json prints all.
 MOST_SHOWN = 20
@@ -35,12 +34,12 @@ def audit(as_json: AsJson = False) -> int:
       tracker audit --json
     """
     settings = read(os.environ)
-    journeys = CustomerFold(load_journeys(settings), settings.lateness_horizon_ms)
     patient = replace(settings, redis_timeout_s=max(settings.redis_timeout_s, READ_TIMEOUT_S))
     with door(settings):
         redis_client(settings).ping()
         client = redis_client(patient)
         require(client, settings.partitions)
+        journeys = customer_fold(client, settings)
         with progress("customers added up", customers(client, settings.partitions)) as advance:
             found = list(audit_store(client, journeys, settings.partitions, advance=advance))
     print(as_data(found) if as_json else as_text(found))
@@ -91,6 +90,7 @@ def _mismatch(found: list[Audited]) -> Mismatch:
     wrong = [each.partition for each in found if each.differences]
     return Mismatch(
         "The figures are not the sum of the customers.",
-        "Check that TRACKER_JOURNEYS names the files that the workers run. If it does, rebuild each partition that "
+        "Where the store has no definitions yet (`tracker journeys list`), check that TRACKER_JOURNEYS names the files "
+        "that the workers run. Else rebuild each partition that "
         f"differs: `tracker repair --partition {wrong[0]}`.",
     )

@@ -8,13 +8,19 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
+from streams.cli.against import as_data as against_data
+from streams.cli.against import as_lines as against_lines
+from streams.cli.against import foresee
 from streams.cli.options import AsJson
 from streams.cli.paint import Paint
+from streams.definitions.apply import read_files
 from streams.errors import ExitCode, UsageError
 from streams.settings import settings
 from tracker.journey.definition import Definition
@@ -47,12 +53,37 @@ class CheckReport:
         return [each for each in self.outcomes if each.misses]
 
 
+class _Check(TyperCommand):
+    """A command whose option --against may come without its value, which Typer does not know."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As Typer's, after an empty value is set where no address follows --against."""
+        words: list[str] = []
+        for word, following in zip_longest(args, args[1:], fillvalue=""):
+            words.append(word)
+            if word == "--against" and "://" not in following:
+                words.append("")
+        return super().parse_args(ctx, words)
+
+
+app = typer.Typer()
+
+
+@app.command(cls=_Check)
 def check(
     files: Annotated[
         list[str] | None, typer.Argument(metavar="FILE...", help="Journey files, folders of them, or - for stdin.")
     ] = None,
     *,
     strict: Annotated[bool, typer.Option(help="Count warnings as problems.")] = False,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against",
+            metavar="[REDIS_URL]",
+            help="Also say what applying the files would mean for this store; without a value, that of REDIS_URL.",
+        ),
+    ] = None,
     as_json: AsJson = False,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of journey files instead.")] = False,
     keys: Annotated[bool, typer.Option("--keys", help="Print all keys of journey files instead.")] = False,
@@ -61,11 +92,18 @@ def check(
 
     Each problem is printed with its line and column, the line itself, and a remedy.
 
-    Exit codes: 0 when there are at most warnings, 1 when an example fails, 2 when a file has problems.
+    With --against nothing is applied. Each difference from the store's definition is printed with what it asks for:
+    nothing, a fold of the stored states and how long it takes, or history from Kafka, how long that takes, and whether
+    Kafka still holds enough. Of Redis the password is read from REDIS_PASSWORD alone.
+
+    Exit codes: 0 when there are at most warnings, 1 when an example fails or --against finds that a file would be
+    refused, 2 when a file has problems.
 
     Examples:
       tracker check my-journey.yaml
       tracker check --strict journeys/
+      tracker check my-journey.yaml --against
+      tracker check my-journey.yaml --against redis://redis.example:6379 --json
       tracker check --schema > journey.schema.json
     """
     if schema:
@@ -74,16 +112,29 @@ def check(
     if keys:
         print(reference(), end="")
         return ExitCode.OK
-    channels = settings.read(os.environ).channels
-    reports = [examine(file, channels) for file in journey_files(files or [])]
+    asked = settings.read(os.environ)
+    reports = [examine(file, asked.channels) for file in journey_files(files or [])]
+    foresight = None
+    if against is not None and all(report.definition for report in reports):
+        foresight = foresee(asked, read_files([_path(report.file) for report in reports]), against)
     if as_json:
-        print(json.dumps(as_data(reports, strict=strict), indent=2, ensure_ascii=False))
+        found = as_data(reports, strict=strict) | ({"against": against_data(foresight)} if foresight else {})
+        print(json.dumps(found, indent=2, ensure_ascii=False))
     else:
         paint = Paint(sys.stdout)
         for report in reports:
             show(report, paint)
         print(summary(reports, paint))
-    return exit_code(reports, strict=strict)
+        if foresight:
+            print("\n".join(against_lines(foresight)))
+    code = exit_code(reports, strict=strict)
+    return ExitCode.FAILED if code is ExitCode.OK and foresight and not foresight.is_taken else code
+
+
+def _path(file: str) -> Path:
+    if file == "-":
+        raise UsageError("--against cannot be used with standard input.", "Name the file: a journey is named by it.")
+    return Path(file)
 
 
 def journey_files(files: Sequence[str]) -> list[str]:

@@ -17,6 +17,7 @@ import typer
 from schemas.routed import Erase
 from schemas.topics import ROUTED
 from streams.cli.options import Person
+from streams.definitions.reader import customer_fold
 from streams.errors import ConfigurationError, ExitCode, Mismatch, TrackerError, UsageError
 from streams.person import requests
 from streams.person.identity import Identity, members, whole
@@ -24,10 +25,8 @@ from streams.person.opened import opened_store
 from streams.person.redis_data import StoredPlace, counts, places
 from streams.person.show import look_up, printable, spellings
 from streams.person.times import shown
-from streams.settings.definitions import load_journeys
 from streams.settings.settings import Settings, read
 from streams.stores.keys import keys
-from tracker.engine.customer import CustomerFold
 from tracker.home import home
 from tracker.identity.erasure import Digests
 
@@ -55,7 +54,6 @@ def erase(
       tracker erase anonymous_id:a-17 --yes --receipt a-17.json
     """
     settings = read(os.environ)
-    journeys = CustomerFold(load_journeys(settings), settings.lateness_horizon_ms)
     digests = Digests(_salt(settings))
     if receipt is not None and (receipt.exists() or not receipt.parent.is_dir()):
         raise UsageError(
@@ -63,6 +61,7 @@ def erase(
             "Name another file: receipts are never overwritten.",
         )
     with opened_store(settings) as client:
+        journeys = customer_fold(client, settings)
         _require_new(client, digests, alias, settings)
         identity = whole(client, alias, settings.partitions, settings.kinds)
         removed = {name: counts(client, one, journeys) for name, one in identity.members.items()}

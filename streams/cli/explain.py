@@ -8,13 +8,12 @@ import os
 from time import time
 
 from streams.cli.options import AsJson, Customer
+from streams.definitions.reader import customer_fold
 from streams.errors import ExitCode
 from streams.events.gathering import show_time
 from streams.person.opened import opened_store
 from streams.person.show import follow, printable
-from streams.settings.definitions import load_journeys
 from streams.settings.settings import read
-from tracker.engine.customer import CustomerFold
 from tracker.replay.explain import explain_record
 
 
@@ -36,8 +35,8 @@ def explain(
       tracker explain anonymous_id:a-17 --json
     """
     settings = read(os.environ)
-    journeys = CustomerFold(load_journeys(settings), settings.lateness_horizon_ms)
     with opened_store(settings) as client:
+        journeys = customer_fold(client, settings)
         stored, alias = follow(client, customer, settings.partitions, settings.kinds)
     explanations = explain_record(journeys, stored.customer, stored.record, int(time() * 1000))
     if as_json:

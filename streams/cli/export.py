@@ -12,6 +12,7 @@ import typer
 
 from streams.cli.options import Person
 from streams.cli.progress import progress
+from streams.definitions.reader import customer_fold
 from streams.errors import ExitCode
 from streams.events.from_kafka import opened
 from streams.person.identity import Identity, whole
@@ -20,9 +21,7 @@ from streams.person.opened import opened_store
 from streams.person.redis_data import export as describe
 from streams.person.redis_data import places
 from streams.person.times import shown
-from streams.settings.definitions import load_journeys
 from streams.settings.settings import Settings, read
-from tracker.engine.customer import CustomerFold
 
 
 def export(
@@ -45,8 +44,8 @@ def export(
     """
     settings = read(os.environ)
     now_ms = int(time() * 1000)
-    journeys = CustomerFold(load_journeys(settings), settings.lateness_horizon_ms)
     with opened_store(settings) as client:
+        journeys = customer_fold(client, settings)
         identity = whole(client, alias, settings.partitions, settings.kinds)
         data: dict[str, Any] = {"exported_at": shown(now_ms), **describe(client, identity, journeys)}
     data["elsewhere"] = [place.as_data() for place in places(settings, now_ms)]

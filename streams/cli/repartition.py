@@ -14,13 +14,12 @@ from streams.cli.options import AsJson
 from streams.cli.progress import progress
 from streams.clients.clients import kafka_admin, redis_client
 from streams.clients.failures import door
+from streams.definitions.reader import customer_fold
 from streams.errors import ExitCode
 from streams.events.from_kafka import opened
 from streams.repartition.repartition import MoveOutcome, MovePreview, Order, Repartition
-from streams.settings.definitions import load_journeys
 from streams.settings.settings import Settings, read
 from streams.stores.keys import keys
-from tracker.engine.customer import CustomerFold
 
 # Each call is quick by itself; a Redis that is busy rewriting its log needs more than the usual time-out.
 PATIENCE_S = 30.0
@@ -50,10 +49,10 @@ def repartition(
     """
     settings = read(os.environ)
     patient = replace(settings, redis_timeout_s=max(settings.redis_timeout_s, PATIENCE_S))
-    journeys = CustomerFold(load_journeys(settings), settings.lateness_horizon_ms)
     with door(settings), kafka_admin(settings) as admin, opened(settings) as consumer:
         redis_client(settings).ping()
         client = redis_client(patient)
+        journeys = customer_fold(client, settings)
         order = _order(settings, to, allow_lag=allow_lag)
         with progress("customers", _steps(client, to, dry_run=dry_run)) as advance:
             work = Repartition(order, client, admin, consumer, journeys, advance=advance)

@@ -12,12 +12,11 @@ from typing import Any, Final
 
 from streams.cli.options import AsJson, Customer
 from streams.cli.spans import lasting
+from streams.definitions.reader import customer_fold
 from streams.errors import ExitCode
 from streams.person.opened import opened_store
 from streams.person.show import describe, follow, printable
-from streams.settings.definitions import load_journeys
 from streams.settings.settings import read
-from tracker.engine.customer import CustomerFold
 
 MOST_PEOPLE: Final = 20
 COLOURS: Final = {"waiting": "cyan", "dropped": "red", "completed": "green", "exited": "yellow"}
@@ -40,8 +39,8 @@ def show(
       tracker show anonymous_id:a-17 --json
     """
     settings = read(os.environ)
-    journeys = CustomerFold(load_journeys(settings), settings.lateness_horizon_ms)
     with opened_store(settings) as client:
+        journeys = customer_fold(client, settings)
         stored, alias = follow(client, customer, settings.partitions, settings.kinds)
         described = {"alias": alias, **describe(stored, journeys)} if alias else describe(stored, journeys)
     if as_json:
@@ -99,8 +98,8 @@ def _draw_instance(console: Any, journey: Mapping[str, Any], instance: Mapping[s
     key = f" · {_plain(instance['key'])}" if instance["key"] is not None else ""
     head = f"[bold]{_plain(journey['journey'])}[/] {journey['version']}{key}"
     console.print(f"{head}   [{COLOURS.get(status, 'dim')}]{status}[/]")
-    if not journey["declared"]:
-        console.print("  [yellow]its journey file is not among TRACKER_JOURNEYS, so its stages have no names here[/]")
+    if doubt := _doubt(journey):
+        console.print(f"  [yellow]{doubt}[/]")
     lines = _lines(instance, now_s)
     width = max(len(label) for label, _ in lines)
     for label, value in lines:
@@ -114,6 +113,20 @@ def _draw_instance(console: Any, journey: Mapping[str, Any], instance: Mapping[s
         style = "bold" if here.strip() else ""
         table.add_row(name, _clock(one["reached"]), str(one["visits"]), lasting(one["seconds"]), style=style)
     console.print(table)
+
+
+def _doubt(journey: Mapping[str, Any]) -> str | None:
+    """What a reader must know of the definition that a journey is shown by."""
+    if not journey["declared"]:
+        return "nobody counts this journey any more, so its stages have no names here"
+    if not journey["known"]:
+        return (
+            f"nobody has the definition of version {journey['folded_by']}, so its stages have no names here; "
+            "`tracker journeys apply --former FILE` stores it"
+        )
+    if journey["folded_by"] != journey["version"]:
+        return f"the figures count it by version {journey['folded_by']} until it is folded again"
+    return None
 
 
 def _lines(instance: Mapping[str, Any], now_s: float) -> list[tuple[str, str]]:

@@ -155,7 +155,10 @@ def translate(error: BaseException, settings: Settings | None = None) -> Tracker
     if isinstance(error, JourneyFileError):
         return _of_journey_file(error)
     if isinstance(error, UnknownDefinitionError):
-        remedy = "Go back to the journey file of that version, or empty Redis: it is built again from Kafka."
+        remedy = (
+            "Store the journey file of that version: `tracker journeys apply --former FILE`. Without the file, rebuild "
+            "the partitions from Kafka: `tracker repair`."
+        )
         return Mismatch(f"{str(error)[0].upper()}{str(error)[1:]}.", remedy)
     if isinstance(error, ssl.SSLError):
         why = getattr(error, "reason", None) or error

@@ -91,8 +91,21 @@ def read_files(paths: Sequence[Path]) -> list[JourneyFile]:
         if definition is None:
             raise JourneyFileError(str(path), [each for each in problems if each.severity == "problem"])
         found.append(JourneyFile(str(path), data.decode("utf-8"), definition))
-    require_apart(with_accounts(each.definition for each in found))
+    require_one_each(found)
     return found
+
+
+def require_one_each(given: Sequence[JourneyFile]) -> None:
+    """Return when each journey is in one file, and no journey of accounts has another's name. Raises UsageError."""
+    paths: dict[str, str] = {}
+    for each in given:
+        other = paths.setdefault(each.definition.journey, each.path)
+        if other != each.path:
+            raise UsageError(
+                f"{other} and {each.path} are both the journey {each.definition.journey!r}.",
+                "Give only the one that is to run; `tracker journeys apply --former` stores an earlier one.",
+            )
+    require_apart(with_accounts(each.definition for each in given))
 
 
 def read_record(client: Any, prefix: str = PREFIX) -> DefinitionRecord:
@@ -135,17 +148,47 @@ def apply(
             return outcomes
         now_ms, newest = int(wall_s() * 1000), record.newest
         journeys = newest.journeys | digests(each.file.definition for each in kept)
-        stored = {
-            digest(each.definition): StoredDefinition(
-                each.definition.journey, each.definition.version, each.text, Path(each.path).name, now_ms
-            )
-            for each, *_ in kept
-        }
+        stored = _stored([each.file for each in kept], now_ms)
         number = max(newest.number, at_least) + 1
         revision = Revision(number, now_ms, by, journeys, newest.build, newest.shadow)
         require_apart(DefinitionRecord({number: revision}, record.stored | stored).current(revision))
         if change(client, newest.number, revision, stored, prefix):
             return outcomes
+
+
+def keep_former(
+    client: Any, given: Sequence[JourneyFile], *, prefix: str = PREFIX, wall_s: Callable[[], float] = time
+) -> list[JourneyFile]:
+    """Store definitions with which states were folded before there was a record, without making them current.
+
+    Returns those that the store did not have. Raises UsageError where the store has nothing current of a journey.
+    """
+    while True:
+        record = read_record(client, prefix)
+        newest = record.newest
+        for each in given:
+            if each.definition.journey not in newest.journeys:
+                raise UsageError(
+                    f"The store has no journey {each.definition.journey!r}, so nothing is former to it.",
+                    "Apply the present file first: `tracker journeys apply FILE`.",
+                )
+        new = [each for each in given if digest(each.definition) not in record.stored]
+        if not new:
+            return []
+        now_ms = int(wall_s() * 1000)
+        # A revision of its own, so that workers load what they may need.
+        revision = Revision(newest.number + 1, now_ms, "former", newest.journeys, newest.build, newest.shadow)
+        if change(client, newest.number, revision, _stored(new, now_ms), prefix):
+            return new
+
+
+def _stored(given: Sequence[JourneyFile], now_ms: int) -> dict[str, StoredDefinition]:
+    return {
+        digest(each.definition): StoredDefinition(
+            each.definition.journey, each.definition.version, each.text, Path(each.path).name, now_ms
+        )
+        for each in given
+    }
 
 
 def change(

@@ -53,7 +53,7 @@ class Revision(msgspec.Struct, frozen=True):
     number: int
     at_ms: int
     by: str
-    """What made it: `start` of a worker, `apply`, `reload`, `shadow`, `switch`, `restore`."""
+    """What made it: `start` of a worker, `apply`, `former`, `reload`, `shadow`, `switch`, `restore`."""
     journeys: dict[str, str]
     """By journey, the digest of its definition."""
     build: str = ""
@@ -83,11 +83,12 @@ class DefinitionRecord:
                 f"The store's record of definitions lacks the text of {identifier}.",
                 "Apply the journey file again: `tracker journeys apply FILE`.",
             )
-        definition, problems = read_journey(stored.text, stored.file)
+        definition, found = read_journey(stored.text, stored.file)
         if definition is None:
+            problem = next(each for each in found if each.severity == "problem")
             raise Mismatch(
                 f"This program cannot read {stored.journey} {stored.version}, which the store holds: "
-                f"{problems[0].message}.",
+                f"line {problem.line}: {problem.message}.",
                 "Update this program to the version that applied it.",
             )
         return definition
@@ -104,6 +105,21 @@ class DefinitionRecord:
             if each.journey in journeys and journeys[each.journey] != identifier
         ]
         return with_accounts(others)
+
+    def since(self, journey: str) -> Revision:
+        """The revision from which on the present definition of a journey has been current."""
+        newest = self.newest
+        found = newest
+        for number in sorted(self.revisions, reverse=True):
+            if self.revisions[number].journeys.get(journey) != newest.journeys[journey]:
+                break
+            found = self.revisions[number]
+        return found
+
+    def before(self, number: int) -> Revision:
+        """The revision before one; number 0 where there is none."""
+        earlier = [one for one in self.revisions if one < number]
+        return self.revisions[max(earlier)] if earlier else Revision(0, 0, "", {})
 
     def fold(self, revision: Revision, horizon_ms: int | None) -> CustomerFold:
         """What folds customers by the definitions of a revision, whatever version their states are of."""

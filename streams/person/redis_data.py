@@ -12,7 +12,7 @@ from streams.clients.clients import kafka_admin
 from streams.clients.topic_shapes import UNLIMITED, find
 from streams.person.identity import Identity, IdentityMember
 from streams.person.show import describe as describe_stored
-from streams.person.show import moment, opened
+from streams.person.show import moment, opened, presented
 from streams.settings.settings import Settings
 from streams.stores.keys import PREFIX, day_list, keys
 from tracker.engine.customer import CustomerFold
@@ -108,8 +108,8 @@ def timers(client: Any, member: IdentityMember, prefix: str = PREFIX) -> list[in
 
 
 def _logs(member: IdentityMember, journeys: CustomerFold) -> Iterator[tuple[InstanceFold, Instance]]:
-    instance_folds = {instance_fold.definition.journey: instance_fold for instance_fold in journeys.instance_folds}
-    for journey in opened(member.stored).journeys:
+    record, instance_folds = presented(member.stored, journeys)
+    for journey in record.journeys:
         if journey.name in instance_folds:
             yield from ((instance_folds[journey.name], instance) for instance in journey.instances)
 

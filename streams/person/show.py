@@ -112,10 +112,23 @@ def opened(stored: Stored) -> Record:
         ) from error
 
 
+def presented(stored: Stored, journeys: CustomerFold) -> tuple[Record, dict[str, InstanceFold]]:
+    """The record by the present definitions, and what reads its journeys. Raises TrackerError.
+
+    A journey that was folded by a definition that is not at hand stays as it is stored, and nothing reads it.
+    """
+    record = opened(stored)
+    unknown = journeys.unknown(record)
+    journeys.modernise(record, unknown)
+    readers = {instance_fold.definition.journey: instance_fold for instance_fold in journeys.instance_folds}
+    return record, {name: reader for name, reader in readers.items() if name not in unknown}
+
+
 def describe(stored: Stored, journeys: CustomerFold) -> dict[str, Any]:
     """A customer's journeys and accounts as plain data. Times are RFC 3339 in UTC. Raises TrackerError."""
-    instance_folds = {instance_fold.definition.journey: instance_fold for instance_fold in journeys.instance_folds}
-    record = opened(stored)
+    folded_by = {journey.name: journey.version for journey in opened(stored).journeys}
+    record, instance_folds = presented(stored, journeys)
+    declared = {instance_fold.definition.journey for instance_fold in journeys.instance_folds}
     return {
         "customer": stored.customer,
         "partition": stored.partition,
@@ -124,7 +137,9 @@ def describe(stored: Stored, journeys: CustomerFold) -> dict[str, Any]:
             {
                 "journey": journey.name,
                 "version": journey.version,
-                "declared": journey.name in instance_folds,
+                "folded_by": folded_by[journey.name],
+                "declared": journey.name in declared,
+                "known": journey.name in instance_folds,
                 "instances": list(_instances(journey, instance_folds.get(journey.name))),
             }
             for journey in record.journeys

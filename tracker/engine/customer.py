@@ -4,7 +4,7 @@ The planner calls it. It turns bytes and touches into bytes, differences of aggr
 at which the clock changes something. It knows no partition, no store and no clock.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import msgspec
@@ -139,15 +139,30 @@ class CustomerFold:
         present = {one.definition.journey: one.engine.layout_id for one in self.instance_folds}
         return [each.name for each in decode(data).journeys if present.get(each.name, each.layout) != each.layout]
 
-    def modernise(self, record: Record) -> bool:
+    def unknown(self, record: Record) -> list[str]:
+        """The declared journeys of a stored record that were folded with a definition that is not at hand."""
+        instance_folds = {instance_fold.definition.journey: instance_fold for instance_fold in self.instance_folds}
+        found = []
+        for journey in record.journeys:
+            instance_fold = instance_folds.get(journey.name)
+            try:
+                if instance_fold is not None:
+                    self._folded_by(instance_fold, journey)
+            except UnknownDefinitionError:
+                found.append(journey.name)
+        return found
+
+    def modernise(self, record: Record, but: Collection[str] = ()) -> bool:
         """Migrate the stored journeys of other definitions to the present ones, but not the figures; whether there were
-        any. Raises UnknownDefinitionError.
+        any. `but`: journeys that stay as they are. Raises UnknownDefinitionError.
         """
         instance_folds = {instance_fold.definition.journey: instance_fold for instance_fold in self.instance_folds}
         is_changed = False
         for journey in record.journeys:
             instance_fold = instance_folds.get(journey.name)
-            if instance_fold is not None and journey.layout != instance_fold.engine.layout_id:
+            if instance_fold is None or journey.name in but:
+                continue
+            if journey.layout != instance_fold.engine.layout_id:
                 self._migrate(instance_fold, journey, record, {})
                 is_changed = True
         return is_changed

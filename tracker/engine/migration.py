@@ -27,8 +27,7 @@ class UnknownDefinitionError(Exception):
     def __init__(self, journey: str, version: int) -> None:
         super().__init__(
             f"stored states of journey {journey!r} were made by version {version}, whose stages, goals, exclusions, "
-            "segments, buckets or key differ from the definition given; give the old definition too, or rebuild from "
-            "Kafka"
+            "segments, buckets or key differ from every definition at hand"
         )
         self.journey = journey
         self.version = version

@@ -309,10 +309,15 @@ def _other(columns: Columns, customer: str, event: Event, why: str) -> Line:
 
 
 def explain_record(journeys: CustomerFold, customer: str, record: bytes, now_ms: int) -> list[Explanation]:
-    """The explanations of a stored record, one for each journey; touchpoints older than the log are folded together."""
+    """The explanations of a stored record, one for each journey, by the present definitions.
+
+    Touchpoints older than the log are folded together. Raises UnknownDefinitionError.
+    """
     instance_folds = {instance_fold.definition.journey: instance_fold for instance_fold in journeys.instance_folds}
     explanations = []
-    for journey in decode(record).journeys:
+    stored = decode(record)
+    journeys.modernise(stored)
+    for journey in stored.journeys:
         instance_fold = instance_folds.get(journey.name)
         if instance_fold is None:
             continue
