@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,8 +17,9 @@ import typer
 from streams.cli.check import journey_files
 from streams.cli.options import AsJson
 from streams.definitions.apply import Applied, RefusedFile, apply, compare, keep_former, read_files, read_record
-from streams.definitions.markers import Marker, progress_of, read_markers
+from streams.definitions.markers import progress_of
 from streams.definitions.record import DefinitionRecord, Revision
+from streams.definitions.served import Marker, read_markers
 from streams.errors import ExitCode, TrackerError, UsageError
 from streams.person.opened import opened_store
 from streams.person.times import shown
@@ -222,7 +224,7 @@ def _listed(record: DefinitionRecord, markers: list[Marker]) -> dict[str, Any]:
     return {
         "revision": newest.number,
         "journeys": journeys,
-        "partitions": [each._asdict() for each in markers],
+        "partitions": [asdict(each) for each in markers],
     }
 
 

@@ -43,7 +43,8 @@ def rules(
     """Write Prometheus rules from the alerts in journey files.
 
     Give all journeys that run. The rules hold the thresholds that `alerts:` of a journey or of a stage sets; stages
-    that set none have the defaults. Prometheus reads the file beside its other rules, after a reload.
+    that set none have the defaults. Prometheus reads the file beside its other rules, after a reload. The store is not
+    asked: `tracker doctor` says where TRACKER_JOURNEYS differs from what it counts.
 
     Exit codes: 1 when --check finds a difference, 2 when a journey file has problems.
 

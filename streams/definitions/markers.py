@@ -5,21 +5,12 @@ from typing import Any, Final, NamedTuple
 
 from streams.definitions.apply import JourneyFile, compare, read_files, read_record
 from streams.definitions.record import DefinitionRecord
+from streams.definitions.served import Marker, read_markers
 from streams.settings.settings import Settings
-from streams.stores.keys import PREFIX, keys
+from streams.stores.keys import PREFIX
 
 STATES_PER_S: Final = 1_000
 """How many states of a partition an owner looks at in a second while touchpoints come; without any it is faster."""
-
-
-class Marker(NamedTuple):
-    """One partition's marker."""
-
-    partition: int
-    revision: int
-    """0: no worker has written the partition by a record of definitions."""
-    left: int
-    """The states that its owner has not looked at since the marker moved; they may be of earlier definitions."""
 
 
 class DefinitionDoubt(NamedTuple):
@@ -29,15 +20,6 @@ class DefinitionDoubt(NamedTuple):
     remedy: str
     is_problem: bool = False
     """False where it passes by itself, or may be meant."""
-
-
-def read_markers(client: Any, partitions: int, prefix: str = PREFIX) -> list[Marker]:
-    """Every partition's marker, through a blocking Redis client."""
-    found = []
-    for partition in range(partitions):
-        held = client.hgetall(keys(partition, prefix).definitions)
-        found.append(Marker(partition, int(held.get(b"revision", 0)), int(held.get(b"left", 0))))
-    return found
 
 
 def progress_of(markers: Sequence[Marker], newest: int) -> str:

@@ -1,9 +1,9 @@
 """Migration: a stored state folded with one definition becomes a state of another.
 
 The log holds which rules touchpoints matched, and not the touchpoints. So the matches of the old rules stay, and are
-folded again under the new windows, limits and order. Stages with the same name are the same stage. See
-docs/decisions/0014-changed-definitions.md. It knows states and definitions; `tracker/engine/customer.py` decides when
-to migrate.
+folded again under the new windows, limits and order. Stages with the same name are the same stage
+(docs/decisions/0016-definitions-in-the-store.md). It knows states and definitions; `tracker/engine/customer.py` decides
+when to migrate.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ class UnknownDefinitionError(Exception):
     def __init__(self, journey: str, version: int) -> None:
         super().__init__(
             f"stored states of journey {journey!r} were made by version {version}, whose stages, goals, exclusions, "
-            "segments, buckets or key differ from every definition at hand"
+            "segments, buckets or key differ from every definition at hand; store that version, or rebuild from Kafka"
         )
         self.journey = journey
         self.version = version

@@ -11,6 +11,7 @@
 9. fold: touchpoints that count for the name are folded; its own are sent on if it belongs to another;
 10. report to accounts: how far the name has come after the fold.
 
+Before the first step, journeys of other definitions are migrated: all steps look at stages by their place.
 The order matters. A history is handed over (3) before others come in (4), so that it holds only the name's own
 touchpoints. What is returned (5) may have come in with the same batch (4). Corrections (7) compare with the state
 before step 3. The fold (9) comes after everything that changes the set, and its result is reported to accounts (10).

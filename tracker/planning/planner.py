@@ -275,28 +275,21 @@ class Planner:
     def migrate(
         self, partition: int, states: Mapping[str, bytes | None], now_ms: int, dropped_before_ms: int = 0
     ) -> Plan:
-        """The plan that brings customers to the present definitions, and tells their accounts what that changes.
-
-        Drop-offs before `dropped_before_ms` are marked as published before.
-        """
-        plan = Plan({}, {}, {}, [], Counter(), dropped_before_ms=dropped_before_ms)
-        tally: Tally = {}
-        self._fold(plan, partition, [(name, []) for name in states], states, now_ms, tally)
-        plan.aggregates = written(tally)
-        return plan
+        """The plan that brings customers to the present definitions: a sweep does, whether or not a timer has fired."""
+        return self.sweep(partition, states, now_ms, dropped_before_ms)
 
     def sweep(
         self, partition: int, states: Mapping[str, bytes | None], now_ms: int, dropped_before_ms: int = 0
     ) -> Plan:
         """The plan for customers whose timer has fired: there are no touches, only the clock has moved.
 
-        Drop-offs before `dropped_before_ms` are marked as published before.
+        Where the definitions have changed, their accounts are told what that changes. Drop-offs before
+        `dropped_before_ms` are marked as published before.
         """
         plan = Plan({}, {}, {}, [], Counter(), dropped_before_ms=dropped_before_ms)
         tally: Tally = {}
-        for customer, before in states.items():
-            if before is not None:
-                _enter(plan, partition, customer, before, self.journeys.fold(customer, before, (), now_ms, tally))
+        people: list[tuple[str, list[Touch]]] = [(name, []) for name, before in states.items() if before is not None]
+        self._fold(plan, partition, people, states, now_ms, tally)
         plan.aggregates = written(tally)
         return plan
 

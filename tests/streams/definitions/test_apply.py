@@ -9,9 +9,10 @@ from redis import Redis
 
 from streams.definitions import apply as applying
 from streams.definitions.apply import JourneyFile, RefusedFile, apply, change, keep_former, read_files, read_record
-from streams.definitions.markers import doubts, progress_of, read_markers
+from streams.definitions.markers import doubts, progress_of
 from streams.definitions.reader import customer_fold
 from streams.definitions.record import Revision
+from streams.definitions.served import read_markers
 from streams.errors import ExitCode, Mismatch, UsageError
 from streams.settings.settings import read
 from streams.stores.keys import keys
@@ -188,13 +189,10 @@ def test_doubts_about_the_definitions(client, tmp_path: Path):
     assert doubts(client, settings)[1].remedy == "Wait: running workers need about 2 s."
     file.write_text(SHOP.replace("version: 2", "version: 3"), encoding="utf-8")
     client.hset(keys(1).definitions, "revision", 0)
+    behind = "1 of 2 partitions are not yet at revision 1 (the furthest at 0)"
     assert said() == [
         ("shop 3 differs from the store's, and the store's is used.", True),
-        (
-            "1 of 2 partitions are not yet at revision 1 (the furthest at 0); 2000 states may still be of earlier"
-            + " definitions.",
-            False,
-        ),
+        (f"{behind}; 2000 states may still be of earlier definitions.", False),
     ]
     file.write_text(SHOP.replace("journey: shop", "journey: other"), encoding="utf-8")
     client.hset(keys(1).definitions, mapping={"revision": 1, "left": 0})

@@ -10,6 +10,7 @@ from tracker.engine.instances import InstanceFold
 from tracker.engine.migration import migrate, same_shape
 from tracker.engine.summary import summaries
 from tracker.journey.definition import Definition, Exclusion, Funnel, Rule, Segment
+from tracker.records.log import NO_RULE
 from tracker.records.state import decode, encode
 
 VALUES = ("one", "two")
@@ -73,6 +74,43 @@ def test_a_long_life_keeps_what_its_base_knew():
     assert after.base is not None
     assert (after.progress.visits, after.progress.stage) == ([30, 0, 30], 0)
     assert after.progress.first == anew.progress.first
+
+
+def test_a_rule_keeps_its_number_by_what_it_says():
+    """Explanations name the rule that a touchpoint met, at its new place; one that is gone is named no more."""
+    old, new = journey(stage("a", "x", "y"), "b"), journey(stage("a", "z", "y"), "b", order="forward")
+    after, _ = migrated(old, new, [touch("x"), touch("y", 1), touch("b", 2)])
+    engine = Engine(new)
+    assert [entry.rule for entry in engine.layout.unpack(after.log)] == [NO_RULE, 1, 2]
+
+
+def test_without_exits_nobody_has_left():
+    """What the log holds of them counts no more."""
+    after, anew = migrated(journey("a", exits=(Rule(type="x"),)), journey("a"), touches("a0 x1"))
+    assert after.progress.exited is anew.progress.exited is None
+
+
+@pytest.mark.parametrize(
+    ("stages", "depth", "taken"),
+    [
+        ("abc", 3, ""),
+        ("anbc", 1, ""),
+        ("ac", 2, ""),
+        ("bc", 2, ""),
+        ("acb", 0, ""),
+        ("abcn", 3, ""),
+        ("aNbc", 4, ""),
+        ("aBc", 3, "b"),
+    ],
+)
+def test_a_chain_that_is_older_than_the_log_keeps_its_depth(stages, depth, taken):
+    """As far as it holds for the new stages, too; capitals are optional. In another order nothing is known of it."""
+    given = [*touches("a0 b1 c2"), *(touch("z", 24 * (10 + place), f"z{place}") for place in range(60))]
+    old = journey(stage("a", drops_after_ms=99 * DAY_MS), "b", "c")
+    letters = [stage(one.lower(), optional=one.isupper(), drops_after_ms=99 * DAY_MS) for one in stages]
+    after, _ = migrated(old, journey(*letters), given, horizon_ms=7 * DAY_MS)
+    assert after.base is not None and after.progress.depth == depth
+    assert "".join(one for place, one in enumerate(stages.lower()) if after.progress.taken >> place & 1) == taken
 
 
 def test_a_shape_is_what_bits_and_figures_mean():

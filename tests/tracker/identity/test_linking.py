@@ -5,6 +5,7 @@ import msgspec
 from schemas.routed import Adopted, History, Offer, Release, RoutedTouchpoint, Ruling, Tie
 from tests.tracker.making import journey, touch
 from tracker.engine.customer import CustomerFold
+from tracker.engine.summary import summaries
 from tracker.identity.incoming import Incoming
 from tracker.identity.linking import Linking, Relation
 from tracker.identity.ties import Ties, read, root
@@ -128,3 +129,21 @@ def test_a_cut_brings_an_alias_home() -> None:
     assert root(ANN, ties(later)) == ANN
     again = relate(ANN, later.change.after, messages=[Ruling(ANN, "c1", NOW_MS + 1, linked=True)])
     assert root(ANN, ties(again)) == "c1"
+
+
+def test_a_name_of_an_earlier_definition_is_migrated_before_it_is_related() -> None:
+    """Another number of stages: nothing is taken for another stage, corrected or lost, and figures follow."""
+    former, present = journey("a", "b", "c"), journey("a", *"nopqrstu", "b", "c")
+    before = CustomerFold([former]).fold("c1", None, [touch("a"), touch("b", 1)], NOW_MS).after
+    journeys = CustomerFold([present], former=[former])
+    incoming = Incoming(under=[(ANN, touch("c", 2))], messages=[History("c1", ANN, history(touch("a", -1)))])
+    relation = Linking(journeys).relate("c1", before, [], incoming, NOW_MS)
+    figures = journeys.contribution(before)
+    for field, count in relation.change.aggregates.items():
+        figures[field] = figures.get(field, 0) + count
+    assert {field: count for field, count in figures.items() if count} == journeys.contribution(relation.change.after)
+    assert [one.kind for one in relation.change.transitions] == ["corrected", "advanced"]
+    [only] = summaries(journeys, relation.change.after)
+    assert (only.current, list(only.reached)) == ("c", ["a", "b", "c"])
+    quiet = Linking(journeys).relate("c1", before, [], Incoming(links=[(ANN, NOW_MS, "e1")]), NOW_MS)
+    assert quiet.change.transitions == [] and len(quiet.messages) == 1
