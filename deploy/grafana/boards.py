@@ -194,7 +194,8 @@ PIPELINE: Final = Board(
     (
         AGE, LAG, COMPLETE,
         Panel("Partitions owned", "stat", (("sum(tracker_partitions_owned)", "owned"),
-              ("max(tracker_partitions)", "of")), "short", 4, 4),
+              ("max(tracker_partitions)", "of"), ("max(tracker_partitions_neglected)", "that nobody looks after")),
+              "short", 4, 4),
         Panel("Servers answer", "stat", (("min by (server) (tracker_server_available)", "{{server}}"),
               ("max(tracker_figures_redis_available)", "redis, for the exporter")), "bool_yes_no", 4, 4),
         Panel("Reading the figures takes", "stat", (("max(tracker_figures_read_seconds)", ""),), "s", 4, 4),
@@ -246,6 +247,7 @@ PIPELINE: Final = Board(
                ("sum(increase(tracker_batches_stale_total[5m]))", "stale batches"),
                (zero("sum(increase(tracker_touchpoints_missing_total[5m]))"), "missing in Kafka"),
                (zero("sum(increase(tracker_routed_repeats_total[5m]))"), "repeats dropped"),
+               (zero("sum(increase(tracker_process_restarts_total[5m]))"), "processes started again"),
                (zero("sum(increase(tracker_partitions_rebuilt_total[5m]))"), "partitions rebuilt")), "short", 16),
         Panel("Since the last batch", "timeseries",
               (("time() - max by (instance) (tracker_applied_time_seconds)", "{{instance}}"),

@@ -27,7 +27,7 @@ Examples:
   tracker check my-journey.yaml     is this journey file right?
   tracker doctor                    is this installation right?
 
-Each command has its own --help. Settings come from the environment; `tracker doctor` prints them.
+Each command has its own --help. Settings come from the environment; `tracker doctor --settings` prints them.
 
 \b
 Exit codes:

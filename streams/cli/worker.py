@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from streams.process.logs import configure
+from streams.process.restarts import restarts
 from streams.process.supervisor import supervise, worker_children
 from streams.settings.settings import read
 from streams.worker.failpoint import VARIABLE, after_step
@@ -35,7 +36,8 @@ def worker(
         from streams.worker.worker import run
 
         _collect_garbage_rarely()
-        return asyncio.run(run(settings, after_step(os.environ.get(VARIABLE, "")), supervised=True))
+        after = after_step(os.environ.get(VARIABLE, ""))
+        return asyncio.run(run(settings, after, supervised=True, restarts=restarts(os.environ)))
     preflight(settings)
     return supervise(worker_children(processes, settings.http_port, os.environ))
 

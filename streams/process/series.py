@@ -17,6 +17,11 @@ class Series:
     labels: tuple[str, ...] = ()
 
 
+RESTARTS: Final = Series(
+    "tracker_process_restarts_total", "counter", "Times that the supervisor has started this process again."
+)
+"""Of workers and collectors: the supervisor tells each process of its predecessors."""
+
 PIPELINE: Final = (
     Series("tracker_touchpoints_read_total", "counter", "Records taken from Kafka.", ("topic",)),
     Series("tracker_touchpoints_applied_total", "counter", "Touchpoints folded into a state."),
@@ -50,6 +55,7 @@ PIPELINE: Final = (
     Series("tracker_lag_records", "gauge", "Records that wait behind the last batch.", ("topic", "partition")),
     Series("tracker_applied_time_seconds", "gauge", "Unix time of the last batch applied."),
     Series("tracker_partitions_owned", "gauge", "Partitions that this process owns."),
+    RESTARTS,
     Series("tracker_server_available", "gauge", "1 when the last call to the server was answered.", ("server",)),
 )  # fmt: skip
 

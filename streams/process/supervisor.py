@@ -1,7 +1,8 @@
 """The supervisor: it starts worker processes side by side, restarts those that end, and stops them together.
 
 A fault that a restart cannot repair ends them all with its exit code: at once where the code is in FINAL, else when the
-same fault comes again and again (`streams/process/fault_runs.py`).
+same fault comes again and again (`streams/process/fault_runs.py`). A process that is started again learns how often
+that has happened (`streams/process/restarts.py`), since the supervisor has no page of its own.
 """
 
 import os
@@ -17,8 +18,9 @@ from typing import Final
 
 import structlog
 
-from streams.errors import ExitCode
+from streams.errors import ExitCode, name_of
 from streams.process.fault_runs import HEALTHY_S, FaultRuns
+from streams.process.restarts import NONE, VARIABLE, Restarts
 
 log = structlog.get_logger()
 
@@ -31,7 +33,6 @@ LOOK_EVERY_S: Final = 0.1
 FINAL: Final = frozenset({ExitCode.USAGE, ExitCode.CONFIGURATION, ExitCode.DENIED, ExitCode.MISMATCH})
 _HAD_TERMINAL: Final = bool(sys.stdin and sys.stdin.isatty())
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-NAMES: Final = {int(each): each.name for each in ExitCode}
 
 
 @dataclass(slots=True)
@@ -44,13 +45,15 @@ class Child:
     started_s: float = 0.0
     start_at_s: float = 0.0
     pause_s: float = FIRST_PAUSE_S
+    restarts: Restarts = NONE
 
     def start(self) -> None:
         """Start the process. It ends by itself when its standard input closes, as when the supervisor is killed.
 
         In a session of its own, so that Ctrl-C reaches only the supervisor, which stops the workers in order.
         """
-        self.process = subprocess.Popen(self.command, env=self.environ, stdin=subprocess.PIPE, start_new_session=True)
+        environ = {**self.environ, VARIABLE: self.restarts.told()}
+        self.process = subprocess.Popen(self.command, env=environ, stdin=subprocess.PIPE, start_new_session=True)
         self.started_s = time.monotonic()
 
     def ended(self) -> int | None:
@@ -132,7 +135,7 @@ def _look(child: Child, faults: FaultRuns) -> int | None:
     if code in FINAL:
         return code
     if faults.goes_on(code, now_s - child.started_s, now_s):
-        fault = NAMES.get(code, "unknown")
+        fault = name_of(code)
         log.error("the same fault ends the processes again and again; ending all of them", fault=fault, exit_code=code)
         return code
     # After a healthy run the pauses begin again with the first.
@@ -140,7 +143,11 @@ def _look(child: Child, faults: FaultRuns) -> int | None:
         child.pause_s = FIRST_PAUSE_S
     if child.process.stdin:
         child.process.stdin.close()
-    log.warning("worker process ended; starting it again", pid=child.process.pid, exit_code=code, pause_s=child.pause_s)
+    child.restarts = Restarts(child.restarts.times + 1, code)
+    log.warning(
+        "worker process ended; starting it again",
+        pid=child.process.pid, exit_code=code, restarts=child.restarts.times, pause_s=child.pause_s,
+    )  # fmt: skip
     child.process, child.start_at_s = None, now_s + child.pause_s
     child.pause_s = min(child.pause_s * 2, LONGEST_PAUSE_S)
     return None

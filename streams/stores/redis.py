@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from redis import exceptions as errors
 
+from streams.stores.attendance import KEPT_MS, NOTED_EVERY_MS
 from streams.stores.keys import PREFIX, Keys, day_list, keys
 from streams.stores.rebuild import SCRIPT, removal
 from streams.stores.store import MOST_GENERATIONS, Damaged, Due, Lease, Sizes, Unavailable, damage, new_generation
@@ -138,8 +139,16 @@ class RedisStore:
         seal = lease.sizes.sealed(lease.writes) if lease.sizes else ""
         reply = await _ask(
             self._verify(
-                keys=[names.epoch, names.generation, names.writes, names.sizes, *_counted(names), names.definitions],
-                args=[lease.epoch, lease.generation, lease.writes, seal],
+                keys=[
+                    names.epoch,
+                    names.generation,
+                    names.writes,
+                    names.sizes,
+                    *_counted(names),
+                    names.definitions,
+                    names.attended,
+                ],
+                args=[lease.epoch, lease.generation, lease.writes, seal, KEPT_MS, KEPT_MS - NOTED_EVERY_MS],
             )
         )
         epoch, generation, writes, sizes, revision = reply

@@ -204,7 +204,10 @@ class Store(Protocol):
         """
 
     async def verify(self, lease: Lease) -> None:
-        """Return when the store agrees with the lease. Raises `Fenced`, `Lost` or `Damaged`."""
+        """Return when the store agrees with the lease. Raises `Fenced`, `Lost` or `Damaged`.
+
+        An owner that agrees leaves a trace of its look, for `streams/stores/attendance.py`.
+        """
 
     async def rebuild(self, lease: Lease) -> None:
         """Remove what can be read from Kafka again: states, figures, timers and offsets. Take the partition anew then.

@@ -70,6 +70,10 @@ class WorkerMetrics:
                 self._series[name].labels(value)
         self._steps = {step: self._series["tracker_step_seconds"].labels(str(step)).observe for step in range(3, 8)}
 
+    def restarted(self, count: int) -> None:
+        """The supervisor has started this process again so many times."""
+        self._add("tracker_process_restarts_total", count)
+
     def begin(self, journeys: Iterable[str]) -> None:
         """Show 0 for each kind of transition of these journeys."""
         for journey in journeys:

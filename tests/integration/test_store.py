@@ -59,6 +59,7 @@ class RedisRig:
                 int(client.get(names.writes) or 0),
                 suppressed=client.smembers(names.suppressed),
                 topics={field.decode(): text.decode() for field, text in client.hgetall(names.topics).items()},
+                attended=(client.get(names.attended) or b"").decode(),
             )
 
     @staticmethod

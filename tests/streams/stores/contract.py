@@ -145,6 +145,24 @@ class StoreContract:
 
         rig.run(scenario)
 
+    def test_an_owner_that_looks_leaves_a_trace(self, rig: Rig) -> None:
+        """Its own generation, also where nothing was ever written; one whose time is over leaves none."""
+
+        async def scenario(store):
+            old = await store.take(0, 1)
+            await store.verify(old)
+            assert rig.held(0).attended == old.generation
+            rig.wipe()
+            new = await store.take(0, 1)
+            with pytest.raises(Fenced):
+                await store.verify(old)
+            assert rig.held(0).attended == ""
+            await store.apply(new, {WEB: 1}, plan({"a": b"A"}), b"", 0)
+            await store.verify(new)
+            assert rig.held(0).attended == new.generation
+
+        rig.run(scenario)
+
     @pytest.mark.parametrize("floor", [1, 1_790_000_000_000])
     def test_an_owner_from_before_the_store_was_emptied_is_refused(self, rig: Rig, floor: int) -> None:
         """Whether its epoch is the present one or far higher: it writes and trims nothing, and is told to stop."""
