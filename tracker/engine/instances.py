@@ -3,6 +3,8 @@
 It knows duplicates, order and lateness, and reports transitions. Records are `tracker/engine/customer.py`'s.
 """
 
+from typing import Final
+
 from tracker.engine.batch import BEARING, DUPLICATE, LATE, Batch, Item
 from tracker.engine.engine import Engine
 from tracker.engine.fast_path import FastPath, compile_fast_path
