@@ -39,6 +39,8 @@ PIPELINE: Final = (
            ("journey", "kind")),
     Series("tracker_timers_fired_total", "counter", "Customers looked at because their timer was due."),
     Series("tracker_states_migrated_total", "counter", "States brought to a newer definition by the look at all."),
+    Series("tracker_timers_set_aside_total", "counter",
+           "Timers put off for a day because the tracker failed with their customer."),
     Series("tracker_messages_published_total", "counter", "Messages that Kafka has confirmed.", ("topic",)),
     Series("tracker_partitions_rebuilt_total", "counter", "Partitions built again because Redis had lost keys."),
     Series("tracker_writes_refused_total", "counter", "Writes that the store refused.", ("why",)),

@@ -98,6 +98,7 @@ class WorkerMetrics:
         """Count a sweep: the timers of so many customers have fired."""
         self.last_applied_s = monotonic()
         self._add("tracker_timers_fired_total", customers)
+        self._add("tracker_timers_set_aside_total", plan.counts["timers set aside"])
         self._folded(plan)
 
     def _folded(self, plan: Plan) -> None:
