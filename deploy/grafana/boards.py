@@ -247,6 +247,7 @@ PIPELINE: Final = Board(
                (zero("sum(increase(tracker_touchpoints_missing_total[5m]))"), "missing in Kafka"),
                (zero("sum(increase(tracker_routed_repeats_total[5m]))"), "repeats dropped"),
                (zero("sum(increase(tracker_partitions_rebuilt_total[5m]))"), "partitions rebuilt"),
+               (zero("sum by (topic) (increase(tracker_timestamps_replaced_total[5m]))"), "wrong timestamps {{topic}}"),
                (zero("sum(increase(tracker_timers_set_aside_total[5m]))"), "timers set aside")), "short", 16),
         Panel("Since the last batch", "timeseries",
               (("time() - max by (instance) (tracker_applied_time_seconds)", "{{instance}}"),

@@ -33,6 +33,8 @@ PIPELINE: Final = (
     Series("tracker_names_erased_total", "counter", "Names whose record was removed for good."),
     Series("tracker_touchpoints_missing_total", "counter", "Offsets never applied that Kafka no longer had.",
            ("topic",)),
+    Series("tracker_timestamps_replaced_total", "counter",
+           "Records whose Kafka timestamp lies before 1980 or years ahead; that of the one before counts.", ("topic",)),
     Series("tracker_batches_stale_total", "counter", "Batches read before a rewind or a rebalance, and dropped."),
     Series("tracker_transitions_total", "counter",
            "Transitions of customers: entered, advanced, returned, dropped, recovered, completed, exited, corrected.",

@@ -151,6 +151,10 @@ class WorkerMetrics:
         """Count states that were brought to a newer definition without a touchpoint."""
         self._add("tracker_states_migrated_total", states)
 
+    def restamped(self, topic: str, records: int) -> None:
+        """Count records whose Kafka timestamp cannot be right."""
+        self._add("tracker_timestamps_replaced_total", records, topic)
+
     def rebuilt(self) -> None:
         """Keys of a partition were gone, and it is built again."""
         self._add("tracker_partitions_rebuilt_total", 1)
