@@ -118,7 +118,7 @@ class RedisStore:
                     return
                 lease.require(epoch, generations, writes, revision)
                 lease.require_whole(sizes)
-                commands = list(changes.commands(held, sizes, writes + 1))
+                commands = list(changes.commands(offsets, held, sizes, writes + 1))
                 pipe.multi()
                 for command in commands:
                     pipe.execute_command(*command)
@@ -226,8 +226,10 @@ class _Changes:
             days[self.fired.day] -= len(self.fired.customers)
         return {self.names.aggregates: self.plan.aggregates, self.names.days: days}
 
-    def commands(self, held: Sequence[Sequence[bytes | None]], sizes: Sizes, writes: int) -> Iterator[Sequence[Any]]:
-        """The commands of the transaction. `held` are the present values of the fields of `sums`.
+    def commands(
+        self, offsets: Sequence[bytes | None], held: Sequence[Sequence[bytes | None]], sizes: Sizes, writes: int
+    ) -> Iterator[Sequence[Any]]:
+        """The commands of the transaction. `offsets` and `held` are the present values of its offsets and of `sums`.
 
         `writes` is the number of this write. Sums are written as absolute values (HSET, HDEL for zeros), which the
         watched count of writes makes safe: no HINCRBY, which would leave fields of value 0 behind.
@@ -235,7 +237,7 @@ class _Changes:
         names = self.names
         yield "HSET", names.offsets, *_flat(self.offsets)
         yield "INCR", names.writes
-        yield "SET", names.sizes, self._least(sizes, held).sealed(writes)
+        yield "SET", names.sizes, self._least(sizes, offsets.count(None), held).sealed(writes)
         for command, key, values in self._sections(held):
             if values:
                 yield command, key, *values
@@ -243,7 +245,7 @@ class _Changes:
             yield "RPUSH", names.outbox, self.blob
             yield "SET", names.sequence, self.sequence
 
-    def _least(self, sizes: Sizes, held: Sequence[Sequence[bytes | None]]) -> Sizes:
+    def _least(self, sizes: Sizes, new_offsets: int, held: Sequence[Sequence[bytes | None]]) -> Sizes:
         """What the keys hold at least after the write. How many of the states and timers are new is not known yet."""
         plan, fired = self.plan, self.fired
         aggregates, days = (_grown(*each) for each in zip(self.sums.values(), held, strict=True))
@@ -252,7 +254,7 @@ class _Changes:
         return Sizes(
             max(0, sizes.states - removed),
             sizes.aggregates + aggregates,
-            max(0, sizes.offsets - len(plan.forgotten)),
+            max(0, sizes.offsets + new_offsets - len(plan.forgotten)),
             max(0, sizes.timers - removed - fired_timers),
             max(0, sizes.days + days - removed),
             sizes.suppressed,

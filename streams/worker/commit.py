@@ -27,11 +27,10 @@ from streams.worker.metrics import WorkerMetrics
 from streams.worker.planners import Planners
 from streams.worker.renewal import renewal
 from streams.worker.step_clock import StepClock
-from tracker.engine.migration import UnknownDefinitionError
+from streams.worker.sweeping import LOGGED, swept, unforeseen
 from tracker.planning.outdated import outdated
 from tracker.planning.plan import PartitionBatch, Plan, Reading
 from tracker.planning.slices import Work
-from tracker.records.state import UnreadableStateError
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -46,10 +45,6 @@ TIMERS: Final = "timers"
 a sweep reads no topic."""
 MIGRATED: Final = 1000
 """States that are looked at together after a change of definitions; it takes a partition about 15 ms."""
-LOGGED: Final = 5
-"""Records that were set aside of one batch; the rest is in `touchpoints.rejected`."""
-CANNOT_HEAL: Final = (UnreadableStateError, UnknownDefinitionError, MemoryError)
-"""What no record is to blame for: it ends the process, and nothing is set aside."""
 _END: Final = object()
 
 
@@ -306,8 +301,7 @@ class Commit:
         if due.customers:
             clock = self._metrics.clock()
             states = await self._states(lease.partition, due.customers)
-            planner = self._planners.planner(lease.revision)
-            plan = planner.sweep(lease.partition, states, now_ms, lease.published.get(DROPPED, 0))
+            plan = await swept(self._planners.planner(lease.revision), lease, states, now_ms)
             await self._write(lease, {TIMERS: lease.offsets.get(TIMERS, 0) + 1}, plan, clock, due)
             self._metrics.swept(len(due.customers), plan)
         return len(due.customers)
@@ -378,9 +372,5 @@ async def _in_slices(pieces: Generator[None, None, T], is_wanted: Callable[[], b
 
 def _has_more(steps: Iterator[None]) -> bool:
     """Do the next slice. Raises `Unforeseen` for a fault that a record may be to blame for."""
-    try:
+    with unforeseen():
         return next(steps, _END) is not _END
-    except CANNOT_HEAL:
-        raise
-    except Exception as error:
-        raise Unforeseen from error

@@ -102,6 +102,7 @@ class WorkerMetrics:
         """Count a sweep: the timers of so many customers have fired."""
         self.last_applied_s = monotonic()
         self._add("tracker_timers_fired_total", customers)
+        self._add("tracker_timers_set_aside_total", plan.counts["timers set aside"])
         self._folded(plan)
 
     def _folded(self, plan: Plan) -> None:
@@ -153,6 +154,10 @@ class WorkerMetrics:
     def migrated(self, states: int) -> None:
         """Count states that were brought to a newer definition without a touchpoint."""
         self._add("tracker_states_migrated_total", states)
+
+    def restamped(self, topic: str, records: int) -> None:
+        """Count records whose Kafka timestamp cannot be right."""
+        self._add("tracker_timestamps_replaced_total", records, topic)
 
     def rebuilt(self) -> None:
         """Keys of a partition were gone, and it is built again."""

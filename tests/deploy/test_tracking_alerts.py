@@ -104,6 +104,7 @@ EDGES: dict[str, tuple[dict[str, list], dict[str, list]]] = {
         {
             'tracker_touchpoints_rejected_total{reason="unforeseen"}': steady(7),
             'tracker_touchpoints_rejected_total{reason="not_json"}': [*steady(7, 80), *steady(8, 10)],
+            "tracker_timers_set_aside_total": steady(7),
         },
         {'tracker_touchpoints_rejected_total{reason="unforeseen"}': [*steady(7, 80), *steady(8, 10)]},
     ),
@@ -118,6 +119,13 @@ def test_silent_below_and_loud_above(tmp_path, alert) -> None:
     (found,) = firing(tmp_path, alert, above, step_m=1, thresholds=NO_RULES if alert == "ThresholdsAbsent" else None)
     assert found["runbook_url"].endswith(f"/{alert}")
     assert found["about"] == "tracking" and found["summary"] and "error" not in found["summary"]
+
+
+def test_timers_that_were_put_off_are_unforeseen_too(tmp_path) -> None:
+    """One is enough, though no record was set aside."""
+    series = {"tracker_timers_set_aside_total": [*steady(7, 80), *steady(8, 10)]}
+    (found,) = firing(tmp_path, "TouchpointsUnforeseen", series, step_m=1)
+    assert found["summary"].startswith("1 touchpoints, messages or timers")
 
 
 BLIPS: dict[str, Callable[[], dict[str, list]]] = {
