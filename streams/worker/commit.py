@@ -158,7 +158,7 @@ class Commit:
             log.error("states cannot be migrated", partition=lease.partition, states=found.unknown, reason=found.reason)
         if found.records:
             clock = self._metrics.clock()
-            plan = planner.migrate(lease.partition, found.records, now_ms, lease.published.get(DROPPED, 0))
+            plan = await swept(planner, lease, found.records, now_ms)
             await self._write(lease, {TIMERS: lease.offsets.get(TIMERS, 0) + 1}, plan, clock)
             self._metrics.migrated(len(found.records))
         left = max(1, lease.left - len(records)) if after else 0

@@ -272,12 +272,6 @@ class Planner:
         plan.counts["read"] += 1
         _set_aside(plan, "unforeseen", detail, batch, record, now_ms)
 
-    def migrate(
-        self, partition: int, states: Mapping[str, bytes | None], now_ms: int, dropped_before_ms: int = 0
-    ) -> Plan:
-        """The plan that brings customers to the present definitions: a sweep does, whether or not a timer has fired."""
-        return self.sweep(partition, states, now_ms, dropped_before_ms)
-
     def sweep(
         self, partition: int, states: Mapping[str, bytes | None], now_ms: int, dropped_before_ms: int = 0
     ) -> Plan:
