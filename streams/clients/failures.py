@@ -126,9 +126,24 @@ REDIS_WORDS: Final[dict[str, Meaning]] = {
         ExitCode.DISK_FULL,
     ),
 }
+FULL: Final = Meaning(TrackerError, "The disk is full: {detail}.", "Make room and try again.", ExitCode.DISK_FULL)
+NO_MORE_FILES: Final = Meaning(
+    TrackerError,
+    "No more files can be opened: {detail}.",
+    "Raise the limit: `ulimit -n`, LimitNOFILE= of systemd, or `ulimits` of Docker Compose.",
+    ExitCode.UNSUPPORTED,
+)
 SYSTEM: Final[dict[int, Meaning]] = {
-    errno.ENOSPC: Meaning(TrackerError, "The disk is full: {detail}.", "Make room and try again.", ExitCode.DISK_FULL),
-    errno.EDQUOT: Meaning(TrackerError, "The disk is full: {detail}.", "Make room and try again.", ExitCode.DISK_FULL),
+    errno.ENOSPC: FULL,
+    errno.EDQUOT: FULL,
+    errno.EFBIG: Meaning(
+        TrackerError,
+        "A file may not grow further: {detail}.",
+        "Raise the limit (`ulimit -f`), or write elsewhere.",
+        ExitCode.DISK_FULL,
+    ),
+    errno.EMFILE: NO_MORE_FILES,
+    errno.ENFILE: NO_MORE_FILES,
     errno.EADDRINUSE: Meaning(
         TrackerError,
         "A port is already in use: {detail}.",

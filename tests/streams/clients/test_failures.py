@@ -38,6 +38,8 @@ PLACES = settings.read({"KAFKA_BOOTSTRAP": "kafka:9092", "REDIS_URL": "redis://m
         (redis.exceptions.ResponseError("ERR syntax"), ExitCode.FAILED),
         (ssl.SSLError(1, "CERTIFICATE_VERIFY_FAILED"), ExitCode.DENIED),
         (OSError(errno.ENOSPC, "No space left on device"), ExitCode.DISK_FULL),
+        (OSError(errno.EFBIG, "File too large"), ExitCode.DISK_FULL),
+        (OSError(errno.EMFILE, "Too many open files"), ExitCode.UNSUPPORTED),
         (OSError(errno.EADDRINUSE, "Address already in use"), ExitCode.PORT_IN_USE),
         (PermissionError(errno.EACCES, "Permission denied", "/x"), ExitCode.DENIED),
         (FileNotFoundError(errno.ENOENT, "No such file", "/x"), ExitCode.NOT_FOUND),
