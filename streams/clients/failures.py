@@ -15,6 +15,7 @@ from streams.settings.parsing import hide_password
 from streams.settings.settings import Settings
 from tracker.engine.migration import UnknownDefinitionError
 from tracker.journey.file import JourneyFileError
+from tracker.records.state import UnreadableStateError
 
 
 class Meaning(NamedTuple):
@@ -174,6 +175,9 @@ def translate(error: BaseException, settings: Settings | None = None) -> Tracker
             "Store the journey file of that version: `tracker journeys apply --former FILE`. Without the file, rebuild "
             "the partitions from Kafka: `tracker repair`."
         )
+        return Mismatch(f"{str(error)[0].upper()}{str(error)[1:]}.", remedy)
+    if isinstance(error, UnreadableStateError) and error.is_newer:
+        remedy = "Upgrade this program: a newer version of it has written the state."
         return Mismatch(f"{str(error)[0].upper()}{str(error)[1:]}.", remedy)
     if isinstance(error, ssl.SSLError):
         why = getattr(error, "reason", None) or error

@@ -143,12 +143,15 @@ class Rig:
             self.crew.keep(workers)
             time.sleep(0.2)
 
-    def judge(self, *, outbox_whole: bool = True) -> Verdict:
+    def judge(self, *, outbox_whole: bool = True, sent_again: int = 0) -> Verdict:
         """The verdict on all that was sent so far."""
         assert self.feeder is not None
         # Poison in a chunk that was sent again is rejected twice, since it has no event id.
         whole = outbox_whole and not self.feeder.resent_chunks
-        self.verdict = judge(self.client, self.view, self.settings, self.definition, self.truth, outbox_whole=whole)
+        self.verdict = judge(
+            self.client, self.view, self.settings, self.definition, self.truth,
+            outbox_whole=whole, sent_again=sent_again,
+        )  # fmt: skip
         return self.verdict
 
     def report(self) -> dict[str, object]:
