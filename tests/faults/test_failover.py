@@ -91,7 +91,7 @@ def test_two_primaries(rig: Make, private_servers: PrivateServers, stack: ExitSt
     cut_off.lead_to(new.port)
     assert end(made, workers=3, outbox_whole=False).customers > 3500
     assert alone.running or alone.process.returncode == ExitCode.FENCED
-    assert set(made.crew.ends) <= {ExitCode.FENCED}
+    assert set(made.crew.ends) <= {ExitCode.FENCED}, made.crew.tail()
 
 
 def test_slow_answers(rig: Make, private_servers: PrivateServers, stack: ExitStack) -> None:

@@ -26,11 +26,11 @@ def test_a_rolling_upgrade_over_a_changed_state(rig: Make, tmp_path: Path) -> No
     made, newer = begin(rig), newer_version(tmp_path / "newer")
     old = made.crew.start()
     wait_until(lambda: made.crew.said("partition taken") == made.settings.partitions, 60)
-    feeder = made.feed(20_000 if LONG else 2000, rate=250)
+    feeder = made.feed(15_000 if LONG else 2000, rate=400 if LONG else 250)
     made.crew.root = newer
     first = made.crew.start()
     wait_until(lambda: set_aside(made) > 0 and versions(made) == {VERSION, VERSION + 1}, 60)
-    wait_until(lambda: feeder.confirmed > seconds(1000, 20_000), 180)
+    wait_until(lambda: feeder.confirmed > seconds(1000, 15_000), 180)
     # Its partitions go to the older worker, which cannot read what it finds there.
     made.crew.kill(first)
     wait_until(lambda: not old.running, 60)

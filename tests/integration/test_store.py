@@ -13,7 +13,7 @@ from streams.servers import RedisServer
 from streams.settings import settings
 from streams.stores.keys import Keys, day_list, keys
 from streams.stores.memory import Held
-from streams.stores.redis import RedisStore
+from streams.stores.redis import RedisStore, _ask
 from streams.stores.store import Unavailable
 from tests.servers import PrivateServers, fresh_names, start_private_servers
 from tests.streams.stores.contract import WEB, Rig, StoreContract, plan
@@ -219,3 +219,25 @@ def test_a_redis_that_comes_back_empty_is_taken_again(own: PrivateServers) -> No
         assert (heir.epoch, heir.offsets) == (500, {})
 
     rig.run(scenario)
+
+
+def test_a_fail_over_within_a_write_is_an_outage(own: PrivateServers) -> None:
+    """A primary that becomes a replica between the commands of a transaction and its end refuses it as a whole."""
+    server = own.redis()
+
+    async def scenario() -> None:
+        client = async_redis_client(settings.read({"REDIS_URL": server.url}))
+        connection = await client.connection_pool.get_connection()
+        try:
+            for words in (("MULTI",), ("SET", "a", "1")):
+                await connection.send_command(*words)
+                await connection.read_response()
+            await client.replicaof("127.0.0.1", server.port)
+            await connection.send_command("EXEC")
+            with pytest.raises(Unavailable, match="READONLY"):
+                await _ask(connection.read_response())
+        finally:
+            await client.connection_pool.release(connection)
+            await client.aclose()
+
+    asyncio.run(scenario())
