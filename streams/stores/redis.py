@@ -29,6 +29,7 @@ OUTAGE: Final = (
     errors.ClusterDownError,
     errors.ClusterError,
     errors.MaxConnectionsError,
+    errors.WatchError,  # what the library makes of a connection that breaks between WATCH and MULTI
     OSError,
     asyncio.TimeoutError,
 )
