@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from streams.process.logs import configure
+from streams.process.open_files import require_open_files
 from streams.process.restarts import restarts
 from streams.process.supervisor import supervise, worker_children
 from streams.settings.settings import read
@@ -32,6 +33,7 @@ def worker(
     """
     settings = read(os.environ)
     configure(settings)
+    require_open_files()
     if supervised:
         from streams.worker.worker import run
 

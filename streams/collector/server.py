@@ -144,7 +144,8 @@ async def run(
     host, port = listening.getsockname()[:2]
     metrics = f"http://{settings.http_host}:{metrics_port}/metrics"
     log.info("collector starts", address=f"http://{host}:{port}", metrics=metrics)
-    announce(f"http://{host}:{port}")
+    with contextlib.suppress(OSError):  # stdout may go to a disk that is full
+        announce(f"http://{host}:{port}")
     try:
         await server.serve([listening])
     finally:

@@ -5,6 +5,7 @@ same fault comes again and again (`streams/process/fault_runs.py`). A process th
 that has happened (`streams/process/restarts.py`), since the supervisor has no page of its own.
 """
 
+import errno
 import os
 import signal
 import subprocess
@@ -33,6 +34,8 @@ LOOK_EVERY_S: Final = 0.1
 FINAL: Final = frozenset({ExitCode.USAGE, ExitCode.CONFIGURATION, ExitCode.DENIED, ExitCode.MISMATCH})
 _HAD_TERMINAL: Final = bool(sys.stdin and sys.stdin.isatty())
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+# What may pass by itself when a process cannot be started. The others must not be ended for it.
+SHORTAGES: Final = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
 
 
 @dataclass(slots=True)
@@ -127,7 +130,7 @@ def _look(child: Child, faults: FaultRuns) -> int | None:
     now_s = time.monotonic()
     if child.process is None:
         if now_s >= child.start_at_s:
-            child.start()
+            _start(child, now_s)
         return None
     code = child.ended()
     if code is None:
@@ -151,6 +154,18 @@ def _look(child: Child, faults: FaultRuns) -> int | None:
     child.process, child.start_at_s = None, now_s + child.pause_s
     child.pause_s = min(child.pause_s * 2, LONGEST_PAUSE_S)
     return None
+
+
+def _start(child: Child, now_s: float) -> None:
+    """Start a child, or leave it for later where the machine has no room for a further process now."""
+    try:
+        child.start()
+    except OSError as error:
+        if error.errno not in SHORTAGES:
+            raise
+        log.warning("no worker process can be started now; trying again", reason=str(error), pause_s=child.pause_s)
+        child.start_at_s = now_s + child.pause_s
+        child.pause_s = min(child.pause_s * 2, LONGEST_PAUSE_S)
 
 
 def _end(children: Sequence[Child]) -> None:

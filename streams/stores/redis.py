@@ -29,11 +29,16 @@ OUTAGE: Final = (
     errors.ClusterDownError,
     errors.ClusterError,
     errors.MaxConnectionsError,
+    errors.WatchError,  # what the library makes of a connection that breaks between WATCH and MULTI
     OSError,
     asyncio.TimeoutError,
 )
 # A plain ResponseError whose text begins with one of these is an outage too.
 OUTAGE_WORDS: Final = ("OOM", "MISCONF", "LOADING", "BUSY", "NOREPLICAS", "MASTERDOWN", "CLUSTERDOWN", "READONLY")
+
+# Redis 6.2 puts a script's line before the word: `Error running script …: @user_script:33: -OOM command …`. A change
+# within a transaction shows at its end: `Transaction discarded because of: READONLY You can't write …`.
+BEFORE_THE_WORD: Final = (": -", "because of: ")
 
 
 SIGNS: Final = {"HSET": 1, "ZADD": 1, "SADD": 1, "HDEL": -1, "ZREM": -1}
@@ -349,7 +354,6 @@ async def _ask(call: Awaitable[Any]) -> Any:
     except OUTAGE as error:
         raise Unavailable(f"{type(error).__name__}: {error}") from error
     except errors.ResponseError as error:
-        # Redis 6.2 puts the script's line before the word: `Error running script …: @user_script:33: -OOM command …`.
-        if str(error).rpartition(": -")[2].startswith(OUTAGE_WORDS) or str(error).startswith(OUTAGE_WORDS):
+        if any(str(error).rpartition(before)[2].startswith(OUTAGE_WORDS) for before in BEFORE_THE_WORD):
             raise Unavailable(str(error)) from error
         raise

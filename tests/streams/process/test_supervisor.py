@@ -1,3 +1,4 @@
+import errno
 import os
 import re
 import signal
@@ -62,6 +63,23 @@ def start(tmp_path: Path):
             for pid in supervisor.pids(number):
                 if alive(pid):
                     os.kill(pid, signal.SIGKILL)
+
+
+def test_a_shortage_is_waited_for(monkeypatch) -> None:
+    """Where the machine has no room for a further process now, the others go on and it is tried again later."""
+    child = Child(["unused"], {})
+
+    def refuse(_child: Child) -> None:
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(Child, "start", refuse)
+    assert _look(child, FaultRuns()) is None
+    assert child.process is None
+    assert child.start_at_s > time.monotonic()
+    monkeypatch.setattr(Child, "start", lambda _child: (_ for _ in ()).throw(FileNotFoundError(errno.ENOENT, "python")))
+    child.start_at_s = 0.0
+    with pytest.raises(FileNotFoundError):
+        _look(child, FaultRuns())
 
 
 def alive(pid: int) -> bool:
