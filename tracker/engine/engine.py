@@ -46,14 +46,6 @@ def fingerprint(definition: Definition, rules: int = RULES) -> int:
     and another rest it only has to be folded again (`tracker/engine/migration.py`). `rules` are those of the fold
     itself; an earlier program had rules 1.
     """
-    shape = (
-        [(stage.name, stage.goal, stage.drops_after_ms is None) for stage in definition.stages],
-        [exclusion.rule for exclusion in definition.funnel.exclude],
-        [(segment.name, segment.path, segment.values) for segment in definition.segments],
-        definition.key,
-        # Included only where the file sets them, so that journeys without them keep the fingerprint they had.
-        *((definition.buckets,) if definition.buckets != Buckets() else ()),
-    )
     rest = (
         [(stage.touchpoints, stage.drops_after_ms, stage.optional) for stage in definition.stages],
         definition.order,
@@ -65,7 +57,19 @@ def fingerprint(definition: Definition, rules: int = RULES) -> int:
         # Only where they make a difference, so that states of other journeys are not looked at anew.
         *((rules,) if rules > 1 and _depends_on_rules(definition) else ()),
     )
-    return (crc32(repr(shape).encode()) & 0xFFFFF) << 12 | crc32(repr(rest).encode()) & 0xFFF
+    return (crc32(repr(shape(definition)).encode()) & 0xFFFFF) << 12 | crc32(repr(rest).encode()) & 0xFFF
+
+
+def shape(definition: Definition) -> tuple[object, ...]:
+    """What gives bits, lists and figures their meaning."""
+    return (
+        [(stage.name, stage.goal, stage.drops_after_ms is None) for stage in definition.stages],
+        [exclusion.rule for exclusion in definition.funnel.exclude],
+        [(segment.name, segment.path, segment.values) for segment in definition.segments],
+        definition.key,
+        # Included only where the file sets them, so that journeys without them keep the fingerprint they had.
+        *((definition.buckets,) if definition.buckets != Buckets() else ()),
+    )
 
 
 def _depends_on_rules(definition: Definition) -> bool:

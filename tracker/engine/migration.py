@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final, TypeVar
 
-from tracker.engine.engine import Engine
+from tracker.engine.engine import Engine, shape
 from tracker.engine.fold import begin
 from tracker.engine.matcher import ranked, rule_names
 from tracker.journey.definition import Definition
@@ -46,7 +46,7 @@ def migrate(instance: Instance, old: Engine, new: Engine, *, keeps_chains: bool 
     convert = _converter(old, new)
     entries = [convert(entry) for entry in old.layout.unpack(instance.log)]
     base = decode_progress(instance.base) if instance.base is not None else None
-    if base is not None and not same_shape(old.layout_id, new.layout_id):
+    if base is not None and shape(old.definition) != shape(new.definition):
         base = _rebased(base, old.definition, new.definition)
     elif base is not None:
         base = _noted(base, new) if keeps_chains else _reopened(base)
