@@ -8,7 +8,7 @@ Names of journeys and stages come from the definitions in the store; stored figu
 import asyncio
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic, time
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Met
 from schemas.topics import TOUCHPOINTS
 from streams.clients.clients import redis_client
 from streams.clients.failures import door
+from streams.definitions.builds import FIRST, prefix_of
 from streams.definitions.served import Served, read_served
 from streams.errors import TrackerError
 from streams.exporter.figures import Figures
@@ -34,6 +35,7 @@ from streams.exporter.series import (
     JOURNEY_COMPLETE,
     STATES_OUTDATED,
 )
+from streams.exporter.shadow import ShadowRows
 from streams.process.health import Encode, Pages
 from streams.process.series import Series
 from streams.settings.definitions import load_journeys
@@ -60,6 +62,7 @@ class Latest:
     changed_unix_s: float = 0.0
     read_unix_s: float = 0.0
     furthest: dict[tuple[str, int], tuple[str, int]] = field(default_factory=dict)
+    build: str = ""
     """By topic and partition, the topic's id and the highest offset that was ever seen applied of it."""
     complete: bool = True
     """False while a partition is applied less far than it was: Redis has lost writes, and they are applied again."""
@@ -72,6 +75,9 @@ class Latest:
         if self.figures is None or self.figures.offsets != figures.offsets:
             self.changed_unix_s = unix_s
         self.read_unix_s = unix_s
+        if figures.build != self.build:
+            # A switch: the offsets of the other build have a history of their own.
+            self.build, self.furthest = figures.build, {}
         # A topic that was created anew begins at 0 again, and what was applied of the former one stays counted.
         self.complete = all(
             figures.offsets.get(place, 0) >= offset
@@ -119,6 +125,7 @@ class FunnelCollector:
         self._channels = channels
         self._served = served
         self._rows = FunnelRows(served.definitions, channels)
+        self._shadow = self._beside(served)
         self._topics = topics
         self._latest = latest
         self._clock_s = clock_s
@@ -129,9 +136,14 @@ class FunnelCollector:
 
     def follow(self, served: Served) -> None:
         """Count by these definitions from the next figures on."""
-        if served.revision != self._served.revision:
+        if (served.revision, served.build) != (self._served.revision, self._served.build):
             self._rows = FunnelRows(served.definitions, self._channels)
+        if served.shadow != self._served.shadow:
+            self._shadow = self._beside(served)
         self._served = served
+
+    def _beside(self, served: Served) -> ShadowRows | None:
+        return ShadowRows(served.shadow.definitions, self._channels) if served.shadow is not None else None
 
     def prepare(self, figures: Figures, unix_s: float) -> Prepared:
         """The rows of these figures, counted and encoded before a scrape needs them; any thread may call it."""
@@ -149,6 +161,8 @@ class FunnelCollector:
             for labels, (buckets, seconds) in histograms[one.name].items():
                 times.add_metric(labels, buckets, seconds)
             families.append(times)
+        if self._shadow is not None and figures.shadow is not None:
+            families += self._shadow.families(figures.shadow, figures, int(unix_s * 1000))
         prepared = Prepared(figures, families)
         # A copy of the items, since a scrape in another thread may add an encoder.
         for content_type, encode in list(self._encoders.items()):
@@ -287,6 +301,7 @@ class Exporter:
 def wire(settings: Settings) -> Exporter:
     """The exporter for the settings; it connects at the first reading. Raises TrackerError for unusable settings."""
     client: list[Any] = []
+    following: list[Served] = []
 
     def follow() -> Served | None:
         with door(settings):
@@ -294,12 +309,18 @@ def wire(settings: Settings) -> Exporter:
                 # The client of a Cluster asks for the nodes when it is made; made here, its failure is one more
                 # failed reading.
                 client.append(redis_client(settings, retries=0))
-            return read_served(client[0], settings.partitions)
+            found = read_served(client[0], settings.partitions)
+            following[:] = [found] if found is not None else []
+            return found
 
     def read() -> Figures:
         with door(settings):
-            require(client[0], settings.partitions)
-            return read_figures(client[0], settings.partitions)
+            build = following[0].build if following else FIRST
+            require(client[0], settings.partitions, prefix_of(build))
+            figures = read_figures(client[0], settings.partitions, prefix_of(build))
+            beside = following[0].shadow if following else None
+            shadow = read_figures(client[0], settings.partitions, prefix_of(beside.build)) if beside else None
+            return replace(figures, build=build, shadow=shadow)
 
     topics = [topic.name for topic in settings.topics() if topic.direction == "input"]
     with door(settings):

@@ -22,6 +22,9 @@ class Rig(Protocol):
     def run(self, scenario: Scenario) -> Any:
         """The scenario's result with the store opened for it."""
 
+    prefix: str
+    """Of the keys."""
+
     def held(self, partition: int) -> Held:
         """What is kept of a partition."""
 
@@ -346,5 +349,36 @@ class StoreContract:
             assert rig.held(0).days == {1: names}
             await store.apply(lease, {WEB: 3}, plan(), b"", 0, Due(names, 1))
             assert await store.due(0, 10**9, 10) == Due([])
+
+        rig.run(scenario)
+
+    def test_only_the_owner_says_where_the_partition_stands(self, rig: Rig) -> None:
+        """Other builds read it; a former owner's word does not count any more."""
+
+        async def scenario(store):
+            former = await store.take(0, 1)
+            assert await store.standing(0, rig.prefix) is None
+            await store.stand(former, b"here")
+            owner = await store.take(0, 1)
+            await store.stand(former, b"there")
+            assert await store.standing(0, rig.prefix) == b"here"
+            await store.stand(owner, b"elsewhere")
+            assert await store.standing(0, rig.prefix) == b"elsewhere"
+
+        rig.run(scenario)
+
+    def test_a_new_build_keeps_out_who_is_erased(self, rig: Rig) -> None:
+        """The digests of another build are taken over, and the next write finds nothing missing."""
+
+        async def scenario(store):
+            lease = await store.take(0, 1)
+            erasing = plan({"a": b"A"})
+            erasing.suppressed = [b"digest"]
+            await store.apply(lease, {WEB: 1}, erasing, b"", 0)
+            owner = await store.take(0, 1)
+            await store.adopt(owner, rig.prefix)
+            assert owner.suppressed == {b"digest"}
+            await store.apply(owner, {WEB: 2}, plan({"b": b"B"}), b"", 0)
+            await store.verify(owner)
 
         rig.run(scenario)

@@ -3,6 +3,7 @@ import copy
 
 import pytest
 
+from streams.stores.keys import PREFIX
 from streams.stores.memory import Held, MemoryStore
 from tests.streams.stores.contract import Rig, StoreContract
 from tests.streams.stores.damage_contract import DamageContract
@@ -10,6 +11,8 @@ from tests.streams.stores.damage_contract import DamageContract
 
 class MemoryRig:
     """A store in memory, the same for all scenarios of a test."""
+
+    prefix = PREFIX
 
     def __init__(self) -> None:
         self.store = MemoryStore()

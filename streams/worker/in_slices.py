@@ -1,0 +1,41 @@
+"""Work in slices: the partitions of a process share its core, and a fault says whether a record is to blame."""
+
+import asyncio
+from collections.abc import Callable, Generator, Iterator
+from typing import Final, TypeVar
+
+from streams.worker.halving import Unforeseen
+from tracker.engine.migration import UnknownDefinitionError
+from tracker.planning.slices import Work
+from tracker.records.state import UnreadableStateError
+
+T = TypeVar("T")
+CANNOT_HEAL: Final = (UnreadableStateError, UnknownDefinitionError, MemoryError)
+"""What no record is to blame for: it ends the process, and nothing is set aside."""
+_END: Final = object()
+
+
+class Unwanted(Exception):  # noqa: N818  # the caller's decision, not an error
+    """The batch was abandoned before anything of it was written."""
+
+
+async def in_slices(pieces: Generator[None, None, T], is_wanted: Callable[[], bool]) -> T:
+    """The result of work that is done in slices. Raises Unwanted when it is no longer wanted after a slice."""
+    work = Work(pieces)
+    steps = iter(work)
+    while _has_more(steps):
+        # The event loop runs the other partitions and the health pages meanwhile.
+        await asyncio.sleep(0)
+        if not is_wanted():
+            raise Unwanted
+    return work.result
+
+
+def _has_more(steps: Iterator[None]) -> bool:
+    """Do the next slice. Raises `Unforeseen` for a fault that a record may be to blame for."""
+    try:
+        return next(steps, _END) is not _END
+    except CANNOT_HEAL:
+        raise
+    except Exception as error:
+        raise Unforeseen from error
