@@ -8,6 +8,11 @@ from typing import Final
 import msgspec
 
 SCHEMA: Final = "routed/1"
+"""The version of the messages that this program writes."""
+READS: Final = ("routed/1",)
+"""The versions that it reads. A program that writes a newer one reads the older ones too."""
+UNSAID: Final = "routed/1"
+"""The version of a message that names none. It never changes: who left it out knew no other."""
 
 Weight = tuple[int, str, str, str]
 """An edge in the order of edges: when it was first seen (ms), in which event, and between which two names."""
@@ -38,8 +43,8 @@ class Trace(msgspec.Struct, frozen=True, array_like=True):
 class _Routed(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", kw_only=True):
     """One message of `journey.routed`; its key is the name that it is for."""
 
-    schema: str = SCHEMA
-    """The version of the message; a worker that reads another version sets the message aside and loses nothing."""
+    schema: str = UNSAID
+    """The version of the message; a worker that does not read it sets the message aside and loses nothing."""
 
 
 class RoutedTouchpoint(_Routed, frozen=True, tag="touchpoint"):
@@ -133,6 +138,8 @@ class Enrolled(_Routed, frozen=True, tag="enrolled"):
     name: str
     account: str
     journey: str
+    is_question: bool = False
+    """Whether the home is to answer in any case, with how far the person has come."""
 
 
 Routed = RoutedTouchpoint | Tie | Ruling | History | Release | Adopted | Erase | Forget | Member | Enrolled

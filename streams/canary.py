@@ -62,6 +62,9 @@ class Canary:
         # The wall clock in milliseconds, made to rise, so that ids differ from those of an earlier process too.
         self._number = 0
         # By partition and event id, the channel and the time of sending.
+        self._lost = 0
+        self._last: tuple[float, float] | None = None
+        """The delay of the last touchpoint that arrived, and when that was."""
         self._waiting: list[dict[str, tuple[str, float]]] = [{} for _ in self._names]
         kinds: dict[str, Any] = {"counter": Counter, "gauge": Gauge, "histogram": Histogram}
         self._series: dict[str, Any] = {
@@ -81,6 +84,16 @@ class Canary:
     def longest_s(self) -> float:
         """The age of the oldest touchpoint that has not arrived; 0 when all have."""
         return max(map(self._age_s, self._waiting))
+
+    def summary(self) -> dict[str, object]:
+        """For /health: the last round trip, and what has not come round."""
+        last = self._last
+        return {
+            "longest_waiting_seconds": round(self.longest_s, 3),
+            "last_delay_seconds": None if last is None else round(last[0], 3),
+            "last_arrival_seconds_ago": None if last is None else round(self._clock_s() - last[1], 1),
+            "lost": self._lost,
+        }
 
     def _age_s(self, waiting: dict[str, tuple[str, float]]) -> float:
         # A copy, since a scrape reads it while another thread sends and looks.
@@ -111,7 +124,9 @@ class Canary:
 
     def _come(self, waiting: dict[str, tuple[str, float]], event_id: str) -> None:
         channel, sent_s = waiting.pop(event_id)
-        self._series["tracker_canary_delay_seconds"].observe(self._clock_s() - sent_s)
+        now_s = self._clock_s()
+        self._last = (now_s - sent_s, now_s)
+        self._series["tracker_canary_delay_seconds"].observe(now_s - sent_s)
         # A topic-partition keeps its order: an earlier touchpoint that is not there now will never arrive.
         for one in [one for one, (through, at_s) in waiting.items() if through == channel and at_s < sent_s]:
             self._lose(waiting, one)
@@ -119,6 +134,7 @@ class Canary:
     def _lose(self, waiting: dict[str, tuple[str, float]], event_id: str) -> None:
         del waiting[event_id]
         self._series["tracker_canary_lost_total"].inc()
+        self._lost += 1
 
     async def live(self, every_s: float) -> None:
         """Beat and look until cancelled. A failure is logged once, and the step is tried again."""
@@ -195,7 +211,7 @@ async def run(settings: Settings, every_s: float, listening: Callable[[str], Non
     def ready() -> dict[str, object] | None:
         return {"trouble": canary.trouble} if canary.trouble else None
 
-    pages = Pages(lambda: None, ready, canary.registry, "CANARY_PORT")
+    pages = Pages(lambda: None, ready, canary.registry, "CANARY_PORT", details=canary.summary)
     port = await pages.start(settings.http_host, settings.canary_port)
     listening(f"http://{settings.http_host}:{port}/metrics")
     tasks = {loop.create_task(canary.live(every_s)), loop.create_task(ended.wait())}

@@ -3,6 +3,7 @@
 It knows none of the libraries that fail: `streams/clients/failures.py` translates their exceptions into these.
 """
 
+import signal
 from enum import IntEnum
 
 
@@ -41,6 +42,13 @@ class ExitCode(IntEnum):
     """Ctrl-C (SIGINT)."""
     TERMINATED = 143
     """SIGTERM."""
+
+
+def name_of(code: int) -> str:
+    """The name of an exit code; of a negative one, the signal that ended the process."""
+    if code < 0:
+        return signal.Signals(-code).name if -code in {*signal.Signals} else f"signal {-code}"
+    return ExitCode(code).name if code in {*ExitCode} else "unknown"
 
 
 class TrackerError(Exception):

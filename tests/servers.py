@@ -4,6 +4,7 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -87,6 +88,14 @@ class PrivateServers:
         cluster.join()
         return cluster
 
+    def kafka_cluster(self, nodes: int = 3) -> "KafkaCluster":
+        """Several Kafkas that are one cluster: three copies of each record, of which two must be written."""
+        cluster = KafkaCluster(lambda **options: KafkaServer(self._group, directory=self._place("kafka"), **options))
+        for _ in range(nodes):
+            self._stack.callback(cluster.add().kill9)
+        cluster.start()
+        return cluster
+
     def new_place(self, kind: str) -> Path:
         """A directory that goes with the test."""
         place = self._place(kind)
@@ -147,6 +156,44 @@ class RedisCluster:
         wait_until(lambda: all(_serves(client, len(clients)) for client in clients), 20)
         for client in clients:
             client.close()
+
+
+class KafkaCluster:
+    """Kafkas that are one cluster; each is a broker and a controller, so any one of them may be away."""
+
+    def __init__(self, new: Callable[..., KafkaServer]) -> None:
+        self.nodes: list[KafkaServer] = []
+        self._new = new
+        self._voters: list[str] = []
+
+    @property
+    def bootstrap(self) -> str:
+        """The addresses of all."""
+        return ",".join(node.bootstrap for node in self.nodes)
+
+    def add(self) -> KafkaServer:
+        """One more node, which is not started yet."""
+        number = len(self.nodes) + 1
+        own, controller = ports.free_port(), ports.free_port()
+        self._voters.append(f"{number}@{ports.LOOPBACK}:{controller}")
+        properties = {
+            "node.id": str(number),
+            "listeners": f"CLIENT://{ports.LOOPBACK}:{own},CONTROLLER://{ports.LOOPBACK}:{controller}",
+            "min.insync.replicas": "2",
+            "replica.lag.time.max.ms": "5000",
+            "offsets.topic.replication.factor": "3",
+            "default.replication.factor": "3",
+        }
+        node = self._new(port=own, properties=properties)
+        self.nodes.append(node)
+        return node
+
+    def start(self) -> None:
+        """Start all at once, since a majority must be up before one is ready."""
+        for node in self.nodes:
+            node.properties["controller.quorum.voters"] = ",".join(self._voters)
+        with ThreadPoolExecutor(len(self.nodes)) as threads:
+            list(threads.map(KafkaServer.start, self.nodes))
 
 
 SLOTS = 16384

@@ -27,14 +27,16 @@ def collector(
       COLLECTOR_PORT=8090 tracker collector --processes 2
     """
     from streams.collector import server
+    from streams.process.open_files import require_open_files
+    from streams.process.restarts import restarts
     from streams.process.supervisor import supervise
 
     settings = read(os.environ)
     configure(settings)
+    require_open_files()
     if supervised:
-        return server.serve(
-            settings, server.bind(settings.collector_host, settings.collector_port, alone=False), supervised=True
-        )
+        shared = server.bind(settings.collector_host, settings.collector_port, alone=False)
+        return server.serve(settings, shared, supervised=True, restarts=restarts(os.environ))
     server.preflight(settings)
     if processes == 1:
         return server.serve(settings, server.bind(settings.collector_host, settings.collector_port, alone=True))

@@ -3,6 +3,7 @@
 It knows no command; `streams/cli/commands.py` has the table.
 """
 
+import contextlib
 import logging
 import os
 import signal
@@ -10,7 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import typer
 from typer.main import get_command as build
@@ -27,7 +28,7 @@ Examples:
   tracker check my-journey.yaml     is this journey file right?
   tracker doctor                    is this installation right?
 
-Each command has its own --help. Settings come from the environment; `tracker doctor` prints them.
+Each command has its own --help. Settings come from the environment; `tracker doctor --settings` prints them.
 
 \b
 Exit codes:
@@ -50,6 +51,8 @@ def main(words: Sequence[str] | None = None) -> int:
         return run(lambda: build(_app())(args=words, prog_name="tracker", standalone_mode=False))
     finally:
         signal.signal(signal.SIGTERM, previous)
+        _let_go(sys.stdout)
+        _let_go(sys.stderr)
 
 
 def run(command: Callable[[], Any], environ: Mapping[str, str] = os.environ) -> int:
@@ -61,8 +64,8 @@ def run(command: Callable[[], Any], environ: Mapping[str, str] = os.environ) -> 
     except (KeyboardInterrupt, typer.Abort, EOFError):
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
-        # The reader has closed the pipe (`| head`). Python flushes stdout again at exit and would complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader has closed the pipe (`| head`).
+        _let_go(sys.stdout)
         return ExitCode.OK
     except typer.TyperException as error:
         return say(_misused(error))
@@ -76,10 +79,20 @@ def run(command: Callable[[], Any], environ: Mapping[str, str] = os.environ) -> 
 def say(error: TrackerError) -> int:
     """Prints the error and its remedy to stderr; its exit code."""
     word = "\033[31merror:\033[0m" if _coloured() else "error:"
-    print(f"{word} {error.message}", file=sys.stderr)
-    if error.remedy:
-        print(f"remedy: {error.remedy}", file=sys.stderr)
+    # Where stderr goes may be what is full; the exit code must tell all the same.
+    with contextlib.suppress(OSError):
+        print(f"{word} {error.message}", file=sys.stderr)
+        if error.remedy:
+            print(f"remedy: {error.remedy}", file=sys.stderr)
     return int(error.exit_code)
+
+
+def _let_go(stream: TextIO) -> None:
+    """Bring out what was printed. Python does so again at its end, and a failure there would be the exit code."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _coloured() -> bool:

@@ -11,6 +11,8 @@ from streams.clients.clients import redis_client
 from streams.definitions.builds import FIRST
 from streams.definitions.watch import BuildsWatch
 from streams.process.logs import configure
+from streams.process.open_files import require_open_files
+from streams.process.restarts import restarts
 from streams.process.supervisor import Child, supervise, worker_children
 from streams.settings.settings import read
 from streams.worker.failpoint import VARIABLE, after_step
@@ -40,13 +42,15 @@ def worker(
     """
     settings = read(os.environ)
     configure(settings)
+    require_open_files()
     if supervised:
         from streams.worker.worker import run
 
         _collect_garbage_rarely()
         if shadow:
             os.nice(SHADOW_NICE)
-        return asyncio.run(run(settings, after_step(os.environ.get(VARIABLE, "")), supervised=True, build=build))
+        after = after_step(os.environ.get(VARIABLE, ""))
+        return asyncio.run(run(settings, after, supervised=True, restarts=restarts(os.environ), build=build))
     preflight(settings)
     with BuildsWatch(lambda: redis_client(settings)) as watch:
         wanted = _Wanted(watch, processes, settings.http_port)

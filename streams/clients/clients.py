@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from time import monotonic, sleep
 from typing import Any, Final
 
 from streams.clients.failures import closed_kafka, door, silent_kafka
@@ -17,6 +18,7 @@ from streams.settings.settings import Settings
 # A command answers or fails within ten seconds; these time-outs leave room for a second attempt.
 PROBE_S: Final = 3
 PROBES: Final = 3
+MEET_EVERY_S: Final = 0.05
 BOOTSTRAP_MS: Final = 6_000
 REQUEST_MS: Final = 8_000
 # The pool makes callers wait rather than grow: two connections for each partition would be idle most of the time.
@@ -100,7 +102,28 @@ def kafka_admin(settings: Settings) -> Iterator[Any]:
     probe_kafka(settings)
     waits = {"bootstrap_timeout_ms": BOOTSTRAP_MS, "request_timeout_ms": REQUEST_MS}
     with door(settings), closing(KafkaAdminClient(**kafka_arguments(settings), **waits)) as admin:
+        _meet(admin)
         yield admin
+
+
+def _meet(admin: Any) -> None:
+    """Return when a broker has answered.
+
+    kafka-python asks any broker that it has heard of, and gives up where that one is away while others answer. Whatever
+    may be asked of any broker then goes to the one that has answered, because the connection to it is open.
+    """
+    from kafka.errors import KafkaConnectionError, NodeNotReadyError
+
+    until_s = monotonic() + PROBE_S
+    while True:
+        try:
+            admin.describe_cluster()
+        except (KafkaConnectionError, NodeNotReadyError):
+            if monotonic() > until_s:
+                raise
+            sleep(MEET_EVERY_S)
+        else:
+            return
 
 
 def probe_kafka(settings: Settings) -> None:

@@ -15,6 +15,7 @@ from streams.settings.parsing import hide_password
 from streams.settings.settings import Settings
 from tracker.engine.migration import UnknownDefinitionError
 from tracker.journey.file import JourneyFileError
+from tracker.records.state import UnreadableStateError
 
 
 class Meaning(NamedTuple):
@@ -126,9 +127,24 @@ REDIS_WORDS: Final[dict[str, Meaning]] = {
         ExitCode.DISK_FULL,
     ),
 }
+FULL: Final = Meaning(TrackerError, "The disk is full: {detail}.", "Make room and try again.", ExitCode.DISK_FULL)
+NO_MORE_FILES: Final = Meaning(
+    TrackerError,
+    "No more files can be opened: {detail}.",
+    "Raise the limit: `ulimit -n`, LimitNOFILE= of systemd, or `ulimits` of Docker Compose.",
+    ExitCode.UNSUPPORTED,
+)
 SYSTEM: Final[dict[int, Meaning]] = {
-    errno.ENOSPC: Meaning(TrackerError, "The disk is full: {detail}.", "Make room and try again.", ExitCode.DISK_FULL),
-    errno.EDQUOT: Meaning(TrackerError, "The disk is full: {detail}.", "Make room and try again.", ExitCode.DISK_FULL),
+    errno.ENOSPC: FULL,
+    errno.EDQUOT: FULL,
+    errno.EFBIG: Meaning(
+        TrackerError,
+        "A file may not grow further: {detail}.",
+        "Raise the limit (`ulimit -f`), or write elsewhere.",
+        ExitCode.DISK_FULL,
+    ),
+    errno.EMFILE: NO_MORE_FILES,
+    errno.ENFILE: NO_MORE_FILES,
     errno.EADDRINUSE: Meaning(
         TrackerError,
         "A port is already in use: {detail}.",
@@ -159,6 +175,9 @@ def translate(error: BaseException, settings: Settings | None = None) -> Tracker
             "Store the journey file of that version: `tracker journeys apply --former FILE`. Without the file, rebuild "
             "the partitions from Kafka: `tracker repair`."
         )
+        return Mismatch(f"{str(error)[0].upper()}{str(error)[1:]}.", remedy)
+    if isinstance(error, UnreadableStateError) and error.is_newer:
+        remedy = "Upgrade this program: a newer version of it has written the state."
         return Mismatch(f"{str(error)[0].upper()}{str(error)[1:]}.", remedy)
     if isinstance(error, ssl.SSLError):
         why = getattr(error, "reason", None) or error

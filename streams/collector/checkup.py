@@ -9,7 +9,7 @@ from typing import Final, Literal
 from streams.collector import plans, sources, tables
 from streams.settings.settings import Settings
 
-Result = tuple[Literal["ok", "warning", "problem"], str, str]
+Result = tuple[Literal["ok", "unknown", "warning", "problem"], str, str]
 ANSWER_WITHIN_S: Final = 2.0
 
 
@@ -79,7 +79,8 @@ def _answer(settings: Settings) -> Result:
         answer = connection.getresponse()
         body = answer.read(10_000)
     except (OSError, http.client.HTTPException):
-        return "ok", f"No collector answers at {where} now.", ""
+        remedy = "If it runs elsewhere, run the doctor there, or name it by COLLECTOR_HOST and COLLECTOR_PORT."
+        return "unknown", f"No collector answers at {where}.", remedy
     finally:
         connection.close()
     if answer.status == 200:

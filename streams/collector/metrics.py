@@ -9,7 +9,7 @@ from schemas.rejection import CollectorReason
 from streams.collector.admission import AdmissionVerdict
 from streams.collector.delivery import Delivery
 from streams.collector.problems import HttpProblem
-from streams.process.series import Series
+from streams.process.series import RESTARTS, Series
 
 REQUESTS: Final = Series(
     "tracker_collector_requests_total", "counter", "Requests answered, by route and status.", ("route", "status")
@@ -32,7 +32,7 @@ HELD_BYTES: Final = Series("tracker_collector_held_bytes", "gauge", "Bytes of th
 AVAILABLE: Final = Series(
     "tracker_collector_kafka_available", "gauge", "1 when Kafka confirmed the last round, else 0."
 )
-SERIES: Final = (REQUESTS, SECONDS, ACCEPTED, REFUSED, VIOLATIONS, HELD, HELD_BYTES, AVAILABLE)
+SERIES: Final = (REQUESTS, SECONDS, ACCEPTED, REFUSED, VIOLATIONS, HELD, HELD_BYTES, AVAILABLE, RESTARTS)
 
 BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 REASONS: Final = frozenset(get_args(CollectorReason))
@@ -49,12 +49,17 @@ class CollectorMetrics:
         self._accepted = self._made(Counter, ACCEPTED)
         self._refused = self._made(Counter, REFUSED)
         self._violations = self._made(Counter, VIOLATIONS)
+        self._restarts = self._made(Counter, RESTARTS)
         self._made(Gauge, HELD).set_function(lambda: delivery.held)
         self._made(Gauge, HELD_BYTES).set_function(lambda: delivery.held_bytes)
         self._made(Gauge, AVAILABLE).set_function(lambda: float(not delivery.away))
 
     def _made(self, kind: type, series: Series, **options: Any) -> Any:
         return kind(series.name, series.help, series.labels, registry=self.registry, **options)
+
+    def restarted(self, count: int) -> None:
+        """The supervisor has started this process again so many times."""
+        self._restarts.inc(count)
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         """Count a request that was answered."""

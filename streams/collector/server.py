@@ -21,6 +21,7 @@ from streams.collector.app import Wired, wire
 from streams.collector.connection import BoundedConnection
 from streams.errors import ExitCode, TrackerError, Unreachable
 from streams.process.health import Pages
+from streams.process.restarts import NONE, Restarts
 from streams.process.supervisor import Child
 from streams.settings.settings import Settings
 
@@ -109,14 +110,21 @@ def children(count: int, settings: Settings, port: int, environ: Mapping[str, st
 
 
 async def run(
-    settings: Settings, listening: socket.socket, announce: Callable[[str], Any] = print, *, supervised: bool = False
+    settings: Settings,
+    listening: socket.socket,
+    announce: Callable[[str], Any] = print,
+    *,
+    supervised: bool = False,
+    restarts: Restarts = NONE,
 ) -> ExitCode:
     """Serve on the socket until SIGTERM or SIGINT; open requests are answered first.
 
-    A supervised process also ends when its standard input closes: then its supervisor is gone.
+    A supervised process also ends when its standard input closes: then its supervisor is gone. `restarts` are those
+    that its supervisor tells of.
     """
     state = State()
     wired = wire(settings, state.ready)
+    wired.metrics.restarted(restarts.times)
     state.away = lambda: wired.delivery.away
     server = _server(settings, wired)
     loop = asyncio.get_running_loop()
@@ -136,7 +144,8 @@ async def run(
     host, port = listening.getsockname()[:2]
     metrics = f"http://{settings.http_host}:{metrics_port}/metrics"
     log.info("collector starts", address=f"http://{host}:{port}", metrics=metrics)
-    announce(f"http://{host}:{port}")
+    with contextlib.suppress(OSError):  # stdout may go to a disk that is full
+        announce(f"http://{host}:{port}")
     try:
         await server.serve([listening])
     finally:
@@ -181,7 +190,9 @@ async def _check_topics(settings: Settings, state: State) -> None:
             state.trouble = None
 
 
-def serve(settings: Settings, listening: socket.socket, *, supervised: bool = False) -> ExitCode:
+def serve(
+    settings: Settings, listening: socket.socket, *, supervised: bool = False, restarts: Restarts = NONE
+) -> ExitCode:
     """`run`, in an event loop of its own."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(run(settings, listening, supervised=supervised))
+        return runner.run(run(settings, listening, supervised=supervised, restarts=restarts))

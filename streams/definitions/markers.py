@@ -29,7 +29,7 @@ def progress_of(markers: Sequence[Marker], newest: int) -> str:
     left = sum(each.left for each in markers)
     if behind:
         lowest = min(each.revision for each in behind)
-        what = f"{len(behind)} of {len(markers)} partitions are not yet at revision {newest} (the furthest at {lowest})"
+        what = f"{len(behind)} of {len(markers)} partitions are not yet at revision {newest} (the last at {lowest})"
     else:
         what = f"all {len(markers)} partitions are at revision {newest}"
     return f"{what}; {left} states may still be of earlier definitions" if left else what

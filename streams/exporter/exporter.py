@@ -2,11 +2,13 @@
 
 One process serves all workers, since the figures are in Redis: they are exact, and the same after a restart.
 It reads in the background. A scrape gets the last figures at once, with their age, even while Redis does not answer.
+Redis tells too when a worker last looked after each partition: where nobody does, the figures are not complete.
 Names of journeys and stages come from the definitions in the store; stored figures under other names add up as `other`.
 """
 
 import asyncio
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from time import monotonic, time
@@ -20,10 +22,13 @@ from schemas.topics import TOUCHPOINTS
 from streams.clients.clients import redis_client
 from streams.clients.failures import door
 from streams.definitions.builds import FIRST, prefix_of
+from streams.definitions.reader import served_prefix
 from streams.definitions.served import Served, read_served
 from streams.errors import TrackerError
 from streams.exporter.figures import Figures
 from streams.exporter.figures import read as read_figures
+from streams.exporter.latest import Latest
+from streams.exporter.neglect import Neglect
 from streams.exporter.rows import FunnelRows
 from streams.exporter.series import (
     COUNTED,
@@ -40,6 +45,7 @@ from streams.process.health import Encode, Pages
 from streams.process.series import Series
 from streams.settings.definitions import load_journeys
 from streams.settings.settings import Settings
+from streams.stores.attendance import UNDISTURBED_S, Attendance, attendance, patience_s, spans
 from streams.stores.layout import require
 
 log = structlog.get_logger()
@@ -49,52 +55,6 @@ READ_EVERY_S: Final = 2.0
 STALE_AFTER_S: Final = 15.0
 # The last line of a page in OpenMetrics, which may occur only once.
 END: Final = b"# EOF\n"
-
-
-@dataclass(slots=True)
-class Latest:
-    """The last figures that were read, and how the last readings went."""
-
-    figures: Figures | None = None
-    read_s: float = 0.0
-    """When the reading began, by the monotonic clock."""
-    took_s: float = 0.0
-    changed_unix_s: float = 0.0
-    read_unix_s: float = 0.0
-    furthest: dict[tuple[str, int], tuple[str, int]] = field(default_factory=dict)
-    build: str = ""
-    """By topic and partition, the topic's id and the highest offset that was ever seen applied of it."""
-    complete: bool = True
-    """False while a partition is applied less far than it was: Redis has lost writes, and they are applied again."""
-    available: bool = False
-    trouble: str = ""
-    """Why the last reading failed; empty when it succeeded."""
-
-    def took(self, figures: Figures, began_s: float, now_s: float, unix_s: float) -> None:
-        """Note a reading that has succeeded."""
-        if self.figures is None or self.figures.offsets != figures.offsets:
-            self.changed_unix_s = unix_s
-        self.read_unix_s = unix_s
-        if figures.build != self.build:
-            # A switch: the offsets of the other build have a history of their own.
-            self.build, self.furthest = figures.build, {}
-        # A topic that was created anew begins at 0 again, and what was applied of the former one stays counted.
-        self.complete = all(
-            figures.offsets.get(place, 0) >= offset
-            for place, (its_id, offset) in self.furthest.items()
-            if figures.ids.get(place, its_id) == its_id
-        )
-        for place, offset in figures.offsets.items():
-            its_id = figures.ids.get(place, "")
-            before_id, before = self.furthest.get(place, (its_id, 0))
-            self.furthest[place] = (its_id, max(offset, before if before_id == its_id else 0))
-        # The age counts from the beginning of the reading, since its first partition was read then.
-        self.figures, self.read_s, self.took_s = figures, began_s, now_s - began_s
-        self.available, self.trouble = True, ""
-
-    def failed(self, trouble: str) -> None:
-        """Note a reading that has failed; the last figures stay."""
-        self.available, self.trouble = False, trouble
 
 
 @dataclass(slots=True)
@@ -125,7 +85,7 @@ class FunnelCollector:
         self._channels = channels
         self._served = served
         self._rows = FunnelRows(served.definitions, channels)
-        self._shadow = self._beside(served)
+        self._shadow = ShadowRows.of(served, channels)
         self._topics = topics
         self._latest = latest
         self._clock_s = clock_s
@@ -139,11 +99,8 @@ class FunnelCollector:
         if (served.revision, served.build) != (self._served.revision, self._served.build):
             self._rows = FunnelRows(served.definitions, self._channels)
         if served.shadow != self._served.shadow:
-            self._shadow = self._beside(served)
+            self._shadow = ShadowRows.of(served, self._channels)
         self._served = served
-
-    def _beside(self, served: Served) -> ShadowRows | None:
-        return ShadowRows(served.shadow.definitions, self._channels) if served.shadow is not None else None
 
     def prepare(self, figures: Figures, unix_s: float) -> Prepared:
         """The rows of these figures, counted and encoded before a scrape needs them; any thread may call it."""
@@ -223,6 +180,7 @@ class FunnelCollector:
             values["tracker_figures_changed_time_seconds"] = latest.changed_unix_s
             values["tracker_figures_read_seconds"] = latest.took_s
             values["tracker_figures_complete"] = float(latest.complete)
+            values["tracker_partitions_neglected"] = len(latest.neglect.partitions)
         for series in FRESHNESS:
             family = GaugeMetricFamily(series.name, series.help, labels=series.labels)
             if series.name in values:
@@ -246,32 +204,63 @@ class Exporter:
         every_s: float = READ_EVERY_S,
         stale_after_s: float = STALE_AFTER_S,
         partitions: int = 0,
+        attend: Callable[[], Sequence[Attendance]] = tuple,
+        neglected_after_s: float = UNDISTURBED_S,
     ) -> None:
-        self.latest = Latest()
+        self.latest = Latest(neglect=Neglect(neglected_after_s))
         self._read = read
         self._follow = follow
+        self._attend = attend
+        self._neglected = False
         self._every_s = every_s
         self._stale_after_s = stale_after_s
         registry = CollectorRegistry()
         self._collector = FunnelCollector(served, topics, self.latest, partitions=partitions)
         registry.register(self._collector)
-        self.pages = Pages(lambda: None, self.ready, registry, "EXPORTER_PORT", self._collector.render)
+        self.pages = Pages(
+            lambda: None, self.ready, registry, "EXPORTER_PORT", self._collector.render, self.by_partition
+        )
 
     def ready(self) -> dict[str, object] | None:
-        """Why the figures are not fresh; None when they are."""
+        """Why the figures are not fresh, or will not stay so; None when they are and will."""
         latest = self.latest
         if latest.figures is None:
             return {"waiting for": ["the first figures"], "trouble": latest.trouble}
         age_s = monotonic() - latest.read_s
         if age_s > self._stale_after_s:
             return {"figures are old": f"{age_s:.0f} s", "trouble": latest.trouble}
+        if neglected := latest.neglect.partitions:
+            since_s = min(latest.neglect.idle_s[partition] for partition in neglected)
+            return {"nobody applies": f"partitions {spans(neglected)}, for {since_s:.0f} s"}
         return None
+
+    def by_partition(self) -> dict[str, object]:
+        """For /health: by partition, how far it is applied, and since when nobody has looked after it."""
+        latest = self.latest
+        if latest.figures is None:
+            return {}
+        applied: Counter[int] = Counter()
+        for (_, partition), offset in latest.figures.offsets.items():
+            applied[partition] += offset
+        neglected = set(latest.neglect.partitions)
+        return {
+            "complete": latest.complete,
+            "figures_age_seconds": round(monotonic() - latest.read_s, 1),
+            "partitions": {
+                str(partition): {
+                    "applied_records": applied[partition],
+                    "seconds_since_a_worker_looked": round(idle_s, 1),
+                    "neglected": partition in neglected,
+                }
+                for partition, idle_s in latest.neglect.idle_s.items()
+            },
+        }
 
     async def look(self) -> None:
         """Read once. A failure is noted, and logged when it is the first in a row."""
         began_s = monotonic()
         try:
-            figures, prepared = await asyncio.to_thread(self._take)
+            figures, attended, prepared = await asyncio.to_thread(self._take)
         except TrackerError as error:
             # One line for each outage, not one for each reading.
             if self.latest.available or not self.latest.trouble:
@@ -282,13 +271,20 @@ class Exporter:
             log.info("figures are read again")
         self._collector.show(prepared)
         self.latest.took(figures, began_s, monotonic(), time())
+        self.latest.neglect.took(attended, monotonic())
+        if (neglected := bool(self.latest.neglect.partitions)) != self._neglected:
+            self._neglected = neglected
+            if neglected:
+                log.warning("nobody applies", partitions=spans(self.latest.neglect.partitions))
+            else:
+                log.info("every partition is looked after again")
 
-    def _take(self) -> tuple[Figures, Prepared]:
+    def _take(self) -> tuple[Figures, Sequence[Attendance], Prepared]:
         # The definitions first: figures of a newer one are shown as `other` for one reading, never as somebody else's.
         if (served := self._follow()) is not None:
             self._collector.follow(served)
         figures = self._read()
-        return figures, self._collector.prepare(figures, time())
+        return figures, self._attend(), self._collector.prepare(figures, time())
 
     async def keep_looking(self) -> None:
         """Read again and again until cancelled."""
@@ -322,11 +318,18 @@ def wire(settings: Settings) -> Exporter:
             shadow = read_figures(client[0], settings.partitions, prefix_of(beside.build)) if beside else None
             return replace(figures, build=build, shadow=shadow)
 
+    def attend() -> Sequence[Attendance]:
+        with door(settings):
+            return attendance(client[0], settings.partitions, served_prefix(client[0]))
+
     topics = [topic.name for topic in settings.topics() if topic.direction == "input"]
     with door(settings):
         # Until the store has definitions, as before the first worker, those of the files are served.
         files = Served.of(load_journeys(settings))
-        return Exporter(files, topics, read, follow=follow, partitions=settings.partitions)
+        return Exporter(
+            files, topics, read, follow=follow, partitions=settings.partitions, attend=attend,
+            neglected_after_s=patience_s(settings.session_timeout_s),
+        )  # fmt: skip
 
 
 async def run(settings: Settings, listening: Callable[[str], None] = lambda _address: None) -> None:

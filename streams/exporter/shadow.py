@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from schemas.topics import TOUCHPOINTS
+from streams.definitions.served import Served
 from streams.exporter.figures import Figures
 from streams.exporter.rows import FunnelRows
 from streams.exporter.series import SHADOW, SHADOW_BEHIND
@@ -23,6 +24,11 @@ class ShadowRows:
     def __init__(self, definitions: Sequence[Definition], channels: Sequence[str]) -> None:
         self._versions = {one.journey: str(one.version) for one in definitions}
         self._rows = FunnelRows(definitions, channels)
+
+    @classmethod
+    def of(cls, served: Served, channels: Sequence[str]) -> "ShadowRows | None":
+        """Those of the shadow beside what is served; None without one."""
+        return cls(served.shadow.definitions, channels) if served.shadow is not None else None
 
     def families(self, shadow: Figures, served: Figures, now_ms: int) -> Iterator[Metric]:
         """The series of these figures."""

@@ -1,4 +1,4 @@
-"""The pages of a process: /health/live, /health/ready and /metrics; the settings' default address is loopback."""
+"""The pages of a process: /health, /health/live, /health/ready and /metrics, by default on loopback alone."""
 
 import json
 from collections.abc import Callable
@@ -19,7 +19,7 @@ Render = Callable[[Encode, str], bytes]
 
 
 class Pages:
-    """An HTTP server with three pages; /health is the same as /health/ready."""
+    """An HTTP server with four pages; /health is the same as /health/ready, with details where there are any."""
 
     def __init__(
         self,
@@ -28,8 +28,13 @@ class Pages:
         registry: CollectorRegistry,
         port_variable: str = "TRACKER_HTTP_PORT",
         render: Render | None = None,
+        details: Callable[[], dict[str, object]] = dict,
     ) -> None:
-        """`render` makes the /metrics page; without it, the whole registry is encoded at each scrape."""
+        """`render` makes the /metrics page; without it, the whole registry is encoded at each scrape.
+
+        `details` are further fields of /health, whether all is well or not.
+        """
+        self._details = details
         self._checks = {"/health/live": live, "/health/ready": ready, "/health": ready}
         self._render = render or (lambda encode, _content_type: encode(registry))
         self._port_variable = port_variable
@@ -63,6 +68,8 @@ class Pages:
     async def _health(self, request: web.Request) -> web.Response:
         trouble = self._checks[request.path]()
         body = {"status": "ok"} if trouble is None else {"status": "not ok", **trouble}
+        if request.path == "/health":
+            body |= self._details()
         return web.json_response(body, status=200 if trouble is None else 503, dumps=json.dumps)
 
     async def _metrics(self, request: web.Request) -> web.Response:

@@ -4,11 +4,12 @@ Events that a metric counts are not logged too. Customers appear only as hashes;
 Lines of third parties (Faust, aiokafka, kafka-python) pass through here as well, with repeats left out.
 """
 
+import contextlib
 import logging
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TextIO, cast
 
 import structlog
 
@@ -43,6 +44,24 @@ class RepeatFilter(logging.Filter):
         return count < REPEATS
 
 
+class Outlet:
+    """Where log lines go. A line that cannot be written, because the disk is full or the reader gone, stops nothing."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write, if that is possible."""
+        with contextlib.suppress(OSError, ValueError):  # ValueError: the stream was closed
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Bring what was written to where it goes, if that is possible."""
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
+
+
 def configure(settings: Settings) -> None:
     """Make this process log as the settings say; it may be called again."""
     level = logging.getLevelName(settings.log_level.upper())
@@ -52,15 +71,15 @@ def configure(settings: Settings) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
-    renderer = _renderer(settings)
+    renderer, outlet = _renderer(settings), Outlet(sys.stderr)
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", outlet)),
         cache_logger_on_first_use=False,  # a second call must also affect loggers that are in use
     )
     _configure_third_parties(
-        settings, [*shared[:1], structlog.stdlib.add_logger_name, *shared[1:], _left_out], renderer
+        settings, outlet, [*shared[:1], structlog.stdlib.add_logger_name, *shared[1:], _left_out], renderer
     )
 
 
@@ -69,8 +88,8 @@ def _renderer(settings: Settings) -> Any:
     return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if as_text else structlog.processors.JSONRenderer()
 
 
-def _configure_third_parties(settings: Settings, processors: list[Any], renderer: Any) -> None:
-    handler = logging.StreamHandler(sys.stderr)
+def _configure_third_parties(settings: Settings, outlet: Outlet, processors: list[Any], renderer: Any) -> None:
+    handler = logging.StreamHandler(outlet)
     handler.addFilter(RepeatFilter())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

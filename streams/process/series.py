@@ -17,6 +17,11 @@ class Series:
     labels: tuple[str, ...] = ()
 
 
+RESTARTS: Final = Series(
+    "tracker_process_restarts_total", "counter", "Times that the supervisor has started this process again."
+)
+"""Of workers and collectors: the supervisor tells each process of its predecessors."""
+
 PIPELINE: Final = (
     Series("tracker_touchpoints_read_total", "counter", "Records taken from Kafka.", ("topic",)),
     Series("tracker_touchpoints_applied_total", "counter", "Touchpoints folded into a state."),
@@ -33,12 +38,16 @@ PIPELINE: Final = (
     Series("tracker_names_erased_total", "counter", "Names whose record was removed for good."),
     Series("tracker_touchpoints_missing_total", "counter", "Offsets never applied that Kafka no longer had.",
            ("topic",)),
+    Series("tracker_timestamps_replaced_total", "counter",
+           "Records whose Kafka timestamp lies before 1980 or years ahead; that of the one before counts.", ("topic",)),
     Series("tracker_batches_stale_total", "counter", "Batches read before a rewind or a rebalance, and dropped."),
     Series("tracker_transitions_total", "counter",
            "Transitions of customers: entered, advanced, returned, dropped, recovered, completed, exited, corrected.",
            ("journey", "kind")),
     Series("tracker_timers_fired_total", "counter", "Customers looked at because their timer was due."),
     Series("tracker_states_migrated_total", "counter", "States brought to a newer definition by the look at all."),
+    Series("tracker_timers_set_aside_total", "counter",
+           "Timers put off for a day because the tracker failed with their customer."),
     Series("tracker_messages_published_total", "counter", "Messages that Kafka has confirmed.", ("topic",)),
     Series("tracker_partitions_rebuilt_total", "counter", "Partitions built again because Redis had lost keys."),
     Series("tracker_writes_refused_total", "counter", "Writes that the store refused.", ("why",)),
@@ -50,6 +59,7 @@ PIPELINE: Final = (
     Series("tracker_lag_records", "gauge", "Records that wait behind the last batch.", ("topic", "partition")),
     Series("tracker_applied_time_seconds", "gauge", "Unix time of the last batch applied."),
     Series("tracker_partitions_owned", "gauge", "Partitions that this process owns."),
+    RESTARTS,
     Series("tracker_server_available", "gauge", "1 when the last call to the server was answered.", ("server",)),
 )  # fmt: skip
 

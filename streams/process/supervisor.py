@@ -1,9 +1,11 @@
 """The supervisor: it starts worker processes side by side, restarts those that end, and stops them together.
 
 A fault that a restart cannot repair ends them all with its exit code: at once where the code is in FINAL, else when the
-same fault comes again and again (`streams/process/fault_runs.py`).
+same fault comes again and again (`streams/process/fault_runs.py`). A process that is started again learns how often
+that has happened (`streams/process/restarts.py`), since the supervisor has no page of its own.
 """
 
+import errno
 import os
 import signal
 import subprocess
@@ -17,8 +19,9 @@ from typing import Final
 
 import structlog
 
-from streams.errors import ExitCode
+from streams.errors import ExitCode, name_of
 from streams.process.fault_runs import HEALTHY_S, FaultRuns
+from streams.process.restarts import NONE, VARIABLE, Restarts
 
 log = structlog.get_logger()
 
@@ -31,7 +34,8 @@ LOOK_EVERY_S: Final = 0.1
 FINAL: Final = frozenset({ExitCode.USAGE, ExitCode.CONFIGURATION, ExitCode.DENIED, ExitCode.MISMATCH})
 _HAD_TERMINAL: Final = bool(sys.stdin and sys.stdin.isatty())
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-NAMES: Final = {int(each): each.name for each in ExitCode}
+# What may pass by itself when a process cannot be started. The others must not be ended for it.
+SHORTAGES: Final = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
 
 
 @dataclass(slots=True)
@@ -47,13 +51,15 @@ class Child:
     is_vital: bool = True
     """Whether a fault that no restart repairs ends the others too; else this one alone stays away."""
     given_up: bool = False
+    restarts: Restarts = NONE
 
     def start(self) -> None:
         """Start the process. It ends by itself when its standard input closes, as when the supervisor is killed.
 
         In a session of its own, so that Ctrl-C reaches only the supervisor, which stops the workers in order.
         """
-        self.process = subprocess.Popen(self.command, env=self.environ, stdin=subprocess.PIPE, start_new_session=True)
+        environ = {**self.environ, VARIABLE: self.restarts.told()}
+        self.process = subprocess.Popen(self.command, env=environ, stdin=subprocess.PIPE, start_new_session=True)
         self.started_s = time.monotonic()
 
     def let_go(self) -> None:
@@ -176,13 +182,13 @@ def _look(child: Child, faults: FaultRuns) -> int | None:
     now_s = time.monotonic()
     if child.process is None:
         if now_s >= child.start_at_s and not child.given_up:
-            child.start()
+            _start(child, now_s)
         return None
     code = child.ended()
     if code is None:
         return None
     if code in FINAL or faults.goes_on(code, now_s - child.started_s, now_s):
-        fault = NAMES.get(code, "unknown")
+        fault = name_of(code)
         if not child.is_vital:
             log.error("no restart helps this process; it stays away", command=child.command[-4:], fault=fault)
             child.let_go()
@@ -196,11 +202,27 @@ def _look(child: Child, faults: FaultRuns) -> int | None:
     # After a healthy run the pauses begin again with the first.
     if now_s - child.started_s > HEALTHY_S:
         child.pause_s = FIRST_PAUSE_S
-    log.warning("worker process ended; starting it again", pid=child.process.pid, exit_code=code, pause_s=child.pause_s)
+    child.restarts = Restarts(child.restarts.times + 1, code)
+    log.warning(
+        "worker process ended; starting it again",
+        pid=child.process.pid, exit_code=code, restarts=child.restarts.times, pause_s=child.pause_s,
+    )  # fmt: skip
     child.let_go()
     child.start_at_s = now_s + child.pause_s
     child.pause_s = min(child.pause_s * 2, LONGEST_PAUSE_S)
     return None
+
+
+def _start(child: Child, now_s: float) -> None:
+    """Start a child, or leave it for later where the machine has no room for a further process now."""
+    try:
+        child.start()
+    except OSError as error:
+        if error.errno not in SHORTAGES:
+            raise
+        log.warning("no worker process can be started now; trying again", reason=str(error), pause_s=child.pause_s)
+        child.start_at_s = now_s + child.pause_s
+        child.pause_s = min(child.pause_s * 2, LONGEST_PAUSE_S)
 
 
 def _end(children: Sequence[Child]) -> None:

@@ -7,20 +7,16 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from streams.clients.group import describe_group, holds_records
 from streams.clients.topic_shapes import find
 
-# A cluster that has never had a consumer creates the group coordinator at the first request.
-COORDINATOR_WITHIN_S: Final = 8.0
 GROWN_WITHIN_S: Final = 10.0
-READ_WITHIN_S: Final = 10.0
-"""How long Kafka may take to pass over offsets that hold no committed record."""
-POLL_MS: Final = 500
 PAUSE_S: Final = 0.3
 
 
 def members(admin: Any, group: str) -> list[str]:
     """The members of a consumer group, each as client id and host; empty for an empty group."""
-    described = _patiently(lambda: admin.describe_groups([group]))[group]
+    described = describe_group(admin, group)
     return [f"{one['client_id']} on {one['client_host'].lstrip('/')}" for one in described["members"]]
 
 
@@ -51,23 +47,9 @@ def waiting(
     for place in places:
         done = max(applied.get((place.topic, place.partition), 0), first[place].offset)
         left = end[place].offset - done
-        if left < 0 or (left and _holds_records(consumer, place, done, end[place].offset)):
+        if left < 0 or (left and holds_records(consumer, place, done, end[place].offset)):
             found[place.topic] = found.get(place.topic, 0) + left
     return found
-
-
-def _holds_records(consumer: Any, place: Any, begin: int, end: int) -> bool:
-    """Whether a record lies there that is committed or may still be: not only markers and aborted transactions."""
-    stable = consumer.end_offsets([place])[place]
-    if stable < end:
-        return True
-    consumer.assign([place])
-    consumer.seek(place, begin)
-    until_s = time.monotonic() + READ_WITHIN_S
-    while consumer.position(place) < stable:
-        if consumer.poll(timeout_ms=POLL_MS) or time.monotonic() > until_s:
-            return True
-    return False
 
 
 def grow(admin: Any, topics: Sequence[str], to: int, *, rehearse: bool = False) -> list[str]:
@@ -86,17 +68,3 @@ def grow(admin: Any, topics: Sequence[str], to: int, *, rehearse: bool = False) 
                 raise TimeoutError(f"Kafka has not made the partitions within {GROWN_WITHIN_S:g} s")
             time.sleep(PAUSE_S)
     return sorted(less)
-
-
-def _patiently(call: Any) -> Any:
-    """The answer of a call, repeated while the coordinator is being created."""
-    from kafka.errors import CoordinatorLoadInProgressError, CoordinatorNotAvailableError
-
-    until_s = time.monotonic() + COORDINATOR_WITHIN_S
-    while True:
-        try:
-            return call()
-        except (CoordinatorNotAvailableError, CoordinatorLoadInProgressError):
-            if time.monotonic() > until_s:
-                raise
-            time.sleep(PAUSE_S)

@@ -23,6 +23,9 @@ LOOK_S = 0.03
 ATTEMPTS = 5
 """How many ports to try when one that was found free is taken before the server binds it."""
 
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What the system says of a disk that takes no more: no room, no quota, no larger file."""
+
 # Texts in the last lines of a server's log, what each means, what to do, and the exit code.
 LAST_WORDS: tuple[tuple[str, str, str, ExitCode], ...] = (
     ("Address already in use", "its port is in use", "Stop what listens there.", ExitCode.PORT_IN_USE),
@@ -198,7 +201,7 @@ class ServerProcess(ABC):
         return TrackerError(f"{self.name} {fate} (status {status}). It said:\n{self._last_lines()}")
 
     def _cannot_write(self, problem: OSError) -> TrackerError:
-        code = ExitCode.DISK_FULL if problem.errno == errno.ENOSPC else ExitCode.FAILED
+        code = ExitCode.DISK_FULL if problem.errno in FULL else ExitCode.FAILED
         reason = (problem.strerror or str(problem)).lower()
         return TrackerError(f"{self.name} cannot use {self.directory}: {reason}.", "Choose another directory.", code)
 

@@ -35,7 +35,7 @@ class ProcessGroup:
     def __init__(self, data: Path | None = None) -> None:
         self.keeps = data is not None
         self._lock = threading.Lock()
-        base = Path(tempfile.gettempdir()) if data is None else data.absolute()
+        base = _temporary() if data is None else data.absolute()
         self._watcher = _start_watcher("keep" if self.keeps else "new", base)
         assert self._watcher.stdout is not None
         answer = self._watcher.stdout.readline().strip()
@@ -124,6 +124,18 @@ def _start_watcher(kind: str, base: Path) -> subprocess.Popen[str]:
         start_new_session=True,
         text=True,
     )
+
+
+def _temporary() -> Path:
+    """The directory for temporary files: the first of those that Python tries in which a file can be written."""
+    try:
+        return Path(tempfile.gettempdir())
+    except OSError:
+        raise TrackerError(
+            "No directory for temporary files can be written to: all are full, or closed to this user.",
+            "Make room in /tmp, or set TMPDIR to a directory with room.",
+            ExitCode.DISK_FULL,
+        ) from None
 
 
 def _check_space(directory: Path) -> None:

@@ -1,6 +1,6 @@
 """The settings: one frozen value, read from the environment once, and the table of every setting.
 
-`SETTINGS` is the only place of a default. Reading, the redacted list of `tracker doctor` and
+`SETTINGS` is the only place of a default. Reading, the redacted list of `tracker doctor --settings` and
 `deploy/env/reference.env` all follow from it. What is done with a setting is decided elsewhere.
 """
 
@@ -23,9 +23,9 @@ PROTOCOLS: Final = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 LEVELS: Final = ("debug", "info", "warning", "error")
 MIN_HASH_KEY: Final = 16
-OUTSIDE: Final = ("TRACKER_VENV", "TRACKER_COMPILE", "TRACKER_FAILPOINT")
-"""Variables that are no settings: those of the `run` script, of the wheel's build, and of the tests that kill a worker
-after a step."""
+OUTSIDE: Final = ("TRACKER_VENV", "TRACKER_COMPILE", "TRACKER_FAILPOINT", "TRACKER_RESTARTS")
+"""Variables that are no settings: those of the `run` script, of the wheel's build, of the tests that kill a worker
+after a step, and of the supervisor, which tells a process of its restarts."""
 
 SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("KAFKA_BOOTSTRAP", "kafka_bootstrap", parsing.servers(), "",
@@ -319,7 +319,8 @@ def unknown(environ: Mapping[str, str]) -> dict[str, str | None]:
 
 def reference() -> str:
     """The content of `deploy/env/reference.env`: every setting with its explanation and default."""
-    head = "# Every setting, with its default. Copy the lines that you change; `tracker doctor` prints those in use.\n"
+    head = "# Every setting, with its default. Copy the lines that you change.\n"
+    head += "# `tracker doctor --settings` prints those in use.\n"
     note = "# A variable marked (secret) can also be set as NAME_FILE, the path of a file that holds it.\n"
     return head + note + "".join(_entry(setting) for setting in SETTINGS)
 

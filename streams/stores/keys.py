@@ -50,6 +50,9 @@ class Keys(NamedTuple):
     name before, and the offset up to which that one was applied."""
     suppressed: str
     """Set: salted digests of erased names (`tracker/identity/erasure.py`); their touchpoints are dropped."""
+    attended: str
+    """String: generation of the owner that looked at the partition last. It expires `KEPT_S` after that look, so the
+    time that is left says when it was, by Redis' own clock (`streams/stores/attendance.py`)."""
 
 
 def is_topic(field: str) -> bool:

@@ -34,6 +34,8 @@ class Held:
     topics: dict[str, str] = field(default_factory=dict)
     sizes: str = field(default="", compare=False)
     """The seal of the last write."""
+    attended: str = field(default="", compare=False)
+    """The generation of the owner that looked last."""
 
     def counted(self) -> Sizes:
         """How many entries there are."""
@@ -156,6 +158,7 @@ class MemoryStore:
     async def verify(self, lease: Lease) -> None:
         held = self.held(lease.partition)
         lease.require(held.epoch, held.generations, held.writes, held.revision)
+        held.attended = lease.generation
         lease.require_whole(held.counted())
 
     async def rebuild(self, lease: Lease) -> None:

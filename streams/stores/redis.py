@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from redis import exceptions as errors
 
+from streams.stores.attendance import KEPT_MS, NOTED_EVERY_MS
 from streams.stores.keys import PREFIX, Keys, day_list, keys
 from streams.stores.rebuild import SCRIPT, removal
 from streams.stores.store import MOST_GENERATIONS, Damaged, Due, Lease, Sizes, Unavailable, damage, new_generation
@@ -28,11 +29,16 @@ OUTAGE: Final = (
     errors.ClusterDownError,
     errors.ClusterError,
     errors.MaxConnectionsError,
+    errors.WatchError,  # what the library makes of a connection that breaks between WATCH and MULTI
     OSError,
     asyncio.TimeoutError,
 )
 # A plain ResponseError whose text begins with one of these is an outage too.
 OUTAGE_WORDS: Final = ("OOM", "MISCONF", "LOADING", "BUSY", "NOREPLICAS", "MASTERDOWN", "CLUSTERDOWN", "READONLY")
+
+# Redis 6.2 puts a script's line before the word: `Error running script …: @user_script:33: -OOM command …`. A change
+# within a transaction shows at its end: `Transaction discarded because of: READONLY You can't write …`.
+BEFORE_THE_WORD: Final = (": -", "because of: ")
 
 
 SIGNS: Final = {"HSET": 1, "ZADD": 1, "SADD": 1, "HDEL": -1, "ZREM": -1}
@@ -118,7 +124,7 @@ class RedisStore:
                     return
                 lease.require(epoch, generations, writes, revision)
                 lease.require_whole(sizes)
-                commands = list(changes.commands(held, sizes, writes + 1))
+                commands = list(changes.commands(offsets, held, sizes, writes + 1))
                 pipe.multi()
                 for command in commands:
                     pipe.execute_command(*command)
@@ -139,8 +145,16 @@ class RedisStore:
         seal = lease.sizes.sealed(lease.writes) if lease.sizes else ""
         reply = await _ask(
             self._verify(
-                keys=[names.epoch, names.generation, names.writes, names.sizes, *_counted(names), names.definitions],
-                args=[lease.epoch, lease.generation, lease.writes, seal],
+                keys=[
+                    names.epoch,
+                    names.generation,
+                    names.writes,
+                    names.sizes,
+                    *_counted(names),
+                    names.definitions,
+                    names.attended,
+                ],
+                args=[lease.epoch, lease.generation, lease.writes, seal, KEPT_MS, KEPT_MS - NOTED_EVERY_MS],
             )
         )
         epoch, generation, writes, sizes, revision = reply
@@ -233,8 +247,10 @@ class _Changes:
             days[self.fired.day] -= len(self.fired.customers)
         return {self.names.aggregates: self.plan.aggregates, self.names.days: days}
 
-    def commands(self, held: Sequence[Sequence[bytes | None]], sizes: Sizes, writes: int) -> Iterator[Sequence[Any]]:
-        """The commands of the transaction. `held` are the present values of the fields of `sums`.
+    def commands(
+        self, offsets: Sequence[bytes | None], held: Sequence[Sequence[bytes | None]], sizes: Sizes, writes: int
+    ) -> Iterator[Sequence[Any]]:
+        """The commands of the transaction. `offsets` and `held` are the present values of its offsets and of `sums`.
 
         `writes` is the number of this write. Sums are written as absolute values (HSET, HDEL for zeros), which the
         watched count of writes makes safe: no HINCRBY, which would leave fields of value 0 behind.
@@ -242,7 +258,7 @@ class _Changes:
         names = self.names
         yield "HSET", names.offsets, *_flat(self.offsets)
         yield "INCR", names.writes
-        yield "SET", names.sizes, self._least(sizes, held).sealed(writes)
+        yield "SET", names.sizes, self._least(sizes, offsets.count(None), held).sealed(writes)
         for command, key, values in self._sections(held):
             if values:
                 yield command, key, *values
@@ -250,7 +266,7 @@ class _Changes:
             yield "RPUSH", names.outbox, self.blob
             yield "SET", names.sequence, self.sequence
 
-    def _least(self, sizes: Sizes, held: Sequence[Sequence[bytes | None]]) -> Sizes:
+    def _least(self, sizes: Sizes, new_offsets: int, held: Sequence[Sequence[bytes | None]]) -> Sizes:
         """What the keys hold at least after the write. How many of the states and timers are new is not known yet."""
         plan, fired = self.plan, self.fired
         aggregates, days = (_grown(*each) for each in zip(self.sums.values(), held, strict=True))
@@ -259,7 +275,7 @@ class _Changes:
         return Sizes(
             max(0, sizes.states - removed),
             sizes.aggregates + aggregates,
-            max(0, sizes.offsets - len(plan.forgotten)),
+            max(0, sizes.offsets + new_offsets - len(plan.forgotten)),
             max(0, sizes.timers - removed - fired_timers),
             max(0, sizes.days + days - removed),
             sizes.suppressed,
@@ -354,7 +370,6 @@ async def _ask(call: Awaitable[Any]) -> Any:
     except OUTAGE as error:
         raise Unavailable(f"{type(error).__name__}: {error}") from error
     except errors.ResponseError as error:
-        # Redis 6.2 puts the script's line before the word: `Error running script …: @user_script:33: -OOM command …`.
-        if str(error).rpartition(": -")[2].startswith(OUTAGE_WORDS) or str(error).startswith(OUTAGE_WORDS):
+        if any(str(error).rpartition(before)[2].startswith(OUTAGE_WORDS) for before in BEFORE_THE_WORD):
             raise Unavailable(str(error)) from error
         raise

@@ -213,7 +213,10 @@ class Store(Protocol):
         """Keep out the names that are erased in the build with this prefix; the lease is updated."""
 
     async def verify(self, lease: Lease) -> None:
-        """Return when the store agrees with the lease. Raises `Fenced`, `Lost` or `Damaged`."""
+        """Return when the store agrees with the lease. Raises `Fenced`, `Lost` or `Damaged`.
+
+        An owner that agrees leaves a trace of its look, for `streams/stores/attendance.py`.
+        """
 
     async def rebuild(self, lease: Lease) -> None:
         """Remove what can be read from Kafka again: states, figures, timers and offsets. Take the partition anew then.

@@ -36,17 +36,21 @@ class Crew:
         """Exit codes of the processes that have ended, in the order in which that was noticed."""
         self.environ = {**os.environ, "PYTHONPATH": str(ROOT), **environ}
         """Of the processes that are started from now on."""
+        self.root = ROOT
+        """Where the version of the program lies that is started from now on."""
         self._directory = directory
         self._count = 0
 
-    def start(self, failpoint: str = "") -> WorkerHandle:
-        """Another worker process; `failpoint` as in `streams/worker/failpoint.py`."""
+    def start(self, failpoint: str = "", *, options: Mapping[str, str] | None = None) -> WorkerHandle:
+        """Another worker process; `failpoint` as in `streams/worker/failpoint.py`, `options` are its own settings."""
         self._count += 1
         log = self._directory / f"worker-{self._count}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "streams", "worker", "--supervised"],
-                env={**self.environ, VARIABLE: failpoint},
+                # `-m` looks in the working directory before it looks in PYTHONPATH.
+                cwd=None if self.root == ROOT else self.root,
+                env={**self.environ, "PYTHONPATH": str(self.root), VARIABLE: failpoint, **(options or {})},
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.admin import KafkaAdminClient
 
+from streams.clients.clients import kafka_admin
 from streams.settings.settings import Settings
 from tracker.planning.marks import EPOCH, GENERATION, PARTITION, SEQUENCE
 
@@ -30,11 +30,8 @@ class KafkaView:
 
     def committed(self, partition: int) -> dict[str, int]:
         """The group's offset of each input topic of a partition, where it has one."""
-        admin = KafkaAdminClient(bootstrap_servers=self._bootstrap)
-        try:
+        with kafka_admin(self._settings) as admin:
             found = admin.list_group_offsets({self._settings.group: None})
-        finally:
-            admin.close()
         offsets = found.get(self._settings.group, found)
         return {
             place.topic: data.offset

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from kafka.admin import KafkaAdminClient, NewTopic
+from kafka.admin import NewTopic
 from redis import exceptions as redis_errors
 
-from streams.clients.clients import redis_client
+from streams.clients.clients import kafka_admin, redis_client
 from streams.servers import KafkaServer, RedisServer
 from streams.settings.definitions import load_journeys
 from streams.settings.settings import Settings, read
@@ -69,18 +69,15 @@ class Rig:
         self.verdict = Verdict()
         self._feeds = 0
 
-    def create_topics(self, config: Mapping[str, str] | None = None) -> None:
+    def create_topics(self, config: Mapping[str, str] | None = None, *, replication: int = 1) -> None:
         """All topics of the installation."""
-        admin = KafkaAdminClient(bootstrap_servers=self.kafka.bootstrap)
-        try:
+        with kafka_admin(self.settings) as admin:
             admin.create_topics(
                 [
-                    NewTopic(topic.name, self.settings.partitions, 1, topic_configs=dict(config or {}))
+                    NewTopic(topic.name, self.settings.partitions, replication, topic_configs=dict(config or {}))
                     for topic in self.settings.topics()
                 ]
             )
-        finally:
-            admin.close()
 
     def feed(self, customers: int, rate: float | None) -> Feeder:
         """Begin to send the touchpoints of some more customers."""
@@ -146,12 +143,15 @@ class Rig:
             self.crew.keep(workers)
             time.sleep(0.2)
 
-    def judge(self, *, outbox_whole: bool = True) -> Verdict:
+    def judge(self, *, outbox_whole: bool = True, sent_again: int = 0) -> Verdict:
         """The verdict on all that was sent so far."""
         assert self.feeder is not None
         # Poison in a chunk that was sent again is rejected twice, since it has no event id.
         whole = outbox_whole and not self.feeder.resent_chunks
-        self.verdict = judge(self.client, self.view, self.settings, self.definition, self.truth, outbox_whole=whole)
+        self.verdict = judge(
+            self.client, self.view, self.settings, self.definition, self.truth,
+            outbox_whole=whole, sent_again=sent_again,
+        )  # fmt: skip
         return self.verdict
 
     def report(self) -> dict[str, object]:

@@ -47,10 +47,12 @@ def judge(
     truth: Truth,
     *,
     outbox_whole: bool = True,
+    sent_again: int = 0,
 ) -> Verdict:
     """The verdict on a stream that has been applied to its end.
 
-    `outbox_whole`: Redis has lost no write, so every sequence number must have been published.
+    `outbox_whole`: Redis has lost no write, so every sequence number must have been published. `sent_again`: how many
+    routed messages `tracker rejected retry` has sent, which have no number.
     """
     verdict = Verdict()
     record = read_record(redis)
@@ -70,7 +72,7 @@ def judge(
             verdict.wrong.append(f"partition {partition}: {left} batches of messages are left in the outbox")
         _check_offsets(verdict, kafka, partition, redis.hgetall(names.offsets))
     _check_customers(verdict, definition, states, truth.customers())
-    _check_messages(verdict, kafka, truth, outbox_whole=outbox_whole)
+    _check_messages(verdict, kafka, truth, outbox_whole=outbox_whole, sent_again=sent_again)
     return verdict
 
 
@@ -109,15 +111,16 @@ def _check_offsets(verdict: Verdict, kafka: KafkaView, partition: int, offsets: 
             verdict.wrong.append(f"{topic}/{partition}: committed {committed}, applied {applied.get(topic, 0)}")
 
 
-def _check_messages(verdict: Verdict, kafka: KafkaView, truth: Truth, *, outbox_whole: bool) -> None:
+def _check_messages(verdict: Verdict, kafka: KafkaView, truth: Truth, *, outbox_whole: bool, sent_again: int) -> None:
     """Check that every sequence number and every rejection was published, and that repeats are identical."""
     seen: dict[tuple[int, bytes, int, int], bytes | None] = {}
     rejected: Counter[str] = Counter()
+    strangers: list[Any] = []
     sequences: dict[int, set[int]] = {}
     for record in kafka.messages(TRANSITIONS, REJECTED, ROUTED):
         number = kafka.number(record)
         if number is None:
-            verdict.wrong.append(f"{record.topic}/{record.partition}@{record.offset} has no number")
+            strangers.append(record)
             continue
         if number in seen:
             verdict.redelivered += 1
@@ -128,8 +131,19 @@ def _check_messages(verdict: Verdict, kafka: KafkaView, truth: Truth, *, outbox_
         sequences.setdefault(number[0], set()).add(number[-1])
         if record.topic == REJECTED:
             rejected[kafka.reason(record.value)] += 1
+    _check_strangers(verdict, strangers, sent_again)
     if outbox_whole:
         for numbers in sequences.values():
             verdict.lost += max(numbers) - len(numbers)
         if dict(rejected) != truth.rejected():
             verdict.wrong.append(f"rejected {dict(rejected)}, in truth {truth.rejected()}")
+
+
+def _check_strangers(verdict: Verdict, records: Sequence[Any], sent_again: int) -> None:
+    """Check that the messages without a number are those that were sent again."""
+    again = [record for record in records if record.topic == ROUTED and not record.headers]
+    if len(again) == sent_again == len(records):
+        return
+    if sent_again:
+        verdict.wrong.append(f"{len(again)} messages were sent again, and not {sent_again}")
+    verdict.wrong.extend(f"{record.topic}/{record.partition}@{record.offset} has no number" for record in records)

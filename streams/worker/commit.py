@@ -32,6 +32,7 @@ from streams.worker.metrics import WorkerMetrics
 from streams.worker.planners import Planners
 from streams.worker.renewal import renewal
 from streams.worker.step_clock import StepClock
+from streams.worker.sweeping import LOGGED, swept
 from tracker.planning.outdated import outdated
 from tracker.planning.plan import PartitionBatch, Plan, Reading
 
@@ -48,8 +49,6 @@ TIMERS: Final = "timers"
 a sweep reads no topic."""
 MIGRATED: Final = 1000
 """States that are looked at together after a change of definitions; it takes a partition about 15 ms."""
-LOGGED: Final = 5
-"""Records that were set aside of one batch; the rest is in `touchpoints.rejected`."""
 
 
 class Moments(NamedTuple):
@@ -175,7 +174,7 @@ class Commit:
             log.error("states cannot be migrated", partition=lease.partition, states=found.unknown, reason=found.reason)
         if found.records:
             clock = self._metrics.clock()
-            plan = planner.migrate(lease.partition, found.records, now_ms, lease.published.get(DROPPED, 0))
+            plan = await swept(planner, lease, found.records, now_ms)
             await self._write(lease, {TIMERS: lease.offsets.get(TIMERS, 0) + 1}, plan, clock)
             self._metrics.migrated(len(found.records))
         left = max(1, lease.left - len(records)) if after else 0
@@ -318,8 +317,7 @@ class Commit:
         if due.customers:
             clock = self._metrics.clock()
             states = await self._states(lease.partition, due.customers)
-            planner = self._planners.planner(lease.revision)
-            plan = planner.sweep(lease.partition, states, now_ms, lease.published.get(DROPPED, 0))
+            plan = await swept(self._planners.planner(lease.revision), lease, states, now_ms)
             await self._write(lease, {TIMERS: lease.offsets.get(TIMERS, 0) + 1}, plan, clock, due)
             self._metrics.swept(len(due.customers), plan)
         return len(due.customers)

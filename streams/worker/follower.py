@@ -80,7 +80,7 @@ class Follower:
         former = self._planners.get(before)
         if former is None:
             return True
-        return _layouts(former.journeys) != _layouts(self._planners[self.revision].journeys)
+        return _made(former.journeys) != _made(self._planners[self.revision].journeys)
 
     async def start(self) -> None:
         """Apply the process' own files and load what is current, however long Redis is away.
@@ -207,8 +207,8 @@ def _report(outcome: Applied) -> None:
         )
 
 
-def _layouts(journeys: CustomerFold) -> dict[str, int]:
-    return {one.definition.journey: one.engine.layout_id for one in journeys.instance_folds}
+def _made(journeys: CustomerFold) -> dict[str, tuple[int, int]]:
+    return {one.definition.journey: one.made for one in journeys.instance_folds}
 
 
 def _moments(paths: Sequence[Path]) -> dict[Path, int]:

@@ -59,6 +59,27 @@ async def without_culprits(batches: Sequence[PartitionBatch], attempt: Attempt[T
     return await _Search(attempt).run([(batch, record) for batch in batches for record in batch.records])
 
 
+async def failing(names: Sequence[str], attempt: Callable[[Sequence[str]], object]) -> dict[str, BaseException]:
+    """The customers with whom an attempt fails, each by itself, and what it raises.
+
+    Raises `Unforeseen` where it fails with nobody, or only with several together.
+    """
+    # Small parts are tried without a pause; whoever shares the core has a turn between them.
+    await asyncio.sleep(0)
+    try:
+        attempt(names)
+    except Unforeseen as fault:
+        if len(names) == 1:
+            return {names[0]: fault.__cause__ or fault}
+        middle = len(names) // 2
+        halves = [names[:middle], names[middle:]] if names else []
+        found = {name: error for half in halves for name, error in (await failing(half, attempt)).items()}
+        if not found:
+            raise
+        return found
+    return {}
+
+
 class _Search(Generic[T]):
     """One search, and how many records it may still plan for those that only fail together."""
 

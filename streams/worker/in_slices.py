@@ -4,14 +4,10 @@ import asyncio
 from collections.abc import Callable, Generator, Iterator
 from typing import Final, TypeVar
 
-from streams.worker.halving import Unforeseen
-from tracker.engine.migration import UnknownDefinitionError
+from streams.worker.sweeping import unforeseen
 from tracker.planning.slices import Work
-from tracker.records.state import UnreadableStateError
 
 T = TypeVar("T")
-CANNOT_HEAL: Final = (UnreadableStateError, UnknownDefinitionError, MemoryError)
-"""What no record is to blame for: it ends the process, and nothing is set aside."""
 _END: Final = object()
 
 
@@ -33,9 +29,5 @@ async def in_slices(pieces: Generator[None, None, T], is_wanted: Callable[[], bo
 
 def _has_more(steps: Iterator[None]) -> bool:
     """Do the next slice. Raises `Unforeseen` for a fault that a record may be to blame for."""
-    try:
+    with unforeseen():
         return next(steps, _END) is not _END
-    except CANNOT_HEAL:
-        raise
-    except Exception as error:
-        raise Unforeseen from error

@@ -70,6 +70,10 @@ class WorkerMetrics:
                 self._series[name].labels(value)
         self._steps = {step: self._series["tracker_step_seconds"].labels(str(step)).observe for step in range(3, 8)}
 
+    def restarted(self, count: int) -> None:
+        """The supervisor has started this process again so many times."""
+        self._add("tracker_process_restarts_total", count)
+
     def begin(self, journeys: Iterable[str]) -> None:
         """Show 0 for each kind of transition of these journeys."""
         for journey in journeys:
@@ -98,6 +102,7 @@ class WorkerMetrics:
         """Count a sweep: the timers of so many customers have fired."""
         self.last_applied_s = monotonic()
         self._add("tracker_timers_fired_total", customers)
+        self._add("tracker_timers_set_aside_total", plan.counts["timers set aside"])
         self._folded(plan)
 
     def _folded(self, plan: Plan) -> None:
@@ -149,6 +154,10 @@ class WorkerMetrics:
     def migrated(self, states: int) -> None:
         """Count states that were brought to a newer definition without a touchpoint."""
         self._add("tracker_states_migrated_total", states)
+
+    def restamped(self, topic: str, records: int) -> None:
+        """Count records whose Kafka timestamp cannot be right."""
+        self._add("tracker_timestamps_replaced_total", records, topic)
 
     def rebuilt(self) -> None:
         """Keys of a partition were gone, and it is built again."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
 from time import time
 from typing import Final, Protocol, TypeVar
 
@@ -19,8 +20,10 @@ from streams.worker.in_slices import Unwanted
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.queue import AlignedQueue
 from streams.worker.transport import Bounds, FetchedBatch
+from tracker.planning.decode import EARLIEST_MS, FUTURE_MS
 from tracker.planning.partition_clock import PartitionClock
 from tracker.planning.plan import PartitionBatch
+from tracker.planning.timestamps import is_plausible, restamped
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -99,6 +102,8 @@ class PartitionWorker:
         self._closing = False
         self._expected: dict[str, int] = {}
         """By topic, the offset after the last batch that was taken up."""
+        self._newest_ms: dict[str, int] = {}
+        """By topic, the newest timestamp of the last batch that came."""
         self._sweep_at_s = 0.0
         self._is_anew = False
         self._cursor = 0
@@ -109,7 +114,17 @@ class PartitionWorker:
     def put(self, delivery: FetchedBatch, acknowledge: Callable[[], object]) -> None:
         """Step 1: queue a batch."""
         if not self._closing:
-            self._waiting.put(delivery, acknowledge)
+            self._waiting.put(self._with_plausible_times(delivery), acknowledge)
+
+    def _with_plausible_times(self, delivery: FetchedBatch) -> FetchedBatch:
+        batch, wall_ms = delivery.batch, int(self._wall_s() * 1000)
+        if not is_plausible(batch, wall_ms):
+            batch, count = restamped(batch, self._newest_ms.get(batch.topic, 0), wall_ms)
+            self._metrics.restamped(batch.topic, count)
+            delivery = replace(delivery, batch=batch)
+        if EARLIEST_MS <= batch.newest_ms <= wall_ms + FUTURE_MS:
+            self._newest_ms[batch.topic] = batch.newest_ms
+        return delivery
 
     def compare(self, ids: Mapping[str, str]) -> None:
         """Take the partition anew, before the next batch, where a topic has another id than the one that is read."""
@@ -154,6 +169,7 @@ class PartitionWorker:
 
     async def _take(self, damage: str = "") -> None:
         self._is_anew = False
+        self._newest_ms.clear()
         lease = await self._commit.take(self.partition, damage=damage)
         await self._commit.follow(lease)
         self._cursor = 0

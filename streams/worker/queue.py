@@ -151,9 +151,10 @@ class AlignedQueue:
             )
             count = next(later)
             # The rest keeps the acknowledgement: Kafka may have the offset only when the whole batch is applied.
-            rest = PartitionBatch(batch.topic, batch.partition, batch.records[count:])
+            rest = PartitionBatch(batch.topic, batch.partition, batch.records[count:], batch.limit_ms)
             queue.appendleft((replace(delivery, batch=rest), acknowledge))
             if not count:
                 return
-            taken.batches.append((PartitionBatch(batch.topic, batch.partition, batch.records[:count]), False))
+            part = PartitionBatch(batch.topic, batch.partition, batch.records[:count], batch.limit_ms)
+            taken.batches.append((part, False))
         taken.ends[batch.topic] = delivery.end_offset or batch.next_offset

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from socket import gethostname
 from typing import Any, Final
 
 import structlog
@@ -16,14 +17,16 @@ from faust.types import TP
 
 from schemas.topics import ROUTED
 from streams.clients.clients import async_redis_client, kafka_arguments, redis_client
-from streams.clients.failures import translate
+from streams.clients.failures import door, translate
 from streams.clients.publisher import KafkaPublisher, Publisher
 from streams.definitions.builds import FIRST, prefix_of, routed_of
 from streams.definitions.record import DefinitionRecord, Revision
-from streams.errors import ExitCode
+from streams.errors import ExitCode, TrackerError
 from streams.process.health import Pages
+from streams.process.restarts import NONE, Restarts
 from streams.settings.settings import Settings, read
 from streams.stores.redis import RedisStore
+from streams.stores.restarted import note
 from streams.stores.store import Store
 from streams.worker.app import TrackerApp, add_agents, build_app
 from streams.worker.cache import Cache
@@ -153,10 +156,12 @@ async def run(
     *,
     supervised: bool = False,
     build: str = FIRST,
+    restarts: Restarts = NONE,
 ) -> ExitCode:
     """Apply touchpoints until SIGTERM or SIGINT, or until the process cannot go on; returns its exit code.
 
-    A supervised process also ends when its standard input closes: its supervisor has ended then.
+    A supervised process also ends when its standard input closes: its supervisor has ended then. `restarts` are those
+    that its supervisor tells of.
     """
     ended: asyncio.Future[tuple[ExitCode, str]] = asyncio.get_running_loop().create_future()
 
@@ -170,6 +175,10 @@ async def run(
         loop.add_signal_handler(number, end, ExitCode.OK, signal.Signals(number).name)
     if supervised:
         loop.add_reader(0, end, ExitCode.OK, "the supervisor has gone")
+    if restarts.times:
+        worker.metrics.restarted(restarts.times)
+        # In a thread and before the port is opened: a Redis that is away delays nothing, a taken port hides nothing.
+        loop.run_in_executor(None, _note, settings, restarts)
     port = await worker.pages.start(settings.http_host, settings.http_port)
     log.info("worker starts", health=f"http://{settings.http_host}:{port}/health/ready", group=worker.app.conf.id)
     loop.add_signal_handler(signal.SIGHUP, worker.follower.reload)
@@ -210,6 +219,16 @@ async def _watch(worker: Worker, end: Callable[[ExitCode, str], None]) -> None:
         cause = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error
         log.error("faust cannot go on", error=f"{type(cause).__name__}: {cause}")  # noqa: TRY400  # the cause is said; its trace is Faust's
         end(_crash_code(cause, worker.settings), str(cause))
+
+
+def _note(settings: Settings, restarts: Restarts) -> None:
+    """Leave a note of the restart in Redis; a restart that cannot be noted stands in the supervisor's log alone."""
+    with contextlib.suppress(TrackerError), door(settings):
+        client = redis_client(settings, retries=0)
+        try:
+            note(client, gethostname(), *restarts)
+        finally:
+            client.close()
 
 
 def _crash_code(cause: BaseException, settings: Settings) -> ExitCode:

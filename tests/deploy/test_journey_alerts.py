@@ -198,6 +198,18 @@ def test_another_definition_is_no_news(tmp_path) -> None:
     assert spiking(changed(26 * 3600)) == {"s"}
 
 
+@pytest.mark.parametrize(("neglected", "news"), [([0, 0], {"s"}), ([8, 0], {"s"}), ([8, 8], set())])
+def test_a_pause_of_the_workers_mutes_no_hour(tmp_path, neglected, news) -> None:
+    """While nobody applies nothing is said about customers; as soon as somebody does, what happens is told again."""
+    spike = trust(WEEK + 5) | after("s", (120, 1200), lasting(360), lasting(1200))
+    pause, now = neglected
+    paused = {
+        "tracker_figures_complete": [*[1] * (WEEK + 1), *[int(not pause)] * 2, *[int(not now)] * 2],
+        "tracker_partitions_neglected": [*[0] * (WEEK + 1), *[pause] * 2, *[now] * 2],
+    }
+    assert stages_firing(tmp_path, "JourneyDropoffSpike", spike, paused) == news
+
+
 def test_not_a_number_is_no_news(tmp_path) -> None:
     """NaN is compared with nothing: neither where one series of a stage is NaN nor where all are."""
     series = trust(WEEK + 5) | after("whole", (120, 1200), lasting(360), lasting(1200))

@@ -58,6 +58,14 @@ EDGES: dict[str, tuple[dict[str, list], dict[str, list]]] = {
         {"tracker_partitions": steady(8), 'tracker_partitions_owned{instance="a"}': steady(8)},
         {"tracker_partitions": steady(8), 'tracker_partitions_owned{instance="a"}': steady(7)},
     ),
+    "NobodyApplies": (
+        {"tracker_partitions_neglected": steady(0), "tracker_partitions": steady(8)},
+        {"tracker_partitions_neglected": steady(1), "tracker_partitions": steady(8)},
+    ),
+    "ProcessRestarting": (
+        {'tracker_process_restarts_total{job="worker",instance="a"}': [*steady(0, 80), 1, *steady(2, 9)]},
+        {'tracker_process_restarts_total{job="worker",instance="a"}': [*steady(0, 80), 1, *steady(3, 9)]},
+    ),
     "RedisDown": (
         {'tracker_server_available{server="redis"}': steady(1), "tracker_figures_redis_available": steady(1)},
         {'tracker_server_available{server="redis"}': steady(0), "tracker_figures_redis_available": steady(1)},
@@ -96,6 +104,7 @@ EDGES: dict[str, tuple[dict[str, list], dict[str, list]]] = {
         {
             'tracker_touchpoints_rejected_total{reason="unforeseen"}': steady(7),
             'tracker_touchpoints_rejected_total{reason="not_json"}': [*steady(7, 80), *steady(8, 10)],
+            "tracker_timers_set_aside_total": steady(7),
         },
         {'tracker_touchpoints_rejected_total{reason="unforeseen"}': [*steady(7, 80), *steady(8, 10)]},
     ),
@@ -112,7 +121,16 @@ def test_silent_below_and_loud_above(tmp_path, alert) -> None:
     assert found["about"] == "tracking" and found["summary"] and "error" not in found["summary"]
 
 
+def test_timers_that_were_put_off_are_unforeseen_too(tmp_path) -> None:
+    """One is enough, though no record was set aside."""
+    series = {"tracker_timers_set_aside_total": [*steady(7, 80), *steady(8, 10)]}
+    (found,) = firing(tmp_path, "TouchpointsUnforeseen", series, step_m=1)
+    assert found["summary"].startswith("1 touchpoints, messages or timers")
+
+
 BLIPS: dict[str, Callable[[], dict[str, list]]] = {
+    # What a rebalance leaves unattended for longer than it should.
+    "NobodyApplies": lambda: {"tracker_partitions_neglected": [*steady(0), 4]},
     "RedisDown": lambda: {'tracker_server_available{server="redis"}': [*steady(1), 0]},
     "TrackerLag": lambda: {
         name: [*values, *values[-1:]] if "lag" not in name else [*steady(0), 50_000]
@@ -129,6 +147,15 @@ BLIPS: dict[str, Callable[[], dict[str, list]]] = {
 def test_a_moment_is_not_enough(tmp_path, alert) -> None:
     """What lasts for one look does not fire: `for` is kept."""
     assert firing(tmp_path, alert, BLIPS[alert](), step_m=1) == []
+
+
+def test_nobody_applies_is_no_rebuild(tmp_path) -> None:
+    """Where no worker runs the figures are not complete either; that is told as what it is."""
+    series = {"tracker_figures_complete": steady(0), "tracker_partitions_neglected": steady(8)}
+    assert firing(tmp_path, "FiguresIncomplete", series, step_m=1) == []
+    assert len(firing(tmp_path, "NobodyApplies", series, step_m=1)) == 1
+    back = {name: [*values[:-5], *[int(name.endswith("complete"))] * 5] for name, values in series.items()}
+    assert firing(tmp_path, "NobodyApplies", back, step_m=1) == []
 
 
 def test_counter_reset_is_no_rejection(tmp_path) -> None:

@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,21 +17,29 @@ from tests.servers import PrivateServers
 def rig(
     private_servers: PrivateServers, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[Callable[..., Rig]]:
-    """Makes the rig of a test: `rig(aof=False, options={…}, deviations=…)`.
+    """Makes the rig of a test: `rig(aof=False, options={…}, deviations=…)`; `kafka` and `redis` are servers of its own.
 
     With FAULTS_REPORT=FILE each test leaves a line of what its fault cost, for docs/reliability.md.
     """
     rigs: list[Rig] = []
 
-    def make(*, aof: bool = True, redis_options: dict[str, str] | None = None, **arguments: object) -> Rig:
+    def make(
+        *,
+        aof: bool = True,
+        redis_options: dict[str, str] | None = None,
+        kafka: Any = None,
+        redis: Any = None,
+        replication: int = 1,
+        **arguments: object,
+    ) -> Rig:
         made = Rig(
-            private_servers.kafka(),
-            private_servers.redis(aof=aof, **(redis_options or {})),
+            kafka or private_servers.kafka(),
+            redis or private_servers.redis(aof=aof, **(redis_options or {})),
             tmp_path,
             **arguments,  # type: ignore[arg-type]
         )
         rigs.append(made)
-        made.create_topics()
+        made.create_topics(replication=replication)
         return made
 
     yield make

@@ -1,70 +1,16 @@
-"""Workers that die while aliases are being linked: everybody ends in one journey, and every figure is the reference's.
-
-The reference is a union-find over all touchpoints (`tests/people.py`), then one fold of each person's touchpoints.
-"""
+"""Workers that die while aliases are being linked: everybody ends in one journey, every figure is the reference's."""
 
 import time
-from collections.abc import Mapping
 
 import pytest
 
-from streams.simulator.deviations import Deviations
-from streams.simulator.event import Event
-from streams.simulator.truth import Truth
-from streams.stores.keys import keys
-from streams.torture.rig import Rig
-from tests.faults import steps
+from tests.faults.linked import begin, end
 from tests.faults.profile import LONG, seconds
 from tests.faults.steps import Make
-from tests.people import by_customer, counted
 from tests.servers import wait_until
-from tracker.engine.customer import CustomerFold
-from tracker.planning.decode import decode
-from tracker.touch import Touch
 
 pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.timeout(900)]
 STEPS = (1, 3, 4, 5, 6, 7)
-# Everybody comes under other ids first, and every third is seen on somebody else's device.
-LINKS = Deviations(duplicates=0.05, disorder=0.1, late=0.05, wrong_clocks=0.05, anonymous=0.9, poison=0.001, shared=0.3)
-
-
-class Kept(Truth):
-    """The truth, with every touchpoint as the tracker reads it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.touches: dict[str, Touch] = {}
-
-    def add(self, event: Event) -> None:
-        super().add(event)
-        touch = decode(event.value, None)
-        if not event.poison and isinstance(touch, Touch):
-            self.touches[touch.event_id] = touch
-
-    def figures(self, journeys: CustomerFold, now_ms: int) -> dict[str, Mapping[str, int]]:
-        """What each customer must add to the figures."""
-        theirs = by_customer(self.touches.values())
-        return {name: counted(journeys, journeys.fold(name, None, each, now_ms).after) for name, each in theirs.items()}
-
-
-def begin(rig: Make, **options: object) -> Rig:
-    """A rig whose truth keeps everything."""
-    made = rig(deviations=LINKS, **options)
-    made.truth = Kept()
-    return made
-
-
-def end(made: Rig, *, outbox_whole: bool = True) -> None:
-    """All applied, outboxes empty, figures the sum of the states, and every state the reference's."""
-    steps.end(made, outbox_whole=outbox_whole)
-    journeys = CustomerFold([made.definition], made.settings.lateness_horizon_ms)
-    expected = made.truth.figures(journeys, int(time.time() * 1000))
-    found = {}
-    for partition in range(made.settings.partitions):
-        records = made.client.hgetall(keys(partition).states)
-        found |= {name.decode(): counted(journeys, record) for name, record in records.items()}
-    assert {name: each for name, each in found.items() if each} == {name: e for name, e in expected.items() if e}
-    assert len(found) > len(expected), "aliases have records of their own"
 
 
 def test_killed_after_each_step_while_names_are_linked(rig: Make) -> None:

@@ -7,6 +7,7 @@ from contextlib import closing
 
 import pytest
 from kafka import KafkaProducer
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from redis import Redis
 
 from schemas.topics import REJECTED, ROUTED
@@ -57,3 +58,44 @@ def test_names_of_headers_that_are_no_text(installation: Installation, producer:
     assert "Page Viewed" in plan.stdout, plan.stderr
     backtest = installation.tracker("backtest", "examples/journeys/seven-stages.yaml", "--kafka", "--json")
     assert "101" in backtest.stdout, backtest.stderr
+
+
+YEAR_MS = 365 * 86_400_000
+IN_1970_MS, IN_2100_MS = 5_000, 4_102_444_800_000
+
+
+def allow_any_timestamp(installation: Installation) -> None:
+    """As brokers before 4.0 do: today's refuse what is more than an hour ahead."""
+    limit = {"message.timestamp.after.max.ms": str(2**63 - 1)}
+    with closing(KafkaAdminClient(bootstrap_servers=installation.kafka)) as admin:
+        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, WEB, limit)])
+
+
+@pytest.mark.parametrize("behind", [False, True], ids=["live", "a backlog"])
+def test_clocks_of_1970_and_2100(installation: Installation, producer: KafkaProducer, behind: bool) -> None:
+    """Nobody drops off for another's clock, the records count at the time of those around them, and are counted."""
+    allow_any_timestamp(installation)
+    now_ms = int(time.time() * 1000)
+
+    def send() -> None:
+        for number in range(400):
+            stamp_ms = {40: IN_1970_MS, 41: IN_2100_MS, 42: IN_2100_MS}.get(number, now_ms + number - 60_000)
+            event_ms = IN_2100_MS if number in {41, 43} else now_ms + number - 60_000
+            value = touchpoint(f"c{number}", event_ms)
+            producer.send(WEB, value, b"%d" % number, partition=number % 2, timestamp_ms=stamp_ms)
+        producer.send(WEB, touchpoint("c-1970", IN_1970_MS), partition=0)
+        producer.flush()
+
+    if behind:
+        send()
+    with installation.running("worker"):
+        if not behind:
+            send()
+        wait_until(lambda: known(installation) == 400, 60)
+        wait_until(lambda: '"impossible_time"' in installation.tracker("rejected", "list", "--json").stdout, 60)
+    found = installation.printed("audit")
+    assert (found["ok"], found["customers"]) == (True, 400)
+    assert not any(installation.figures().by("seven_stages", "dropoffs", "stage").values())
+    for number in (40, 41, 42, 43):
+        shown = json.loads(installation.tracker("show", f"c{number}", "--json").stdout)
+        assert "2100" not in json.dumps(shown), shown

@@ -15,6 +15,7 @@ from schemas.transition import Transition
 from streams.stores.keys import keys
 from tests.integration.test_tools import Installation, installation
 from tests.servers import wait_until
+from tracker.home import home
 
 __all__ = ["installation"]
 pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.timeout(240)]
@@ -109,3 +110,27 @@ def test_the_topic_between_partitions_created_anew(installation: Installation) -
         installation.send(range(100, 400), by=1)
         wait_until(lambda: reached(installation) == 400, 60)
     assert installation.printed("audit")["ok"]
+
+
+def test_offsets_lost_while_nobody_runs(installation: Installation, tmp_path) -> None:
+    """The next owner notices, builds that partition again alone, and marks what it publishes again."""
+    with installation.running("worker"):
+        installation.send(range(300))
+        wait_until(lambda: reached(installation) == 300, 60)
+        wait_until(lambda: len(completed(installation)) == 300, 60)
+    with Redis.from_url(installation.redis) as client:
+        assert client.delete(keys(0).offsets)
+        log = tmp_path / "log"
+        with log.open("wb") as output, installation.running("worker", stdout=output, stderr=output):
+            wait_until(lambda: len(completed(installation)) > 300 and reached(installation) == 300, 60)
+            wait_until(lambda: installation.printed("audit") | {"partitions": []} == {
+                "ok": True, "customers": 300, "partitions": []
+            }, 60)  # fmt: skip
+    assert installation.visits()["purchase_decision"] == 300
+    said = [line for line in log.read_text().splitlines() if "redis has lost keys" in line]
+    assert len(said) == 1 and "offsets has 0 entries" in said[0], log.read_text()[-3_000:]
+    found = completed(installation)
+    assert sorted(customer for customer, again in found if not again) == sorted(f"c{number}" for number in range(300))
+    assert {customer for customer, again in found if again} == {
+        f"c{number}" for number in range(300) if home(f"c{number}", installation.partitions) == 0
+    }

@@ -86,7 +86,7 @@ def test_a_file_is_applied_shown_and_listed(client, run):
     assert said.startswith("shop 2: seen → bought\n    since 20") and "revision 1 by apply\n" in said
     assert said.endswith("all 4 partitions are at revision 1\n")
     client.hset(keys(3).definitions, mapping={"revision": 0})
-    assert run("journeys", "list")[1].endswith("1 of 4 partitions are not yet at revision 1 (the furthest at 0)\n")
+    assert run("journeys", "list")[1].endswith("1 of 4 partitions are not yet at revision 1 (the last at 0)\n")
     [journey] = printed(run, "journeys", "list")["journeys"]
     assert (journey["version"], journey["stages"], journey["by"]) == (2, ["seen", "bought"], "apply")
 

@@ -13,9 +13,11 @@ from streams.servers import RedisServer
 from streams.settings import settings
 from streams.stores.keys import Keys, day_list, keys
 from streams.stores.memory import Held
-from streams.stores.redis import RedisStore
+from streams.stores.redis import RedisStore, _ask
 from streams.stores.store import Unavailable
+from tests.faults.proxy import Proxy
 from tests.servers import PrivateServers, fresh_names, start_private_servers
+from tests.streams.stores.build_contract import BuildContract
 from tests.streams.stores.contract import WEB, Rig, StoreContract, plan
 from tests.streams.stores.damage_contract import DamageContract
 
@@ -59,6 +61,7 @@ class RedisRig:
                 int(client.get(names.writes) or 0),
                 suppressed=client.smembers(names.suppressed),
                 topics={field.decode(): text.decode() for field, text in client.hgetall(names.topics).items()},
+                attended=(client.get(names.attended) or b"").decode(),
             )
 
     @staticmethod
@@ -112,7 +115,7 @@ def cluster_url(own: PrivateServers) -> str:
     return own.redis_cluster(save="").url
 
 
-class TestRedisStore(StoreContract, DamageContract):
+class TestRedisStore(StoreContract, DamageContract, BuildContract):
     """Redis keeps the contract."""
 
     @pytest.fixture
@@ -120,7 +123,7 @@ class TestRedisStore(StoreContract, DamageContract):
         return RedisRig(single.url)
 
 
-class TestRedisClusterStore(StoreContract, DamageContract):
+class TestRedisClusterStore(StoreContract, DamageContract, BuildContract):
     """A Redis Cluster of three nodes keeps the contract."""
 
     @pytest.fixture
@@ -218,3 +221,46 @@ def test_a_redis_that_comes_back_empty_is_taken_again(own: PrivateServers) -> No
         assert (heir.epoch, heir.offsets) == (500, {})
 
     rig.run(scenario)
+
+
+def test_a_connection_that_breaks_within_a_look_is_an_outage(own: PrivateServers) -> None:
+    """The answer to the look before a write never comes: nothing is written, and a second try writes once."""
+    with Proxy(own.redis().port) as proxy:
+        answers = iter((False, True))
+
+        def late_s() -> float:
+            if next(answers, False):
+                proxy.cut()
+            return 0.0
+
+        async def scenario(store: RedisStore) -> None:
+            lease = await store.take(0, 1)
+            proxy.late_s = late_s
+            with pytest.raises(Unavailable, match="WatchError"):
+                await store.apply(lease, {WEB: 5}, plan(), b"", 0)
+            await store.apply(lease, {WEB: 5}, plan(), b"", 0)
+            assert lease.writes == 1
+
+        RedisRig(proxy.url).run(scenario)
+
+
+def test_a_fail_over_within_a_write_is_an_outage(own: PrivateServers) -> None:
+    """A primary that becomes a replica between the commands of a transaction and its end refuses it as a whole."""
+    server = own.redis()
+
+    async def scenario() -> None:
+        client = async_redis_client(settings.read({"REDIS_URL": server.url}))
+        connection = await client.connection_pool.get_connection()
+        try:
+            for words in (("MULTI",), ("SET", "a", "1")):
+                await connection.send_command(*words)
+                await connection.read_response()
+            await client.replicaof("127.0.0.1", server.port)
+            await connection.send_command("EXEC")
+            with pytest.raises(Unavailable, match="READONLY"):
+                await _ask(connection.read_response())
+        finally:
+            await client.connection_pool.release(connection)
+            await client.aclose()
+
+    asyncio.run(scenario())

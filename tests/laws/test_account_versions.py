@@ -42,7 +42,7 @@ def switch(world: World, after: Definition) -> None:
     world.journeys = CustomerFold(with_accounts([after]), former=before)
     planner = Planner(world.journeys, world.partitions)
     for number, held in world.store.partitions.items():
-        plan = planner.migrate(number, dict(held.states), world.now_ms)
+        plan = planner.sweep(number, dict(held.states), world.now_ms)
         held.states.update(plan.states)
         for field, count in plan.aggregates.items():
             held.aggregates[field] = held.aggregates.get(field, 0) + count

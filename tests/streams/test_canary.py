@@ -1,6 +1,7 @@
 """The canary's process: what it sends, when it sees it again, what it says while it does not."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -8,6 +9,7 @@ from streams.canary import MOST_WAITING, Canary
 from streams.errors import TrackerError
 from tests.servers import wait_until
 from tests.tracker.making import START_MS, journey
+from tracker.engine.canaries import newest_sent_ms
 from tracker.engine.customer import CustomerFold
 from tracker.touch import Touch
 
@@ -57,6 +59,13 @@ def test_the_delay_is_from_sending_to_the_state() -> None:
     assert value(canary, "tracker_canary_delay_seconds_count") == 2
     assert value(canary, "tracker_canary_delay_seconds_sum") == 6.0
     assert value(canary, "tracker_canary_waiting_seconds", partition="1") == canary.longest_s == 0.0
+    world.now_s = 4.0
+    assert canary.summary() == {
+        "longest_waiting_seconds": 0.0, "last_delay_seconds": 3.0, "last_arrival_seconds_ago": 1.0, "lost": 0,
+    }  # fmt: skip
+    sent_ms = [newest_sent_ms(record) for record in world.records.values()]
+    assert len(sent_ms) == 2 and all(abs(moment / 1000 - time.time()) < 60 for moment in sent_ms)
+    assert newest_sent_ms(None) is None
 
 
 def test_channels_take_turns_and_a_slow_one_is_not_lost() -> None:

@@ -7,7 +7,7 @@ touchpoint has arrived. They add to no figure, so no figure has to exclude them.
 from typing import Final
 
 from tracker.home import home
-from tracker.records.log import holds_id, short_id
+from tracker.records.log import ID_BYTES, holds_id, short_id
 from tracker.records.state import decode
 
 CANARY: Final = "canary:"
@@ -24,6 +24,20 @@ def canaries(partitions: int) -> list[str]:
         found.setdefault(home(name, partitions), name)
         number += 1
     return [found[partition] for partition in range(partitions)]
+
+
+def newest_sent_ms(record: bytes | None) -> int | None:
+    """When the newest touchpoint in a canary's record was sent, as its id says; None where there is none."""
+    ids = decode(record).other_ids if record is not None else b""
+    sent = [_moment(ids[at : at + ID_BYTES]) for at in range(0, len(ids), ID_BYTES)]
+    return max((moment for moment in sent if moment is not None), default=None)
+
+
+def _moment(short: bytes) -> int | None:
+    try:
+        return int(short.rstrip(b"\0"), 16)
+    except ValueError:  # somebody else has sent under the canary's name
+        return None
 
 
 def arrived(record: bytes | None, event_id: str) -> bool:

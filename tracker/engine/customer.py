@@ -64,11 +64,13 @@ class CustomerFold:
         """`former`: earlier versions of the definitions, with which stored states may still have been folded."""
         self.definitions: Final = tuple(definitions)
         self.instance_folds: Final = tuple(InstanceFold(definition, horizon_ms) for definition in definitions)
+        formers = [InstanceFold(definition, horizon_ms) for definition in former]
         self._former = {
             (one.definition.journey, layout_id): one
-            for one in (InstanceFold(definition, horizon_ms) for definition in former)
+            for one in formers
             for layout_id in (one.engine.former_layout_id, one.engine.layout_id)
         }
+        self._former_made = {(one.definition.journey, *one.made): one for one in formers}
         self._max_ids = MAX_IDS if horizon_ms is not None else None
 
     def fold(
@@ -125,9 +127,10 @@ class CustomerFold:
 
     def _folded_by(self, instance_fold: InstanceFold, journey: Journey) -> InstanceFold:
         """The instance fold whose definition a stored journey was folded with, as far as figures are concerned."""
-        if journey.layout == instance_fold.engine.layout_id:
+        if (journey.layout, journey.version) == instance_fold.made:
             return instance_fold
-        former = self._former.get((journey.name, journey.layout))
+        name, layout = journey.name, journey.layout
+        former = self._former_made.get((name, layout, journey.version)) or self._former.get((name, layout))
         if former is not None:
             return former
         if same_shape(journey.layout, instance_fold.engine.layout_id):
@@ -136,8 +139,12 @@ class CustomerFold:
 
     def outdated(self, data: bytes) -> list[str]:
         """The journeys of a stored record that were folded with another definition than the present one."""
-        present = {one.definition.journey: one.engine.layout_id for one in self.instance_folds}
-        return [each.name for each in decode(data).journeys if present.get(each.name, each.layout) != each.layout]
+        present = {one.definition.journey: one.made for one in self.instance_folds}
+        return [
+            each.name
+            for each in decode(data).journeys
+            if each.name in present and present[each.name] != (each.layout, each.version)
+        ]
 
     def unknown(self, record: Record) -> list[str]:
         """The declared journeys of a stored record that were folded with a definition that is not at hand."""
@@ -162,7 +169,7 @@ class CustomerFold:
             instance_fold = instance_folds.get(journey.name)
             if instance_fold is None or journey.name in but:
                 continue
-            if journey.layout != instance_fold.engine.layout_id:
+            if (journey.layout, journey.version) != instance_fold.made:
                 self._migrate(instance_fold, journey, record, {})
                 is_changed = True
         return is_changed
@@ -179,7 +186,7 @@ class CustomerFold:
             old.contributor.change(tally, old.contributor.facts(instance), NOTHING)
             instance_fold.contributor.change(tally, NOTHING, instance_fold.contributor.facts(after))
             journey.instances[place] = after
-        journey.layout, journey.version = instance_fold.engine.layout_id, instance_fold.definition.version
+        journey.layout, journey.version = instance_fold.made
 
     def _fold_journey(self, instance_fold: InstanceFold, record: Record, batch: Batch) -> int | None:
         """Fold the batch into one journey; returns the next moment at which the clock changes it."""
@@ -192,7 +199,7 @@ class CustomerFold:
                 instance_fold.definition.journey, instance_fold.definition.version, instance_fold.engine.layout_id, []
             )
             record.journeys.append(journey)
-        elif journey.layout != instance_fold.engine.layout_id:
+        elif (journey.layout, journey.version) != instance_fold.made:
             self._migrate(instance_fold, journey, record, batch.tally)
         due_ms: int | None = None
         for instance in journey.instances:

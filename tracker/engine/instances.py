@@ -3,6 +3,8 @@
 It knows duplicates, order and lateness, and reports transitions. Records are `tracker/engine/customer.py`'s.
 """
 
+from typing import Final
+
 from tracker.engine.batch import BEARING, DUPLICATE, LATE, Batch, Item
 from tracker.engine.engine import Engine
 from tracker.engine.fast_path import FastPath, compile_fast_path
@@ -37,6 +39,9 @@ class InstanceFold:
         self._goals = frozenset(place for place, stage in enumerate(definition.stages) if stage.goal)
         self._limits = self.engine.limits
         self._fast_path = compile_fast_path(definition, self.engine.steps, self.contributor, self.teller)
+        self.made: Final = (self.engine.layout_id, definition.version)
+        """What a stored journey bears that was folded by this definition. The fingerprint alone would not do: of the
+        changes that keep the shape, one in 4,096 keeps it too."""
         self._first_goal = min(self._goals, default=len(definition.stages))
 
     def key_of(self, touch: Touch) -> str | None:

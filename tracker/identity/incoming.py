@@ -19,3 +19,6 @@ class Incoming(msgspec.Struct, gc=False):
     under: list[tuple[str, Touch]] = []
     """Touchpoints of its aliases that count for it, each with its alias."""
     messages: list[Tie | Ruling | History | Release | Adopted | Forget | Member | Enrolled] = []
+    late: list[Tie | Member] = []
+    """Messages that replace the one before, but came outside of their sender's order: a newer one may be here already.
+    Their sender is asked how things stand."""

@@ -49,7 +49,7 @@ class Linking:
     @staticmethod
     def concerns(incoming: Incoming, before: bytes | None) -> bool:
         """Whether a batch may change anything between names; if not, its touchpoints are simply folded."""
-        if incoming.messages or incoming.under:
+        if incoming.messages or incoming.under or incoming.late:
             return True
         if before is None or not may_have_ties(before):
             return bool(incoming.links)

@@ -113,10 +113,12 @@ class Membership:
 
     @staticmethod
     def answer(name: str, account_links: AccountLinks, message: Enrolled) -> list[Member]:
-        """The answer to an account that counts this customer: none where it is right to."""
+        """The answer to an account that counts this customer: none where it is right to, unless it asks."""
         reported = account_links.reported.get(message.journey)
         if reported is not None and message.account in reported.since_ms:
-            return []
+            since_ms = reported.since_ms[message.account]
+            present = Member(message.account, name, message.journey, since_ms, reported.trace)
+            return [present] if message.is_question else []
         return [Member(message.account, name, message.journey)]
 
 

@@ -42,7 +42,7 @@ from tracker.identity.accounts import AccountFold
 from tracker.identity.histories import Histories, Views, short_ids
 from tracker.identity.incoming import Incoming
 from tracker.identity.kinds import Kinds
-from tracker.identity.ties import Ties, choose, conflicts, excess, read, root, write
+from tracker.identity.ties import NEVER_MS, QUESTION, Ties, choose, conflicts, excess, read, root, write
 from tracker.records import account_links
 from tracker.records.log import ID_BYTES, short_id
 from tracker.records.state import VERSION, Record, decode, encode
@@ -119,13 +119,17 @@ class NameUpdate:
             edge = ties.edges[peer]
             if not edge.is_cut:
                 self.messages.append(Tie(peer, self.name, edge.at_ms, edge.event_id, offer))
+        self._ask_peers(offer)
         self.belongs = root(self.name, ties)
 
     def _listen(self, fresh: set[str]) -> None:
         """Apply the messages of peers, and the rulings of people."""
         edges = self.ties.edges
         for message in self.incoming.messages:
-            if isinstance(message, Tie):
+            if isinstance(message, Tie) and message.event_id == QUESTION and message.peer not in edges:
+                # The name has refused or forgotten the peer, and must not know it again by a question.
+                self.messages.append(Tie(message.peer, self.name, NEVER_MS, ""))
+            elif isinstance(message, Tie):
                 self.ties.hear(message, fresh)
                 if self._kinds.is_unique(self.name):
                     # A unique name belongs to itself and needs no offers. It keeps none, so that peers whose offers
@@ -136,6 +140,19 @@ class NameUpdate:
             elif isinstance(message, Forget):
                 edges.pop(message.peer, None)
                 fresh.discard(message.peer)
+        for late in self.incoming.late:
+            if isinstance(late, Tie):
+                self.ties.hear_late(late, fresh)
+
+    def _ask_peers(self, offer: Offer) -> None:
+        """Ask those whose message came outside of its order what they offer now."""
+        if self._kinds.is_unique(self.name):
+            return
+        asked = {message.peer for message in self.incoming.late if isinstance(message, Tie)}
+        for peer in sorted(asked):
+            edge = self.ties.edges.get(peer)
+            if edge is not None and not edge.is_cut:
+                self.messages.append(Tie(peer, self.name, NEVER_MS, QUESTION, offer))
 
     def _refuse_excess(self, fresh: set[str]) -> None:
         """Forget the youngest peers beyond the limits; those that knew of the tie get a message that it is refused."""
@@ -240,6 +257,8 @@ class NameUpdate:
 
     def count_members(self) -> None:
         """Step 8: as an account, apply the messages about its people."""
+        late = {(one.member, one.journey) for one in self.incoming.late if isinstance(one, Member)}
+        self.messages += [Enrolled(member, self.name, journey, is_question=True) for member, journey in sorted(late)]
         news = [message for message in self.incoming.messages if isinstance(message, Member)]
         if not news:
             return

@@ -20,6 +20,8 @@ from tracker.records.state import UnreadableStateError
 # A name farther than this from its customer stays alone: paths this long come from shared devices and machines.
 MAX_PATH: Final = 12
 NEVER_MS: Final = 1 << 62
+QUESTION: Final = "?"
+"""Instead of a touchpoint, in a tie that is no news: the peer, who knows the edge, answers with its present offer."""
 
 
 class Edge(msgspec.Struct, array_like=True, gc=False):
@@ -72,6 +74,10 @@ class Ties(msgspec.Struct, array_like=True, gc=False):
         elif (message.at_ms, message.event_id) != (edge.at_ms, edge.event_id):
             fresh.add(message.peer)
         edge.offer = message.offer
+
+    def hear_late(self, message: Tie, fresh: set[str]) -> None:
+        """Apply what stays true of a peer's message that came outside of its order: the edge, and not the offer."""
+        self.see(message.peer, message.at_ms, message.event_id, fresh)
 
     def obey(self, message: Ruling, fresh: set[str]) -> None:
         """Apply a person's ruling; of a link and a cut at the same moment the cut holds."""

@@ -1,10 +1,21 @@
 """A message to publish: its topic, its partition and its bytes; and the encoding of messages on `journey.routed`."""
 
+from collections.abc import Callable
+from typing import Final
+
 import msgspec
 
-from schemas.routed import Routed
+from schemas.routed import SCHEMA, UNSAID, Routed
 
-encode_routed = msgspec.msgpack.Encoder().encode
+_encode: Final = msgspec.msgpack.Encoder().encode
+
+
+def _encode_newer(message: Routed) -> bytes:
+    return _encode(msgspec.structs.replace(message, schema=SCHEMA))
+
+
+# The version is written only where it is not the first one.
+encode_routed: Final[Callable[[Routed], bytes]] = _encode if SCHEMA == UNSAID else _encode_newer
 decode_routed = msgspec.msgpack.Decoder(Routed).decode
 
 

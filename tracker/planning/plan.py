@@ -30,11 +30,19 @@ class PartitionBatch:
     topic: str
     partition: int
     records: Sequence[KafkaRecord]
+    limit_ms: int | None = None
+    """Timestamps after this moment are wrong: the newest is one of the others, where there are any."""
     newest_ms: int = field(init=False)
     """The newest broker timestamp, milliseconds since 1970."""
+    oldest_ms: int = field(init=False)
+    """The oldest one."""
 
     def __post_init__(self) -> None:
-        self.newest_ms = max([record.timestamp for record in self.records])
+        stamps_ms = [record.timestamp for record in self.records]
+        self.newest_ms, self.oldest_ms = max(stamps_ms), min(stamps_ms)
+        if self.limit_ms is not None and self.newest_ms > self.limit_ms:
+            limit_ms = self.limit_ms
+            self.newest_ms = max((at_ms for at_ms in stamps_ms if at_ms <= limit_ms), default=self.newest_ms)
 
     @property
     def next_offset(self) -> int:

@@ -12,7 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from schemas.rejection import Place, Rejection, WorkerReason
-from schemas.routed import Erase, History, Routed, RoutedTouchpoint
+from schemas.routed import Erase, History, Member, Routed, RoutedTouchpoint, Tie
 from schemas.topics import REJECTED, ROUTED, TRANSITIONS
 from tracker.engine.customer import Change, CustomerFold
 from tracker.engine.migration import UnknownDefinitionError
@@ -154,7 +154,12 @@ class Planner:
             elif isinstance(message, History) and (flaw := self._misfit(message)) is not None:
                 _set_aside(reading, flaw.reason, flaw.detail, batch, record, now_ms)
             else:
-                reading.incoming.setdefault(message.name, Incoming()).messages.append(message)
+                incoming = reading.incoming.setdefault(message.name, Incoming())
+                if mark is None and isinstance(message, Tie | Member):
+                    # Sent again after it was set aside: its sender may have said otherwise since.
+                    incoming.late.append(message)
+                else:
+                    incoming.messages.append(message)
         reading.counts["read"] += len(records)
 
     def _misfit(self, message: History) -> RoutedFlaw | None:
@@ -195,7 +200,7 @@ class Planner:
         for name in dict.fromkeys(gone):
             incoming = reading.incoming.pop(name, Incoming())
             reading.counts["suppressed"] += len(reading.touches.pop(name, ())) + len(incoming.under)
-            messages = self.erasure.answers(name, incoming.messages)
+            messages = self.erasure.answers(name, [*incoming.messages, *incoming.late])
             reading.messages += [_routed(message.name, message, self.partitions) for message in messages]
 
     def plan(self, reading: Reading, states: Mapping[str, bytes | None], now_ms: int) -> Plan:
@@ -271,12 +276,6 @@ class Planner:
         """Add to a plan, which was made without the record, that it is rejected as `unforeseen`."""
         plan.counts["read"] += 1
         _set_aside(plan, "unforeseen", detail, batch, record, now_ms)
-
-    def migrate(
-        self, partition: int, states: Mapping[str, bytes | None], now_ms: int, dropped_before_ms: int = 0
-    ) -> Plan:
-        """The plan that brings customers to the present definitions: a sweep does, whether or not a timer has fired."""
-        return self.sweep(partition, states, now_ms, dropped_before_ms)
 
     def sweep(
         self, partition: int, states: Mapping[str, bytes | None], now_ms: int, dropped_before_ms: int = 0

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, get_args
 import msgspec
 
 from schemas.rejection import RoutedReason
-from schemas.routed import SCHEMA, History, Member, Offer, Routed, RoutedTouchpoint, Ruling, Tie, Trace
+from schemas.routed import READS, UNSAID, History, Member, Offer, Routed, RoutedTouchpoint, Ruling, Tie, Trace
 from schemas.touchpoint import MAX_EVENT_ID_LENGTH, MAX_ID_BYTES
 from schemas.unreadable import UNREADABLE
 from tracker.identity.kinds import MAX_KIND_LENGTH
@@ -29,7 +29,7 @@ _NAMED: Final = ("name", "peer", "alias", "by", "member", "account")
 NAMES: Final = {one: tuple(field for field in _NAMED if field in one.__struct_fields__) for one in get_args(Routed)}
 """By kind of message: the fields that hold names."""
 KINDS: Final = frozenset(str(one.__struct_config__.tag) for one in get_args(Routed))
-_FAMILY: Final = SCHEMA.partition("/")[0] + "/"
+_FAMILY: Final = UNSAID.partition("/")[0] + "/"
 
 
 class RoutedFlaw(NamedTuple):
@@ -41,7 +41,7 @@ class RoutedFlaw(NamedTuple):
 
 class _RoutedHead(msgspec.Struct):
     kind: str = ""
-    schema: str = SCHEMA
+    schema: str = UNSAID
 
 
 _head: Final = msgspec.msgpack.Decoder(_RoutedHead).decode
@@ -58,10 +58,10 @@ def read_routed(value: bytes | None, received_at_ms: int | None) -> Routed | Rou
         if value.lstrip()[:1] == b"{":
             return RoutedTouchpoint(value, received_at_ms)
         return _explain(value, str(error))
-    if message.__class__ is RoutedTouchpoint and message.name is None and message.schema == SCHEMA:
+    if message.__class__ is RoutedTouchpoint and message.name is None and message.schema in READS:
         # The usual message; its touchpoint is looked at where all are decoded.
         return message
-    if _major(message.schema) != SCHEMA:
+    if _major(message.schema) not in READS:
         return _of_schema(message.schema)
     fault = _fault(message)
     if fault is not None:
@@ -80,7 +80,7 @@ def _explain(value: bytes, error: str) -> RoutedFlaw:
         head = _head(value)
     except UNREADABLE:
         return RoutedFlaw("not_routed", error)
-    if _major(head.schema) != SCHEMA:
+    if _major(head.schema) not in READS:
         return _of_schema(head.schema)
     if head.kind and head.kind not in KINDS:
         return RoutedFlaw(
@@ -90,7 +90,7 @@ def _explain(value: bytes, error: str) -> RoutedFlaw:
 
 
 def _of_schema(schema: str) -> RoutedFlaw:
-    detail = f"schema {schema[:MAX_SHOWN]!r}; this version reads {SCHEMA}"
+    detail = f"schema {schema[:MAX_SHOWN]!r}; this version reads {' and '.join(READS)}"
     return RoutedFlaw("newer_version" if schema.startswith(_FAMILY) else "not_routed", detail)
 
 

@@ -159,9 +159,12 @@ def account_links_of(data: bytes) -> bytes:
 
 def _tail_of(data: bytes) -> _Tail:
     try:
-        return _tail.decode(data)
+        tail = _tail.decode(data)
     except UNREADABLE as error:
         raise _unreadable(data, str(error)) from error
+    if tail.version != VERSION:
+        raise _unreadable(data, "unknown version")
+    return tail
 
 
 def decode_progress(data: bytes) -> Progress:

@@ -10,6 +10,7 @@ from streams.clients.failures import door, translate
 from streams.errors import Denied, ExitCode, TrackerError, Unreachable
 from streams.settings import settings
 from tracker.engine.migration import UnknownDefinitionError
+from tracker.records.state import UnreadableStateError
 
 PLACES = settings.read({"KAFKA_BOOTSTRAP": "kafka:9092", "REDIS_URL": "redis://me:pa55@redis:6379"})
 
@@ -38,6 +39,9 @@ PLACES = settings.read({"KAFKA_BOOTSTRAP": "kafka:9092", "REDIS_URL": "redis://m
         (redis.exceptions.ResponseError("ERR syntax"), ExitCode.FAILED),
         (ssl.SSLError(1, "CERTIFICATE_VERIFY_FAILED"), ExitCode.DENIED),
         (OSError(errno.ENOSPC, "No space left on device"), ExitCode.DISK_FULL),
+        (OSError(errno.EFBIG, "File too large"), ExitCode.DISK_FULL),
+        (OSError(errno.EMFILE, "Too many open files"), ExitCode.UNSUPPORTED),
+        (UnreadableStateError("a stored state has version 2; this program reads 1", is_newer=True), ExitCode.MISMATCH),
         (OSError(errno.EADDRINUSE, "Address already in use"), ExitCode.PORT_IN_USE),
         (PermissionError(errno.EACCES, "Permission denied", "/x"), ExitCode.DENIED),
         (FileNotFoundError(errno.ENOENT, "No such file", "/x"), ExitCode.NOT_FOUND),

@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 
 from streams.collector.checkup import findings
-from streams.doctor import examine
+from streams.doctor.examination import examine
+from streams.doctor.finding import Inquiry
 from streams.errors import ConfigurationError
 from streams.settings import settings
 from tests.streams.collector.asking import Collector
@@ -32,7 +33,7 @@ def test_a_sound_collector_has_no_problems(collector) -> None:
         found = reported(asked)
     assert found.keys() == {"ok"}
     assert "1 sources, 1 write keys" in found["ok"] and "accepts touchpoints" in found["ok"][-1]
-    assert "No collector answers" in reported(collector.settings)["ok"][-1]
+    assert "No collector answers" in reported(collector.settings)["unknown"][-1]
 
 
 def test_where_there_are_no_sources_there_is_no_collector(tmp_path) -> None:
@@ -59,5 +60,5 @@ def test_a_broken_file_is_one_problem_of_the_doctor(collector) -> None:
     with pytest.raises(ConfigurationError):
         list(findings(collector.settings))
     asked = dataclasses.replace(collector.settings, kafka_bootstrap=None, redis_url=None)
-    (found,) = [each for each in examine(asked, {}) if each.area == "collector"]
+    (found,) = [each for each in examine(Inquiry(asked), {}) if each.area == "collector"]
     assert found.state == "problem" and "COLLECTOR_KEYS" in found.message

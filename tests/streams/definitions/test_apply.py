@@ -189,7 +189,7 @@ def test_doubts_about_the_definitions(client, tmp_path: Path):
     assert doubts(client, settings)[1].remedy == "Wait: running workers need about 2 s."
     file.write_text(SHOP.replace("version: 2", "version: 3"), encoding="utf-8")
     client.hset(keys(1).definitions, "revision", 0)
-    behind = "1 of 2 partitions are not yet at revision 1 (the furthest at 0)"
+    behind = "1 of 2 partitions are not yet at revision 1 (the last at 0)"
     assert said() == [
         ("shop 3 differs from the store's, and the store's is used.", True),
         (f"{behind}; 2000 states may still be of earlier definitions.", False),

@@ -18,6 +18,7 @@ from streams.exporter.exporter import Exporter, FunnelCollector, Latest, run, wi
 from streams.exporter.figures import Figures, read
 from streams.exporter.series import DEEP, FRESHNESS, FUNNEL
 from streams.settings.settings import read as read_settings
+from streams.stores.attendance import Attendance
 from streams.stores.keys import keys
 from tests.stored import Redis, crowd, definition, fill
 from tracker.figures.fields import FIGURES, parse
@@ -154,6 +155,29 @@ def test_the_last_figures_outlive_redis() -> None:
         client.down = None
         await found.look()
         assert found.ready() is None
+
+    asyncio.run(story())
+
+
+def test_figures_that_nobody_goes_on_with_are_not_complete() -> None:
+    """While no worker looks after a partition the exporter is not ready and says which; then all is well again."""
+    client = Redis()
+    fill(client, crowd(30), 4)
+    ages = [1.0, 1.0, 95.0, 1.0]
+
+    async def story() -> None:
+        found = exporter(client)
+        found._attend = lambda: [Attendance(number, age, 1, is_taken=True) for number, age in enumerate(ages)]
+        await found.look()
+        assert found.ready() == {"nobody applies": "partitions 2, for 95 s"}
+        assert not found.latest.complete and shown(found.latest)["tracker_partitions_neglected",] == 1.0
+        assert shown(found.latest)["tracker_figures_complete",] == 0.0
+        told = found.by_partition()
+        assert [each["neglected"] for each in told["partitions"].values()] == [False, False, True, False]
+        assert told["complete"] is False and told["partitions"]["2"]["seconds_since_a_worker_looked"] == 95.0
+        ages[2] = 0.5
+        await found.look()
+        assert found.ready() is None and found.latest.complete
 
     asyncio.run(story())
 

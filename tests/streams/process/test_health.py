@@ -8,13 +8,15 @@ from streams.errors import ExitCode, TrackerError
 from streams.process.health import Check, Pages
 
 
-def asked(path: str, live: Check = lambda: None, ready: Check = lambda: None, accept: str = "") -> tuple[int, str, str]:
+def asked(
+    path: str, live: Check = lambda: None, ready: Check = lambda: None, accept: str = "", **options
+) -> tuple[int, str, str]:
     """Status, content type and text of a page."""
 
     async def scenario() -> tuple[int, str, str]:
         registry = CollectorRegistry()
         Counter("seen", "Seen.", registry=registry).inc(3)
-        pages = Pages(live, ready, registry)
+        pages = Pages(live, ready, registry, **options)
         port = await pages.start("127.0.0.1", 0)
         try:
             async with (
@@ -33,6 +35,14 @@ def test_all_is_well(path: str) -> None:
     """200 and one word for machines."""
     status, _, text = asked(path)
     assert (status, text) == (200, '{"status": "ok"}')
+
+
+@pytest.mark.parametrize(("trouble", "status"), [(None, 200), ({"waiting for": ["redis"]}, 503)])
+def test_details_are_on_one_page(trouble, status: int) -> None:
+    """/health has them whether all is well or not; probes get the short answer."""
+    pages = [asked(path, ready=lambda: trouble, details=lambda: {"age": 3}) for path in ("/health", "/health/ready")]
+    assert [page[0] for page in pages] == [status, status]
+    assert ['"age": 3' in page[2] for page in pages] == [True, False]
 
 
 def test_not_ready_says_what_is_waited_for() -> None:

@@ -1,3 +1,5 @@
+import errno
+import io
 import json
 import logging
 
@@ -73,3 +75,24 @@ def test_left_out_lines_are_counted() -> None:
     passed = [repeats.filter(record) for _ in range(10)]
     now_s = logs.REPEATS_WINDOW_S + 1
     assert (passed.count(True), repeats.filter(record), record.left_out) == (logs.REPEATS, True, 10 - logs.REPEATS)
+
+
+def test_a_line_that_cannot_be_written_stops_nothing(monkeypatch) -> None:
+    """The disk of the log is full: whoever logs goes on, and later lines are written again."""
+
+    class Full(io.StringIO):
+        room = False
+
+        def write(self, text: str) -> int:
+            if not self.room:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(text)
+
+    place = Full()
+    monkeypatch.setattr("sys.stderr", place)
+    logs.configure(settings.read({"TRACKER_LOG_FORMAT": "json"}))
+    structlog.get_logger().info("lost")
+    logging.getLogger("aiokafka").error("lost too")
+    place.room = True
+    structlog.get_logger().info("written")
+    assert [json.loads(line)["event"] for line in place.getvalue().splitlines()] == ["written"]

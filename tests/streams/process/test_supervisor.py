@@ -1,4 +1,6 @@
+import errno
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -7,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from streams.errors import ExitCode
+from streams.errors import ExitCode, name_of
 from streams.process.fault_runs import FaultRuns
+from streams.process.restarts import NONE, VARIABLE, Restarts, restarts
 from streams.process.supervisor import Child, _look, worker_children
 from tests.servers import wait_until
 
@@ -60,6 +63,23 @@ def start(tmp_path: Path):
             for pid in supervisor.pids(number):
                 if alive(pid):
                     os.kill(pid, signal.SIGKILL)
+
+
+def test_a_shortage_is_waited_for(monkeypatch) -> None:
+    """Where the machine has no room for a further process now, the others go on and it is tried again later."""
+    child = Child(["unused"], {})
+
+    def refuse(_child: Child) -> None:
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(Child, "start", refuse)
+    assert _look(child, FaultRuns()) is None
+    assert child.process is None
+    assert child.start_at_s > time.monotonic()
+    monkeypatch.setattr(Child, "start", lambda _child: (_ for _ in ()).throw(FileNotFoundError(errno.ENOENT, "python")))
+    child.start_at_s = 0.0
+    with pytest.raises(FileNotFoundError):
+        _look(child, FaultRuns())
 
 
 def alive(pid: int) -> bool:
@@ -116,6 +136,19 @@ def test_a_signal_or_a_server_that_is_away_ends_nothing(start, ending: str) -> N
     supervisor = start(f"{REPORT}; {ending}")
     wait_until(lambda: len(supervisor.pids(0)) == 7)
     assert supervisor.process.poll() is None
+
+
+def test_a_process_learns_of_its_restarts(start) -> None:
+    """How many there were, and how the last one ended; the first has had none."""
+    supervisor = start("import os, sys; print('told', os.environ['TRACKER_RESTARTS'], flush=True); sys.exit(12)")
+    told = wait_until(lambda: len(found := re.findall("told (.*)", supervisor.out.read_text())) > 2 and found)
+    assert told[:3] == ["0 0", "1 12", "2 12"]
+    assert [restarts({VARIABLE: each}) for each in ("0 0", "2 -9", "", "x")] == [NONE, Restarts(2, -9), NONE, NONE]
+
+
+def test_ends_have_names() -> None:
+    """An exit code by its name, a signal by its own, and whatever else comes is unknown."""
+    assert [name_of(code) for code in (12, -9, -99, 200)] == ["STALLED", "SIGKILL", "signal 99", "unknown"]
 
 
 def test_children_end_when_the_supervisor_is_killed(start) -> None:

@@ -1,5 +1,6 @@
 """The group: nothing outlives its parent, however the parent ends."""
 
+import errno
 import os
 import shutil
 import signal
@@ -110,3 +111,15 @@ def test_a_nearly_full_disk_is_reported_before_the_start(monkeypatch: pytest.Mon
         ProcessGroup()
     assert caught.value.exit_code is ExitCode.DISK_FULL
     assert not list(tmp_path.iterdir())
+
+
+def test_no_temporary_directory_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no file can be written anywhere, one line says what to do."""
+
+    def refuse() -> str:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr(process_group.tempfile, "gettempdir", refuse)
+    with pytest.raises(TrackerError, match="No directory for temporary files") as told:
+        ProcessGroup()
+    assert told.value.exit_code is ExitCode.DISK_FULL

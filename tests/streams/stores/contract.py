@@ -148,6 +148,24 @@ class StoreContract:
 
         rig.run(scenario)
 
+    def test_an_owner_that_looks_leaves_a_trace(self, rig: Rig) -> None:
+        """Its own generation, also where nothing was ever written; one whose time is over leaves none."""
+
+        async def scenario(store):
+            old = await store.take(0, 1)
+            await store.verify(old)
+            assert rig.held(0).attended == old.generation
+            rig.wipe()
+            new = await store.take(0, 1)
+            with pytest.raises(Fenced):
+                await store.verify(old)
+            assert rig.held(0).attended == ""
+            await store.apply(new, {WEB: 1}, plan({"a": b"A"}), b"", 0)
+            await store.verify(new)
+            assert rig.held(0).attended == new.generation
+
+        rig.run(scenario)
+
     @pytest.mark.parametrize("floor", [1, 1_790_000_000_000])
     def test_an_owner_from_before_the_store_was_emptied_is_refused(self, rig: Rig, floor: int) -> None:
         """Whether its epoch is the present one or far higher: it writes and trims nothing, and is told to stop."""
@@ -349,36 +367,5 @@ class StoreContract:
             assert rig.held(0).days == {1: names}
             await store.apply(lease, {WEB: 3}, plan(), b"", 0, Due(names, 1))
             assert await store.due(0, 10**9, 10) == Due([])
-
-        rig.run(scenario)
-
-    def test_only_the_owner_says_where_the_partition_stands(self, rig: Rig) -> None:
-        """Other builds read it; a former owner's word does not count any more."""
-
-        async def scenario(store):
-            former = await store.take(0, 1)
-            assert await store.standing(0, rig.prefix) is None
-            await store.stand(former, b"here")
-            owner = await store.take(0, 1)
-            await store.stand(former, b"there")
-            assert await store.standing(0, rig.prefix) == b"here"
-            await store.stand(owner, b"elsewhere")
-            assert await store.standing(0, rig.prefix) == b"elsewhere"
-
-        rig.run(scenario)
-
-    def test_a_new_build_keeps_out_who_is_erased(self, rig: Rig) -> None:
-        """The digests of another build are taken over, and the next write finds nothing missing."""
-
-        async def scenario(store):
-            lease = await store.take(0, 1)
-            erasing = plan({"a": b"A"})
-            erasing.suppressed = [b"digest"]
-            await store.apply(lease, {WEB: 1}, erasing, b"", 0)
-            owner = await store.take(0, 1)
-            await store.adopt(owner, rig.prefix)
-            assert owner.suppressed == {b"digest"}
-            await store.apply(owner, {WEB: 2}, plan({"b": b"B"}), b"", 0)
-            await store.verify(owner)
 
         rig.run(scenario)

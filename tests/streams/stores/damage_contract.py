@@ -54,6 +54,17 @@ class DamageContract:
 
         rig.run(scenario)
 
+    def test_offsets_that_go_right_after_the_first_write_are_missed(self, rig: Rig) -> None:
+        """Their number is known with the write that makes them, before anybody has looked at the partition again."""
+
+        async def scenario(store):
+            lease = await store.take(0, 1)
+            await store.apply(lease, {WEB: 1, "timers": 1}, plan({"a": b"A"}), b"", 0)
+            rig.delete(0, "offsets")
+            assert "offsets has 0 entries of 2" in (await store.take(0, 1)).damage
+
+        rig.run(scenario)
+
     def test_the_ids_of_topics_are_kept_with_the_offsets(self, rig: Rig) -> None:
         """A topic created anew begins at 0 in the same step; that is no damage, and a former owner changes nothing."""
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.worker import halving
-from streams.worker.halving import Unforeseen, describe, frames, without_culprits
+from streams.worker.halving import Unforeseen, describe, failing, frames, without_culprits
 from tests.touchpoints import Record
 from tests.virtual_time import run
 from tracker.planning.plan import PartitionBatch
@@ -118,3 +118,28 @@ def test_a_fault_is_described_without_values() -> None:
     assert describe(one) == describe(same) != describe(other)
     assert "ann" not in describe(one) + "".join(frames(one))
     assert describe(one).startswith("KeyError, traceback ")
+
+
+@pytest.mark.parametrize("bad", [set(), {"a"}, {"c", "d"}, set("abcdefg")])
+def test_customers_are_found_one_by_one(bad: set[str]) -> None:
+    """Those with whom an attempt fails alone, with what it raised."""
+
+    def attempt(names: Sequence[str]) -> None:
+        if set(names) & bad:
+            raise Unforeseen from KeyError("a value")
+
+    found = run(failing("abcdefg", attempt))
+    assert found.keys() == bad
+    assert all(isinstance(error, KeyError) for error in found.values())
+
+
+@pytest.mark.parametrize("least", [0, 3])
+def test_a_fault_of_nobody_in_particular_comes_out(least: int) -> None:
+    """With nobody, or only with several together."""
+
+    def attempt(names: Sequence[str]) -> None:
+        if len(names) >= least:
+            raise Unforeseen from KeyError("a value")
+
+    with pytest.raises(Unforeseen):
+        run(failing("abcdefg" if least else "", attempt))

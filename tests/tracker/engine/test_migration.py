@@ -1,8 +1,12 @@
 """Migration: a state folded with one definition becomes one of another."""
 
+from collections import Counter
+from dataclasses import replace
+
 import pytest
 
 from tests.tracker.making import DAY_MS, START_MS, journey, stage, touch, touches
+from tracker.engine import engine
 from tracker.engine.batch import Batch
 from tracker.engine.customer import CustomerFold
 from tracker.engine.engine import Engine, fingerprint
@@ -147,3 +151,18 @@ def test_only_journeys_with_a_difference_are_folded_again():
     assert plain.layout_id == plain.former_layout_id
     assert same_shape(repeated.layout_id, repeated.former_layout_id)
     assert repeated.layout_id != repeated.former_layout_id
+
+
+def test_another_version_is_folded_again_though_its_fingerprint_is_the_same(monkeypatch):
+    """The fingerprint has 12 bits for rules and limits: what differs there may look alike, and the version tells."""
+    monkeypatch.setattr(engine, "fingerprint", lambda _definition, **_options: 0x12345000)
+    old = journey("a", stage("b", optional=True), "c")
+    new = replace(journey("a", "b", "c"), version=old.version + 1)
+    stored = CustomerFold([old]).fold("c", None, touches("a0 b1"), START_MS)
+    folds = CustomerFold([new], former=[old])
+    assert folds.outdated(stored.after) == ["j"]
+    change = folds.fold("c", stored.after, (), START_MS)
+    assert (decode(change.after).journeys[0].version, folds.outdated(change.after)) == (new.version, [])
+    total = Counter(stored.aggregates)
+    total.update(change.aggregates)
+    assert {field: count for field, count in total.items() if count} == folds.contribution(change.after)

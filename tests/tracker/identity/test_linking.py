@@ -8,7 +8,7 @@ from tracker.engine.customer import CustomerFold
 from tracker.engine.summary import summaries
 from tracker.identity.incoming import Incoming
 from tracker.identity.linking import Linking, Relation
-from tracker.identity.ties import Ties, read, root
+from tracker.identity.ties import NEVER_MS, QUESTION, Ties, read, root
 from tracker.records.state import VERSION, Record, decode, encode
 
 JOURNEYS = CustomerFold([journey("a", "b", "c")])
@@ -147,3 +147,43 @@ def test_a_name_of_an_earlier_definition_is_migrated_before_it_is_related() -> N
     assert (only.current, list(only.reached)) == ("c", ["a", "b", "c"])
     quiet = Linking(journeys).relate("c1", before, [], Incoming(links=[(ANN, NOW_MS, "e1")]), NOW_MS)
     assert quiet.change.transitions == [] and len(quiet.messages) == 1
+
+
+PEER = "email_sha256:e1"
+
+
+def offered(customer: str, at_ms: int) -> Tie:
+    """What a peer of Ann says: that it belongs to a customer since a moment."""
+    return Tie(ANN, PEER, 1_000, "e1", Offer((customer, PEER), (at_ms, "e2", customer, PEER)))
+
+
+def test_an_offer_that_comes_late_does_not_replace_a_newer_one() -> None:
+    """The peer belongs to another by now; it is asked, and says so in order."""
+    known = relate(ANN, messages=[offered("c2", 1_000), offered("c1", 2_000)]).change.after
+    assert root(ANN, read(decode(known).ties)) == "c1"
+    late = relate(ANN, known, late=[offered("c2", 1_000)])
+    assert root(ANN, ties(late)) == "c1"
+    [question] = late.messages
+    assert isinstance(question, Tie)
+    assert (question.name, question.peer, question.offer) == (PEER, ANN, ties(late).offered)
+
+    peer = relate(PEER, messages=[Tie(PEER, ANN, 1_000, "e1"), Tie(PEER, "c1", 2_000, "e2", Offer(("c1",)))])
+    answer = [one for one in relate(PEER, peer.change.after, messages=[question]).messages if one.name == ANN]
+    assert answer == [Tie(ANN, PEER, 1_000, "e1", Offer(("c1", PEER), (2_000, "e2", "c1", PEER)))]
+    assert relate(ANN, late.change.after, messages=answer).messages == []
+
+
+def test_a_late_tie_is_an_edge_all_the_same() -> None:
+    """A peer that is known from it alone is tied once it has answered."""
+    late = relate(ANN, late=[offered("c1", 2_000)])
+    assert root(ANN, ties(late)) == ANN
+    assert [one.name for one in late.messages] == [PEER, PEER]
+    assert root(ANN, ties(relate(ANN, late.change.after, messages=[offered("c1", 2_000)]))) == "c1"
+
+
+def test_a_question_ties_nobody() -> None:
+    """A peer that the name has refused, or has never met, is told so."""
+    question = Tie(PEER, ANN, NEVER_MS, QUESTION, Offer((ANN,)))
+    relation = relate(PEER, messages=[question])
+    assert not ties(relation).edges
+    assert relation.messages == [Tie(ANN, PEER, NEVER_MS, "")]

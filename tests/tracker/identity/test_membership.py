@@ -126,6 +126,15 @@ def test_an_account_that_counts_a_stranger_gets_an_answer() -> None:
     assert members(batch(known, messages=[Enrolled("c1", UMBRA, "j")])) == [Member(UMBRA, "c1", "j")]
 
 
+def test_an_account_that_asks_is_answered_in_any_case() -> None:
+    """A trace that came late may be older than what it holds, so the account asks instead of taking it."""
+    known = batch(None, seen("a"))
+    [present] = members(known)
+    late = batch(None, name=ACME, late=[present])
+    assert late.messages == [Enrolled("c1", ACME, "j", is_question=True)]
+    assert members(batch(known.change.after, messages=late.messages)) == [present]
+
+
 def test_a_standing_is_read_as_it_was_written() -> None:
     """Nothing is written where there is nothing, and the end of the record shows it."""
     account_links = AccountLinks({"c1": {ACME: AliasMark(5, ["context.role=buyer"])}})

@@ -26,9 +26,10 @@ from schemas.topics import REJECTED, ROUTED
 from tests.flow.harness import JOURNEY, definition
 from tests.touchpoints import START_MS, Record, residents, touchpoint
 from tracker.engine.customer import CustomerFold
+from tracker.home import home
 from tracker.identity.accounts import with_accounts
 from tracker.identity.ties import NEVER_MS
-from tracker.planning.message import encode_routed
+from tracker.planning.message import _encode_newer, encode_routed
 from tracker.planning.plan import PartitionBatch
 from tracker.planning.planner import Planner
 from tracker.planning.routed import read_routed
@@ -216,3 +217,22 @@ def test_a_journey_without_instances_is_merged() -> None:
         State(VERSION, [Journey("gone", 1, 5, [Instance(None, Progress(1))]), Journey("retail", 1, layout, [])])
     )
     assert read(history(record))[1] == []
+
+
+def test_a_version_is_written_only_where_it_is_not_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that writes another one says so in each message, and an older program sees it."""
+    assert b"schema" not in encode_routed(Erase(NAME, 1))
+    monkeypatch.setattr("tracker.planning.message.SCHEMA", "routed/2")
+    newer = _encode_newer(Erase(NAME, 1))
+    assert msgspec.msgpack.decode(newer)["schema"] == "routed/2"
+    assert read_routed(newer, NOW_MS).reason == "newer_version"
+    monkeypatch.setattr("tracker.planning.routed.READS", ("routed/1", "routed/2"))
+    assert read_routed(newer, NOW_MS) == Erase(NAME, 1, schema="routed/2")
+
+
+def test_a_message_without_a_mark_may_be_late() -> None:
+    """Of what replaces an earlier message only the edge is believed; the sender is asked for the rest."""
+    alias = next(name for number in range(99) if not home(name := f"anonymous_id:a{number}", 2))
+    plan, _ = read(encode_routed(Tie(alias, PEER, START_MS, "e1", Offer((PEER,)))))
+    sent = [read_routed(message.value, NOW_MS) for message in plan.messages]
+    assert [(one.name, one.at_ms) for one in sent] == [(PEER, START_MS), (PEER, NEVER_MS)]

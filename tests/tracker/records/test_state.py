@@ -13,7 +13,15 @@ from tracker.engine.summary import summaries
 from tracker.identity import ties
 from tracker.journey.definition import Definition, Exclusion, Funnel, Rule, Segment
 from tracker.records import account_links
-from tracker.records.state import Record, UnreadableStateError, decode, decode_progress, encode
+from tracker.records.state import (
+    Record,
+    UnreadableStateError,
+    account_links_of,
+    decode,
+    decode_progress,
+    encode,
+    ties_of,
+)
 
 STATES = Path(__file__).parent / "states"
 
@@ -93,6 +101,14 @@ def test_a_state_of_a_later_version_is_refused():
     """A version that this program does not know is named."""
     with pytest.raises(UnreadableStateError, match="version 9; this program reads 1"):
         decode(encode(Record(9, [])))
+
+
+@pytest.mark.parametrize("part", [ties_of, account_links_of])
+def test_no_part_of_a_state_of_a_later_version_is_read(part):
+    """A later version may give the same field another meaning."""
+    with pytest.raises(UnreadableStateError, match="version 9; this program reads 1") as told:
+        part(encode(Record(9, [])))
+    assert told.value.is_newer
 
 
 def make_fixture() -> tuple[bytes, bytes]:

@@ -25,7 +25,7 @@ from tests.servers import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 VARIABLES = {"$journey": "seven_stages", "$segment": "customer_type", "$days": "7", "$cohort": "recent"}
 CUSTOMERS = 3000
 PER_S = 400

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 from redis import Redis
 
-from streams import doctor
 from streams.cli import main
-from streams.doctor import Finding, examine, verdict
+from streams.doctor import examination, stored
+from streams.doctor.examination import examine
+from streams.doctor.finding import Finding, Inquiry, verdict, worst_first
 from streams.errors import ExitCode, Unreachable
 from streams.settings import settings
 from streams.stores.keys import keys
@@ -18,7 +19,7 @@ DEFAULTS = settings.read({})
 
 
 def redis_states(**info) -> list[tuple[str, str]]:
-    results = doctor._redis_node("Redis", HEALTHY | info, DEFAULTS)
+    results = stored.redis_node("Redis", HEALTHY | info, DEFAULTS)
     return [(state, message) for state, message, _remedy in results if state != "ok"]
 
 
@@ -47,34 +48,54 @@ def test_what_bites_in_redis_is_found(info, state, said) -> None:
 
 def test_mistyped_variable_is_a_warning(monkeypatch) -> None:
     """A variable that is none of ours is reported with the one that was meant."""
-    monkeypatch.setattr(doctor, "CHECKS", {})
-    (found,) = examine(DEFAULTS, {"TRACKER_GROUPE": "x"})
+    monkeypatch.setattr(examination, "CHECKS", {})
+    (found,) = examine(Inquiry(DEFAULTS), {"TRACKER_GROUPE": "x"})
     assert (found.state, found.remedy) == ("warning", "Did you mean TRACKER_GROUP?")
 
 
-def test_failing_area_is_one_problem_and_the_rest_goes_on(monkeypatch) -> None:
-    """What does not answer is a problem with its remedy; what needs it is passed over; the others are looked at."""
+NAMED = settings.read({"KAFKA_BOOTSTRAP": "127.0.0.1:9", "REDIS_URL": "redis://127.0.0.1:9"})
 
-    def silent(_settings):
+
+def test_failing_area_is_one_problem_and_the_rest_goes_on(monkeypatch) -> None:
+    """What does not answer is a problem with its remedy; what needs it is unknown; the others are looked at."""
+
+    def silent(_inquiry):
         raise Unreachable("Kafka does not answer.", "Start it.")
         yield
 
-    def broken(_settings):
+    def broken(_inquiry):
         raise KeyError("x")
         yield
 
-    def fine(_settings):
+    def fine(_inquiry):
         yield "ok", "fine", ""
 
-    checks = {"kafka": silent, "topics": fine, "redis": fine, "journeys": broken}
-    monkeypatch.setattr(doctor, "CHECKS", checks)
-    found = list(examine(DEFAULTS, {}))
-    assert [(each.area, each.exit_code) for each in found] == [
-        ("kafka", ExitCode.UNREACHABLE),
-        ("redis", ExitCode.OK),
-        ("journeys", ExitCode.FAULT),
+    checks = {"kafka": silent, "topics": fine, "lag": fine, "redis": fine, "journeys": broken}
+    monkeypatch.setattr(examination, "CHECKS", checks)
+    found = list(examine(Inquiry(NAMED), {}))
+    assert [(each.area, each.state, each.exit_code) for each in found] == [
+        ("kafka", "problem", ExitCode.UNREACHABLE),
+        ("redis", "ok", ExitCode.OK),
+        ("journeys", "problem", ExitCode.FAULT),
+        ("kafka", "unknown", ExitCode.OK),
     ]
     assert found[0].remedy == "Start it."
+    assert found[3].message == "Not asked, since the check of kafka failed: topics, lag."
+
+
+def test_what_no_address_is_known_of_is_unknown() -> None:
+    """Without addresses nothing that runs is said to be in order: each server's areas are named once, with a remedy."""
+    unknown = [each for each in examine(Inquiry(DEFAULTS), {}) if each.state == "unknown"]
+    assert [each.area for each in unknown] == ["kafka", "redis"]
+    assert "workers, lag" in unknown[0].message and "exporter, canary" in unknown[1].message
+    assert "Set REDIS_URL" in unknown[1].remedy
+
+
+def test_the_worst_comes_first() -> None:
+    """By state, and within a state in the order of the checks, where a cause comes before what follows from it."""
+    states = ["ok", "remark", "problem", "unknown", "warning", "problem"]
+    found = worst_first([Finding(str(number), state, "x") for number, state in enumerate(states)])
+    assert "".join(each.area for each in found) == "254310"
 
 
 def test_verdict_is_the_first_problem() -> None:
@@ -89,9 +110,30 @@ def test_environment_of_the_tests_is_in_order(monkeypatch, capsys) -> None:
     """Without addresses the doctor looks at versions and journeys, and finds the servers that would be started."""
     for variable in ("KAFKA_BOOTSTRAP", "REDIS_URL"):
         monkeypatch.delenv(variable, raising=False)
-    assert main.main(["doctor"]) == ExitCode.OK
+    assert main.main(["doctor", "--settings"]) == ExitCode.OK
     said = capsys.readouterr().out
     assert "faust-streaming" in said and "seven_stages" in said and "TRACKER_PARTITIONS=8" in said
+    assert main.main(["doctor"]) == ExitCode.OK
+    said = capsys.readouterr().out
+    assert "seven_stages" in said and "TRACKER_PARTITIONS" not in said and "faust-streaming" not in said
+    assert said.startswith("All is well; 2 things that could not be asked.")
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_lines_fit_the_terminal(monkeypatch, capsys, columns) -> None:
+    """Messages and remedies are wrapped beside their area; in a pipe each stays one line."""
+    for variable in ("KAFKA_BOOTSTRAP", "REDIS_URL"):
+        monkeypatch.delenv(variable, raising=False)
+    main.main(["doctor"])
+    whole = capsys.readouterr().out.splitlines()
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    main.main(["doctor"])
+    lines = capsys.readouterr().out.splitlines()
+    # A path is never cut: it could not be copied.
+    assert all(len(line) <= columns or len(line.split()) == 1 for line in lines)
+    assert len(whole) < len(lines) and max(map(len, whole)) > columns
 
 
 def test_unreachable_servers_are_reported_within_ten_seconds(monkeypatch, capsys) -> None:
@@ -138,9 +180,9 @@ def test_wrong_redis_password_is_denied(private_servers, monkeypatch, capsys) ->
 def test_erasures_of_another_salt_are_a_problem(empty_redis) -> None:
     """Workers would not take the partitions, and say nothing before they do."""
     mine = settings.read({"REDIS_URL": empty_redis, "TRACKER_ID_SALT": "mine", "TRACKER_PARTITIONS": "2"})
-    assert list(doctor._erasures(mine)) == []
+    assert list(stored.erasures(Inquiry(mine))) == []
     with Redis.from_url(empty_redis) as client:
         client.sadd(keys(1).suppressed, *Digests("mine").entries("c1"), *Digests("mine").entries("c2"))
-    assert list(doctor._erasures(mine)) == [("ok", "2 erased names are kept out", "")]
-    [(state, message, _)] = doctor._erasures(replace(mine, id_salt="another"))
+    assert list(stored.erasures(Inquiry(mine))) == [("ok", "2 erased names are kept out", "")]
+    [(state, message, _)] = stored.erasures(Inquiry(replace(mine, id_salt="another")))
     assert state == "problem" and "TRACKER_ID_SALT" in message

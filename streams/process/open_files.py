@@ -1,0 +1,32 @@
+"""The limit of open files (`ulimit -n`): raised as far as this user may, and refused where it is too low to work.
+
+Connections are files too. A process that meets the limit while it works cannot connect anew, and waits as in an outage.
+"""
+
+import resource
+from typing import Final
+
+from streams.errors import ExitCode, TrackerError
+
+# A worker has 20 files open beside a single broker, and up to four more for each further broker; the pool of Redis may
+# grow by a dozen. A collector has as many, and one for each connection.
+LEAST: Final = 64
+
+
+def require_open_files(least: int = LEAST) -> None:
+    """Return when this process may open `least` files. Raises TrackerError."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if _allows(soft, least):
+        return
+    if _allows(hard, least):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        return
+    raise TrackerError(
+        f"This process may open {hard} files, and needs {least}.",
+        "Raise the limit: `ulimit -n`, LimitNOFILE= of systemd, or `ulimits` of Docker Compose.",
+        ExitCode.UNSUPPORTED,
+    )
+
+
+def _allows(limit: int, least: int) -> bool:
+    return limit == resource.RLIM_INFINITY or limit >= least
