@@ -15,12 +15,13 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from streams.clients.clients import redis_client
 from streams.clients.failures import door
+from streams.definitions.reader import served_prefix
 from streams.errors import TrackerError
 from streams.process.health import Pages
 from streams.process.series import BUCKETS, CANARY
 from streams.sdk.producer import Producer, connect
 from streams.settings.settings import Settings
-from streams.stores.keys import PREFIX, keys
+from streams.stores.keys import keys
 from streams.stores.layout import require
 from tracker.engine.canaries import TYPE, arrived, canaries
 
@@ -175,10 +176,11 @@ def _records(settings: Settings) -> Fetch:
         with door(settings):
             if not client:
                 client.append(redis_client(settings, retries=0))
-                require(client[0], settings.partitions)
+                require(client[0], settings.partitions, served_prefix(client[0]))
+            prefix = served_prefix(client[0])
             with client[0].pipeline(transaction=False) as pipe:
                 for partition, name in customers:
-                    pipe.hget(keys(partition, PREFIX).states, name)
+                    pipe.hget(keys(partition, prefix).states, name)
                 found: list[bytes | None] = pipe.execute()
                 return found
 

@@ -12,6 +12,7 @@ from streams.clients.clients import redis_client
 from streams.clients.failures import door
 from streams.definitions.apply import Applied, JourneyFile, compare, read_record, require_one_each
 from streams.definitions.markers import STATES_PER_S
+from streams.definitions.reader import served_prefix
 from streams.errors import UsageError
 from streams.events.from_kafka import opened
 from streams.events.kept import KeptTopic, kept
@@ -76,11 +77,12 @@ def foresee(settings: Settings, given: Sequence[JourneyFile], url: str) -> Fores
     require_one_each(given)
     with door(settings):
         client = redis_client(settings)
-        require(client, settings.partitions)
+        prefix = served_prefix(client)
+        require(client, settings.partitions, prefix)
         outcomes = compare(read_record(client), given)
-        states = [int(client.hlen(keys(partition).states)) for partition in range(settings.partitions)]
+        states = [int(client.hlen(keys(partition, prefix).states)) for partition in range(settings.partitions)]
         asks = [each for each in outcomes if each.decision.need == "history"]
-        days = _oldest_days(client, settings.partitions) if asks else {}
+        days = _oldest_days(client, settings.partitions, prefix) if asks else {}
     return Foresight(outcomes, states, _kept(settings) if asks else None, days)
 
 
@@ -108,11 +110,11 @@ def _kept(settings: Settings) -> list[KeptTopic] | None:
         return kept(consumer, inputs)
 
 
-def _oldest_days(client: Any, partitions: int) -> dict[str, str]:
+def _oldest_days(client: Any, partitions: int, prefix: str) -> dict[str, str]:
     """By journey: the first day of a cohort."""
     oldest: dict[str, str] = {}
     for partition in range(partitions):
-        for field, count in client.hgetall(keys(partition).aggregates).items():
+        for field, count in client.hgetall(keys(partition, prefix).aggregates).items():
             one = parse(field.decode())
             if one.figure == "cohort" and one.day is not None and int(count) > 0:
                 oldest[one.journey] = min(oldest.get(one.journey, one.day), one.day)

@@ -11,7 +11,7 @@ from streams.cli.options import AsJson
 from streams.cli.progress import progress
 from streams.clients.clients import redis_client
 from streams.clients.failures import door
-from streams.definitions.reader import customer_fold
+from streams.definitions.reader import customer_fold, served_prefix
 from streams.errors import ExitCode, Mismatch
 from streams.settings.settings import read
 from streams.stores.audit import READ_TIMEOUT_S, Audited, audit_store, customers
@@ -38,10 +38,10 @@ def audit(as_json: AsJson = False) -> int:
     with door(settings):
         redis_client(settings).ping()
         client = redis_client(patient)
-        require(client, settings.partitions)
-        journeys = customer_fold(client, settings)
-        with progress("customers added up", customers(client, settings.partitions)) as advance:
-            found = list(audit_store(client, journeys, settings.partitions, advance=advance))
+        require(client, settings.partitions, served_prefix(client))
+        journeys, prefix = customer_fold(client, settings), served_prefix(client)
+        with progress("customers added up", customers(client, settings.partitions, prefix)) as advance:
+            found = list(audit_store(client, journeys, settings.partitions, advance=advance, prefix=prefix))
     print(as_data(found) if as_json else as_text(found))
     if all(each.sound for each in found):
         return ExitCode.OK

@@ -47,6 +47,8 @@ COMMANDS: Final = (
     Command("replay", "streams.cli.replay:replay", "Run recorded touchpoints through a journey."),
     Command("compare", "streams.cli.compare:compare", "Compare two versions of a journey on the same touchpoints."),
     Command("journeys", "streams.cli.journeys:app", "Show the definitions in the store, and apply journey files."),
+    Command("shadow", "streams.cli.shadow:shadow", "Count a changed journey beside the live one."),
+    Command("switch", "streams.cli.switch:switch", "Serve the shadow, or go back."),
     Command("rules", "streams.cli.rules:rules", "Write Prometheus rules from the alerts in journey files."),
     Command("backtest", "streams.cli.backtest:backtest", "Show which alerts recorded touchpoints would have raised."),
     Command("rejected", "streams.cli.rejected:app", "List touchpoints that could not be read, and send them again."),

@@ -17,7 +17,8 @@ import typer
 from schemas.routed import Erase
 from schemas.topics import ROUTED
 from streams.cli.options import Person
-from streams.definitions.reader import customer_fold
+from streams.definitions.builds import prefix_of
+from streams.definitions.reader import customer_fold, served_prefix
 from streams.errors import ConfigurationError, ExitCode, Mismatch, TrackerError, UsageError
 from streams.person import requests
 from streams.person.identity import Identity, members, whole
@@ -62,15 +63,17 @@ def erase(
         )
     with opened_store(settings) as client:
         journeys = customer_fold(client, settings)
-        _require_new(client, digests, alias, settings)
-        identity = whole(client, alias, settings.partitions, settings.kinds)
-        removed = {name: counts(client, one, journeys) for name, one in identity.members.items()}
+        prefix = served_prefix(client)
+        _require_new(client, digests, alias, settings, prefix)
+        identity = whole(client, alias, settings.partitions, settings.kinds, prefix)
+        removed = {name: counts(client, one, journeys, prefix) for name, one in identity.members.items()}
         remains = places(settings, int(time() * 1000))
         if not yes:
             _ask(identity, removed)
         at_ms = int(time() * 1000)
         with requests.producer(settings) as producer:
-            requests.send(producer, [Erase(name, at_ms) for name in identity.names], settings.partitions)
+            erasures = [Erase(name, at_ms) for name in identity.names]
+            requests.send(producer, erasures, settings.partitions, requests.kept_builds(client))
         fault = _fault(client, digests, identity, settings, wait)
     outcome = _receipt(identity, removed, remains, digests, settings, at_ms)
     # The receipt is printed even where the workers are late: the request itself was sent.
@@ -92,17 +95,17 @@ def _salt(settings: Settings) -> str:
     return settings.id_salt
 
 
-def _is_out(client: Any, digests: Digests, name: str, settings: Settings) -> bool:
-    names = keys(home(name, settings.partitions))
+def _is_out(client: Any, digests: Digests, name: str, settings: Settings, prefix: str) -> bool:
+    names = keys(home(name, settings.partitions), prefix)
     return bool(client.sismember(names.suppressed, digests.digest(name)))
 
 
-def _require_new(client: Any, digests: Digests, alias: str, settings: Settings) -> None:
+def _require_new(client: Any, digests: Digests, alias: str, settings: Settings, prefix: str) -> None:
     """Raises TrackerError where the name was erased; another customer with a similar name is not erased instead."""
     for name in spellings(alias, settings.kinds):
-        if look_up(client, name, settings.partitions) is not None:
+        if look_up(client, name, settings.partitions, prefix) is not None:
             return
-        if _is_out(client, digests, name, settings):
+        if _is_out(client, digests, name, settings, prefix):
             raise TrackerError(
                 f"{name!r} was erased before.", "To erase an alias that it did not have then, give the alias itself.",
                 ExitCode.NOT_FOUND,
@@ -122,13 +125,16 @@ def _ask(identity: Identity, removed: dict[str, dict[str, int]]) -> None:
 def _fault(
     client: Any, digests: Digests, identity: Identity, settings: Settings, within_s: float
 ) -> TrackerError | None:
-    """None as soon as no record is left and every name is blocked; what is wrong when the time is over."""
+    """None as soon as no record is left in any build and every name is blocked; what is wrong when the time is over."""
+
+    def prefixes() -> list[str]:
+        return [prefix_of(build) for build in requests.kept_builds(client)()]
 
     def is_gone() -> bool:
-        return not list(members(client, identity.names, settings.partitions))
+        return not any(list(members(client, identity.names, settings.partitions, prefix)) for prefix in prefixes())
 
     def are_out() -> bool:
-        return all(_is_out(client, digests, name, settings) for name in identity.names)
+        return all(_is_out(client, digests, name, settings, prefix) for name in identity.names for prefix in prefixes())
 
     if requests.held(lambda: is_gone() and are_out(), within_s):
         return None

@@ -8,7 +8,7 @@ import os
 from time import time
 
 from streams.cli.options import AsJson, Customer
-from streams.definitions.reader import customer_fold
+from streams.definitions.reader import customer_fold, served_prefix
 from streams.errors import ExitCode
 from streams.events.gathering import show_time
 from streams.person.opened import opened_store
@@ -37,7 +37,7 @@ def explain(
     settings = read(os.environ)
     with opened_store(settings) as client:
         journeys = customer_fold(client, settings)
-        stored, alias = follow(client, customer, settings.partitions, settings.kinds)
+        stored, alias = follow(client, customer, settings.partitions, settings.kinds, served_prefix(client))
     explanations = explain_record(journeys, stored.customer, stored.record, int(time() * 1000))
     if as_json:
         journeys_data = [each.as_json(show_time) for each in explanations]

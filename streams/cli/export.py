@@ -12,7 +12,7 @@ import typer
 
 from streams.cli.options import Person
 from streams.cli.progress import progress
-from streams.definitions.reader import customer_fold
+from streams.definitions.reader import customer_fold, served_prefix
 from streams.errors import ExitCode
 from streams.events.from_kafka import opened
 from streams.person.identity import Identity, whole
@@ -46,8 +46,9 @@ def export(
     now_ms = int(time() * 1000)
     with opened_store(settings) as client:
         journeys = customer_fold(client, settings)
-        identity = whole(client, alias, settings.partitions, settings.kinds)
-        data: dict[str, Any] = {"exported_at": shown(now_ms), **describe(client, identity, journeys)}
+        prefix = served_prefix(client)
+        identity = whole(client, alias, settings.partitions, settings.kinds, prefix)
+        data: dict[str, Any] = {"exported_at": shown(now_ms), **describe(client, identity, journeys, prefix)}
     data["elsewhere"] = [place.as_data() for place in places(settings, now_ms)]
     if with_kafka:
         data["kafka"] = _in_kafka(settings, identity)

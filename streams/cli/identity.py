@@ -13,6 +13,7 @@ import typer
 
 from streams.cli.options import AsJson
 from streams.cli.progress import progress
+from streams.definitions.reader import served_prefix
 from streams.errors import ExitCode, TrackerError, UsageError
 from streams.person import identity, requests
 from streams.person.opened import opened_store
@@ -48,7 +49,9 @@ def show(alias: Alias, *, as_json: AsJson = False) -> int:
     """
     settings = read_settings(os.environ)
     with opened_store(settings) as client:
-        described = identity.describe(identity.whole(client, alias, settings.partitions, settings.kinds))
+        described = identity.describe(
+            identity.whole(client, alias, settings.partitions, settings.kinds, served_prefix(client))
+        )
     print(json.dumps(described, indent=2) if as_json else _as_text(described))
     return ExitCode.OK
 
@@ -94,9 +97,10 @@ def conflicts(*, as_json: AsJson = False) -> int:
     """
     settings = read_settings(os.environ)
     with opened_store(settings) as client:
-        total = sum(int(client.hlen(keys(each).states)) for each in range(settings.partitions))
+        prefix = served_prefix(client)
+        total = sum(int(client.hlen(keys(each, prefix).states)) for each in range(settings.partitions))
         with progress("names", total) as advance:
-            found = list(identity.conflicts(client, settings.partitions, advance))
+            found = list(identity.conflicts(client, settings.partitions, advance, prefix))
     if as_json:
         print(json.dumps({"conflicts": found}, indent=2))
     else:
@@ -107,13 +111,14 @@ def conflicts(*, as_json: AsJson = False) -> int:
 def _rule(one: str, other: str, *, linked: bool, wait_s: float | None, as_json: bool) -> int:
     settings = read_settings(os.environ)
     with opened_store(settings) as client:
+        prefix = served_prefix(client)
         first, second = (
-            find(client, each, settings.partitions, kinds=settings.kinds).customer for each in (one, other)
+            find(client, each, settings.partitions, prefix, settings.kinds).customer for each in (one, other)
         )
         _require_two(first, second, settings)
 
         def look() -> Pair:
-            return Pair(client, first, second, settings.partitions)
+            return Pair(client, first, second, settings.partitions, prefix)
 
         before = look()
         if linked and before.are_one:
@@ -128,7 +133,8 @@ def _rule(one: str, other: str, *, linked: bool, wait_s: float | None, as_json: 
         # The latest ruling wins; this one must win even where an earlier one came from a clock that was ahead.
         at_ms = max(int(time() * 1000), before.ruled_ms + 1)
         with requests.producer(settings) as producer:
-            requests.send(producer, requests.rulings(first, second, at_ms, linked=linked), settings.partitions)
+            rulings = requests.rulings(first, second, at_ms, linked=linked)
+            requests.send(producer, rulings, settings.partitions, requests.kept_builds(client))
         if wait_s is None:
             return _report("sent", before, "", as_json=as_json)
         return _report(_outcome(look, at_ms, wait_s, linked=linked), look(), "", as_json=as_json)
@@ -151,9 +157,9 @@ def _require_two(one: str, other: str, settings: Settings) -> None:
 class Pair:
     """Two names with their stored links."""
 
-    def __init__(self, client: Any, one: str, other: str, partitions: int) -> None:
+    def __init__(self, client: Any, one: str, other: str, partitions: int, prefix: str) -> None:
         self.names = (one, other)
-        found = {each.name: each for each in identity.members(client, self.names, partitions)}
+        found = {each.name: each for each in identity.members(client, self.names, partitions, prefix)}
         self._ties = [found[name].ties for name in self.names if name in found]
         self._edges = [
             found[name].ties.edges.get(peer) if name in found else None for name, peer in (self.names, self.names[::-1])

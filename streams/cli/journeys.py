@@ -17,6 +17,7 @@ import typer
 from streams.cli.check import journey_files
 from streams.cli.options import AsJson
 from streams.definitions.apply import Applied, RefusedFile, apply, compare, keep_former, read_files, read_record
+from streams.definitions.builds import prefix_of
 from streams.definitions.markers import progress_of
 from streams.definitions.record import DefinitionRecord, Revision
 from streams.definitions.served import Marker, read_markers
@@ -44,7 +45,8 @@ def list_(*, as_json: AsJson = False) -> int:
     """
     with _opened() as (client, settings):
         record = read_record(client)
-        markers = read_markers(client, settings.partitions) if record.revisions else []
+        prefix = prefix_of(record.newest.build)
+        markers = read_markers(client, settings.partitions, prefix) if record.revisions else []
     if as_json:
         _print_json(_listed(record, markers))
     elif not record.revisions:

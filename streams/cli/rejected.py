@@ -21,6 +21,8 @@ from streams.cli.progress import progress
 from streams.clients.any_headers import allow_in_kafka_python
 from streams.clients.clients import kafka_arguments, probe_kafka, redis_client
 from streams.clients.failures import door
+from streams.definitions.builds import routed_of
+from streams.definitions.record import read_newest
 from streams.errors import ExitCode, TrackerError, UsageError
 from streams.events.rejected import (  # fmt: skip
     REASONS,
@@ -166,6 +168,7 @@ def retry_rejected(
             done = retry(
                 read(consumer, choice, advance), producer, RedisMemory(client), _now_ms,
                 unreadable_too=unreadable_too, dry_run=dry_run, kinds=settings.kinds,
+                routed=routed_of(read_newest(client).build),
             )  # fmt: skip
     print(output.retried_data(done, dry_run=dry_run) if as_json else output.retried_text(done, dry_run=dry_run))
     return ExitCode.OK

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from streams.clients.clients import kafka_admin
+from streams.definitions.reader import served_prefix
 from streams.errors import ExitCode, UsageError
 from streams.person.opened import opened_store
 from streams.settings.settings import Settings, read
@@ -38,13 +39,14 @@ def repair(
             f"Name one from 0 to {settings.partitions - 1}.",
         )
     with opened_store(settings) as client, kafka_admin(settings) as admin:
-        names = keys(partition)
+        prefix = served_prefix(client)
+        names = keys(partition, prefix)
         print(f"partition {partition}: {client.hlen(names.states)} customers", file=sys.stderr)
         for line in _beginnings(admin, settings, partition):
             print(line, file=sys.stderr)
         if not yes:
             _ask(partition)
-        rebuild(client, partition)
+        rebuild(client, partition, prefix)
     print(
         f"Partition {partition} is being built again. It is done when tracker_lag_records is 0; then `tracker audit`."
     )

@@ -14,8 +14,10 @@ from streams.cli.options import AsJson
 from streams.cli.progress import progress
 from streams.clients.clients import kafka_admin, redis_client
 from streams.clients.failures import door
+from streams.definitions.builds import group_of, prefix_of, topic_of
 from streams.definitions.reader import customer_fold
-from streams.errors import ExitCode
+from streams.definitions.record import Revision, read_newest
+from streams.errors import ExitCode, Mismatch
 from streams.events.from_kafka import opened
 from streams.repartition.repartition import MoveOutcome, MovePreview, Order, Repartition
 from streams.settings.settings import Settings, read
@@ -53,8 +55,8 @@ def repartition(
         redis_client(settings).ping()
         client = redis_client(patient)
         journeys = customer_fold(client, settings)
-        order = _order(settings, to, allow_lag=allow_lag)
-        with progress("customers", _steps(client, to, dry_run=dry_run)) as advance:
+        order = _order(settings, to, read_newest(client), allow_lag=allow_lag)
+        with progress("customers", _steps(client, to, order.prefix, dry_run=dry_run)) as advance:
             work = Repartition(order, client, admin, consumer, journeys, advance=advance)
             done: MovePreview | MoveOutcome = work.foresee() if dry_run else work.run()
     if as_json:
@@ -64,20 +66,29 @@ def repartition(
     return ExitCode.OK
 
 
-def _order(settings: Settings, to: int, *, allow_lag: bool) -> Order:
-    topics = settings.topics()
+def _order(settings: Settings, to: int, newest: Revision, *, allow_lag: bool) -> Order:
+    if newest.shadow is not None:
+        raise Mismatch(
+            "There is a shadow, which would keep the old number of partitions.",
+            "`tracker shadow --drop` removes it; make it anew afterwards.",
+        )
+    topics, build = settings.topics(), newest.build
+    names = [topic.name for topic in topics]
     return Order(
         origin=settings.partitions,
         to=to,
-        group=settings.group,
-        inputs=[topic.name for topic in topics if topic.direction == "input"],
-        topics=[topic.name for topic in topics],
+        group=group_of(settings.group, build),
+        inputs=[topic_of(topic.name, build) for topic in topics if topic.direction == "input"],
+        # The plain topic of routed messages too, though another build may be served: checks ask for it.
+        topics=[*names, *({topic_of(name, build) for name in names} - set(names))],
         allow_lag=allow_lag,
+        prefix=prefix_of(build),
+        build=build,
     )
 
 
-def _steps(client: Any, to: int, *, dry_run: bool) -> int:
-    customers = sum(int(client.hlen(keys(partition).states)) for partition in range(to))
+def _steps(client: Any, to: int, prefix: str, *, dry_run: bool) -> int:
+    customers = sum(int(client.hlen(keys(partition, prefix).states)) for partition in range(to))
     return customers if dry_run else customers * 2
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from streams.cli.options import AsJson, Customer
 from streams.cli.spans import lasting
-from streams.definitions.reader import customer_fold
+from streams.definitions.reader import customer_fold, served_prefix
 from streams.errors import ExitCode
 from streams.person.opened import opened_store
 from streams.person.show import describe, follow, printable
@@ -41,7 +41,7 @@ def show(
     settings = read(os.environ)
     with opened_store(settings) as client:
         journeys = customer_fold(client, settings)
-        stored, alias = follow(client, customer, settings.partitions, settings.kinds)
+        stored, alias = follow(client, customer, settings.partitions, settings.kinds, served_prefix(client))
         described = {"alias": alias, **describe(stored, journeys)} if alias else describe(stored, journeys)
     if as_json:
         print(json.dumps(described, indent=2, ensure_ascii=False))

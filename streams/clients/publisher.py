@@ -6,6 +6,7 @@ import contextlib
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from time import time
+from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 from aiokafka import AIOKafkaProducer
@@ -42,8 +43,12 @@ class KafkaPublisher:
     `send`.
     """
 
-    def __init__(self, options: Mapping[str, Any], *, timeout_s: float = 10.0) -> None:
+    def __init__(
+        self, options: Mapping[str, Any], *, timeout_s: float = 10.0, topics: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """`topics`: by the name that messages bear, the name in Kafka, where they differ."""
         self._options = dict(options)
+        self._topics = topics
         self._timeout_s = timeout_s
         self._producer: AIOKafkaProducer | None = None
         self._building = asyncio.Lock()
@@ -107,7 +112,8 @@ class KafkaPublisher:
         for sequence, message in enumerate(batch.messages, batch.first_sequence):
             by_place[message.topic, message.partition].append((sequence, message))
         now_ms = int(time() * 1000)
-        for (topic, partition), messages in by_place.items():
+        for (name, partition), messages in by_place.items():
+            topic = self._topics.get(name, name)
             records = producer.create_batch()
             for sequence, message in messages:
                 key, value, headers = message.key, message.value, self._headers(mark, sequence)

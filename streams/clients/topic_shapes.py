@@ -143,6 +143,14 @@ def create(settings: Settings) -> list[str]:
     return made
 
 
+def create_like(settings: Settings, model: str, name: str) -> None:
+    """Create a topic of the same shape as another one of this installation, where it is missing."""
+    shape = next(each for each in wanted(settings) if each.name == model)
+    with kafka_admin(settings) as admin:
+        if not find(admin, [name]):
+            _make(admin, {name: shape})
+
+
 def _make(admin: Any, shapes: Mapping[str, TopicShape]) -> list[str]:
     from kafka.errors import TopicAlreadyExistsError, for_code
 

@@ -6,9 +6,12 @@ from pathlib import Path
 from time import time
 from typing import Any, Final, NamedTuple
 
+from msgspec.structs import replace
+
 from streams.definitions.record import (
     DefinitionRecord,
     Revision,
+    Shadow,
     StoredDefinition,
     digests,
     fields,
@@ -25,6 +28,8 @@ from tracker.journey.versions import Decision, decide, digest
 from tracker.yaml_tree import MAX_BYTES
 
 SCRIPT: Final = files("streams.definitions").joinpath("change.lua")
+UNSEEN: Final = 100
+"""More changes than are made within the second or two in which a process may not have seen them."""
 MOST_SHOWN: Final = 3
 """Differences in one line; the rest is counted."""
 
@@ -44,10 +49,14 @@ class Applied(NamedTuple):
     current: Definition | None
     """The definition that the store had of its journey."""
     decision: Decision
+    is_shadow: bool = False
+    """Whether it is the very definition that the shadow is counted by."""
 
     def __str__(self) -> str:
         given, verdict = self.file.definition, self.decision.verdict
         name = f"{given.journey} {given.version}"
+        if self.is_shadow:
+            return f"{name} is the shadow's; `tracker switch` makes it current"
         match verdict:
             case "new":
                 return f"{name} is new"
@@ -115,12 +124,13 @@ def read_record(client: Any, prefix: str = PREFIX) -> DefinitionRecord:
 
 def compare(record: DefinitionRecord, given: Sequence[JourneyFile]) -> list[Applied]:
     """What would become of each file."""
-    current = record.newest.journeys
+    current, shadow = record.newest.journeys, record.newest.shadow
     outcomes = []
     for file in given:
         name = file.definition.journey
         held = record.definition(current[name]) if name in current else None
-        outcomes.append(Applied(file, held, decide(held, file.definition)))
+        is_shadow = shadow is not None and shadow.journeys.get(name) == digest(file.definition) != current.get(name)
+        outcomes.append(Applied(file, held, decide(held, file.definition), is_shadow))
     return outcomes
 
 
@@ -143,17 +153,27 @@ def apply(
         for outcome in outcomes:
             if outcome.decision.verdict == "refused":
                 raise RefusedFile(outcome)
-        kept = [each for each in outcomes if each.decision.verdict in ("new", "wording", "taken")]
+        changing = ("new", "wording", "taken")
+        kept = [each for each in outcomes if each.decision.verdict in changing and not each.is_shadow]
         if not kept:
             return outcomes
         now_ms, newest = int(wall_s() * 1000), record.newest
         journeys = newest.journeys | digests(each.file.definition for each in kept)
         stored = _stored([each.file for each in kept], now_ms)
         number = max(newest.number, at_least) + 1
-        revision = Revision(number, now_ms, by, journeys, newest.build, newest.shadow)
+        revision = Revision(number, now_ms, by, journeys, newest.build, _moved(newest, journeys))
         require_apart(DefinitionRecord({number: revision}, record.stored | stored).current(revision))
         if change(client, newest.number, revision, stored, prefix):
             return outcomes
+
+
+def _moved(before: Revision, journeys: dict[str, str]) -> Shadow | None:
+    """The shadow after a change: what it counts as the served build does, it counts so afterwards too."""
+    shadow = before.shadow
+    if shadow is None:
+        return None
+    same = {name: now for name, now in journeys.items() if shadow.journeys.get(name) == before.journeys.get(name)}
+    return Shadow(shadow.build, shadow.journeys | same)
 
 
 def keep_former(
@@ -196,6 +216,25 @@ def change(
 ) -> bool:
     """Write a revision, and definitions with it; False where the record is no longer at revision `before`."""
     return bool(client.eval(SCRIPT.read_text(), 1, record_key(prefix), before, *fields(revision, stored)))
+
+
+def write_again(
+    client: Any, known: DefinitionRecord, found: int, above: int, wall_s: Callable[[], float] = time
+) -> bool:
+    """Write what the store has lost of its record, as a revision above `above`; False where somebody else was first.
+
+    `found` is the revision that the store has now. A switch that was under way is over: nobody knows who stands still.
+    """
+    now_ms, newest = int(wall_s() * 1000), known.newest
+    # Who writes may not have seen the last changes: the number is above those that others may have seen.
+    number = max(found, above) + UNSEEN
+    revision = replace(newest, number=number, at_ms=now_ms, by="restore", switching=False, of=newest.content)
+    return change(client, found, revision, known.stored)
+
+
+def is_outdated(found: DefinitionRecord, known: DefinitionRecord) -> bool:
+    """Whether a record was written again by somebody who did not know what is known here."""
+    return 0 < found.newest.of < known.newest.content
 
 
 def shown(decision: Decision) -> str:

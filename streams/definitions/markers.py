@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from streams.definitions.apply import JourneyFile, compare, read_files, read_record
+from streams.definitions.builds import prefix_of
 from streams.definitions.record import DefinitionRecord
 from streams.definitions.served import Marker, read_markers
 from streams.settings.settings import Settings
@@ -42,13 +43,15 @@ def doubts(client: Any, settings: Settings, prefix: str = PREFIX) -> list[Defini
     record = read_record(client, prefix)
     if not record.revisions:
         return [DefinitionDoubt("The store has no definitions yet.", "Workers apply TRACKER_JOURNEYS when they start.")]
-    markers = read_markers(client, settings.partitions, prefix)
+    markers = read_markers(client, settings.partitions, prefix_of(record.newest.build, prefix))
     return [*_of_files(record, read_files(settings.journey_files())), *_of_markers(markers, record.newest.number)]
 
 
 def _of_files(record: DefinitionRecord, given: Sequence[JourneyFile]) -> Iterator[DefinitionDoubt]:
     for outcome in compare(record, given):
         name = f"{outcome.file.definition.journey} {outcome.file.definition.version}"
+        if outcome.is_shadow:
+            continue
         match outcome.decision.verdict:
             case "refused":
                 yield DefinitionDoubt(

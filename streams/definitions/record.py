@@ -53,12 +53,27 @@ class Revision(msgspec.Struct, frozen=True):
     number: int
     at_ms: int
     by: str
-    """What made it: `start` of a worker, `apply`, `former`, `reload`, `shadow`, `switch`, `restore`."""
+    """What made it: `start` of a worker, `apply`, `former`, `reload`, `restore`, `shadow`, `drop`, `switching`,
+    `switch` or `called off`."""
     journeys: dict[str, str]
     """By journey, the digest of its definition."""
     build: str = ""
     """The keys that are served: those of a build that was switched to; empty: the first ones."""
     shadow: Shadow | None = None
+    switching: bool = False
+    """Both builds come to a standstill at the same offsets, to change places there."""
+
+    of: int = 0
+    """Of a `restore`: the revision that it repeats, the newest that its writer knew."""
+
+    @property
+    def content(self) -> int:
+        """The number of the revision that first said this."""
+        return self.of or self.number
+
+    def journeys_of(self, build: str) -> dict[str, str]:
+        """The definitions by which a build is counted."""
+        return self.shadow.journeys if self.shadow is not None and self.shadow.build == build else self.journeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +108,10 @@ class DefinitionRecord:
             )
         return definition
 
-    def current(self, revision: Revision) -> tuple[Definition, ...]:
-        """The definitions of a revision, those of accounts included, ordered by name."""
-        return with_accounts(self.definition(found) for _, found in sorted(revision.journeys.items()))
+    def current(self, revision: Revision, build: str | None = None) -> tuple[Definition, ...]:
+        """The definitions of a build, of the served one by default, those of accounts included, ordered by name."""
+        journeys = revision.journeys if build is None else revision.journeys_of(build)
+        return with_accounts(self.definition(found) for _, found in sorted(journeys.items()))
 
     def former(self, journeys: Mapping[str, str]) -> tuple[Definition, ...]:
         """Every other definition of these journeys, with which stored states may still have been folded."""
@@ -121,14 +137,23 @@ class DefinitionRecord:
         earlier = [one for one in self.revisions if one < number]
         return self.revisions[max(earlier)] if earlier else Revision(0, 0, "", {})
 
-    def fold(self, revision: Revision, horizon_ms: int | None) -> CustomerFold:
-        """What folds customers by the definitions of a revision, whatever version their states are of."""
-        return CustomerFold(self.current(revision), horizon_ms, self.former(revision.journeys))
+    def fold(self, revision: Revision, horizon_ms: int | None, build: str | None = None) -> CustomerFold:
+        """What folds customers by the definitions of a build, whatever version their states are of."""
+        journeys = revision.journeys if build is None else revision.journeys_of(build)
+        return CustomerFold(self.current(revision, build), horizon_ms, self.former(journeys))
 
 
 def record_key(prefix: str = PREFIX) -> str:
     """Hash: the record of definitions."""
     return f"{prefix}:definitions"
+
+
+def read_newest(client: Any, prefix: str = PREFIX) -> Revision:
+    """The newest revision alone, through a blocking Redis client; number 0 where nothing was ever applied."""
+    number = client.hget(record_key(prefix), NEWEST)
+    # A revision that was written once stays, so nothing can come between the two questions.
+    found = client.hget(record_key(prefix), f"{NEWEST} {int(number)}") if number is not None else None
+    return msgspec.json.decode(found, type=Revision) if found is not None else Revision(0, 0, "", {})
 
 
 def parsed(fields: Mapping[bytes, bytes]) -> DefinitionRecord:

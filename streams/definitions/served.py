@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from streams.definitions.apply import read_record
+from streams.definitions.builds import FIRST, prefix_of
 from streams.definitions.record import DefinitionRecord, Revision
 from streams.stores.keys import PREFIX, keys
 from tracker.journey.definition import Definition
@@ -26,6 +27,14 @@ class Marker:
 
 
 @dataclass(frozen=True, slots=True)
+class ServedBeside:
+    """A shadow, with the definitions in which it differs from what is served."""
+
+    build: str
+    definitions: tuple[Definition, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Served:
     """The definitions of the figures at one moment."""
 
@@ -35,6 +44,10 @@ class Served:
     """By journey, the states that may be of an earlier definition."""
     changed_s: dict[str, float] = field(default_factory=dict)
     """By journey, the Unix time at which what it counts was last changed; 0: never."""
+
+    build: str = FIRST
+    """The build whose keys are read."""
+    shadow: ServedBeside | None = None
 
     @classmethod
     def of(cls, definitions: Sequence[Definition]) -> "Served":
@@ -57,27 +70,39 @@ def read_served(client: Any, partitions: int, prefix: str = PREFIX) -> Served | 
     record = read_record(client, prefix)
     if not record.revisions:
         return None
-    return served(record, read_markers(client, partitions, prefix))
+    return served(record, read_markers(client, partitions, prefix_of(record.newest.build, prefix)))
 
 
 def served(record: DefinitionRecord, markers: Sequence[Marker]) -> Served:
-    """The newest revision that every partition with a marker has come to, and what is outdated under it."""
+    """The newest revision that every partition of the served build has come to, and what is outdated under it."""
+    build = record.newest.build
     followed = [marker.revision for marker in markers if marker.revision]
     revision = record.revisions.get(min(followed, default=0), record.newest)
-    outdated = Counter(dict.fromkeys(revision.journeys, 0))
+    journeys = revision.journeys_of(build)
+    outdated = Counter(dict.fromkeys(journeys, 0))
     for marker in markers:
         if marker.left:
-            outdated.update(dict.fromkeys(_changed(record, marker.looked, revision), marker.left))
-    changed_s = {journey: _changed_s(record, journey, revision) for journey in revision.journeys}
-    return Served(revision.number, record.current(revision), dict(outdated), changed_s)
+            outdated.update(dict.fromkeys(_changed(record, marker.looked, revision, build), marker.left))
+    changed_s = {journey: _changed_s(record, journey, revision) for journey in journeys}
+    return Served(revision.number, record.current(revision, build), dict(outdated), changed_s, build, _beside(record))
 
 
-def _changed(record: DefinitionRecord, before: int, after: Revision) -> list[str]:
+def _beside(record: DefinitionRecord) -> ServedBeside | None:
+    newest = record.newest
+    if newest.shadow is None:
+        return None
+    served = record.current(newest)
+    differing = (one for one in record.current(newest, newest.shadow.build) if one not in served)
+    return ServedBeside(newest.shadow.build, tuple(differing))
+
+
+def _changed(record: DefinitionRecord, before: int, after: Revision, build: str) -> list[str]:
     """The journeys that another definition counts than at an earlier revision; all of them where that is unknown."""
     earlier = record.revisions.get(before)
     if earlier is None:
-        return list(after.journeys)
-    return [journey for journey, found in after.journeys.items() if earlier.journeys.get(journey, found) != found]
+        return list(after.journeys_of(build))
+    was = earlier.journeys_of(build)
+    return [journey for journey, found in after.journeys_of(build).items() if was.get(journey, found) != found]
 
 
 def _changed_s(record: DefinitionRecord, journey: str, until: Revision) -> float:

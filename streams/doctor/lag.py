@@ -8,6 +8,9 @@ from typing import Any, Final
 from schemas.topics import ROUTED
 from streams.clients.clients import redis_client
 from streams.clients.group import holds_records, reading_consumer
+from streams.definitions.builds import prefix_of, topic_of
+from streams.definitions.reader import served_prefix
+from streams.definitions.record import read_newest
 from streams.doctor.finding import Inquiry, Result, span
 from streams.errors import ExitCode
 from streams.stores.attendance import attendance, patience_s, quiet_s, spans
@@ -60,13 +63,14 @@ class TopicLag:
 def lag(inquiry: Inquiry) -> Iterator[Result]:
     """Each topic whose records wait, and whether that will end."""
     settings = inquiry.settings
-    topics = [topic.name for topic in settings.topics() if topic.direction == "input"]
-    places = [(topic, partition) for topic in topics for partition in range(settings.partitions)]
     client = redis_client(settings)
     try:
+        build = read_newest(client).build
+        topics = [topic_of(topic.name, build) for topic in settings.topics() if topic.direction == "input"]
+        places = [(topic, partition) for topic in topics for partition in range(settings.partitions)]
         with reading_consumer(settings) as consumer:
             before, after, standing = _looks(inquiry, client, consumer, places)
-        quiet = quiet_s(attendance(client, settings.partitions))
+        quiet = quiet_s(attendance(client, settings.partitions, served_prefix(client)))
     finally:
         client.close()
     shrunk = sorted({topic for topic, partition in places if after.waiting((topic, partition)) < 0})
@@ -98,7 +102,7 @@ def _looks(inquiry: Inquiry, client: Any, consumer: Any, places: Sequence[Place]
     # Markers of transactions take offsets and are no records: nobody will ever apply them.
     standing = {place for place in standing if _has_records(consumer, after, place)}
     # Where nobody looks after the partitions, more time would show nothing more.
-    quiet = quiet_s(attendance(client, inquiry.settings.partitions))
+    quiet = quiet_s(attendance(client, inquiry.settings.partitions, served_prefix(client)))
     is_anyone_there = quiet is not None and quiet < patience_s(inquiry.settings.session_timeout_s)
     until_s = before.at_s + (inquiry.patient_s if is_anyone_there else 0)
     while standing and time.monotonic() < until_s:
@@ -132,13 +136,14 @@ def _look(client: Any, consumer: Any, places: Sequence[Place]) -> Look:
 
     asked = [TopicPartition(*place) for place in places]
     numbers = sorted({partition for _, partition in places})
+    build = read_newest(client).build
     # Redis first: what arrives and is applied in between must not look like an offset that Kafka has lost.
     with client.pipeline(transaction=False) as pipe:
         for partition in numbers:
-            pipe.hgetall(keys(partition).offsets)
+            pipe.hgetall(keys(partition, prefix_of(build)).offsets)
         replies = pipe.execute()
     applied = {
-        (field.decode(), partition): int(offset)
+        (topic_of(field.decode(), build), partition): int(offset)
         for partition, fields in zip(numbers, replies, strict=True)
         for field, offset in fields.items()
         if is_topic(field.decode())
@@ -193,7 +198,7 @@ def moving(one: TopicLag, *, others_wait: bool = False) -> Result | None:
     gained = one.applying - one.arriving
     if gained > 0:
         return "remark", f"{figures}: caught up in about {span(one.waiting / gained)}.", ""
-    if one.topic == ROUTED and others_wait:
+    if one.topic.startswith(ROUTED) and others_wait:
         return "remark", f"{figures}; workers send these records themselves while they catch up with the others.", ""
     remedy = "Start more workers, up to one a partition (docs/capacity.md), or see what slows them: Redis, the machine."
     return "warning", f"{figures}: the lag grows.", remedy

@@ -8,6 +8,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from streams.clients.clients import redis_client
+from streams.definitions.reader import served_prefix
 from streams.doctor.finding import Inquiry, Result, span
 from streams.errors import ExitCode, UsageError
 from streams.stores.keys import keys
@@ -145,9 +146,10 @@ def _last_arrival_s(inquiry: Inquiry) -> float | None:
     """How long ago the newest canary touchpoint that has arrived was sent, as the states say."""
     client = redis_client(inquiry.settings)
     try:
+        prefix = served_prefix(client)
         with client.pipeline(transaction=False) as pipe:
             for partition, name in enumerate(canaries(inquiry.settings.partitions)):
-                pipe.hget(keys(partition).states, name)
+                pipe.hget(keys(partition, prefix).states, name)
             sent = [newest_sent_ms(record) for record in pipe.execute()]
     finally:
         client.close()

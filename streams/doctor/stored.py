@@ -3,8 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from schemas.topics import ROUTED
 from streams.clients.clients import kafka_admin, redis_client
 from streams.clients.topic_shapes import find
+from streams.definitions.builds import prefix_of
+from streams.definitions.reader import served_prefix
+from streams.definitions.record import read_newest
 from streams.doctor.finding import Inquiry, Result
 from streams.settings.settings import Settings
 from streams.stores.keys import keys
@@ -72,12 +76,13 @@ def history(inquiry: Inquiry) -> Iterator[Result]:
         return
     client = redis_client(settings)
     try:
+        prefix = served_prefix(client)
         for partition in range(settings.partitions):
-            for place, end in sorted(client.hgetall(keys(partition).missing).items()):
+            for place, end in sorted(client.hgetall(keys(partition, prefix).missing).items()):
                 topic, _, first = place.decode().rpartition(":")
                 what = f"{topic}/{partition}: offsets {first} to {int(end) - 1}"
                 message = f"{what} were deleted by Kafka before they were applied."
-                remedy = f"Keep topics longer (TRACKER_RETENTION_DAYS). Seen? DEL {keys(partition).missing}"
+                remedy = f"Keep topics longer (TRACKER_RETENTION_DAYS). Seen? DEL {keys(partition, prefix).missing}"
                 yield "warning", message, remedy
     finally:
         client.close()
@@ -90,7 +95,12 @@ def topic_ids(inquiry: Inquiry) -> Iterator[Result]:
         shapes = find(admin, [topic.name for topic in settings.topics() if topic.direction == "input"])
     client = redis_client(settings)
     try:
-        yield from created_anew(client, settings.partitions, {name: shape.id for name, shape in shapes.items()})
+        ids = {name: shape.id for name, shape in shapes.items()}
+        build = read_newest(client).build
+        if build:
+            # Its topic of routed messages has another name in Kafka than in the store.
+            ids.pop(ROUTED, None)
+        yield from created_anew(client, settings.partitions, ids, prefix_of(build))
     finally:
         client.close()
 
@@ -102,7 +112,7 @@ def messages(inquiry: Inquiry) -> Iterator[Result]:
         return
     client = redis_client(settings)
     try:
-        yield from findings(client, settings.partitions)
+        yield from findings(client, settings.partitions, served_prefix(client))
     finally:
         client.close()
 
@@ -116,7 +126,8 @@ def erasures(inquiry: Inquiry) -> Iterator[Result]:
 
     client = redis_client(settings)
     try:
-        kept = [client.smembers(keys(partition).suppressed) for partition in range(settings.partitions)]
+        prefix = served_prefix(client)
+        kept = [client.smembers(keys(partition, prefix).suppressed) for partition in range(settings.partitions)]
     finally:
         client.close()
     if not all(map(Digests(settings.id_salt).is_own, kept)):

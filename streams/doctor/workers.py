@@ -3,10 +3,13 @@
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from streams.clients.clients import kafka_admin, redis_client
 from streams.clients.group import describe_group
+from streams.definitions.builds import group_of, prefix_of, topic_of
+from streams.definitions.record import read_newest
 from streams.doctor.finding import Inquiry, Result, span
 from streams.errors import ExitCode, name_of
 from streams.settings.settings import Settings
@@ -26,9 +29,11 @@ def workers(inquiry: Inquiry) -> Iterator[Result]:
     settings = inquiry.settings
     client = redis_client(settings)
     try:
+        build = read_newest(client).build
+        settings = replace(settings, group=group_of(settings.group, build))
         with kafka_admin(settings) as admin:
             group = _settled(admin, settings.group)
-        found = attendance(client, settings.partitions)
+        found = attendance(client, settings.partitions, prefix_of(build))
     finally:
         client.close()
     members = group["members"]
@@ -39,7 +44,9 @@ def workers(inquiry: Inquiry) -> Iterator[Result]:
         message = f"The group {settings.group} has been rebalancing for {SETTLES_WITHIN_S:.0f} s."
         yield "warning", message, "Ask again. If it goes on, a worker joins and leaves: see the workers' logs."
         return
-    owned = owned_partitions(members, [topic.name for topic in settings.topics() if topic.direction == "input"])
+    owned = owned_partitions(
+        members, [topic_of(topic.name, build) for topic in settings.topics() if topic.direction == "input"]
+    )
     missing = set(range(settings.partitions)) - owned
     who = _workers(len(members))
     if missing:

@@ -239,10 +239,12 @@ def retry(
     unreadable_too: bool = False,
     dry_run: bool = False,
     kinds: Kinds = KINDS,
+    routed: str = ROUTED,
 ) -> Retried:
     """Send rejections back to their topics, each confirmed by the broker before it counts as sent.
 
-    After a crash, a second run sends some of them twice; they count once. Raises TrackerError.
+    `routed` is the name in Kafka of the served build's topic of routed messages. After a crash, a second run sends some
+    of them twice; they count once. Raises TrackerError.
     """
     result = Retried()
     for group in _groups(found):
@@ -256,7 +258,7 @@ def retry(
             else:
                 wanted.append(rejection)
         if not dry_run:
-            _send(wanted, producer)
+            _send(wanted, producer, routed)
             memory.note(wanted, now_ms())
         result.sent += len(wanted)
         result.by_topic.update(each.place.topic for each in wanted)
@@ -274,9 +276,14 @@ def _groups(found: Iterable[Found]) -> Iterator[list[Found]]:
         yield group
 
 
-def _send(rejections: Iterable[Rejection], producer: Any) -> None:
+def _send(rejections: Iterable[Rejection], producer: Any, routed: str) -> None:
     under_way = [
-        producer.send(each.place.topic, value=each.value, key=each.key, timestamp_ms=received_at_ms(each))
+        producer.send(
+            routed if each.place.topic == ROUTED else each.place.topic,
+            value=each.value,
+            key=each.key,
+            timestamp_ms=received_at_ms(each),
+        )
         for each in rejections
     ]
     producer.flush()

@@ -10,7 +10,7 @@ import asyncio
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic, time
 from typing import Any, Final
 
@@ -21,10 +21,13 @@ from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Met
 from schemas.topics import TOUCHPOINTS
 from streams.clients.clients import redis_client
 from streams.clients.failures import door
+from streams.definitions.builds import FIRST, prefix_of
+from streams.definitions.reader import served_prefix
 from streams.definitions.served import Served, read_served
 from streams.errors import TrackerError
 from streams.exporter.figures import Figures
 from streams.exporter.figures import read as read_figures
+from streams.exporter.latest import Latest
 from streams.exporter.neglect import Neglect
 from streams.exporter.rows import FunnelRows
 from streams.exporter.series import (
@@ -37,6 +40,7 @@ from streams.exporter.series import (
     JOURNEY_COMPLETE,
     STATES_OUTDATED,
 )
+from streams.exporter.shadow import ShadowRows
 from streams.process.health import Encode, Pages
 from streams.process.series import Series
 from streams.settings.definitions import load_journeys
@@ -51,54 +55,6 @@ READ_EVERY_S: Final = 2.0
 STALE_AFTER_S: Final = 15.0
 # The last line of a page in OpenMetrics, which may occur only once.
 END: Final = b"# EOF\n"
-
-
-@dataclass(slots=True)
-class Latest:
-    """The last figures that were read, and how the last readings went."""
-
-    figures: Figures | None = None
-    read_s: float = 0.0
-    """When the reading began, by the monotonic clock."""
-    took_s: float = 0.0
-    changed_unix_s: float = 0.0
-    read_unix_s: float = 0.0
-    furthest: dict[tuple[str, int], tuple[str, int]] = field(default_factory=dict)
-    """By topic and partition, the topic's id and the highest offset that was ever seen applied of it."""
-    unbroken: bool = True
-    """False while a partition is applied less far than it was: Redis has lost writes, and they are applied again."""
-    available: bool = False
-    trouble: str = ""
-    """Why the last reading failed; empty when it succeeded."""
-    neglect: Neglect = field(default_factory=lambda: Neglect(patience_s(0)))
-
-    def took(self, figures: Figures, began_s: float, now_s: float, unix_s: float) -> None:
-        """Note a reading that has succeeded."""
-        if self.figures is None or self.figures.offsets != figures.offsets:
-            self.changed_unix_s = unix_s
-        self.read_unix_s = unix_s
-        # A topic that was created anew begins at 0 again, and what was applied of the former one stays counted.
-        self.unbroken = all(
-            figures.offsets.get(place, 0) >= offset
-            for place, (its_id, offset) in self.furthest.items()
-            if figures.ids.get(place, its_id) == its_id
-        )
-        for place, offset in figures.offsets.items():
-            its_id = figures.ids.get(place, "")
-            before_id, before = self.furthest.get(place, (its_id, 0))
-            self.furthest[place] = (its_id, max(offset, before if before_id == its_id else 0))
-        # The age counts from the beginning of the reading, since its first partition was read then.
-        self.figures, self.read_s, self.took_s = figures, began_s, now_s - began_s
-        self.available, self.trouble = True, ""
-
-    @property
-    def complete(self) -> bool:
-        """Whether the figures hold all that they held before, and somebody goes on with every partition."""
-        return self.unbroken and not self.neglect.partitions
-
-    def failed(self, trouble: str) -> None:
-        """Note a reading that has failed; the last figures stay."""
-        self.available, self.trouble = False, trouble
 
 
 @dataclass(slots=True)
@@ -129,6 +85,7 @@ class FunnelCollector:
         self._channels = channels
         self._served = served
         self._rows = FunnelRows(served.definitions, channels)
+        self._shadow = ShadowRows.of(served, channels)
         self._topics = topics
         self._latest = latest
         self._clock_s = clock_s
@@ -139,8 +96,10 @@ class FunnelCollector:
 
     def follow(self, served: Served) -> None:
         """Count by these definitions from the next figures on."""
-        if served.revision != self._served.revision:
+        if (served.revision, served.build) != (self._served.revision, self._served.build):
             self._rows = FunnelRows(served.definitions, self._channels)
+        if served.shadow != self._served.shadow:
+            self._shadow = ShadowRows.of(served, self._channels)
         self._served = served
 
     def prepare(self, figures: Figures, unix_s: float) -> Prepared:
@@ -159,6 +118,8 @@ class FunnelCollector:
             for labels, (buckets, seconds) in histograms[one.name].items():
                 times.add_metric(labels, buckets, seconds)
             families.append(times)
+        if self._shadow is not None and figures.shadow is not None:
+            families += self._shadow.families(figures.shadow, figures, int(unix_s * 1000))
         prepared = Prepared(figures, families)
         # A copy of the items, since a scrape in another thread may add an encoder.
         for content_type, encode in list(self._encoders.items()):
@@ -336,6 +297,7 @@ class Exporter:
 def wire(settings: Settings) -> Exporter:
     """The exporter for the settings; it connects at the first reading. Raises TrackerError for unusable settings."""
     client: list[Any] = []
+    following: list[Served] = []
 
     def follow() -> Served | None:
         with door(settings):
@@ -343,16 +305,22 @@ def wire(settings: Settings) -> Exporter:
                 # The client of a Cluster asks for the nodes when it is made; made here, its failure is one more
                 # failed reading.
                 client.append(redis_client(settings, retries=0))
-            return read_served(client[0], settings.partitions)
+            found = read_served(client[0], settings.partitions)
+            following[:] = [found] if found is not None else []
+            return found
 
     def read() -> Figures:
         with door(settings):
-            require(client[0], settings.partitions)
-            return read_figures(client[0], settings.partitions)
+            build = following[0].build if following else FIRST
+            require(client[0], settings.partitions, prefix_of(build))
+            figures = read_figures(client[0], settings.partitions, prefix_of(build))
+            beside = following[0].shadow if following else None
+            shadow = read_figures(client[0], settings.partitions, prefix_of(beside.build)) if beside else None
+            return replace(figures, build=build, shadow=shadow)
 
     def attend() -> Sequence[Attendance]:
         with door(settings):
-            return attendance(client[0], settings.partitions)
+            return attendance(client[0], settings.partitions, served_prefix(client[0]))
 
     topics = [topic.name for topic in settings.topics() if topic.direction == "input"]
     with door(settings):

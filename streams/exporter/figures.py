@@ -31,6 +31,11 @@ class Figures:
     ids: dict[tuple[str, int], str] = field(default_factory=dict)
     """By topic and partition, Kafka's id of the topic of which the offset is."""
 
+    build: str = ""
+    """The build whose figures these are."""
+    shadow: "Figures | None" = None
+    """Those of the shadow, where there is one."""
+
     @property
     def journeys(self) -> list[str]:
         """The journeys that have figures."""

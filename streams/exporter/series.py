@@ -150,6 +150,22 @@ JOURNEY_COMPLETE: Final = Series(
 )
 DEFINED: Final = (STATES_OUTDATED, DEFINITION_CHANGED, DEFINITION_VERSION, JOURNEY_COMPLETE)
 """About the definitions that the figures are counted by."""
+
+_OF_SHADOW: Final = ("journey", "version", "role")
+SHADOW_BEHIND: Final = Series(
+    "tracker_shadow_behind_records", "gauge",
+    "Touchpoints that the served build has applied and the shadow has not; absent without a shadow.",
+)  # fmt: skip
+
+
+def _of_shadow(of: "FunnelSeries | Series") -> tuple[Series, "FunnelSeries | Series"]:
+    name = of.name.replace("tracker_", "tracker_shadow_", 1)
+    return Series(name, "gauge", f"Of a shadow: {of.help}", (*_OF_SHADOW, *of.labels[1:])), of
+
+
+_FUNNEL_OF_SHADOW: Final[tuple[FunnelSeries | Series, ...]] = (*(FUNNEL[place] for place in (0, 1, 2, 4)), DEEP)
+SHADOW: Final = tuple(_of_shadow(one) for one in (*_FUNNEL_OF_SHADOW, COHORT_CUSTOMERS, COHORT_REACHED))
+"""The series of a shadow, each with the served one that is counted alike."""
 FRESHNESS: Final = (
     Series("tracker_figures_age_seconds", "gauge", "Time since the figures were last read from Redis."),
     Series("tracker_figures_changed_time_seconds", "gauge", "Unix time at which a worker's progress was last seen."),
@@ -169,5 +185,5 @@ COUNTED: Final = (
 )  # fmt: skip
 """All series that are counted from the figures of one moment, except the histograms."""
 HISTOGRAMS: Final = (STAY, CONVERT)
-EXPORTED: Final = (*FRESHNESS, *DEFINED, *COUNTED, *HISTOGRAMS)
+EXPORTED: Final = (*FRESHNESS, *DEFINED, *COUNTED, *HISTOGRAMS, *(one for one, _ in SHADOW), SHADOW_BEHIND)
 """Every series of the exporter."""

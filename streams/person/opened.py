@@ -6,6 +6,7 @@ from typing import Any
 
 from streams.clients.clients import redis_client
 from streams.clients.failures import door
+from streams.definitions.reader import served_prefix
 from streams.settings.settings import Settings
 from streams.stores.layout import require
 
@@ -15,5 +16,5 @@ def opened_store(settings: Settings) -> Iterator[Any]:
     """A Redis client, after checking that the store has the partitions of the settings. Raises TrackerError."""
     with door(settings):
         client = redis_client(settings)
-        require(client, settings.partitions)
+        require(client, settings.partitions, served_prefix(client))
         yield client

@@ -9,9 +9,10 @@ from time import monotonic, sleep
 from typing import Any, Final
 
 from schemas.routed import Erase, Ruling
-from schemas.topics import ROUTED
 from streams.clients.clients import kafka_arguments, probe_kafka
 from streams.clients.failures import door
+from streams.definitions.builds import builds_of, routed_of
+from streams.definitions.record import read_newest
 from streams.settings.settings import Settings
 from tracker.home import home
 from tracker.planning.message import encode_routed
@@ -41,15 +42,30 @@ def producer(settings: Settings) -> Iterator[Any]:
         yield opened
 
 
-def send(to: Any, requests: Sequence[Request], partitions: int) -> None:
-    """Send each request to the home of its name, confirmed by the broker on return. Raises kafka-python's errors."""
-    under_way = [
-        to.send(ROUTED, value=encode_routed(one), key=one.name.encode(), partition=home(one.name, partitions))
-        for one in requests
-    ]
-    to.flush()
-    for future in under_way:
-        future.get(timeout=CONFIRM_WITHIN_S)
+def send(to: Any, requests: Sequence[Request], partitions: int, builds: Callable[[], Sequence[str]]) -> None:
+    """Send each request to the home of its name in every build, confirmed by the broker on return.
+
+    `builds` gives those that the store's record names. It is asked until it names no other ones: a shadow that begins
+    while requests are sent gets them too. Raises kafka-python's errors.
+    """
+    told: set[str] = set()
+    while new := [build for build in builds() if build not in told]:
+        under_way = [
+            to.send(
+                routed_of(build), value=encode_routed(one), key=one.name.encode(), partition=home(one.name, partitions)
+            )
+            for build in new
+            for one in requests
+        ]
+        to.flush()
+        for future in under_way:
+            future.get(timeout=CONFIRM_WITHIN_S)
+        told.update(new)
+
+
+def kept_builds(client: Any) -> Callable[[], Sequence[str]]:
+    """For `send`: the builds that the store's record names at the moment of asking."""
+    return lambda: builds_of(read_newest(client))
 
 
 def rulings(one: str, other: str, at_ms: int, *, linked: bool) -> list[Request]:

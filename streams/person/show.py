@@ -60,12 +60,14 @@ def look_up(client: Any, name: str, partitions: int, prefix: str = PREFIX) -> St
     return None if record is None else Stored(name, partition, record)
 
 
-def follow(client: Any, asked: str, partitions: int, kinds: Kinds = KINDS) -> tuple[Stored, str | None]:
+def follow(
+    client: Any, asked: str, partitions: int, kinds: Kinds = KINDS, prefix: str = PREFIX
+) -> tuple[Stored, str | None]:
     """The customer whom a name belongs to, and the name if it is an alias. Raises TrackerError."""
-    found = find(client, asked, partitions, kinds=kinds)
+    found = find(client, asked, partitions, prefix, kinds)
     customer = root(found.customer, read(opened(found).ties))
     # While a history is being moved, the customer may have no record yet.
-    stored = look_up(client, customer, partitions) if customer != found.customer else None
+    stored = look_up(client, customer, partitions, prefix) if customer != found.customer else None
     return (stored, found.customer) if stored is not None else (found, None)
 
 

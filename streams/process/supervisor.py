@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -48,6 +48,9 @@ class Child:
     started_s: float = 0.0
     start_at_s: float = 0.0
     pause_s: float = FIRST_PAUSE_S
+    is_vital: bool = True
+    """Whether a fault that no restart repairs ends the others too; else this one alone stays away."""
+    given_up: bool = False
     restarts: Restarts = NONE
 
     def start(self) -> None:
@@ -59,30 +62,79 @@ class Child:
         self.process = subprocess.Popen(self.command, env=environ, stdin=subprocess.PIPE, start_new_session=True)
         self.started_s = time.monotonic()
 
+    def let_go(self) -> None:
+        """Forget a process that has ended."""
+        if self.process is not None and self.process.stdin:
+            self.process.stdin.close()
+        self.process = None
+
     def ended(self) -> int | None:
         """Its exit code, once it has ended."""
         return self.process.poll() if self.process else None
 
 
-def supervise(children: Sequence[Child]) -> int:
-    """Run until SIGTERM, SIGINT or an exit code in FINAL; returns the exit code."""
+def supervise(children: Sequence[Child], wanted: Callable[[], Sequence[Child] | None] = lambda: None) -> int:
+    """Run until SIGTERM, SIGINT or an exit code in FINAL; returns the exit code.
+
+    `wanted` is asked again and again for other children; None: these. Those that are wanted no longer end first, since
+    the new ones may take their ports.
+    """
     stop = _Stop()
-    faults = FaultRuns()
+    # What happens to children that are not vital is no reason to end the others.
+    faults, leaving = {True: FaultRuns(), False: FaultRuns()}, _Leaving()
+    children = list(children)
     code: int = ExitCode.OK
     try:
         while not stop.asked:
             if stop.reload:
                 stop.reload = False
                 _send(children, signal.SIGHUP)
-            for child in children:
-                if (final := _look(child, faults)) is not None:
-                    return final
+            if (others := wanted()) is not None:
+                children = leaving.replaced(children, others)
+            if leaving.are_gone():
+                for child in children:
+                    if (final := _look(child, faults[child.is_vital])) is not None:
+                        return final
             time.sleep(LOOK_EVERY_S)
         code = stop.exit_code
     finally:
-        _end(children)
+        _end([*children, *leaving.children])
         stop.restore()
     return code
+
+
+class _Leaving:
+    """Children that are wanted no longer."""
+
+    def __init__(self) -> None:
+        self.children: list[Child] = []
+        self._until_s = 0.0
+
+    def replaced(self, children: Sequence[Child], wanted: Sequence[Child]) -> list[Child]:
+        """The wanted children; those that run already stay as they are, and the others are asked to end."""
+        left = list(children)
+        stay = []
+        for one in wanted:
+            same = next((each for each in left if (each.command, each.environ) == (one.command, one.environ)), None)
+            stay.append(same or one)
+            if same is not None:
+                left.remove(same)
+        if left:
+            log.info("worker processes are replaced", ending=len(left), processes=len(stay))
+            _send(left, signal.SIGTERM)
+            self.children += left
+            self._until_s = time.monotonic() + STOP_WITHIN_S
+        return stay
+
+    def are_gone(self) -> bool:
+        """Whether all have ended; those that take too long are killed."""
+        for each in self.children:
+            if each.ended() is not None:
+                each.let_go()
+        self.children = [each for each in self.children if each.process is not None]
+        if self.children and time.monotonic() > self._until_s:
+            _send(self.children, signal.SIGKILL)
+        return not self.children
 
 
 class _Stop:
@@ -129,29 +181,34 @@ def _look(child: Child, faults: FaultRuns) -> int | None:
     """Start a child whose pause is over; returns the exit code of a child that must not be restarted, else None."""
     now_s = time.monotonic()
     if child.process is None:
-        if now_s >= child.start_at_s:
+        if now_s >= child.start_at_s and not child.given_up:
             _start(child, now_s)
         return None
     code = child.ended()
     if code is None:
         return None
-    if code in FINAL:
-        return code
-    if faults.goes_on(code, now_s - child.started_s, now_s):
+    if code in FINAL or faults.goes_on(code, now_s - child.started_s, now_s):
         fault = name_of(code)
-        log.error("the same fault ends the processes again and again; ending all of them", fault=fault, exit_code=code)
+        if not child.is_vital:
+            log.error("no restart helps this process; it stays away", command=child.command[-4:], fault=fault)
+            child.let_go()
+            child.given_up = True
+            return None
+        if code not in FINAL:
+            log.error(
+                "the same fault ends the processes again and again; ending all of them", fault=fault, exit_code=code
+            )
         return code
     # After a healthy run the pauses begin again with the first.
     if now_s - child.started_s > HEALTHY_S:
         child.pause_s = FIRST_PAUSE_S
-    if child.process.stdin:
-        child.process.stdin.close()
     child.restarts = Restarts(child.restarts.times + 1, code)
     log.warning(
         "worker process ended; starting it again",
         pid=child.process.pid, exit_code=code, restarts=child.restarts.times, pause_s=child.pause_s,
     )  # fmt: skip
-    child.process, child.start_at_s = None, now_s + child.pause_s
+    child.let_go()
+    child.start_at_s = now_s + child.pause_s
     child.pause_s = min(child.pause_s * 2, LONGEST_PAUSE_S)
     return None
 
@@ -183,15 +240,21 @@ def _end(children: Sequence[Child]) -> None:
             process.wait()
 
 
-def worker_children(count: int, http_port: int, environ: Mapping[str, str]) -> list[Child]:
-    """Children for `count` worker processes: the same settings, each with a port of its own."""
-    command = [sys.executable, "-m", "streams", "worker", "--supervised"]
+def worker_children(
+    count: int, http_port: int, environ: Mapping[str, str], *options: str, is_vital: bool = True
+) -> list[Child]:
+    """Children for `count` worker processes: the same settings, each with a port of its own from `http_port` on.
+
+    0: any free port.
+    """
+    command = [sys.executable, "-m", "streams", "worker", "--supervised", *options]
     root = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(part for part in (root, environ.get("PYTHONPATH", "")) if part)
     return [
         Child(
             command,
             {**environ, "PYTHONPATH": path, "TRACKER_HTTP_PORT": str(http_port + index if http_port else 0)},
+            is_vital=is_vital,
         )
         for index in range(count)
     ]

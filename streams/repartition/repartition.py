@@ -24,6 +24,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from streams.definitions.builds import FIRST, plain, topic_of
 from streams.errors import ExitCode, Mismatch, TrackerError, UsageError
 from streams.exporter.figures import read as read_figures
 from streams.repartition import kafka
@@ -61,6 +62,8 @@ class Order:
     topics: Sequence[str]
     allow_lag: bool = False
     prefix: str = PREFIX
+    build: str = FIRST
+    """The build that is served; its topic of routed messages has another name in Kafka than in the store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,10 +263,12 @@ class Repartition:
 
     def _require_applied(self, counts: dict[str, int]) -> None:
         order = self._order
-        applied = read_figures(self._client, order.to, order.prefix).offsets
+        stored = read_figures(self._client, order.to, order.prefix).offsets
+        applied = {(topic_of(topic, order.build), partition): offset for (topic, partition), offset in stored.items()}
         # Of a topic that was created anew nothing is applied yet: the offset is its former life's.
-        ids = kafka.ids(self._admin, order.inputs)
-        applied |= dict.fromkeys(anew(self._client, order.to, ids, order.prefix), 0)
+        ids = {plain(topic, order.build): each for topic, each in kafka.ids(self._admin, order.inputs).items()}
+        for topic, partition in anew(self._client, order.to, ids, order.prefix):
+            applied[topic_of(topic, order.build), partition] = 0
         # Partitions that Kafka has and the store has not are read after the move, from their beginning.
         read = {topic: min(counts[topic], order.origin) for topic in order.inputs}
         left = kafka.waiting(self._admin, self._consumer, read, applied)

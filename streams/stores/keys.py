@@ -39,8 +39,10 @@ class Keys(NamedTuple):
     partition has caught up."""
     definitions: str
     """Hash: `revision` is the marker, the revision of the definitions (`streams/definitions/record.py`) that the owner
-    writes by; `left` the states that it has not yet looked at since then, `looked` the
-    revision at which it had looked at all of them."""
+    writes by; `left` the states that it has not yet looked at since then, `looked` the revision at which it had
+    looked at all of them."""
+    standstill: str
+    """String (JSON): where the partition stands still during a switch (`streams/definitions/switching.py`)."""
     missing: str
     """Hash: `topic:first` to the end of a range of offsets that Kafka had deleted before they were applied."""
     topics: str

@@ -4,6 +4,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from streams.stores.keys import PREFIX
 from streams.stores.store import MOST_GENERATIONS, Due, Lease, Sizes, damage, new_generation
 from tracker.planning.plan import Plan
 from tracker.records.timer import DAY_MS, day_of
@@ -28,6 +29,7 @@ class Held:
     """Names of the last takes, newest first; they are random, so two partitions that hold the same differ in them."""
     revision: int = 0
     left: int = 0
+    standstill: bytes | None = None
     published: dict[str, int] = field(default_factory=dict)
     topics: dict[str, str] = field(default_factory=dict)
     sizes: str = field(default="", compare=False)
@@ -45,6 +47,8 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.partitions: dict[int, Held] = {}
+        self.builds: dict[str, MemoryStore] = {PREFIX: self}
+        """By prefix, the stores of all builds."""
 
     def held(self, partition: int) -> Held:
         """What is held of a partition; a new partition is empty."""
@@ -137,6 +141,19 @@ class MemoryStore:
         states = list(self.held(partition).states.items())
         after = cursor + count
         return after if after < len(states) else 0, dict(states[cursor:after])
+
+    async def stand(self, lease: Lease, standstill: bytes) -> None:
+        held = self.held(lease.partition)
+        if held.epoch == lease.epoch and held.generations[:1] == lease.generations[:1]:
+            held.standstill = standstill
+
+    async def standing(self, partition: int, prefix: str) -> bytes | None:
+        return self.builds[prefix].held(partition).standstill
+
+    async def adopt(self, lease: Lease, prefix: str) -> None:
+        held = self.held(lease.partition)
+        held.suppressed |= self.builds[prefix].held(lease.partition).suppressed
+        lease.suppressed, lease.sizes = set(held.suppressed), None
 
     async def verify(self, lease: Lease) -> None:
         held = self.held(lease.partition)

@@ -57,6 +57,7 @@ class RedisStore:
         self._note_topics = client.register_script(_SCRIPTS.joinpath("topics.lua").read_text())
         self._rebuild = client.register_script(SCRIPT.read_text())
         self._mark = client.register_script(_SCRIPTS.joinpath("mark.lua").read_text())
+        self._stand = client.register_script(_SCRIPTS.joinpath("stand.lua").read_text())
         # Sent as text, not by their hash: after a restart Redis no longer knows the hash, and EVALSHA would fail in the
         # middle of a transaction, whose other commands Redis carries out all the same.
         self._look = _SCRIPTS.joinpath("look.lua").read_text()
@@ -170,6 +171,21 @@ class RedisStore:
         states = keys(partition, self._prefix).states
         cursor, found = await _ask(self._client.hscan(states, cursor, count=count))
         return int(cursor), {customer.decode(): record for customer, record in found.items()}
+
+    async def stand(self, lease: Lease, standstill: bytes) -> None:
+        names = keys(lease.partition, self._prefix)
+        script_keys = [names.epoch, names.generation, names.standstill]
+        await _ask(self._stand(keys=script_keys, args=[lease.epoch, lease.generation, standstill]))
+
+    async def standing(self, partition: int, prefix: str) -> bytes | None:
+        return await _ask(self._client.get(keys(partition, prefix).standstill))
+
+    async def adopt(self, lease: Lease, prefix: str) -> None:
+        own, other = (keys(lease.partition, each).suppressed for each in (self._prefix, prefix))
+        await _ask(self._client.sunionstore(own, own, other))
+        lease.suppressed = set(await _ask(self._client.smembers(own)))
+        # The next look takes the sizes as they are.
+        lease.sizes = None
 
     async def rebuild(self, lease: Lease) -> None:
         asked = removal(keys(lease.partition, self._prefix), lease.epoch, lease.generation)

@@ -203,6 +203,15 @@ class Store(Protocol):
         A record that is there from the first call to the last is returned at least once.
         """
 
+    async def stand(self, lease: Lease, standstill: bytes) -> None:
+        """Note where the partition stands still. If another owner has taken the partition, nothing happens."""
+
+    async def standing(self, partition: int, prefix: str) -> bytes | None:
+        """Where the partition of the build with this prefix stands still."""
+
+    async def adopt(self, lease: Lease, prefix: str) -> None:
+        """Keep out the names that are erased in the build with this prefix; the lease is updated."""
+
     async def verify(self, lease: Lease) -> None:
         """Return when the store agrees with the lease. Raises `Fenced`, `Lost` or `Damaged`.
 

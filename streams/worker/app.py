@@ -6,6 +6,7 @@ from typing import Any, Final
 import faust
 
 from streams.clients.clients import faust_arguments
+from streams.definitions.builds import FIRST, group_of, topic_of
 from streams.settings.settings import Settings
 from streams.worker.ownership import Ownership
 
@@ -31,6 +32,8 @@ class TrackerApp(faust.App):
     ownership: Ownership
     batch_records: int
     """The most records of one batch."""
+    build: str = FIRST
+    """The build that this process keeps; its topic of routed messages has another name in Kafka than here."""
 
     def _create_directories(self) -> None:
         """Make no directories: Faust keeps tables there, and this app has none."""
@@ -41,12 +44,12 @@ def fetch_bytes(partitions: int) -> int:
     return min(MOST_FETCH_BYTES, max(LEAST_FETCH_BYTES, FETCHED_BYTES // partitions))
 
 
-def build_app(settings: Settings) -> TrackerApp:
-    """The app for the settings, without agents yet. docs/dependencies.md gives the reason for each option."""
+def build_app(settings: Settings, build: str = FIRST) -> TrackerApp:
+    """The app for a build, without agents yet. docs/dependencies.md gives the reason for each option."""
     arguments = faust_arguments(settings)
     arguments["broker"] = [address.replace("kafka://", f"{SCHEME}://") for address in arguments["broker"]]
     app = TrackerApp(
-        settings.group,
+        group_of(settings.group, build),
         **arguments,
         autodiscover=False,
         web_enabled=False,
@@ -69,7 +72,7 @@ def build_app(settings: Settings) -> TrackerApp:
         stream_wait_empty=False,
         stream_recovery_delay=0.0,
     )
-    app.batch_records = settings.batch_records
+    app.batch_records, app.build = settings.batch_records, build
     return app
 
 
@@ -81,7 +84,7 @@ def add_agents(app: TrackerApp, topics: tuple[str, ...]) -> None:
         async for event in events:
             app.ownership.put(event.value, event.ack)
 
-    for topic in topics:
+    for topic in (topic_of(topic, app.build) for topic in topics):
         channel = app.topic(topic, key_serializer="raw", value_serializer="raw")
         # A higher concurrency loses events (faust-streaming#606). Partitions and processes scale the work instead.
         app.agent(channel, name=f"apply {topic}", concurrency=1)(apply)

@@ -12,25 +12,29 @@
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Final, NamedTuple, TypeVar
 
 import structlog
 
+from schemas.topics import ROUTED
 from streams.clients.outbox import OutboxBatch, pack, unpack
 from streams.clients.publisher import Publisher, Unpublished
+from streams.definitions.builds import Turn, prefix_of
+from streams.definitions.switching import Standstill, read_standstill, written
 from streams.errors import ConfigurationError
+from streams.stores.keys import is_topic
 from streams.stores.store import DROPPED, Due, Lease, Store, Unavailable
 from streams.worker.cache import Cache
 from streams.worker.halving import Unforeseen, describe, frames, without_culprits
+from streams.worker.in_slices import in_slices
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.planners import Planners
 from streams.worker.renewal import renewal
 from streams.worker.step_clock import StepClock
-from streams.worker.sweeping import LOGGED, swept, unforeseen
+from streams.worker.sweeping import LOGGED, swept
 from tracker.planning.outdated import outdated
 from tracker.planning.plan import PartitionBatch, Plan, Reading
-from tracker.planning.slices import Work
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -45,7 +49,6 @@ TIMERS: Final = "timers"
 a sweep reads no topic."""
 MIGRATED: Final = 1000
 """States that are looked at together after a change of definitions; it takes a partition about 15 ms."""
-_END: Final = object()
 
 
 class Moments(NamedTuple):
@@ -57,10 +60,6 @@ class Moments(NamedTuple):
     """The wall clock, at which records were read and rejected."""
     again: bool
     """Whether what follows from the batch was published before."""
-
-
-class Unwanted(Exception):  # noqa: N818  # the caller's decision, not an error
-    """The batch was abandoned before anything of it was written."""
 
 
 class Commit:
@@ -103,6 +102,10 @@ class Commit:
                 partition=partition, lost=damage or lease.damage,
             )  # fmt: skip
             lease = await self._rebuilt(lease)
+        turn = self.turn(lease)
+        if not turn.speaks and not any(map(is_topic, lease.offsets)):
+            # Here, before anything of the build is there: erased names must not come back in it.
+            await self._insist("redis", lambda: self._store.adopt(lease, prefix_of(turn.served)))
         if not self._planners.planner(lease.revision).erasure.is_own(lease.suppressed):
             raise ConfigurationError(
                 "TRACKER_ID_SALT is not the one under which customers were erased: they would come back.",
@@ -115,6 +118,19 @@ class Commit:
             await self._publish(lease, unpack(blob))
         lease.outbox.clear()
         return lease
+
+    def turn(self, lease: Lease) -> Turn:
+        """What the partition may do under the revision by which it is written."""
+        return self._planners.turn(lease.revision)
+
+    async def stand(self, lease: Lease, standstill: Standstill) -> None:
+        """Note where the partition stands still during a switch."""
+        await self._insist("redis", lambda: self._store.stand(lease, written(standstill)))
+
+    async def standing(self, partition: int, turn: Turn, build: str) -> Standstill | None:
+        """Where the partition of a build stands still in this switch."""
+        stored = await self._insist("redis", lambda: self._store.standing(partition, prefix_of(build)))
+        return read_standstill(stored, turn.revision)
 
     async def note_published(self, lease: Lease, published: Mapping[str, int]) -> None:
         """Remember before what everything was published, so that what follows from reading it again says so."""
@@ -202,7 +218,7 @@ class Commit:
         moments = Moments(now_ms, wall_ms, again)
         try:
             reading, plan = await self._planned(lease, batches, moments, is_wanted, self._states, self._reached(clock))
-            if reading.counts["rejected:newer_version"] and await self._has_followed(lease):
+            if reading.counts["rejected:newer_version"] and await self.has_followed(lease):
                 # Another partition wrote by a newer definition, which is in the record since before it did.
                 reading, plan = await self._planned(lease, batches, moments, is_wanted, self._states)
         except Unforeseen as fault:
@@ -228,15 +244,15 @@ class Commit:
         """Steps 2 to 5. Raises `Unforeseen` where the records, or a state, make the planner fail."""
         planner = self._planners.planner(lease.revision)
         work = planner.reading(lease.partition, batches, moments.wall_ms, lease.offsets, lease.suppressed)
-        reading = await _in_slices(work, is_wanted)
+        reading = await in_slices(work, is_wanted)
         reading.again, reading.dropped_before_ms = moments.again, lease.published.get(DROPPED, 0)
         reached(3)
         states = await read(reading.partition, reading.names())
         reached(4)
-        return reading, await _in_slices(planner.planning(reading, states, moments.now_ms), is_wanted)
+        return reading, await in_slices(planner.planning(reading, states, moments.now_ms), is_wanted)
 
-    async def _has_followed(self, lease: Lease) -> bool:
-        """Whether there was a newer revision, by which the partition is written now."""
+    async def has_followed(self, lease: Lease) -> bool:
+        """Look for a newer revision; whether there was one, by which the partition is written now."""
         before = lease.revision
         await self._insist("redis", self._planners.refresh)
         await self.follow(lease)
@@ -320,6 +336,9 @@ class Commit:
         self, lease: Lease, offsets: Mapping[str, int], plan: Plan, clock: StepClock, fired: Due | None = None
     ) -> None:
         """Steps 6 and 7; `fired` are the timers that the plan answers, which step 6 removes."""
+        if not self.turn(lease).speaks:
+            # Left out before step 6: whatever is in an outbox is to be published, whoever comes to do it.
+            plan.messages = [message for message in plan.messages if message.topic == ROUTED]
         batch = OutboxBatch(lease.partition, lease.epoch, lease.sequence + 1, plan.messages, lease.generation)
         blob, sequence = pack(batch), batch.last_sequence
         await self._insist("redis", lambda: self._store.apply(lease, offsets, plan, blob, sequence, fired))
@@ -356,21 +375,3 @@ class Commit:
             else:
                 self._metrics.answered(server)
                 return answer
-
-
-async def _in_slices(pieces: Generator[None, None, T], is_wanted: Callable[[], bool]) -> T:
-    """The result of work that is done in slices. Raises Unwanted when it is no longer wanted after a slice."""
-    work = Work(pieces)
-    steps = iter(work)
-    while _has_more(steps):
-        # The event loop runs the other partitions and the health pages meanwhile.
-        await asyncio.sleep(0)
-        if not is_wanted():
-            raise Unwanted
-    return work.result
-
-
-def _has_more(steps: Iterator[None]) -> bool:
-    """Do the next slice. Raises `Unforeseen` for a fault that a record may be to blame for."""
-    with unforeseen():
-        return next(steps, _END) is not _END

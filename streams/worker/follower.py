@@ -13,8 +13,10 @@ from typing import Any, Final
 import structlog
 from redis import exceptions as redis_errors
 
-from streams.definitions.apply import Applied, RefusedFile, apply, change, read_files, read_record
+from streams.definitions.apply import Applied, RefusedFile, apply, is_outdated, read_files, read_record, write_again
+from streams.definitions.builds import FIRST, Turn, turn
 from streams.definitions.record import NEWEST, DefinitionRecord, Revision, record_key
+from streams.definitions.switching import call_off_if_left
 from streams.errors import TrackerError, UsageError
 from streams.stores.store import Unavailable
 from tracker.engine.customer import CustomerFold
@@ -24,6 +26,8 @@ from tracker.planning.planner import Planner
 log = structlog.get_logger()
 
 LOOK_EVERY_S: Final = 1.0
+SWITCHING_EVERY_S: Final = 0.2
+"""During a switch both builds stand still until they see the record's next revision."""
 FIRST_PAUSE_S: Final = 0.2
 LONGEST_PAUSE_S: Final = 2.0
 KEPT: Final = 8
@@ -42,6 +46,7 @@ class Follower:
         paths: Callable[[], Sequence[Path]],
         plan: Callable[[DefinitionRecord, Revision], Planner],
         began: Callable[[Collection[str]], None] = lambda _journeys: None,
+        build: str = FIRST,
         wall_s: Callable[[], float] = time,
     ) -> None:
         """`client` opens a blocking Redis client; `paths` gives the journey files; `plan` makes a revision's planner.
@@ -55,7 +60,9 @@ class Follower:
         self._paths = paths
         self._plan = plan
         self._began = began
+        self._build = build
         self._wall_s = wall_s
+        self._turns: dict[int, Turn] = {}
         self._planners: dict[int, Planner] = {}
         self._asked = asyncio.Event()
         self._seen = _moments(paths())
@@ -63,6 +70,10 @@ class Follower:
     def planner(self, revision: int) -> Planner:
         """The planner of a revision, which was the newest a short while ago; else that of the newest."""
         return self._planners.get(revision) or self._planners[self.revision]
+
+    def turn(self, revision: int) -> Turn:
+        """What the build may do under a revision, which was the newest a short while ago; else under the newest."""
+        return self._turns.get(revision) or self._turns[self.revision]
 
     def changed(self, before: int) -> bool:
         """Whether stored states may be of other definitions than the newest, where they are of revision `before`."""
@@ -100,7 +111,7 @@ class Follower:
         """Follow the record, and apply files that change or that SIGHUP asks for, until cancelled."""
         while True:
             try:
-                async with asyncio.timeout(LOOK_EVERY_S):
+                async with asyncio.timeout(SWITCHING_EVERY_S if self.record.newest.switching else LOOK_EVERY_S):
                     await self._asked.wait()
             except TimeoutError:
                 pass
@@ -145,6 +156,8 @@ class Follower:
         self._load()
 
     def _refresh(self, at_least: int) -> None:
+        if call_off_if_left(self._connected(), self.record.newest):
+            log.error("the switch is called off: `tracker switch` has ended without a word")
         found = int(self._connected().hget(record_key(), NEWEST) or 0)
         if found < max(at_least, self.revision):
             self._restore(found, at_least)
@@ -153,19 +166,19 @@ class Follower:
 
     def _restore(self, found: int, at_least: int) -> None:
         """Write again what the store has lost of the record, under a number above every marker."""
-        newest = self.record.newest
-        number = max(found, at_least, self.revision) + 1
-        log.warning("the store has lost its record of definitions; writing it again", revision=number)
-        revision = Revision(number, int(self._wall_s() * 1000), "restore", newest.journeys, newest.build, newest.shadow)
-        change(self._connected(), found, revision, self.record.stored)
+        log.warning("the store has lost its record of definitions; writing it again", found=found)
+        write_again(self._connected(), self.record, found, max(at_least, self.revision), self._wall_s)
 
     def _load(self) -> None:
         record = read_record(self._connected())
+        if is_outdated(record, self.record):
+            self._restore(record.newest.number, record.newest.number)
+            record = read_record(self._connected())
         newest = record.newest
         planner = self._plan(record, newest)
-        self._planners[newest.number] = planner
+        self._planners[newest.number], self._turns[newest.number] = planner, turn(newest, self._build)
         for number in sorted(self._planners)[:-KEPT]:
-            del self._planners[number]
+            del self._planners[number], self._turns[number]
         self.record, self.revision = record, newest.number
         names = [one.journey for one in planner.journeys.definitions]
         self._began(names)
@@ -184,9 +197,10 @@ async def _in_thread(call: Callable[[], None]) -> None:
 def _report(outcome: Applied) -> None:
     if outcome.decision.verdict == "same":
         return
-    say = log.warning if outcome.decision.verdict == "older" else log.info
+    is_older = outcome.decision.verdict == "older" and not outcome.is_shadow
+    say = log.warning if is_older else log.info
     say("journey file applied", file=Path(outcome.file.path).name, outcome=str(outcome))
-    if outcome.decision.need == "history":
+    if outcome.decision.need == "history" and not is_older and not outcome.is_shadow:
         log.warning(
             "the past is counted by the earlier rules; `tracker shadow` builds it again by the new ones",
             journey=outcome.file.definition.journey,

@@ -9,10 +9,14 @@ from typing import Final, Protocol, TypeVar
 import structlog
 from aiokafka.errors import KafkaError
 
+from schemas.topics import ROUTED
 from streams.clients.topic_facts import TopicFacts
+from streams.definitions.builds import FIRST
 from streams.stores.store import DROPPED, Damaged, Fenced, Lease, Lost
 from streams.worker.again import parted, published_before
-from streams.worker.commit import FIRST_PAUSE_S, LONGEST_PAUSE_S, Commit, Unwanted
+from streams.worker.changeover import STEP_EVERY_S, Changeover
+from streams.worker.commit import FIRST_PAUSE_S, LONGEST_PAUSE_S, Commit
+from streams.worker.in_slices import Unwanted
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.queue import AlignedQueue
 from streams.worker.transport import Bounds, FetchedBatch
@@ -75,6 +79,7 @@ class PartitionWorker:
         fenced: Callable[[str], None],
         failed: Callable[[BaseException], None],
         wall_s: Callable[[], float] = time,
+        build: str = FIRST,
     ) -> None:
         self.partition = partition
         self.lease: Lease | None = None
@@ -91,6 +96,7 @@ class PartitionWorker:
             hold=lambda topic: reader.hold(topic, partition),
             release=lambda topic: reader.release(topic, partition),
         )
+        self._changeover = Changeover(build, self._waiting, commit)
         self._idle = asyncio.Event()
         self._idle.set()
         self._closing = False
@@ -170,6 +176,7 @@ class PartitionWorker:
         # Before the bounds: if a topic is created anew in between, the older id is stored, and the change is noticed.
         facts = await self._patiently(lambda: self._reader.facts(self._topics))
         anew = await self._note_topics(lease, {topic: known.id for topic, known in facts.items()})
+        self._changeover.reset()
         bounds = await self._patiently(lambda: self._reader.bounds(self._topics, self.partition))
         start = {topic: await self._start(topic, lease, bound) for topic, bound in bounds.items()}
         committed = await self._patiently(lambda: self._reader.committed(self._topics, self.partition))
@@ -235,12 +242,36 @@ class PartitionWorker:
             await self._guard(self._take())
         if self._loop.time() >= self._sweep_at_s:
             await self._guard(self._sweep())
+        look_at_s = self._sweep_at_s
+        if self._takes_part:
+            await self._guard(self._stand())
+            look_at_s = self._loop.time() + STEP_EVERY_S
         try:
-            async with asyncio.timeout_at(self._sweep_at_s):
+            async with asyncio.timeout_at(look_at_s):
                 await self._waiting.ready(self._clock.behind)
         except TimeoutError:
             return
         await self._guard(self._apply())
+
+    @property
+    def _takes_part(self) -> bool:
+        """Whether a switch is under way, or this partition still stands after one."""
+        return self.lease is not None and (self._changeover.stands or self._commit.turn(self.lease).partner is not None)
+
+    async def _stand(self) -> None:
+        """Take part in a switch."""
+        lease = self.lease
+        assert lease is not None
+        await self._commit.follow(lease)
+        at = {topic: offset for topic, offset in self._expected.items() if topic != ROUTED}
+        await self._changeover.step(lease, self._commit.turn(lease), at, self._now_ms(), lambda: not self._closing)
+        # Who stands still for a switch is no more stalled than who has nothing to do.
+        self._metrics.progressing()
+
+    def _now_ms(self) -> int:
+        """The partition's present moment, which stands while the partition does."""
+        stopped_ms = self._changeover.now_ms
+        return self._clock.now(int(self._wall_s() * 1000)) if stopped_ms is None else stopped_ms
 
     async def _guard(self, work: Awaitable[None]) -> None:
         """Do one piece of work and handle the store's refusals (docs/delivery.md, *What the store answers*)."""
@@ -273,6 +304,10 @@ class PartitionWorker:
         self._metrics.stale(taken.stale)
         if self._closing or not taken.batches:
             return
+        if self._takes_part:
+            # Another partition may know that the switch is done and have sent what lies here: it was told after that,
+            # or is to be told after that, by the other build. So this one must know it too before it writes.
+            await self._commit.has_followed(lease)
         wall_ms = int(self._wall_s() * 1000)
         # Every topic is noted before the time is taken, so that one commit sees one moment.
         for batch, caught_up in taken.batches:
@@ -280,7 +315,7 @@ class PartitionWorker:
         batches = [batch for batch, _ in taken.batches]
         for batch in batches:
             await self._check_gap(lease, batch)
-        now_ms = self._clock.now(wall_ms)
+        now_ms = self._now_ms()
         for part, again in parted(batches, lease.published):
             await self._commit.batch(lease, part, now_ms, wall_ms, lambda: not self._closing, again=again)
         for topic, end_offset in taken.ends.items():
@@ -305,6 +340,9 @@ class PartitionWorker:
         """Handle the timers that are due; it stops after a sweep when batches wait."""
         assert self.lease is not None
         await self._commit.verify(self.lease)
+        if self._changeover.stands:
+            self._sweep_at_s = self._loop.time() + SWEEP_EVERY_S
+            return
         await self._follow(self.lease)
         for topic in self._clock.behind:
             # No batch ever brings the offset of a transaction's marker, so its topic would seem to be behind for ever.

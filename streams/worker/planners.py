@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from streams.definitions.builds import Turn
 from tracker.planning.planner import Planner
 
 
@@ -14,6 +15,9 @@ class Planners(Protocol):
 
     def planner(self, revision: int) -> Planner:
         """The planner of a revision."""
+
+    def turn(self, revision: int) -> Turn:
+        """What the process' build may do under a revision."""
 
     def changed(self, before: int) -> bool:
         """Whether states of revision `before` may be of other definitions than the newest."""
@@ -34,6 +38,10 @@ class OnePlanner:
         """The one planner there is."""
         del revision
         return self._planner
+
+    def turn(self, revision: int) -> Turn:
+        """It is served, and nobody switches."""
+        return Turn(revision)
 
     def changed(self, before: int) -> bool:
         """Never."""

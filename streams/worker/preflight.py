@@ -6,6 +6,7 @@ from streams.clients import topic_shapes
 from streams.clients.clients import redis_client
 from streams.clients.failures import door
 from streams.definitions.apply import apply, read_files
+from streams.definitions.reader import served_prefix
 from streams.settings.settings import Settings
 from streams.stores.layout import require
 
@@ -24,7 +25,7 @@ def preflight(settings: Settings) -> None:
         topic_shapes.require([each for each in topic_shapes.check(settings) if each.what in FATAL])
         client = redis_client(settings)
         client.ping()
-        require(client, settings.partitions)
+        require(client, settings.partitions, served_prefix(client))
         # Here, so that a file that is refused ends the command with one line. Workers that are started again later go
         # on with the definitions of the store.
         apply(client, journeys, "start")

@@ -8,7 +8,7 @@ batches that are applied together belong to the same time by the broker's clock
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -51,6 +51,22 @@ class AlignedQueue:
         self._hold = hold
         self._release = release
         self._arrived = asyncio.Event()
+        self._limits: Mapping[str, int] = {}
+        """By topic, the offset at which it stands still during a switch; other topics go on."""
+        self._reads_on = True
+
+    def stand(self, limits: Mapping[str, int], *, reads_on: bool) -> None:
+        """Take nothing from these offsets on, until `limits` is empty. `reads_on`: what lies before is still to come.
+
+        What waits there stays.
+        """
+        self._limits, self._reads_on = limits, reads_on
+        for topic, queue in self._queues.items():
+            if topic in limits and not reads_on:
+                self._hold(topic)
+            elif len(queue) < HELD_AT:
+                self._release(topic)
+        self._arrived.set()
 
     @property
     def empty(self) -> bool:
@@ -59,8 +75,9 @@ class AlignedQueue:
 
     @property
     def records(self) -> int:
-        """How many records wait."""
-        return sum(len(delivery.batch.records) for queue in self._queues.values() for delivery, _ in queue)
+        """How many records wait to be taken. Those that stand still are few: their topics are paused."""
+        queues = [queue for topic, queue in self._queues.items() if topic not in self._limits]
+        return sum(len(delivery.batch.records) for queue in queues for delivery, _ in queue)
 
     def put(self, delivery: FetchedBatch, acknowledge: Acknowledge) -> None:
         """Queue a batch."""
@@ -71,11 +88,11 @@ class AlignedQueue:
         self._arrived.set()
 
     async def ready(self, behind: Collection[str]) -> None:
-        """Return when a batch waits and every topic in `behind` has one too, or after `LAGGARD_S` without that."""
-        await self._until(lambda: not self.empty)
+        """Return when a batch can be taken and every topic in `behind` has one, or after `LAGGARD_S` without that."""
+        await self._until(lambda: any(map(self._has_one, self._queues)))
         try:
             async with asyncio.timeout(LAGGARD_S):
-                await self._until(lambda: all(self._queues[topic] for topic in behind))
+                await self._until(lambda: all(topic in self._limits or self._queues[topic] for topic in behind))
         except TimeoutError:
             return
 
@@ -89,12 +106,12 @@ class AlignedQueue:
             while queue and queue[0][0].epoch != epoch:
                 queue.popleft()
                 taken.stale += 1
-        first = [queue[0][0] for queue in self._queues.values() if queue]
+        first = [queue[0][0] for topic, queue in self._queues.items() if self._has_one(topic)]
         until_ms = min((delivery.batch.newest_ms for delivery in first if not delivery.caught_up), default=None)
         for topic, queue in self._queues.items():
-            if queue:
-                self._call(taken, queue, until_ms)
-            if len(queue) < HELD_AT:
+            if self._has_one(topic):
+                self._call(taken, queue, until_ms, self._limits.get(topic))
+            if len(queue) < HELD_AT and (self._reads_on or topic not in self._limits):
                 self._release(topic)
         return taken
 
@@ -108,18 +125,30 @@ class AlignedQueue:
             self._arrived.clear()
             await self._arrived.wait()
 
+    def _has_one(self, topic: str) -> bool:
+        """Whether something of the topic can be taken now."""
+        queue, limit = self._queues[topic], self._limits.get(topic)
+        return bool(queue) and (limit is None or queue[0][0].batch.records[0].offset < limit)
+
     @staticmethod
-    def _call(taken: TakenBatches, queue: deque[tuple[FetchedBatch, Acknowledge]], until_ms: int | None) -> None:
-        """Take the first batch of a topic, or the records at its start that are not after `until_ms`."""
+    def _call(
+        taken: TakenBatches, queue: deque[tuple[FetchedBatch, Acknowledge]], until_ms: int | None, limit: int | None
+    ) -> None:
+        """Take the first batch of a topic, or the records at its start before `limit` and not after `until_ms`."""
         delivery, acknowledge = queue.popleft()
         batch = delivery.batch
-        if until_ms is None or batch.newest_ms <= until_ms:
+        if (until_ms is None or batch.newest_ms <= until_ms) and (limit is None or batch.next_offset <= limit):
             taken.batches.append((batch, delivery.caught_up))
             taken.acknowledge.append(acknowledge)
         else:
             # The cut is before the first later record, even where records of an earlier time follow it: the applied
             # offset stands for every record before it.
-            later = (place for place, record in enumerate(batch.records) if record.timestamp > until_ms)
+            later = (
+                place
+                for place, record in enumerate(batch.records)
+                if (until_ms is not None and record.timestamp > until_ms)
+                or (limit is not None and record.offset >= limit)
+            )
             count = next(later)
             # The rest keeps the acknowledgement: Kafka may have the offset only when the whole batch is applied.
             rest = PartitionBatch(batch.topic, batch.partition, batch.records[count:], batch.limit_ms)

@@ -1,5 +1,7 @@
 """Faust's transport, with one message for each batch of a partition: Faust's assignment, agents and commits stay.
 
+Topics have their plain names on this side, whatever build the process keeps (`streams/definitions/builds.py`).
+
 Faust creates a task for every message, which costs more than folding a touchpoint. Here the records of a partition
 from one poll are the value of a single message. The transport is registered as `batched` under Faust's
 `faust.transports` entry points. docs/decisions/0002-batch-transport.md says what is overridden, and why.
@@ -20,6 +22,7 @@ from faust.types import TP, ConsumerMessage
 
 from streams.clients.any_headers import allow_in_aiokafka
 from streams.clients.topic_facts import TopicFacts, ask
+from streams.definitions.builds import plain, topic_of
 from tracker.planning.plan import PartitionBatch
 from tracker.planning.slices import slices
 
@@ -99,6 +102,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self._build: str = self.consumer.app.build
         self.epochs: dict[int, int] = {}
         self._fetched: dict[tuple[str, int], int] = {}
         """By topic and partition, the offset after the newest record that was passed on."""
@@ -131,8 +135,9 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         deliveries = {}
         for tp, records in found.items():
             if records:
-                self._fetched[tp.topic, tp.partition] = records[-1].offset + 1
-                batch = PartitionBatch(tp.topic, tp.partition, records)
+                topic = plain(tp.topic, self._build)
+                self._fetched[topic, tp.partition] = records[-1].offset + 1
+                batch = PartitionBatch(topic, tp.partition, records)
                 deliveries[tp] = FetchedBatch(
                     batch, self.epochs.get(tp.partition), consumer.highwater(tp), consumer.last_stable_offset(tp)
                 )
@@ -146,7 +151,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         consumer = self._ensure_consumer()
         assigned = consumer.assignment()
         for topic, offset in offsets.items():
-            tp = TopicPartition(topic, partition)
+            tp = self._place(topic, partition)
             if tp in assigned:
                 consumer.seek(tp, offset)
                 self._fetched[topic, partition] = offset
@@ -159,7 +164,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         an offset that is no record is never delivered, so the applied offset stays before it.
         """
         assignment = self._ensure_consumer()._subscription.subscription.assignment  # noqa: SLF001
-        tp = TopicPartition(topic, partition)
+        tp = self._place(topic, partition)
         if assignment is None or tp not in assignment.tps:
             return False
         state = assignment.state_value(tp)
@@ -174,7 +179,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
 
     async def bounds(self, topics: Iterable[str], partition: int) -> dict[str, Bounds]:
         """What Kafka holds of the partition in each topic. Raises aiokafka's errors."""
-        tps = [TopicPartition(topic, partition) for topic in topics]
+        tps = [self._place(topic, partition) for topic in topics]
         return await self.call_thread(self._bounds, tps)
 
     async def committed(self, topics: Iterable[str], partition: int) -> dict[str, int]:
@@ -183,7 +188,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
 
     async def uncommit(self, topics: Iterable[str], partition: int) -> None:
         """Set the consumer group's offsets back to 0. Raises aiokafka's errors."""
-        await self.call_thread(self._uncommit, [TopicPartition(topic, partition) for topic in topics])
+        await self.call_thread(self._uncommit, [self._place(topic, partition) for topic in topics])
 
     async def _uncommit(self, tps: list[TopicPartition]) -> None:
         await self._ensure_consumer().commit(dict.fromkeys(tps, 0))
@@ -194,15 +199,15 @@ class BatchThread(driver.AIOKafkaConsumerThread):
 
     async def _facts(self, topics: list[str]) -> dict[str, TopicFacts]:
         client = self._ensure_consumer()._client  # noqa: SLF001  # the only way to it
-        found = await ask(client, topics)
+        found = await ask(client, [topic_of(topic, self._build) for topic in topics])
         if found.keys() - client.cluster.topics():
             # aiokafka asks only every five minutes whether a topic is there that was not, and joins the group then.
             client.force_metadata_update()
-        return found
+        return {plain(topic, self._build): known for topic, known in found.items()}
 
     async def _committed(self, topics: list[str], partition: int) -> dict[str, int]:
         consumer = self._ensure_consumer()
-        found = await asyncio.gather(*(consumer.committed(TopicPartition(topic, partition)) for topic in topics))
+        found = await asyncio.gather(*(consumer.committed(self._place(topic, partition)) for topic in topics))
         return {topic: offset for topic, offset in zip(topics, found, strict=True) if offset is not None}
 
     async def _bounds(self, tps: list[TopicPartition]) -> dict[str, Bounds]:
@@ -213,7 +218,10 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         asking = copy(consumer._fetcher)  # noqa: SLF001  # the only way to it
         asking._isolation_level = READ_UNCOMMITTED  # noqa: SLF001
         end = await asking.end_offsets(tps, consumer._request_timeout_ms)  # noqa: SLF001
-        return {tp.topic: Bounds(first[tp], max(end[tp], stable[tp]), stable[tp]) for tp in tps}
+        return {plain(tp.topic, self._build): Bounds(first[tp], max(end[tp], stable[tp]), stable[tp]) for tp in tps}
+
+    def _place(self, topic: str, partition: int) -> TopicPartition:
+        return TopicPartition(topic_of(topic, self._build), partition)
 
 
 class Consumer(driver.Consumer):
@@ -280,7 +288,7 @@ class Consumer(driver.Consumer):
         """Pass the assigned partitions to `Ownership`; each is read once it has been taken in the store."""
         assigned = self.assignment()
         self.pause_partitions(assigned)
-        self.app.ownership.assign(assigned)
+        self.app.ownership.assign({TP(plain(tp.topic, self.app.build), tp.partition) for tp in assigned})
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Do nothing: `streams/worker/watchdog.py` measures progress, and so liveness."""
@@ -288,7 +296,7 @@ class Consumer(driver.Consumer):
     async def start_at(self, partition: int, epoch: int, offsets: Mapping[str, int]) -> None:
         """Read a partition of some topics from these offsets on."""
         await self._thread.start_at(partition, epoch, offsets)
-        self.resume_partitions({TP(topic, partition) for topic in offsets} & self.assignment())
+        self.resume_partitions({self._place(topic, partition) for topic in offsets} & self.assignment())
 
     async def bounds(self, topics: Iterable[str], partition: int) -> dict[str, Bounds]:
         """What Kafka holds of the partition in each topic. Raises aiokafka's errors."""
@@ -319,13 +327,16 @@ class Consumer(driver.Consumer):
 
     def hold(self, topic: str, partition: int) -> None:
         """Pause the reading of a topic-partition."""
-        self.pause_partitions({TP(topic, partition)})
+        self.pause_partitions({self._place(topic, partition)})
 
     def release(self, topic: str, partition: int) -> None:
         """Resume the reading of a topic-partition."""
-        tp = TP(topic, partition)
+        tp = self._place(topic, partition)
         if tp in self._paused_partitions:
             self.resume_partitions({tp})
+
+    def _place(self, topic: str, partition: int) -> TP:
+        return TP(topic_of(topic, self.app.build), partition)
 
 
 class Transport(driver.Transport):

@@ -15,9 +15,11 @@ import structlog
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
+from schemas.topics import ROUTED
 from streams.clients.clients import async_redis_client, kafka_arguments, redis_client
 from streams.clients.failures import door, translate
 from streams.clients.publisher import KafkaPublisher, Publisher
+from streams.definitions.builds import FIRST, prefix_of, routed_of
 from streams.definitions.record import DefinitionRecord, Revision
 from streams.errors import ExitCode, TrackerError
 from streams.process.health import Pages
@@ -64,18 +66,20 @@ def input_topics(settings: Settings) -> tuple[str, ...]:
     return tuple(topic.name for topic in settings.topics() if topic.direction == "input")
 
 
-def wire(settings: Settings, end: Callable[[ExitCode, str], None], after_step: Callable[[int], None]) -> Worker:
-    """The worker for the settings. `end` is called with the exit code and the reason when it cannot go on."""
+def wire(
+    settings: Settings, end: Callable[[ExitCode, str], None], after_step: Callable[[int], None], build: str = FIRST
+) -> Worker:
+    """The worker that keeps a build. `end` is called with the exit code and the reason when it cannot go on."""
     topics = input_topics(settings)
     metrics = WorkerMetrics()
-    app = build_app(settings)
-    store = RedisStore(async_redis_client(settings))
-    publisher = KafkaPublisher(kafka_arguments(settings))
-    follower = _follower(settings, metrics)
+    app = build_app(settings, build)
+    store = RedisStore(async_redis_client(settings), prefix_of(build))
+    publisher = KafkaPublisher(kafka_arguments(settings), topics={ROUTED: routed_of(build)})
+    follower = _follower(settings, metrics, build)
     commit = Commit(follower, store, publisher, Cache(settings.cache_bytes), metrics, after_step)
 
     def open_worker(partition: int) -> PartitionWorker:
-        return PartitionWorker(partition, topics, app.consumer, commit, metrics, fenced, failed)
+        return PartitionWorker(partition, topics, app.consumer, commit, metrics, fenced, failed, build=build)
 
     def fenced(reason: str) -> None:
         end(ExitCode.FENCED, reason)
@@ -113,12 +117,12 @@ def wire(settings: Settings, end: Callable[[ExitCode, str], None], after_step: C
     return Worker(settings, app, store, publisher, ownership, metrics, watchdog, topic_watch, pages, follower)
 
 
-def _follower(settings: Settings, metrics: WorkerMetrics) -> Follower:
+def _follower(settings: Settings, metrics: WorkerMetrics, build: str) -> Follower:
     def plan(record: DefinitionRecord, revision: Revision) -> Planner:
-        journeys = record.fold(revision, settings.lateness_horizon_ms)
+        journeys = record.fold(revision, settings.lateness_horizon_ms, build)
         return Planner(journeys, settings.partitions, settings.kinds, settings.id_salt)
 
-    return Follower(lambda: redis_client(settings), _journey_files, plan, metrics.begin)
+    return Follower(lambda: redis_client(settings), _journey_files, plan, metrics.begin, build)
 
 
 def _journey_files() -> Sequence[Path]:
@@ -151,6 +155,7 @@ async def run(
     after_step: Callable[[int], None] = lambda _step: None,
     *,
     supervised: bool = False,
+    build: str = FIRST,
     restarts: Restarts = NONE,
 ) -> ExitCode:
     """Apply touchpoints until SIGTERM or SIGINT, or until the process cannot go on; returns its exit code.
@@ -164,7 +169,7 @@ async def run(
         if not ended.done():
             ended.set_result((code, reason))
 
-    worker = wire(settings, end, after_step)
+    worker = wire(settings, end, after_step, build)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end, ExitCode.OK, signal.Signals(number).name)
@@ -175,7 +180,7 @@ async def run(
         # In a thread and before the port is opened: a Redis that is away delays nothing, a taken port hides nothing.
         loop.run_in_executor(None, _note, settings, restarts)
     port = await worker.pages.start(settings.http_host, settings.http_port)
-    log.info("worker starts", health=f"http://{settings.http_host}:{port}/health/ready", group=settings.group)
+    log.info("worker starts", health=f"http://{settings.http_host}:{port}/health/ready", group=worker.app.conf.id)
     loop.add_signal_handler(signal.SIGHUP, worker.follower.reload)
     watching = loop.create_task(_watch(worker, end))
     code, reason = await ended

@@ -8,7 +8,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 
 from streams.canary import Canary
-from streams.definitions.served import Served
+from streams.definitions.served import Served, ServedBeside
 from streams.exporter.exporter import FunnelCollector, Latest
 from streams.exporter.figures import Figures
 from streams.exporter.series import EXPORTED
@@ -24,10 +24,12 @@ TOPICS = ("touchpoints.web", "touchpoints.shop")
 
 def exporter() -> CollectorRegistry:
     latest = Latest()
-    latest.took(Figures({parse("shop|stay|seen|60"): 3}, {(TOPICS[0], 0): 7}), 4.0, 4.5, 1000.0)
+    figures = Figures({parse("shop|stay|seen|60"): 3}, {(TOPICS[0], 0): 7})
+    latest.took(replace(figures, shadow=figures), 4.0, 4.5, 1000.0)
     registry = CollectorRegistry()
     journey = replace(definition(SHOP), feedback=(Survey("nps", Rule(type="survey")),))
-    registry.register(FunnelCollector(Served.of([journey]), TOPICS, latest, partitions=4))
+    served = replace(Served.of([journey]), shadow=ServedBeside("b2", (journey,)))
+    registry.register(FunnelCollector(served, TOPICS, latest, partitions=4))
     return registry
 
 

@@ -17,13 +17,14 @@ from schemas.transition import Transition
 from streams.clients.outbox import OutboxBatch
 from streams.clients.publisher import MemoryPublisher
 from streams.clients.topic_facts import TopicFacts
+from streams.definitions.builds import FIRST
 from streams.stores.memory import MemoryStore
 from streams.worker.cache import Cache
 from streams.worker.commit import Commit
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.ownership import Ownership
 from streams.worker.partition import PartitionWorker
-from streams.worker.planners import OnePlanner
+from streams.worker.planners import OnePlanner, Planners
 from streams.worker.transport import Bounds, FetchedBatch
 from tests.touchpoints import START_MS, Record
 from tracker.engine.customer import CustomerFold
@@ -169,6 +170,8 @@ class Worker:
         cache_bytes: int = 1_000_000,
         after_step: Callable[[int], None] = lambda _step: None,
         publisher: Any = None,
+        planners: Planners | None = None,
+        build: str = FIRST,
     ) -> None:
         self.world = world
         self.metrics = WorkerMetrics()
@@ -177,8 +180,14 @@ class Worker:
         self.acknowledged: list[tuple[str, int, int]] = []
         self._batch = batch
         self._planner = Planner(world.journeys, world.partitions)
+        self._build = build
         self.commit = Commit(
-            OnePlanner(self._planner), world.store, self.publisher, Cache(cache_bytes), self.metrics, after_step
+            planners or OnePlanner(self._planner),
+            world.store,
+            self.publisher,
+            Cache(cache_bytes),
+            self.metrics,
+            after_step,
         )
         self.ownership = Ownership(INPUTS, self._open)
         self.held: set[TP] = set()
@@ -188,7 +197,7 @@ class Worker:
     def _open(self, partition: int) -> PartitionWorker:
         return PartitionWorker(
             partition, INPUTS, self, self.commit, self.metrics, self.ended.append, self.ended.append,
-            lambda: self.world.now_ms / 1000,
+            lambda: self.world.now_ms / 1000, self._build,
         )  # fmt: skip
 
     async def start_at(self, partition: int, epoch: int, offsets: dict[str, int]) -> None:

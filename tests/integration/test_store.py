@@ -17,6 +17,7 @@ from streams.stores.redis import RedisStore, _ask
 from streams.stores.store import Unavailable
 from tests.faults.proxy import Proxy
 from tests.servers import PrivateServers, fresh_names, start_private_servers
+from tests.streams.stores.build_contract import BuildContract
 from tests.streams.stores.contract import WEB, Rig, StoreContract, plan
 from tests.streams.stores.damage_contract import DamageContract
 
@@ -114,7 +115,7 @@ def cluster_url(own: PrivateServers) -> str:
     return own.redis_cluster(save="").url
 
 
-class TestRedisStore(StoreContract, DamageContract):
+class TestRedisStore(StoreContract, DamageContract, BuildContract):
     """Redis keeps the contract."""
 
     @pytest.fixture
@@ -122,7 +123,7 @@ class TestRedisStore(StoreContract, DamageContract):
         return RedisRig(single.url)
 
 
-class TestRedisClusterStore(StoreContract, DamageContract):
+class TestRedisClusterStore(StoreContract, DamageContract, BuildContract):
     """A Redis Cluster of three nodes keeps the contract."""
 
     @pytest.fixture

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from redis import Redis
 
+from streams.definitions.record import Revision
 from streams.doctor import workers
 from streams.doctor.finding import Inquiry
 from streams.errors import ExitCode
@@ -34,6 +35,7 @@ def found(monkeypatch, members, ages, state: str = "Stable") -> list[tuple]:
     monkeypatch.setattr(workers, "SETTLES_WITHIN_S", 0.0)
     monkeypatch.setattr(workers, "describe_group", lambda *_: {"members": members, "group_state": state})
     monkeypatch.setattr(workers, "attendance", lambda *_: seen)
+    monkeypatch.setattr(workers, "read_newest", lambda _client: Revision(1, 0, "start", {}))
     return list(workers.workers(Inquiry(SETTINGS)))
 
 

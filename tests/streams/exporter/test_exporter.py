@@ -108,6 +108,16 @@ def test_figures_that_stand_still_keep_their_moment() -> None:
     assert found.changed_unix_s == 3000.0
 
 
+def test_a_switch_is_no_loss() -> None:
+    """The other build's offsets have their own history: lower ones make the figures incomplete only after that."""
+    found = latest()
+    lower = Figures({}, {(TOPICS[0], 1): 3}, build="b2")
+    found.took(lower, 6.0, 6.1, 2000.0)
+    assert found.complete
+    found.took(replace(lower, offsets={(TOPICS[0], 1): 2}), 8.0, 8.1, 3000.0)
+    assert not found.complete
+
+
 def test_the_table_names_what_exists() -> None:
     """Each series stands once and reads a figure with parts that the aggregates have."""
     names = [series.name for series in (*FUNNEL, DEEP, *FRESHNESS)]

@@ -5,6 +5,7 @@ import pytest
 
 from schemas.routed import Erase, Routed, Ruling
 from schemas.topics import ROUTED
+from streams.definitions.builds import FIRST
 from streams.person.requests import held, rulings, send
 from tracker.home import home
 
@@ -36,7 +37,7 @@ class Producer:
 def test_both_homes_get_a_ruling() -> None:
     """Each name of its peer, in the partition where it is at home."""
     producer = Producer()
-    send(producer, [*rulings("c1", ANN, 7, linked=False), Erase("c1", 8)], 16)
+    send(producer, [*rulings("c1", ANN, 7, linked=False), Erase("c1", 8)], 16, lambda: [FIRST])
     messages = [Ruling("c1", ANN, 7, linked=False), Ruling(ANN, "c1", 7, linked=False), Erase("c1", 8)]
     assert producer.sent == [(ROUTED, one.name.encode(), home(one.name, 16), one) for one in messages]
 
@@ -44,7 +45,14 @@ def test_both_homes_get_a_ruling() -> None:
 def test_what_the_broker_does_not_confirm_is_an_error() -> None:
     """No request is reported as under way when it is not."""
     with pytest.raises(TimeoutError):
-        send(Producer(TimeoutError()), [Erase("c1", 8)], 4)
+        send(Producer(TimeoutError()), [Erase("c1", 8)], 4, lambda: [FIRST])
+
+
+def test_every_build_gets_the_request() -> None:
+    """A shadow that begins while a person is erased gets the request too."""
+    producer, named = Producer(), iter([[FIRST], [FIRST, "b2"], [FIRST, "b2"]])
+    send(producer, [Erase("c1", 8)], 4, lambda: next(named))
+    assert [topic for topic, *_ in producer.sent] == [ROUTED, "journey.routed.b2"]
 
 
 def test_an_effect_is_waited_for_until_its_time_is_over() -> None:

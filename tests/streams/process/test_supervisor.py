@@ -159,6 +159,55 @@ def test_children_end_when_the_supervisor_is_killed(start) -> None:
     wait_until(lambda: not alive(child), 10)
 
 
+REPLACE = """
+import os, sys
+from streams.process import supervisor
+environ = dict(os.environ)
+children = [supervisor.Child([sys.executable, "-c", words], {**environ, "NUMBER": str(number)})
+            for number, words in enumerate(sys.argv[1:])]
+asked = iter([None, None, [supervisor.Child(children[0].command, children[0].environ), children[2]]])
+sys.exit(supervisor.supervise(children[:2], lambda: next(asked, None)))
+"""
+
+
+def test_other_children_take_the_place_of_those_that_are_wanted_no_longer(tmp_path: Path) -> None:
+    """Who is wanted still goes on; who comes starts when those who go have ended, whose ports it may take."""
+    out = tmp_path / "out"
+    leaving = WAIT.replace("sys.stdin.read()", "import time; time.sleep(9)")
+    with out.open("w") as file:
+        words = [sys.executable, "-c", REPLACE, WAIT, leaving, WAIT]
+        process = subprocess.Popen(words, stdout=file, stderr=subprocess.STDOUT)
+
+    def pids(number: int) -> list[int]:
+        lines = [line.split() for line in out.read_text().splitlines()]
+        return [int(line[1]) for line in lines if len(line) == 2 and line[0] == str(number)]
+
+    try:
+        [newcomer] = wait_until(lambda: pids(2))
+        assert [alive(pid) for pid in pids(0)] == [True]
+        assert not any(map(alive, pids(1)))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
+        assert not alive(newcomer)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_child_that_is_not_vital_ends_nobody_else() -> None:
+    """Its fault is not repaired by a restart, so it stays away."""
+    child = Child(
+        [sys.executable, "-c", f"raise SystemExit({int(ExitCode.MISMATCH)})"], dict(os.environ), is_vital=False
+    )
+    faults = FaultRuns()
+    assert _look(child, faults) is None
+    child.process.wait(20)
+    assert _look(child, faults) is None
+    assert (child.process, child.given_up) == (None, True)
+    assert _look(child, faults) is None
+    assert child.process is None
+
+
 @pytest.mark.slow
 def test_a_child_that_will_not_end_is_killed(start) -> None:
     """Its time is bounded, so that the whole stop is."""

@@ -22,6 +22,9 @@ class Rig(Protocol):
     def run(self, scenario: Scenario) -> Any:
         """The scenario's result with the store opened for it."""
 
+    prefix: str
+    """Of the keys."""
+
     def held(self, partition: int) -> Held:
         """What is kept of a partition."""
 

@@ -3,13 +3,17 @@ import copy
 
 import pytest
 
+from streams.stores.keys import PREFIX
 from streams.stores.memory import Held, MemoryStore
+from tests.streams.stores.build_contract import BuildContract
 from tests.streams.stores.contract import Rig, StoreContract
 from tests.streams.stores.damage_contract import DamageContract
 
 
 class MemoryRig:
     """A store in memory, the same for all scenarios of a test."""
+
+    prefix = PREFIX
 
     def __init__(self) -> None:
         self.store = MemoryStore()
@@ -33,7 +37,7 @@ class MemoryRig:
         getattr(self.store.held(partition), name).clear()
 
 
-class TestMemoryStore(StoreContract, DamageContract):
+class TestMemoryStore(StoreContract, DamageContract, BuildContract):
     """The store in memory keeps the contract."""
 
     @pytest.fixture

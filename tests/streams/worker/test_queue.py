@@ -113,3 +113,28 @@ def test_who_is_behind_is_waited_for_but_not_long() -> None:
         assert clock() - began < LAGGARD_S
 
     run(scenario())
+
+
+def test_what_stands_still_waits_and_the_rest_goes_on() -> None:
+    """Nothing is taken from the limit on, a batch that lies across it is cut there, and no topic waits for it."""
+    room = Room()
+    room.bring(WEB, [1, 2, 3])
+    room.bring(SHOP, [9])
+    room.stand({WEB: 2}, reads_on=True)
+    taken = room.take(1)
+    assert [(batch.topic, len(batch.records)) for batch, _ in taken.batches] == [(WEB, 2)]
+    assert [(batch.topic, len(batch.records)) for batch, _ in room.take(1).batches] == [(SHOP, 1)]
+    assert (room.take(1).batches, room.empty, room.records) == ([], False, 0)
+    room.stand({}, reads_on=True)
+    assert [batch.records[0].offset for batch, _ in room.take(1).batches] == [2]
+
+
+def test_a_topic_that_stands_still_is_paused() -> None:
+    """Until it is to be read on, or the standstill is over."""
+    room = Room()
+    room.stand({WEB: 0}, reads_on=False)
+    assert room.held == {WEB}
+    room.take(1)
+    assert room.held == {WEB}
+    room.stand({WEB: 5}, reads_on=True)
+    assert room.held == set()

@@ -11,7 +11,8 @@ from schemas.topics import REJECTED
 from streams.clients.publisher import MemoryPublisher
 from streams.stores.memory import MemoryStore
 from streams.worker.cache import Cache
-from streams.worker.commit import Commit, Unwanted
+from streams.worker.commit import Commit
+from streams.worker.in_slices import Unwanted
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.planners import OnePlanner
 from tests.flow.harness import SHOP, WEB, definition

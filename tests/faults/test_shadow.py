@@ -1,0 +1,304 @@
+"""A changed journey beside the live one, and the two change places under load: real Kafka, Redis and workers."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import psutil
+import pytest
+from kafka import KafkaConsumer, TopicPartition
+from kafka.admin import KafkaAdminClient
+from redis import Redis
+
+from schemas.topics import TRANSITIONS
+from schemas.transition import Transition
+from streams.clients.topic_shapes import create
+from streams.definitions.builds import prefix_of
+from streams.definitions.record import read_newest
+from streams.errors import ExitCode
+from streams.exporter.figures import Figures, read
+from streams.sdk.repeats import Repeats, transition_id
+from streams.settings.settings import read as read_settings
+from tests.integration.test_tools import AT_MS, TYPES, Installation, touchpoint
+from tests.servers import wait_until
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(300)]
+
+LIVE = """
+journey: shop
+version: 1
+stages:
+  - {name: seen, touchpoints: [{channel: web, type: Page Viewed}]}
+  - {name: bought, touchpoints: [{channel: shop, type: Order Completed}], goal: true}
+"""
+CHANGED = """
+journey: shop
+version: 2
+stages:
+  - {name: seen, touchpoints: [{channel: web, type: Page Viewed}]}
+  - {name: cart, touchpoints: [{channel: web, type: Product Added}]}
+  - {name: bought, touchpoints: [{channel: shop, type: Order Completed}], goal: true}
+"""
+
+
+class Shop(Installation):
+    """An installation with a live journey, and a changed one that nobody has tried yet."""
+
+    folder: Path
+
+    @property
+    def environ(self) -> dict[str, str]:
+        return super().environ | {
+            "TRACKER_JOURNEYS": str(self.folder / "live.yaml"), "TRACKER_ID_SALT": "kept for the whole test",
+        }  # fmt: skip
+
+    @property
+    def changed(self) -> str:
+        return str(self.folder / "changed.yaml")
+
+    def figures_of(self, build: str) -> Figures:
+        with Redis.from_url(self.redis) as client:
+            return read(client, self.partitions, prefix_of(build))
+
+    def served(self) -> str:
+        with Redis.from_url(self.redis) as client:
+            return read_newest(client).build
+
+    def reached_in(self, build: str) -> dict[str, int]:
+        found = self.figures_of(build).by("shop", "reached", "stage")
+        return {stage: count for (stage,), count in found.items()}
+
+    def ok(self, *words: str) -> str:
+        answer = self.tracker(*words)
+        assert answer.returncode == ExitCode.OK, answer.stderr
+        return answer.stdout
+
+    def transitions(self) -> list[Transition]:
+        """What a consumer of the transitions gets that drops repeats and what was told before."""
+        consumer = KafkaConsumer(bootstrap_servers=self.kafka)
+        places = [TopicPartition(TRANSITIONS, partition) for partition in range(self.partitions)]
+        consumer.assign(places)
+        consumer.seek_to_beginning()
+        ends, repeats, values = consumer.end_offsets(places), Repeats(), []
+        while any(consumer.position(place) < ends[place] for place in places):
+            for records in consumer.poll(1_000).values():
+                values += [record.value for record in repeats.fresh(records)]
+        consumer.close()
+        twice = [one for one, count in Counter(map(transition_id, values)).items() if count > 1]
+        assert not twice, twice[:3]
+        return [msgspec.json.decode(value, type=Transition) for value in values]
+
+
+@pytest.fixture
+def shop(private_servers, tmp_path) -> Shop:
+    found = Shop(private_servers.kafka().bootstrap, private_servers.redis().url)
+    found.folder = tmp_path
+    (tmp_path / "live.yaml").write_text(LIVE)
+    (tmp_path / "changed.yaml").write_text(CHANGED)
+    create(read_settings(found.environ))
+    return found
+
+
+@contextmanager
+def load(shop: Shop, first: int) -> Iterator[list[int]]:
+    """Customers who go all the way, one after the other; how many there were, once it ends."""
+    sent, over = [first], threading.Event()
+
+    def send() -> None:
+        while not over.is_set():
+            shop.send(range(sent[0], sent[0] + 10))
+            sent[0] += 10
+            time.sleep(0.05)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield sent
+    finally:
+        over.set()
+        thread.join()
+
+
+def replayed(shop: Shop, customers: int, halfway: int) -> dict[str, int]:
+    """By stage, how many reach it when the same events are replayed by the changed journey."""
+    events = shop.folder / "events.jsonl"
+    lines = [
+        touchpoint(f"c{number}", f"e{number}-{step}", channel, kind, AT_MS + step * 1000)
+        for number in range(customers)
+        for step, (channel, kind) in enumerate(TYPES[: 3 if number < halfway else 4])
+    ]
+    events.write_bytes(b"\n".join(lines) + b"\n")
+    told = json.loads(shop.ok("replay", shop.changed, str(events), "--json"))
+    return {stage["stage"]: stage["reached"] for stage in told["stages"]}
+
+
+def workers(supervisor: subprocess.Popen) -> list[psutil.Process]:
+    return psutil.Process(supervisor.pid).children(recursive=True)
+
+
+def test_a_shadow_counts_what_a_replay_counts(shop: Shop) -> None:
+    """A new stage in the past, counted while customers come; it touches nothing live, and nothing is left of it."""
+    shop.send(range(100), steps=3)
+    with shop.running("worker", "-p", "2"):
+        wait_until(lambda: shop.reached_in("").get("seen") == 100, 60)
+        assert shop.tracker("switch", "--yes").returncode == ExitCode.NOT_FOUND
+        assert shop.tracker("shadow", str(shop.folder / "live.yaml")).returncode == ExitCode.USAGE
+        with load(shop, 100) as sent:
+            told = shop.ok("shadow", shop.changed, "--samples", "3")
+            assert "seen" in told and "cart" in told
+            assert shop.tracker("shadow", shop.changed).returncode == ExitCode.MISMATCH
+        build = json.loads(shop.ok("shadow", "--status", "--json"))["build"]
+        wait_until(
+            lambda: shop.reached_in(build).get("bought") == shop.reached_in("").get("bought") == sent[0] - 100, 60
+        )
+        assert shop.reached_in(build) == replayed(shop, sent[0], 100)
+        told = json.loads(shop.ok("shadow", "--status", "--json", "--samples", "5"))
+        [journey] = told["journeys"]
+        assert (journey["served_version"], journey["shadow_version"]) == (1, 2)
+        assert (journey["customers"], journey["differing"], len(journey["samples"])) == (sent[0], 100, 5)
+        assert {(one["served"], one["shadow"]) for one in journey["samples"]} == {("seen", "cart")}
+        assert shop.tracker("repartition", "--to", "4", "--dry-run").returncode == ExitCode.MISMATCH
+
+        # Whoever is erased, is erased in both.
+        shop.ok("erase", "c7", "--yes")
+        assert shop.reached_in(build)["seen"] == shop.reached_in("")["seen"] == sent[0] - 1
+
+        shop.ok("shadow", "--drop", "--yes")
+        assert shop.tracker("shadow", "--status").returncode == ExitCode.NOT_FOUND
+        assert_gone(shop, build)
+    assert {one.version for one in shop.transitions() if one.journey} == {1}
+
+
+def assert_gone(shop: Shop, build: str) -> None:
+    """No key, group or topic of a build is left, and none comes back."""
+    time.sleep(2)
+    with Redis.from_url(shop.redis) as client:
+        assert not list(client.scan_iter(f"{prefix_of(build)}:*"))
+    admin = KafkaAdminClient(bootstrap_servers=shop.kafka)
+    try:
+        assert f"journey.routed.{build}" not in admin.list_topics()
+        assert f"journey-tracker-{build}" not in [group["group_id"] for group in admin.list_groups()]
+    finally:
+        admin.close()
+
+
+def test_builds_change_places_under_load(shop: Shop) -> None:
+    """There and back and there again, with workers killed meanwhile: each transition comes once."""
+    with shop.running("worker", "-p", "2") as supervisor:
+        shop.send(range(50), steps=3)
+        wait_until(lambda: shop.reached_in("").get("seen") == 50, 60)
+        with load(shop, 50) as sent:
+            shop.ok("shadow", shop.changed)
+            build = json.loads(shop.ok("shadow", "--status", "--json", "--samples", "0"))["build"]
+            for number, served in enumerate((build, "", build)):
+                if number:
+                    with struck(supervisor, number):
+                        switched(shop)
+                else:
+                    switched(shop)
+                assert shop.served() == served
+                wait_until(
+                    lambda: json.loads(shop.ok("shadow", "--status", "--json", "--samples", "0"))["behind"] < 200, 60
+                )
+            late = sent[0]
+            wait_until(lambda: sent[0] > late + 50, 30)
+        wait_until(
+            lambda: shop.reached_in(build).get("bought") == shop.reached_in("").get("bought") == sent[0] - 50, 60
+        )
+        assert "cart" in shop.ok("show", "c60")
+        assert shop.printed("audit")["ok"]
+        shop.ok("shadow", "--drop", "--yes")
+        assert shop.printed("audit")["ok"]
+        shop.send(range(sent[0], sent[0] + 10))
+        wait_until(lambda: shop.reached_in(build).get("bought") == sent[0] - 40, 60)
+    told = shop.transitions()
+    for kind in ("entered", "completed"):
+        customers = {one.customer for one in told if one.kind == kind}
+        expected = sent[0] + 10 - (50 if kind == "completed" else 0)
+        assert len(customers) == expected, kind
+    assert {one.version for one in told} == {1, 2}
+    with Redis.from_url(shop.redis) as client:
+        assert not list(client.scan_iter("tracker:{*"))
+
+
+def switched(shop: Shop) -> None:
+    """Switch, again where it was called off because workers were away for too long."""
+    wait_until(lambda: shop.tracker("switch", "--yes", "--wait", "40").returncode == ExitCode.OK, 120)
+
+
+@contextmanager
+def struck(supervisor: subprocess.Popen, seed: int) -> Iterator[None]:
+    """Workers are killed now and then while something is done."""
+    over, choice = threading.Event(), random.Random(seed)
+
+    def strike() -> None:
+        for _ in range(3):
+            if over.wait(choice.uniform(1, 4)):
+                return
+            victims = workers(supervisor)
+            if victims:
+                os.kill(choice.choice(victims).pid, signal.SIGKILL)
+
+    thread = threading.Thread(target=strike)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_a_switch_that_is_left_alone_is_called_off(shop: Shop) -> None:
+    """`tracker switch` is killed while the shadow's workers are away: the live figures go on, nothing has changed."""
+    with shop.running("worker", "-p", "1") as supervisor:
+        shop.send(range(50))
+        wait_until(lambda: shop.reached_in("").get("bought") == 50, 60)
+        shop.ok("shadow", shop.changed)
+        shadows = [each for each in workers(supervisor) if "--shadow" in each.cmdline()]
+        assert shadows
+        for each in shadows:
+            each.suspend()
+        try:
+            command = [sys.executable, "-m", "streams", "switch", "--yes"]
+            with subprocess.Popen(command, env=shop.environ) as switching, Redis.from_url(shop.redis) as client:
+                wait_until(lambda: read_newest(client).switching, 30)
+                switching.kill()
+                wait_until(lambda: read_newest(client).by == "called off", 30)
+        finally:
+            for each in shadows:
+                each.resume()
+        assert shop.served() == ""
+        shop.send(range(50, 60))
+        wait_until(lambda: shop.reached_in("").get("bought") == 60, 60)
+
+
+def test_after_a_switch_an_emptied_redis_is_built_again(shop: Shop) -> None:
+    """The workers write the record again, so the build that was served is served, and nothing is told as new."""
+    with shop.running("worker", "-p", "2"):
+        shop.send(range(60))
+        wait_until(lambda: shop.reached_in("").get("bought") == 60, 60)
+        shop.ok("shadow", shop.changed)
+        switched(shop)
+        build = shop.served()
+        shop.send(range(60, 100))
+        wait_until(lambda: shop.reached_in(build).get("bought") == shop.reached_in("").get("bought") == 100, 60)
+        with Redis.from_url(shop.redis) as client:
+            client.flushall()
+            wait_until(lambda: read_newest(client).build == build, 30)
+        for each in (build, ""):
+            wait_until(lambda each=each: shop.reached_in(each).get("bought") == 100, 60)
+        shop.send(range(100, 110))
+        wait_until(lambda: shop.reached_in(build).get("bought") == 110, 60)
+        assert shop.served() == build
+    told = [one for one in shop.transitions() if one.kind == "completed"]
+    assert len({one.customer for one in told}) == len(told) == 110
