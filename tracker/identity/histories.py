@@ -154,7 +154,8 @@ def _divide(
     """The part that goes and the part that stays. `own`: the ids stay and the base goes; else the other way round."""
     entries = engine.layout.unpack(instance.log)
     goes = [entry for entry in entries if (entry.id in ids) != own]
-    if not goes and not own:
+    if not goes and not (own and instance.base is not None):
+        # Nothing goes, so answers to surveys and corrections stay too: they are with the part that has the base.
         return None, instance
     if len(goes) == len(entries) and (own or instance.base is None):
         return instance, None

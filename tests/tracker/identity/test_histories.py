@@ -86,3 +86,18 @@ def test_a_journey_that_is_no_longer_declared_stays_untouched() -> None:
     record.journeys[0].name = "former"
     assert Histories(WAY).extract(record, {short_id("x0")}) == Record(VERSION, [])
     assert record.journeys[0].name == "former"
+
+
+@given(letters, st.booleans())
+def test_answers_and_corrections_are_in_one_of_the_parts(drawn: list[tuple[str, int, bool]], own: bool) -> None:
+    """However a record is divided, also where one part has no touchpoint, none is lost and none is there twice."""
+    given = [touch(kind, hours, f"{place}") for place, (kind, hours, _) in enumerate(drawn)]
+    record = folded(WAY, given)
+    for instance in (one for each in record.journeys for one in each.instances):
+        instance.corrections, instance.feedback = 3, (0, given[0].at_ms, 9)
+    before = [(one.corrections, one.feedback) for each in record.journeys for one in each.instances]
+    ids = {short_id(f"{place}") for place, (_, _, goes) in enumerate(drawn) if goes}
+    histories = Histories(WAY)
+    history = histories.extract_own(record, ids) if own else histories.extract(record, ids)
+    parts = [one for part in (record, history) for each in part.journeys for one in each.instances]
+    assert [(one.corrections, one.feedback) for one in parts if one.feedback or one.corrections] == before
