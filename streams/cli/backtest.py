@@ -126,10 +126,12 @@ def begun(journey: Definition, gathered: Gathered, since_ms: int | None, step_ms
     first_ms = oldest_ms if since_ms is None else since_ms
     if first_ms > newest_ms:
         raise UsageError(f"--since: the last event is of {show_time(newest_ms)}.", "Give an earlier time.")
-    if (newest_ms - first_ms) // step_ms * len(journey.stages) > MAX_FIGURES:
+    most = MAX_FIGURES // len(journey.stages)
+    if (newest_ms - first_ms) // step_ms > most:
+        is_enough = (newest_ms - first_ms) // LONGEST_STEP_MS <= most
         raise UsageError(
             f"{show_time(first_ms)} to {show_time(newest_ms)} is too much for --every {step_ms // 1000}s.",
-            "Use --every 5m. If a few events have wrong times, cut them off with --since or --until.",
+            f"{'Use --every 5m. ' * is_enough}If a few events have wrong times, cut them off with --since or --until.",
         )
     return FigureHistory(journey, first_ms, newest_ms, step_ms)
 

@@ -15,6 +15,7 @@ PAUSE_S: Final = 0.3
 READ_WITHIN_S: Final = 10.0
 """How long Kafka may take to pass over offsets that hold no committed record."""
 POLL_MS: Final = 500
+LEVELS: Final = {True: "read_committed", False: "read_uncommitted"}
 
 
 def describe_group(admin: Any, group: str) -> dict[str, Any]:
@@ -33,11 +34,11 @@ def describe_group(admin: Any, group: str) -> dict[str, Any]:
 
 
 @contextmanager
-def reading_consumer(settings: Settings) -> Iterator[Any]:
-    """A kafka-python consumer of no group, which reads what is committed; errors translated."""
+def reading_consumer(settings: Settings, *, committed: bool = True) -> Iterator[Any]:
+    """A kafka-python consumer of no group; errors translated. `committed`: it reads only what is committed."""
     from kafka import KafkaConsumer
 
-    options = {"group_id": None, "enable_auto_commit": False, "isolation_level": "read_committed"}
+    options = {"group_id": None, "enable_auto_commit": False, "isolation_level": LEVELS[committed]}
     with door(settings), closing(KafkaConsumer(**kafka_arguments(settings), **options)) as consumer:
         yield consumer
 

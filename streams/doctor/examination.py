@@ -8,7 +8,7 @@ from typing import Final
 
 from streams.clients.failures import door
 from streams.collector.checkup import findings as collector_findings
-from streams.doctor import brokers, definitions, installed, lag, pages, stored, workers
+from streams.doctor import brokers, definitions, installed, lag, pages, stored, transactions, workers
 from streams.doctor.finding import Finding, Inquiry, Result
 from streams.errors import ExitCode, TrackerError
 from streams.settings.settings import Settings
@@ -22,6 +22,7 @@ CHECKS: Final[dict[str, Callable[[Inquiry], Iterator[Result]]]] = {
     "definitions": definitions.stored,
     "workers": workers.workers,
     "lag": lag.lag,
+    "transactions": transactions.open_transactions,
     "restarts": workers.restarts,
     "history": stored.history,
     "created anew": stored.topic_ids,
@@ -35,6 +36,7 @@ NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
     "topics": ("kafka",),
     "workers": ("kafka", "redis"),
     "lag": ("kafka", "redis", "topics"),
+    "transactions": ("kafka", "topics"),
     "definitions": ("redis",),
     "restarts": ("redis",),
     "history": ("redis",),

@@ -14,6 +14,9 @@ from aiokafka import AIOKafkaProducer
 from kafka import KafkaConsumer
 from kafka.admin import KafkaAdminClient
 
+from streams.doctor import transactions
+from streams.doctor.finding import Inquiry
+from streams.doctor.transactions import open_transactions
 from streams.events.files import ReadTally
 from streams.events.from_kafka import CONSUMER, touches_of
 from streams.repartition.kafka import waiting
@@ -178,3 +181,22 @@ def test_batches_of_two_producers_are_told_apart(rig: Rig) -> None:
     asyncio.run(interleave())
     wait_until(lambda: all(is_known(rig, name) for name in kept), 60)
     assert not any(is_known(rig, name) for name in dropped)
+
+
+def test_the_doctor_tells_of_an_open_transaction(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits behind it is a remark, a warning once it is old, and nothing once it has ended."""
+    inquiry = Inquiry(rig.settings)
+
+    async def hold() -> None:
+        async with transactional(rig, "shop") as producer:
+            await producer.begin_transaction()
+            await send(producer, rig, *at_one_home(rig, 3))
+            [(state, message, _)] = open_transactions(inquiry)
+            assert state == "remark" and message.startswith(f"{WEB}: 3 records in partitions 0 wait behind"), message
+            monkeypatch.setattr(transactions, "HANGS_AFTER_S", 0.0)
+            [(state, message, remedy)] = open_transactions(inquiry)
+            assert state == "warning" and "find-hanging" in remedy, message
+            await producer.commit_transaction()
+
+    asyncio.run(hold())
+    wait_until(lambda: not list(open_transactions(inquiry)), 30)

@@ -96,6 +96,13 @@ def test_what_cannot_be_asked_has_a_remedy(place, capsys, words, message) -> Non
     assert message in said and "remedy: " in said
 
 
+def test_a_step_that_is_the_longest_already_is_not_recommended(place, capsys) -> None:
+    """Only a longer step that is enough is; else the times are what is left to change."""
+    backtest(place, "--since", "1970-01-01")
+    said = capsys.readouterr().err
+    assert "--every 5m" not in said and "cut them off with --since" in said
+
+
 def test_lines_that_are_no_touchpoints_alone_end_with_1(place, tmp_path, capsys) -> None:
     """A file without any touchpoint ends with 1, as in a replay."""
     (tmp_path / "bad.jsonl").write_text("not json\n", encoding="utf-8")
