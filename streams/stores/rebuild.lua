@@ -23,5 +23,10 @@ end
 for key = 4, #KEYS do
   redis.call('UNLINK', KEYS[key])
 end
+local writes = redis.pcall('GET', KEYS[3])
+if type(writes) == 'table' or not tonumber(writes or '0') then
+  -- It holds no number: begun anew, since no owner knows what it was.
+  redis.call('SET', KEYS[3], '0')
+end
 redis.call('INCRBY', KEYS[3], 2)
 return 1

@@ -18,9 +18,14 @@ class ScriptCall(NamedTuple):
     arguments: Sequence[str | int]
 
 
-def removal(names: Keys, epoch: str | int = "", generation: str = "") -> ScriptCall:
-    """The script's keys and arguments; without an epoch it asks nobody who the owner is."""
+def removal(names: Keys, epoch: str | int = "", generation: str = "", *, unreadable: bool = False) -> ScriptCall:
+    """The script's keys and arguments; without an epoch it asks nobody who the owner is.
+
+    `unreadable`: what says who owns the partition, and how far it had come, goes too.
+    """
     gone = [names.days, names.states, names.aggregates, names.timers, names.offsets, names.sizes]
+    if unreadable:
+        gone += [names.epoch, names.generation, names.sequence, names.published, names.topics, names.definitions]
     return ScriptCall([names.epoch, names.generation, names.writes, *gone], [epoch, generation, LAST_DAY])
 
 

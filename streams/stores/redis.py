@@ -13,6 +13,8 @@ from redis import exceptions as errors
 from streams.stores.attendance import KEPT_MS, NOTED_EVERY_MS
 from streams.stores.keys import PREFIX, Keys, day_list, keys
 from streams.stores.rebuild import SCRIPT, removal
+from streams.stores.replies import OF_DAMAGE, integers, number, text, texts
+from streams.stores.replies import names as stored_names
 from streams.stores.store import MOST_GENERATIONS, Damaged, Due, Lease, Sizes, Unavailable, damage, new_generation
 from tracker.planning.plan import Plan
 from tracker.records.timer import DAY_MS, day_of
@@ -64,6 +66,17 @@ class RedisStore:
         self._unlist = _SCRIPTS.joinpath("unlist.lua").read_text()
 
     async def take(self, partition: int, floor_epoch: int) -> Lease:
+        try:
+            return await self._taken(partition, floor_epoch)
+        except Damaged as error:
+            # Nobody can say who owns a partition that cannot be read: all goes but what Kafka does not bring again.
+            asked = removal(keys(partition, self._prefix), unreadable=True)
+            await _ask(self._rebuild(keys=asked.names, args=asked.arguments))
+            lease = await self._taken(partition, floor_epoch)
+            lease.damage = str(error)
+            return lease
+
+    async def _taken(self, partition: int, floor_epoch: int) -> Lease:
         names = keys(partition, self._prefix)
         script_keys = [
             names.epoch, names.generation, names.offsets, names.sequence, names.outbox, names.writes,
@@ -72,12 +85,12 @@ class RedisStore:
         ]  # fmt: skip
         reply = await _ask(self._take(keys=script_keys, args=[floor_epoch, new_generation(), MOST_GENERATIONS]))
         epoch, generation, offsets, sequence, outbox, writes, suppressed, seal, counted, published, *others = reply
-        topics, marker = others[0], _integers(others[1])
+        topics, marker = others[0], integers(others[1])
         sizes = Sizes(*counted)
         return Lease(
-            partition, int(epoch), _integers(offsets), int(sequence), list(outbox), int(writes), set(suppressed),
-            _names(generation), sizes, damage(sizes, seal.decode(), int(writes)), marker.get("revision", 0),
-            marker.get("left", 0), _integers(published), _texts(topics),
+            partition, number(epoch), integers(offsets), number(sequence), list(outbox), number(writes),
+            set(suppressed), stored_names(generation), sizes, damage(sizes, text(seal), number(writes)),
+            marker.get("revision", 0), marker.get("left", 0), integers(published), texts(topics),
         )  # fmt: skip
 
     async def read(self, partition: int, customers: Sequence[str]) -> list[bytes | None]:
@@ -114,11 +127,11 @@ class RedisStore:
             async with self._client.pipeline(transaction=True) as pipe:
                 await pipe.watch(names.epoch, names.writes)
                 reply = await pipe.eval(self._look, len(looked), *looked, *wanted)
-                epoch, generations, writes = _number(reply[0]), _names(reply[1]), _number(reply[2])
-                revision, sizes, (offsets, *held) = _number(reply[3]), Sizes(*reply[4]), reply[5:]
+                epoch, generations, writes = number(reply[0]), stored_names(reply[1]), number(reply[2])
+                revision, sizes, (offsets, *held) = number(reply[3]), Sizes(*reply[4]), reply[5:]
                 # A repeat after a lost answer: exactly one more write, which ended at these very offsets. Offsets alone
                 # would not do: the store may hold these and have lost another topic's writes.
-                if writes == lease.writes + 1 and list(map(_number, offsets)) == list(changes.offsets.values()):
+                if writes == lease.writes + 1 and list(map(number, offsets)) == list(changes.offsets.values()):
                     lease.require(epoch, generations, lease.writes, revision)
                     lease.sizes = sizes
                     return
@@ -158,7 +171,7 @@ class RedisStore:
             )
         )
         epoch, generation, writes, sizes, revision = reply
-        lease.require(_number(epoch), _names(generation), _number(writes), _number(revision))
+        lease.require(number(epoch), stored_names(generation), number(writes), number(revision))
         lease.require_whole(Sizes(*sizes))
 
     async def mark(self, lease: Lease, revision: int, left: int) -> None:
@@ -170,7 +183,7 @@ class RedisStore:
     async def scan(self, partition: int, cursor: int, count: int) -> tuple[int, dict[str, bytes]]:
         states = keys(partition, self._prefix).states
         cursor, found = await _ask(self._client.hscan(states, cursor, count=count))
-        return int(cursor), {customer.decode(): record for customer, record in found.items()}
+        return int(cursor), {text(customer): record for customer, record in found.items()}
 
     async def stand(self, lease: Lease, standstill: bytes) -> None:
         names = keys(lease.partition, self._prefix)
@@ -211,15 +224,15 @@ class RedisStore:
     async def due(self, partition: int, now_ms: int, limit: int) -> Due:
         names = keys(partition, self._prefix)
         # The lists of days first, the oldest first: each sweep takes a list's head, so days that have begun empty out.
-        for day in sorted(map(int, await _ask(self._client.hkeys(names.days)))):
+        for day in sorted(map(number, await _ask(self._client.hkeys(names.days)))):
             if day * DAY_MS > now_ms:
                 break
             listed = await _ask(self._client.lrange(day_list(names.days, day), 0, limit - 1))
             if not listed:
                 raise Damaged(f"partition {partition}: the list of day {day} is gone")
-            return Due([customer.decode() for customer in listed], day)
+            return Due(list(map(text, listed)), day)
         found = await _ask(self._client.zrange(names.timers, "-inf", now_ms, byscore=True, offset=0, num=limit))
-        return Due([customer.decode() for customer in found])
+        return Due(list(map(text, found)))
 
     async def miss(self, partition: int, topic: str, first: int, end: int) -> None:
         await _ask(self._client.hset(keys(partition, self._prefix).missing, f"{topic}:{first}", end))
@@ -297,7 +310,7 @@ class _Changes:
         yield "HSET", names.states, _flat(plan.states)
         for (key, differences), before in zip(self.sums.items(), held, strict=True):
             fields = zip(differences.items(), before, strict=True)
-            after = [(field, _number(was) + more) for (field, more), was in fields]
+            after = [(field, number(was) + more) for (field, more), was in fields]
             yield "HSET", key, [part for field, total in after if total for part in (field, total)]
             yield "HDEL", key, [field for field, total in after if not total]
         # Fired timers go before new ones are set: the plan may set a timer for the same customer again.
@@ -327,31 +340,11 @@ def _counted(names: Keys) -> list[str]:
     return [getattr(names, name) for name in Sizes._fields]
 
 
-def _integers(pairs: Sequence[bytes]) -> dict[str, int]:
-    """A hash of integers, as a script gives it."""
-    return {name.decode(): int(value) for name, value in zip(pairs[::2], pairs[1::2], strict=True)}
-
-
-def _texts(pairs: Sequence[bytes]) -> dict[str, str]:
-    """A hash of texts, as a script gives it."""
-    return {name.decode(): value.decode() for name, value in zip(pairs[::2], pairs[1::2], strict=True)}
-
-
-def _number(held: bytes | None) -> int:
-    """The integer in Redis' answer; 0 where there is none."""
-    return int(held) if held is not None else 0
-
-
-def _names(held: bytes | None) -> tuple[str, ...]:
-    """Generations, newest first; none where there is nothing, or what a version without generations left."""
-    return tuple(held.decode().split()) if held is not None else ()
-
-
 def _grown(differences: Mapping[Any, int], before: Sequence[bytes | None]) -> int:
     """How many fields more a hash of integers has when the differences are added to what stands in it."""
     grown = 0
     for more, was in zip(differences.values(), before, strict=True):
-        grown += bool(_number(was) + more) - (was is not None)
+        grown += bool(number(was) + more) - (was is not None)
     return grown
 
 
@@ -372,4 +365,6 @@ async def _ask(call: Awaitable[Any]) -> Any:
     except errors.ResponseError as error:
         if any(str(error).rpartition(before)[2].startswith(OUTAGE_WORDS) for before in BEFORE_THE_WORD):
             raise Unavailable(str(error)) from error
+        if any(words in str(error) for words in OF_DAMAGE):
+            raise Damaged(str(error)) from error
         raise

@@ -21,7 +21,7 @@
 --   {revision, number, left, states, ...}}.
 -- One script, so that no write of the former owner comes between the new epoch and what is read.
 -- The epoch is formatted with all its digits, whatever Lua's default format for large numbers is.
-local epoch = math.max(tonumber(redis.call('GET', KEYS[1]) or '0') + 1, tonumber(ARGV[1]))
+local epoch = math.max((tonumber(redis.call('GET', KEYS[1]) or '0') or 0) + 1, tonumber(ARGV[1]))
 epoch = string.format('%.0f', epoch)
 redis.call('SET', KEYS[1], epoch)
 local names = {ARGV[2]}

@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Final, NamedTuple, TypeVar
 
 import structlog
+from msgspec import MsgspecError
 
 from schemas.topics import ROUTED
 from streams.clients.outbox import OutboxBatch, pack, unpack
@@ -115,7 +116,13 @@ class Commit:
         # Before any new batch: consumers drop repeats by the rising order of (epoch, sequence), and a message that
         # came after newer ones would be dropped as a repeat.
         for blob in lease.outbox:
-            await self._publish(lease, unpack(blob))
+            try:
+                batch = unpack(blob)
+            except MsgspecError as error:
+                # No worker wrote it, so nothing of it can be published.
+                log.error("the outbox holds what is no batch", partition=partition, bytes=len(blob), reason=str(error))  # noqa: TRY400
+                continue
+            await self._publish(lease, batch)
         lease.outbox.clear()
         return lease
 

@@ -14,7 +14,7 @@ from streams.settings import settings
 from streams.stores.keys import Keys, day_list, keys
 from streams.stores.memory import Held
 from streams.stores.redis import RedisStore, _ask
-from streams.stores.store import Unavailable
+from streams.stores.store import Damaged, Fenced, Lost, Unavailable
 from tests.faults.proxy import Proxy
 from tests.servers import PrivateServers, fresh_names, start_private_servers
 from tests.streams.stores.build_contract import BuildContract
@@ -219,6 +219,53 @@ def test_a_redis_that_comes_back_empty_is_taken_again(own: PrivateServers) -> No
         server.start()
         heir = await store.take(0, 500)
         assert (heir.epoch, heir.offsets) == (500, {})
+
+    rig.run(scenario)
+
+
+EDITS = {
+    "an epoch": lambda client, names: client.set(names.epoch, "abc"),
+    "writes": lambda client, names: client.set(names.writes, "abc"),
+    "writes of another type": lambda client, names: (client.delete(names.writes), client.sadd(names.writes, "a")),
+    "a sequence": lambda client, names: client.set(names.sequence, "abc"),
+    "a generation": lambda client, names: client.set(names.generation, b"\xff\xfe"),
+    "an offset": lambda client, names: client.hset(names.offsets, WEB, "abc"),
+    "an aggregate": lambda client, names: client.hset(names.aggregates, "f", "abc"),
+    "a timer": lambda client, names: client.zadd(names.timers, {b"\xff\xfe": 1}),
+    "a day": lambda client, names: client.hset(names.days, "abc", 1),
+    "states of another type": lambda client, names: (client.delete(names.states), client.set(names.states, "a")),
+    "what was published": lambda client, names: client.hset(names.published, WEB, "abc"),
+    "a marker": lambda client, names: client.hset(names.definitions, "revision", "abc"),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_what_cannot_be_read_is_damage(single: RedisServer, edit: str) -> None:
+    """Whatever somebody writes into a key, its owner or the next take says so, and the partition works after that."""
+    rig = RedisRig(single.url)
+
+    async def scenario(store):
+        lease = await store.take(0, 1)
+        await store.apply(lease, {WEB: 1}, plan({"a": b"A"}, {"f": 1}, {"a": 5}), b"", 0)
+        with closing(redis_client(rig.settings)) as client:
+            EDITS[edit](client, keys(0, rig.prefix))
+        noticed = []
+        try:
+            await store.verify(lease)
+            await store.due(0, 10, 10)
+            await store.apply(lease, {WEB: 2}, plan({"b": b"B"}, {"f": 1}), b"", 0)
+        except (Damaged, Fenced, Lost) as error:
+            noticed.append(str(error))
+        heir = await store.take(0, lease.epoch + 1)
+        noticed += [heir.damage] if heir.damage else []
+        # The owner's next write puts an offset right, since the owner knows it.
+        assert noticed or edit == "an offset"
+        await store.rebuild(heir)
+        last = await store.take(0, heir.epoch + 1)
+        assert (last.damage, last.offsets) == ("", {})
+        await store.apply(last, {WEB: 1}, plan({"a": b"A"}, {"f": 1}, {"a": 5}), b"blob", 1)
+        await store.verify(last)
+        assert (await store.due(0, 10, 10)).customers == ["a"]
 
     rig.run(scenario)
 
