@@ -12,6 +12,7 @@ from redis import exceptions as errors
 
 from streams.stores.attendance import KEPT_MS, NOTED_EVERY_MS
 from streams.stores.keys import PREFIX, Keys, day_list, keys
+from streams.stores.numbers import marker_number
 from streams.stores.rebuild import SCRIPT, removal
 from streams.stores.store import MOST_GENERATIONS, Damaged, Due, Lease, Sizes, Unavailable, damage, new_generation
 from tracker.planning.plan import Plan
@@ -72,7 +73,7 @@ class RedisStore:
         ]  # fmt: skip
         reply = await _ask(self._take(keys=script_keys, args=[floor_epoch, new_generation(), MOST_GENERATIONS]))
         epoch, generation, offsets, sequence, outbox, writes, suppressed, seal, counted, published, *others = reply
-        topics, marker = others[0], _integers(others[1])
+        topics, marker = others[0], _marker(others[1])
         sizes = Sizes(*counted)
         return Lease(
             partition, int(epoch), _integers(offsets), int(sequence), list(outbox), int(writes), set(suppressed),
@@ -115,7 +116,7 @@ class RedisStore:
                 await pipe.watch(names.epoch, names.writes)
                 reply = await pipe.eval(self._look, len(looked), *looked, *wanted)
                 epoch, generations, writes = _number(reply[0]), _names(reply[1]), _number(reply[2])
-                revision, sizes, (offsets, *held) = _number(reply[3]), Sizes(*reply[4]), reply[5:]
+                revision, sizes, (offsets, *held) = marker_number(reply[3]), Sizes(*reply[4]), reply[5:]
                 # A repeat after a lost answer: exactly one more write, which ended at these very offsets. Offsets alone
                 # would not do: the store may hold these and have lost another topic's writes.
                 if writes == lease.writes + 1 and list(map(_number, offsets)) == list(changes.offsets.values()):
@@ -158,7 +159,7 @@ class RedisStore:
             )
         )
         epoch, generation, writes, sizes, revision = reply
-        lease.require(_number(epoch), _names(generation), _number(writes), _number(revision))
+        lease.require(_number(epoch), _names(generation), _number(writes), marker_number(revision))
         lease.require_whole(Sizes(*sizes))
 
     async def mark(self, lease: Lease, revision: int, left: int) -> None:
@@ -330,6 +331,11 @@ def _counted(names: Keys) -> list[str]:
 def _integers(pairs: Sequence[bytes]) -> dict[str, int]:
     """A hash of integers, as a script gives it."""
     return {name.decode(): int(value) for name, value in zip(pairs[::2], pairs[1::2], strict=True)}
+
+
+def _marker(pairs: Sequence[bytes]) -> dict[str, int]:
+    """A partition's marker, as a script gives it."""
+    return {name.decode(): marker_number(value) for name, value in zip(pairs[::2], pairs[1::2], strict=True)}
 
 
 def _texts(pairs: Sequence[bytes]) -> dict[str, str]:
