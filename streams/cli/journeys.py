@@ -6,7 +6,7 @@ It prints; `streams/definitions` decides and writes.
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -138,10 +138,10 @@ def apply_(
     with _opened() as (client, _):
         if former:
             return _keep_former(client, given, dry_run=dry_run, as_json=as_json)
-        outcomes = compare(read_record(client), given)
-        if not dry_run:
-            _require_taken(outcomes)
-            outcomes = apply(client, given, "apply")
+        if dry_run:
+            outcomes = compare(read_record(client), given)
+        else:
+            outcomes = apply(client, given, "apply", require=_require_taken)
     if as_json:
         _print_json({"dry_run": dry_run, "files": [_as_data(each) for each in outcomes]})
     else:
@@ -254,7 +254,7 @@ def _is_refused(outcome: Applied) -> bool:
     return outcome.decision.verdict in ("refused", "older")
 
 
-def _require_taken(outcomes: list[Applied]) -> None:
+def _require_taken(outcomes: Sequence[Applied]) -> None:
     """Raises for the first file that is refused: here a person asks for it, so a lower version is refused too."""
     for each in outcomes:
         if each.decision.verdict == "refused":

@@ -30,6 +30,8 @@ from tracker.yaml_tree import MAX_BYTES
 SCRIPT: Final = files("streams.definitions").joinpath("change.lua")
 UNSEEN: Final = 100
 """More changes than are made within the second or two in which a process may not have seen them."""
+KEPT: Final = ("new", "wording", "taken")
+"""What is decided of files that change the record."""
 MOST_SHOWN: Final = 3
 """Differences in one line; the rest is counted."""
 
@@ -51,6 +53,11 @@ class Applied(NamedTuple):
     decision: Decision
     is_shadow: bool = False
     """Whether it is the very definition that the shadow is counted by."""
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether applying the file changes the record."""
+        return self.decision.verdict in KEPT and not self.is_shadow
 
     def __str__(self) -> str:
         given, verdict = self.file.definition, self.decision.verdict
@@ -123,15 +130,38 @@ def read_record(client: Any, prefix: str = PREFIX) -> DefinitionRecord:
 
 
 def compare(record: DefinitionRecord, given: Sequence[JourneyFile]) -> list[Applied]:
-    """What would become of each file."""
+    """What would become of each file. Raises UsageError where a journey of accounts would have another's name."""
     current, shadow = record.newest.journeys, record.newest.shadow
     outcomes = []
     for file in given:
-        name = file.definition.journey
+        name, identifier = file.definition.journey, digest(file.definition)
+        if current.get(name) == identifier and identifier not in record.stored:
+            # The record has lost the text, and this is it.
+            outcomes.append(Applied(file, file.definition, Decision("wording", ())))
+            continue
         held = record.definition(current[name]) if name in current else None
         is_shadow = shadow is not None and shadow.journeys.get(name) == digest(file.definition) != current.get(name)
         outcomes.append(Applied(file, held, decide(held, file.definition), is_shadow))
+    _require_names(record, [each.file for each in outcomes if each.is_kept])
     return outcomes
+
+
+def _require_names(record: DefinitionRecord, kept: Sequence[JourneyFile]) -> None:
+    """Return when no journey of accounts has another's name, once these are applied. Raises UsageError."""
+    named = {each.definition.journey for each in kept}
+    others = [
+        record.definition(found)
+        for name, found in sorted(record.newest.journeys.items())
+        if name not in named and found in record.stored
+    ]
+    require_apart(with_accounts([*others, *(each.definition for each in kept)]))
+
+
+def require_accepted(outcomes: Sequence[Applied]) -> None:
+    """Return when no file is refused. Raises `RefusedFile` for the first that is."""
+    for outcome in outcomes:
+        if outcome.decision.verdict == "refused":
+            raise RefusedFile(outcome)
 
 
 def apply(
@@ -140,21 +170,20 @@ def apply(
     by: str,
     *,
     at_least: int = 0,
+    require: Callable[[Sequence[Applied]], None] = require_accepted,
     prefix: str = PREFIX,
     wall_s: Callable[[], float] = time,
 ) -> list[Applied]:
-    """Make files the store's definitions: all of them, or none. Raises `RefusedFile` for the first that is refused.
+    """Make files the store's definitions: all of them, or none.
 
+    `require` raises where the files are not to be applied, as the store is at the moment of the change.
     `at_least`: the new revision's number is higher than this one; partitions bear it as their marker.
     """
     while True:
         record = read_record(client, prefix)
         outcomes = compare(record, given)
-        for outcome in outcomes:
-            if outcome.decision.verdict == "refused":
-                raise RefusedFile(outcome)
-        changing = ("new", "wording", "taken")
-        kept = [each for each in outcomes if each.decision.verdict in changing and not each.is_shadow]
+        require(outcomes)
+        kept = [each for each in outcomes if each.is_kept]
         if not kept:
             return outcomes
         now_ms, newest = int(wall_s() * 1000), record.newest
@@ -162,7 +191,6 @@ def apply(
         stored = _stored([each.file for each in kept], now_ms)
         number = max(newest.number, at_least) + 1
         revision = Revision(number, now_ms, by, journeys, newest.build, _moved(newest, journeys))
-        require_apart(DefinitionRecord({number: revision}, record.stored | stored).current(revision))
         if change(client, newest.number, revision, stored, prefix):
             return outcomes
 
@@ -212,24 +240,41 @@ def _stored(given: Sequence[JourneyFile], now_ms: int) -> dict[str, StoredDefini
 
 
 def change(
-    client: Any, before: int, revision: Revision, stored: dict[str, StoredDefinition], prefix: str = PREFIX
+    client: Any,
+    before: int | bytes,
+    revision: Revision,
+    stored: dict[str, StoredDefinition],
+    prefix: str = PREFIX,
+    *,
+    anew: bool = False,
 ) -> bool:
-    """Write a revision, and definitions with it; False where the record is no longer at revision `before`."""
-    return bool(client.eval(SCRIPT.read_text(), 1, record_key(prefix), before, *fields(revision, stored)))
+    """Write a revision, and definitions with it; False where the record is no longer at revision `before`.
+
+    `anew`: the record is damaged, and all that was in it is removed.
+    """
+    written = fields(revision, stored)
+    return bool(client.eval(SCRIPT.read_text(), 1, record_key(prefix), before, int(anew), *written))
 
 
 def write_again(
-    client: Any, known: DefinitionRecord, found: int, above: int, wall_s: Callable[[], float] = time
+    client: Any,
+    known: DefinitionRecord,
+    found: int | bytes,
+    above: int,
+    wall_s: Callable[[], float] = time,
+    *,
+    anew: bool = False,
 ) -> bool:
     """Write what the store has lost of its record, as a revision above `above`; False where somebody else was first.
 
-    `found` is the revision that the store has now. A switch that was under way is over: nobody knows who stands still.
+    `found` is the revision that the store has now, or what stands there. `anew`: the record is damaged, and all that
+    was in it is removed. A switch that was under way is over: nobody knows who stands still.
     """
     now_ms, newest = int(wall_s() * 1000), known.newest
     # Who writes may not have seen the last changes: the number is above those that others may have seen.
-    number = max(found, above) + UNSEEN
+    number = above + UNSEEN
     revision = replace(newest, number=number, at_ms=now_ms, by="restore", switching=False, of=newest.content)
-    return change(client, found, revision, known.stored)
+    return change(client, found, revision, known.stored, anew=anew)
 
 
 def is_outdated(found: DefinitionRecord, known: DefinitionRecord) -> bool:

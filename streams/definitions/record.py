@@ -11,6 +11,7 @@ No write spans partitions in a cluster, so each partition has a marker: the revi
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -25,6 +26,18 @@ from tracker.journey.file import read as read_journey
 from tracker.journey.versions import digest
 
 NEWEST: Final = "revision"
+MOST_QUOTED: Final = 40
+
+
+class DamagedRecord(Mismatch):  # what it is
+    """The record of definitions holds something that no program writes."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"The store's record of definitions is damaged: {what}.",
+            f"Delete it, `DEL {record_key()}`: running workers write it again, and so do workers that start, from "
+            "TRACKER_JOURNEYS. `tracker journeys apply --former` adds earlier definitions.",
+        )
 
 
 class StoredDefinition(msgspec.Struct, frozen=True):
@@ -96,7 +109,8 @@ class DefinitionRecord:
         if stored is None:
             raise Mismatch(
                 f"The store's record of definitions lacks the text of {identifier}.",
-                "Apply the journey file again: `tracker journeys apply FILE`.",
+                "Apply the file of that version again: `tracker journeys apply FILE`. Without the file, delete the "
+                f"record, `DEL {record_key()}`: running workers write it again.",
             )
         definition, found = read_journey(stored.text, stored.file)
         if definition is None:
@@ -149,23 +163,55 @@ def record_key(prefix: str = PREFIX) -> str:
 
 
 def read_newest(client: Any, prefix: str = PREFIX) -> Revision:
-    """The newest revision alone, through a blocking Redis client; number 0 where nothing was ever applied."""
+    """The newest revision alone, through a blocking Redis client; number 0 where nothing was ever applied.
+
+    Raises DamagedRecord.
+    """
     number = client.hget(record_key(prefix), NEWEST)
     # A revision that was written once stays, so nothing can come between the two questions.
-    found = client.hget(record_key(prefix), f"{NEWEST} {int(number)}") if number is not None else None
-    return msgspec.json.decode(found, type=Revision) if found is not None else Revision(0, 0, "", {})
+    if number is None:
+        return Revision(0, 0, "", {})
+    name = number.decode(errors="replace")
+    found = client.hget(record_key(prefix), f"{NEWEST} {name}")
+    if found is None:
+        raise DamagedRecord(f"{NEWEST!r} says {_text(number)}, and there is no such revision")
+    return _revision(name, found)
 
 
 def parsed(fields: Mapping[bytes, bytes]) -> DefinitionRecord:
-    """The record in a hash."""
+    """The record in a hash. Raises DamagedRecord.
+
+    A definition that is damaged counts as one that is missing: it may be one that nobody needs, and applying its file
+    writes it again.
+    """
     record = DefinitionRecord()
     for name, value in fields.items():
-        kind, _, rest = name.decode().partition(" ")
+        kind, _, rest = name.decode(errors="replace").partition(" ")
         if kind == "definition":
-            record.stored[rest] = msgspec.json.decode(value, type=StoredDefinition)
+            with suppress(msgspec.MsgspecError):
+                record.stored[rest] = msgspec.json.decode(value, type=StoredDefinition)
         elif kind == NEWEST and rest:
-            record.revisions[int(rest)] = msgspec.json.decode(value, type=Revision)
+            revision = _revision(rest, value)
+            record.revisions[revision.number] = revision
+    newest = fields.get(NEWEST.encode(), b"0")
+    if newest != b"%d" % record.newest.number:
+        # Whoever changes the record asks whether this field is still as it was read.
+        raise DamagedRecord(f"the newest revision is {record.newest.number}, and {NEWEST!r} says {_text(newest)}")
     return record
+
+
+def _revision(number: str, value: bytes) -> Revision:
+    try:
+        revision = msgspec.json.decode(value, type=Revision)
+    except msgspec.MsgspecError as error:
+        raise DamagedRecord(f"revision {number!r} cannot be read: {error}") from error
+    if str(revision.number) != number:
+        raise DamagedRecord(f"revision {number!r} says that it is {revision.number}")
+    return revision
+
+
+def _text(value: bytes) -> str:
+    return repr(value[:MOST_QUOTED].decode(errors="replace"))
 
 
 def fields(revision: Revision, definitions: Mapping[str, StoredDefinition]) -> list[Any]:

@@ -9,6 +9,7 @@ from streams.definitions.apply import read_record
 from streams.definitions.builds import FIRST, prefix_of
 from streams.definitions.record import DefinitionRecord, Revision
 from streams.stores.keys import PREFIX, keys
+from streams.stores.numbers import marker_number
 from tracker.journey.definition import Definition
 from tracker.journey.versions import differences
 
@@ -61,7 +62,7 @@ def read_markers(client: Any, partitions: int, prefix: str = PREFIX) -> list[Mar
     found = []
     for partition in range(partitions):
         values = client.hmget(keys(partition, prefix).definitions, ["revision", "left", "looked"])
-        found.append(Marker(partition, *(int(value or 0) for value in values)))
+        found.append(Marker(partition, *map(marker_number, values)))
     return found
 
 
@@ -84,7 +85,12 @@ def served(record: DefinitionRecord, markers: Sequence[Marker]) -> Served:
         if marker.left:
             outdated.update(dict.fromkeys(_changed(record, marker.looked, revision, build), marker.left))
     changed_s = {journey: _changed_s(record, journey, revision) for journey in journeys}
-    return Served(revision.number, record.current(revision, build), dict(outdated), changed_s, build, _beside(record))
+    definitions = record.current(revision, build)
+    # A journey of accounts is folded from its people's journey, and changes with it.
+    for one in definitions:
+        if one.of_people is not None:
+            outdated[one.journey], changed_s[one.journey] = outdated[one.of_people], changed_s[one.of_people]
+    return Served(revision.number, definitions, dict(outdated), changed_s, build, _beside(record))
 
 
 def _beside(record: DefinitionRecord) -> ServedBeside | None:

@@ -12,6 +12,7 @@ from redis import exceptions as errors
 
 from streams.stores.attendance import KEPT_MS, NOTED_EVERY_MS
 from streams.stores.keys import PREFIX, Keys, day_list, keys
+from streams.stores.numbers import marker_number
 from streams.stores.rebuild import SCRIPT, removal
 from streams.stores.replies import OF_DAMAGE, integers, number, text, texts
 from streams.stores.replies import names as stored_names
@@ -85,7 +86,7 @@ class RedisStore:
         ]  # fmt: skip
         reply = await _ask(self._take(keys=script_keys, args=[floor_epoch, new_generation(), MOST_GENERATIONS]))
         epoch, generation, offsets, sequence, outbox, writes, suppressed, seal, counted, published, *others = reply
-        topics, marker = others[0], integers(others[1])
+        topics, marker = others[0], _marker(others[1])
         sizes = Sizes(*counted)
         return Lease(
             partition, number(epoch), integers(offsets), number(sequence), list(outbox), number(writes),
@@ -128,7 +129,7 @@ class RedisStore:
                 await pipe.watch(names.epoch, names.writes)
                 reply = await pipe.eval(self._look, len(looked), *looked, *wanted)
                 epoch, generations, writes = number(reply[0]), stored_names(reply[1]), number(reply[2])
-                revision, sizes, (offsets, *held) = number(reply[3]), Sizes(*reply[4]), reply[5:]
+                revision, sizes, (offsets, *held) = marker_number(reply[3]), Sizes(*reply[4]), reply[5:]
                 # A repeat after a lost answer: exactly one more write, which ended at these very offsets. Offsets alone
                 # would not do: the store may hold these and have lost another topic's writes.
                 if writes == lease.writes + 1 and list(map(number, offsets)) == list(changes.offsets.values()):
@@ -171,7 +172,7 @@ class RedisStore:
             )
         )
         epoch, generation, writes, sizes, revision = reply
-        lease.require(number(epoch), stored_names(generation), number(writes), number(revision))
+        lease.require(number(epoch), stored_names(generation), number(writes), marker_number(revision))
         lease.require_whole(Sizes(*sizes))
 
     async def mark(self, lease: Lease, revision: int, left: int) -> None:
@@ -338,6 +339,11 @@ class _Changes:
 def _counted(names: Keys) -> list[str]:
     """The keys of `Sizes`."""
     return [getattr(names, name) for name in Sizes._fields]
+
+
+def _marker(pairs: Sequence[bytes]) -> dict[str, int]:
+    """A partition's marker, as a script gives it."""
+    return {text(name): marker_number(value) for name, value in zip(pairs[::2], pairs[1::2], strict=True)}
 
 
 def _grown(differences: Mapping[Any, int], before: Sequence[bytes | None]) -> int:

@@ -15,7 +15,7 @@ from redis import exceptions as redis_errors
 
 from streams.definitions.apply import Applied, RefusedFile, apply, is_outdated, read_files, read_record, write_again
 from streams.definitions.builds import FIRST, Turn, turn
-from streams.definitions.record import NEWEST, DefinitionRecord, Revision, record_key
+from streams.definitions.record import NEWEST, DamagedRecord, DefinitionRecord, Revision, record_key
 from streams.definitions.switching import call_off_if_left
 from streams.errors import TrackerError, UsageError
 from streams.stores.store import Unavailable
@@ -158,21 +158,30 @@ class Follower:
     def _refresh(self, at_least: int) -> None:
         if call_off_if_left(self._connected(), self.record.newest):
             log.error("the switch is called off: `tracker switch` has ended without a word")
-        found = int(self._connected().hget(record_key(), NEWEST) or 0)
-        if found < max(at_least, self.revision):
-            self._restore(found, at_least)
-        if found != self.revision:
-            self._load()
+        held = self._connected().hget(record_key(), NEWEST) or b"0"
+        if held == b"%d" % self.revision and self.revision >= at_least:
+            return
+        try:
+            found = read_record(self._connected()).newest.number
+        except DamagedRecord as error:
+            log.error("the record of definitions is damaged; writing it again", reason=str(error))  # noqa: TRY400
+            self._restore(held, at_least, anew=True)
+        else:
+            if found < max(at_least, self.revision):
+                log.warning("the store has lost its record of definitions; writing it again")
+                self._restore(b"%d" % found, at_least)
+        self._load()
 
-    def _restore(self, found: int, at_least: int) -> None:
+    def _restore(self, held: bytes, at_least: int, *, anew: bool = False) -> None:
         """Write again what the store has lost of the record, under a number above every marker."""
-        log.warning("the store has lost its record of definitions; writing it again", found=found)
-        write_again(self._connected(), self.record, found, max(at_least, self.revision), self._wall_s)
+        found = int(held) if held.isdigit() else 0
+        above = max(found, at_least, self.revision)
+        write_again(self._connected(), self.record, held, above, self._wall_s, anew=anew)
 
     def _load(self) -> None:
         record = read_record(self._connected())
         if is_outdated(record, self.record):
-            self._restore(record.newest.number, record.newest.number)
+            self._restore(b"%d" % record.newest.number, record.newest.number)
             record = read_record(self._connected())
         newest = record.newest
         planner = self._plan(record, newest)
