@@ -251,12 +251,13 @@ class Commit:
         """Steps 2 to 5. Raises `Unforeseen` where the records, or a state, make the planner fail."""
         planner = self._planners.planner(lease.revision)
         work = planner.reading(lease.partition, batches, moments.wall_ms, lease.offsets, lease.suppressed)
-        reading = await in_slices(work, is_wanted)
+        reading = await in_slices(work, is_wanted, self._metrics.progressing)
         reading.again, reading.dropped_before_ms = moments.again, lease.published.get(DROPPED, 0)
         reached(3)
         states = await read(reading.partition, reading.names())
         reached(4)
-        return reading, await in_slices(planner.planning(reading, states, moments.now_ms), is_wanted)
+        planning = planner.planning(reading, states, moments.now_ms)
+        return reading, await in_slices(planning, is_wanted, self._metrics.progressing)
 
     async def has_followed(self, lease: Lease) -> bool:
         """Look for a newer revision; whether there was one, by which the partition is written now."""

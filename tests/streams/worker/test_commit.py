@@ -14,6 +14,7 @@ from tests.flow.harness import SHOP, WEB, Crash
 from tests.streams.worker.owner import Flaky, Owner, numbers, plain, same
 from tests.virtual_time import run
 from tracker.planning.message import Message
+from tracker.planning.slices import SLICE
 
 STEPS = (1, 3, 4, 5, 6, 7)
 
@@ -266,5 +267,23 @@ def test_the_memory_publisher_fails_when_asked_to() -> None:
             await publisher.publish(batch)
         await publisher.publish(batch)
         assert publisher.batches == [batch]
+
+    run(scenario())
+
+
+def test_a_large_batch_in_the_making_is_no_stall() -> None:
+    """Each slice of it counts as progress, long before anything is applied."""
+
+    async def scenario() -> None:
+        owner = Owner(MemoryStore())
+        await owner.take()
+        before = []
+
+        def progressing() -> None:
+            before.append(5 not in owner.steps)
+
+        owner.metrics.progressing = progressing
+        await owner.batch(*(f"c{number}" for number in range(SLICE * 3)))
+        assert before.count(True) >= 4
 
     run(scenario())
