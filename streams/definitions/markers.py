@@ -89,5 +89,6 @@ def _of_markers(markers: Sequence[Marker], newest: int) -> Iterator[DefinitionDo
         seconds = max(each.left for each in markers) // STATES_PER_S + 1
         yield DefinitionDoubt(
             f"{left} states may still be of earlier definitions, so the figures are not complete.",
-            f"Wait: running workers need about {seconds} s.",
+            f"Wait: running workers need about {seconds} s. Where the number stays, their log says why: "
+            "`states cannot be migrated`.",
         )

@@ -67,13 +67,16 @@ class Lease:
     revision: int = 0
     """The partition's marker: the revision of the definitions by which it is written."""
     left: int = 0
-    """How many states nobody has looked at since the marker moved; they may be of an earlier definition."""
+    """How many states nobody has looked at since the marker moved; they may be of an earlier definition. Once all were
+    looked at: those that could not be migrated."""
     published: dict[str, int] = field(default_factory=dict)
     """By topic, the offset before which all that follows from its records was published before; by `DROPPED`, the
     moment (ms) before which drop-offs were."""
 
     topics: dict[str, str] = field(default_factory=dict)
     """As `Keys.topics`."""
+    stuck: int = 0
+    """How many states of those that were looked at could not be migrated."""
 
     def anew(self, ids: Mapping[str, str]) -> set[str]:
         """The topics that are others than those of which the offsets are; `ids` are the present ones by topic.

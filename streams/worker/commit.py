@@ -167,16 +167,18 @@ class Commit:
         await self._insist("redis", lambda: self._store.mark(lease, newest, left))
         log.info("definitions followed", partition=lease.partition, before=before, revision=newest, outdated=left)
 
-    async def migrate(self, lease: Lease, cursor: int, now_ms: int) -> int:
+    async def migrate(self, lease: Lease, cursor: int, now_ms: int) -> int | None:
         """Bring about `MIGRATED` states to the present definitions, from `cursor` on; returns where to go on.
 
-        The partition is done when that is 0. A state that cannot be read, or is of a definition that nobody has, is
-        left as it is; its customer's next touchpoint says so.
+        All states were looked at when that is None. A state that cannot be read, or is of a definition that nobody
+        has, is left as it is, and stays counted in the marker: the figures are not complete. Its customer's next
+        touchpoint ends the worker.
         """
         scan = self._store.scan
         after, records = await self._insist("redis", lambda: scan(lease.partition, cursor, MIGRATED))
         planner = self._planners.planner(lease.revision)
         found = outdated(planner.journeys, records)
+        lease.stuck = found.unknown + (lease.stuck if cursor else 0)
         if found.unknown:
             log.error("states cannot be migrated", partition=lease.partition, states=found.unknown, reason=found.reason)
         if found.records:
@@ -184,9 +186,9 @@ class Commit:
             plan = await swept(planner, lease, found.records, now_ms)
             await self._write(lease, {TIMERS: lease.offsets.get(TIMERS, 0) + 1}, plan, clock)
             self._metrics.migrated(len(found.records))
-        left = max(1, lease.left - len(records)) if after else 0
+        left = max(1, lease.stuck, lease.left - len(records)) if after else lease.stuck
         await self._insist("redis", lambda: self._store.mark(lease, lease.revision, left))
-        return after
+        return after or None
 
     async def _rebuilt(self, damaged: Lease) -> Lease:
         """The partition without what Kafka brings again."""

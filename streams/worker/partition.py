@@ -106,8 +106,8 @@ class PartitionWorker:
         """By topic, the newest timestamp of the last batch that came."""
         self._sweep_at_s = 0.0
         self._is_anew = False
-        self._cursor = 0
-        """Where the look at states of earlier definitions goes on."""
+        self._cursor: int | None = 0
+        """Where the look at states of earlier definitions goes on; None once all were looked at."""
         self._loop = asyncio.get_running_loop()
         self._task = self._loop.create_task(self._run(), name=f"partition-{partition}")
 
@@ -349,7 +349,8 @@ class PartitionWorker:
             if self._reader.is_at_end(topic, self.partition, self.lease.offsets.get(topic, 0)):
                 self._clock.saw(topic, 0, caught_up=True)
         # One look a second is the pace under load; without load the next one comes at once.
-        self._sweep_at_s = 0.0 if self.lease.left and self._waiting.empty else self._loop.time() + SWEEP_EVERY_S
+        goes_on = self.lease.left and self._cursor is not None and self._waiting.empty
+        self._sweep_at_s = 0.0 if goes_on else self._loop.time() + SWEEP_EVERY_S
         while await self._commit.sweep(self.lease, self._clock.now(int(self._wall_s() * 1000))):
             if self._closing or not self._waiting.empty:
                 # More timers may be due: the next sweep comes right after the waiting batch.
@@ -365,5 +366,5 @@ class PartitionWorker:
         await self._commit.follow(lease)
         if lease.revision != before:
             self._cursor = 0
-        if lease.left:
+        if lease.left and self._cursor is not None:
             self._cursor = await self._commit.migrate(lease, self._cursor, self._clock.now(int(self._wall_s() * 1000)))
