@@ -210,7 +210,7 @@ def _by_descent(error: BaseException, table: dict[str, Meaning]) -> Meaning | No
 def _filled(meaning: Meaning | None, error: BaseException, where: str) -> TrackerError | None:
     if meaning is None:
         return None
-    detail = " ".join(str(error).split()).rstrip(".")
+    detail = " ".join(str(error).split()).rstrip(".?!")
     return meaning.kind(meaning.message.format(where=where, detail=detail), meaning.remedy, meaning.exit_code)
 
 

@@ -45,6 +45,11 @@ class Difference:
     wanted: str
     remedy: str
 
+    @property
+    def lacks_partitions(self) -> bool:
+        """Whether partitions that the settings name are not there."""
+        return self.what == "topic" or (self.what == "partitions" and int(self.found) < int(self.wanted))
+
     def __str__(self) -> str:
         return f"{self.topic}: {self.what} {self.found}" + (f", {self.wanted} wanted" if self.wanted else "")
 
@@ -75,7 +80,7 @@ def _of_topic(need: TopicShape, there: TopicShape | None) -> list[Difference]:
     found: list[tuple[str, object, object, str]] = []
     # Inputs need equal numbers, since a customer's home is the same partition of each. Outputs may have more.
     if there.partitions < need.partitions or (need.is_input and there.partitions != need.partitions):
-        remedy = f"Set TRACKER_PARTITIONS={there.partitions} if no worker has run yet; else `tracker repartition`."
+        remedy = _partitions_remedy(need.partitions, there.partitions)
         found.append(("partitions", there.partitions, need.partitions, remedy))
     if there.replication < need.replication:
         remedy = f"Raise it with kafka-reassign-partitions.sh, or set TRACKER_REPLICATION={there.replication}."
@@ -90,6 +95,16 @@ def _of_topic(need: TopicShape, there: TopicShape | None) -> list[Difference]:
         remedy = f"{alter} max.message.bytes={need.max_message_bytes}."
         found.append(("max.message.bytes", there.max_message_bytes, f"at least {MAX_TOUCHPOINT_BYTES}", remedy))
     return [Difference(need.name, what, str(is_), str(should), remedy) for what, is_, should, remedy in found]
+
+
+def _partitions_remedy(need: int, there: int) -> str:
+    """Kafka's number may be that of the store already, or come from elsewhere: from here nobody knows which."""
+    if there < need:
+        return f"Set TRACKER_PARTITIONS={there}. For more partitions run `tracker repartition --to {need}` after that."
+    return (
+        f"Set TRACKER_PARTITIONS={there} if no worker has run yet, or if `tracker repartition` has finished; else run "
+        f"`tracker repartition --to {there}` first."
+    )
 
 
 def _days(milliseconds: int) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from streams.clients.clients import kafka_admin
-from streams.doctor.finding import Inquiry, Result
+from streams.doctor.finding import Inquiry, Result, Unaskable
 
 OLDEST_KAFKA: Final = (2, 4)
 
@@ -37,7 +37,7 @@ def kafka(inquiry: Inquiry) -> Iterator[Result]:
 
 
 def topics(inquiry: Inquiry) -> Iterator[Result]:
-    """The topics."""
+    """The topics. Raises Unaskable where partitions are missing, whose records nobody can count."""
     settings = inquiry.settings
     if settings.kafka_bootstrap is None:
         return
@@ -46,5 +46,7 @@ def topics(inquiry: Inquiry) -> Iterator[Result]:
     found = topic_shapes.check(settings)
     for each in found:
         yield "problem", str(each), each.remedy
+    if any(each.lacks_partitions for each in found):
+        raise Unaskable("topics or partitions are missing")
     if not found:
         yield "ok", f"{len(topic_shapes.wanted(settings))} topics of {settings.partitions} partitions", ""

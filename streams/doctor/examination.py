@@ -9,7 +9,7 @@ from typing import Final
 from streams.clients.failures import door
 from streams.collector.checkup import findings as collector_findings
 from streams.doctor import brokers, definitions, installed, lag, pages, stored, transactions, workers
-from streams.doctor.finding import Finding, Inquiry, Result
+from streams.doctor.finding import Finding, Inquiry, Result, Unaskable
 from streams.errors import ExitCode, TrackerError
 from streams.settings.settings import Settings
 
@@ -67,6 +67,8 @@ def examine(
             with door(inquiry.settings):
                 for state, message, remedy, *code in check(inquiry):
                     yield Finding(area, state, message, remedy, *(code or [CODES.get(state, ExitCode.OK)]))
+        except Unaskable as why:
+            silent[area] = (str(why), "Mend that first.")
         except TrackerError as error:
             silent[area] = (f"the check of {area} failed", "Mend that first.")
             yield Finding(area, "problem", error.message, error.remedy, error.exit_code)

@@ -17,6 +17,10 @@ Result = tuple[State, str, str] | tuple[State, str, str, ExitCode]
 """What a check yields: state, message, remedy, and for a problem the exit code where it is not MISMATCH."""
 
 
+class Unaskable(Exception):  # noqa: N818  # what follows from the findings, not an error
+    """A check has yielded its findings, and what needs its area cannot be asked; the message says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """The result of one check."""

@@ -13,7 +13,7 @@ from streams.definitions.reader import served_prefix
 from streams.definitions.record import read_newest
 from streams.doctor.finding import Inquiry, Result, span
 from streams.errors import ExitCode
-from streams.stores.attendance import attendance, patience_s, quiet_s, spans
+from streams.stores.attendance import attendance, named, patience_s, quiet_s
 from streams.stores.keys import is_topic, keys
 
 # What is applied within so long does not wait: a batch takes as long.
@@ -175,7 +175,7 @@ def standing_still(stuck: Sequence[TopicLag], quiet: float | None) -> Result:
     longest = max(len(one.topic) for one in stuck)
     lines = [f"{one.topic:{longest}}  {one.waiting:>9,} wait, {one.arriving:,.0f}/s arrive" for one in stuck]
     looked = span(max(one.looked_s for one in stuck))
-    message = "\n".join([f"Records wait, and none was applied in {looked} in partitions {spans(partitions)}:", *lines])
+    message = "\n".join([f"Records wait, and none was applied in {looked} in {named(partitions)}:", *lines])
     if quiet is not None and quiet < LATELY_S:
         remedy = "See the log and /health/ready of the worker that owns them; restart it if it says nothing."
     else:

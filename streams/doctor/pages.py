@@ -98,7 +98,11 @@ def _silent_canary(inquiry: Inquiry, where: str) -> Result:
         return result
     message = f"{result[1]} The last of its touchpoints that arrived was sent {span(ago_s)} ago."
     if result[0] == "unknown" and ago_s < SILENT_AFTER_S:
-        return "unknown", message, "It runs elsewhere: name its address with --canary."
+        return (
+            "unknown",
+            message,
+            "If it runs elsewhere, name its address with --canary; if it has ended, start it: `tracker canary`.",
+        )
     return (result[0], message, *result[2:])
 
 

@@ -45,7 +45,7 @@ from streams.process.health import Encode, Pages
 from streams.process.series import Series
 from streams.settings.definitions import load_journeys
 from streams.settings.settings import Settings
-from streams.stores.attendance import UNDISTURBED_S, Attendance, attendance, patience_s, spans
+from streams.stores.attendance import UNDISTURBED_S, Attendance, attendance, named, patience_s, spans
 from streams.stores.layout import require
 
 log = structlog.get_logger()
@@ -231,7 +231,7 @@ class Exporter:
             return {"figures are old": f"{age_s:.0f} s", "trouble": latest.trouble}
         if neglected := latest.neglect.partitions:
             since_s = min(latest.neglect.idle_s[partition] for partition in neglected)
-            return {"nobody applies": f"partitions {spans(neglected)}, for {since_s:.0f} s"}
+            return {"nobody applies": f"{named(neglected)}, for {since_s:.0f} s"}
         return None
 
     def by_partition(self) -> dict[str, object]:

@@ -75,6 +75,12 @@ def spans(partitions: Iterable[int]) -> str:
     return ", ".join(shown[:MANY]) + (", …" if len(shown) > MANY else "")
 
 
+def named(partitions: Iterable[int]) -> str:
+    """Partitions as a message names them: `partition 4`, `partitions 0-3, 7`."""
+    numbers = list(partitions)
+    return f"partition{'s' * (len(numbers) != 1)} {spans(numbers)}"
+
+
 def quiet_s(found: Sequence[Attendance]) -> float | None:
     """Seconds since any partition was looked after; None where none was in the last week."""
     return min((one.looked_s_ago for one in found if one.looked_s_ago is not None), default=None)

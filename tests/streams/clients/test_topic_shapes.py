@@ -49,6 +49,16 @@ def test_more_is_no_difference(more) -> None:
     assert different(**more) == []
 
 
+def test_the_remedy_for_partitions_names_the_whole_command() -> None:
+    """More may be there because customers were moved already, or because somebody added them; fewer are kept."""
+    for there, said in (
+        (16, "`tracker repartition` has finished; else run `tracker repartition --to 16` first"),
+        (4, "Set TRACKER_PARTITIONS=4. For more partitions run `tracker repartition --to 8`"),
+    ):
+        [found] = topics.differences([NEED], {NEED.name: dataclasses.replace(NEED, partitions=there)})
+        assert said in found.remedy
+
+
 def test_outputs_may_have_more_partitions() -> None:
     """Messages of a partition go to the same number, which has to exist; more are the readers' affair."""
     need = dataclasses.replace(NEED, is_input=False)

@@ -163,6 +163,7 @@ def test_real_servers_are_examined(servers, monkeypatch, capsys) -> None:
     assert main.main(["doctor"]) == ExitCode.MISMATCH
     said = capsys.readouterr().out
     assert "Kafka 4." in said and "touchpoints.nobody: topic missing" in said and "tracker topics create" in said
+    assert "Not asked, since topics or partitions are missing: lag" in said
 
 
 @pytest.mark.integration

@@ -33,7 +33,7 @@ def test_records_of_which_none_is_applied_are_a_problem() -> None:
     assert (stuck.standing, stuck.waiting, stuck.arriving) == ([0], 1520, 60.0)
     state, message, remedy, code = standing_still([stuck], quiet=2.0)
     assert (state, code) == ("problem", ExitCode.STALLED)
-    assert message.splitlines()[0] == "Records wait, and none was applied in 12s in partitions 0:"
+    assert message.splitlines()[0] == "Records wait, and none was applied in 12s in partition 0:"
     assert message.splitlines()[1].split() == [WEB, "1,520", "wait,", "60/s", "arrive"]
     assert "worker that owns them" in remedy
     assert "for 1m10s: start workers" in standing_still([stuck], quiet=70.0)[2]

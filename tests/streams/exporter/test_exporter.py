@@ -169,7 +169,7 @@ def test_figures_that_nobody_goes_on_with_are_not_complete() -> None:
         found = exporter(client)
         found._attend = lambda: [Attendance(number, age, 1, is_taken=True) for number, age in enumerate(ages)]
         await found.look()
-        assert found.ready() == {"nobody applies": "partitions 2, for 95 s"}
+        assert found.ready() == {"nobody applies": "partition 2, for 95 s"}
         assert not found.latest.complete and shown(found.latest)["tracker_partitions_neglected",] == 1.0
         assert shown(found.latest)["tracker_figures_complete",] == 0.0
         told = found.by_partition()
