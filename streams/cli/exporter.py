@@ -15,8 +15,9 @@ def exporter() -> int:
     """Serve the funnel to Prometheus, until Ctrl-C or SIGTERM.
 
     /metrics has the customers by stage and status, how many reached each stage, drop-offs and more, and the age of
-    these figures. While Redis is away the last figures are served, and /health answers 503 once they are older than
-    15 seconds. EXPORTER_PORT sets the port, TRACKER_HTTP_HOST the address (loopback by default).
+    these figures. While Redis is away the last figures are served. /health answers 503 once they are older than 15
+    seconds, and while no worker looks after a partition. EXPORTER_PORT sets the port, TRACKER_HTTP_HOST the address
+    (loopback by default).
 
     Examples:
       tracker exporter

@@ -25,7 +25,7 @@ from streams.errors import ExitCode, TrackerError, UsageError
 from streams.person.opened import opened_store
 from streams.person.times import shown
 from streams.settings.settings import Settings, read
-from tracker.journey.versions import DefinitionDifference, differences
+from tracker.journey.versions import DefinitionDifference, differences, digest
 
 app = typer.Typer(help="Show the definitions in the store, and apply journey files to them.")
 
@@ -231,13 +231,17 @@ def _listed(record: DefinitionRecord, markers: list[Marker]) -> dict[str, Any]:
 
 
 def _keep_former(client: Any, given: list[Any], *, dry_run: bool, as_json: bool) -> int:
-    new = [] if dry_run else keep_former(client, given)
+    if dry_run:
+        stored = read_record(client).stored
+        new = [each for each in given if digest(each.definition) not in stored]
+    else:
+        new = keep_former(client, given)
     data = [
         {
             "file": each.path,
             "journey": each.definition.journey,
             "version": each.definition.version,
-            "verdict": "former" if dry_run or each in new else "same",
+            "verdict": "former" if each in new else "same",
         }
         for each in given
     ]
@@ -272,6 +276,10 @@ def _print_outcome(outcome: Applied) -> None:
     if outcome.decision.verdict == "refused":
         assert outcome.current is not None
         print(f"{outcome.file.path}: refused: it differs from the store's {outcome.current.version}")
+    elif outcome.decision.verdict == "taken":
+        assert outcome.current is not None
+        given = outcome.file.definition
+        print(f"{outcome.file.path}: {given.journey} {given.version} replaces {outcome.current.version}")
     else:
         print(f"{outcome.file.path}: {outcome}")
     if outcome.decision.verdict in ("refused", "taken"):

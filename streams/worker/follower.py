@@ -207,9 +207,12 @@ def _report(outcome: Applied) -> None:
     if outcome.decision.verdict == "same":
         return
     is_older = outcome.decision.verdict == "older" and not outcome.is_shadow
-    say = log.warning if is_older else log.info
-    say("journey file applied", file=Path(outcome.file.path).name, outcome=str(outcome))
-    if outcome.decision.need == "history" and not is_older and not outcome.is_shadow:
+    file, reason = Path(outcome.file.path).name, str(outcome)
+    if is_older:
+        log.warning("journey file is not applied", file=file, outcome=reason)
+        return
+    log.info("journey file applied", file=file, outcome=reason)
+    if outcome.decision.need == "history" and not outcome.is_shadow:
         log.warning(
             "the past is counted by the earlier rules; `tracker shadow` builds it again by the new ones",
             journey=outcome.file.definition.journey,

@@ -97,9 +97,13 @@ def test_a_lower_version_is_refused_with_both_remedies(client, run):
     code, said, err = run("journeys", "apply", "shop.yaml")
     assert (code, said) == (ExitCode.USAGE, "") and "set its `version` to 4" in err and "--former" in err
     assert run("journeys", "apply", "shop.yaml", "--dry-run")[0] == ExitCode.FAILED
+    code, said, _ = run("journeys", "apply", "--former", "--dry-run", "shop.yaml")
+    assert (code, said) == (0, "shop.yaml: shop 2 is stored as a former definition\n")
     code, said, _ = run("journeys", "apply", "--former", "shop.yaml")
     assert (code, said) == (0, "shop.yaml: shop 2 is stored as a former definition\n")
-    assert run("journeys", "apply", "--former", "shop.yaml")[1] == "shop.yaml: shop 2 is in the store already\n"
+    for options in ((), ("--dry-run",)):
+        said = run("journeys", "apply", "--former", *options, "shop.yaml")[1]
+        assert said == "shop.yaml: shop 2 is in the store already\n"
     assert run("journeys", "show", "shop", "--version", "2")[1] == SHOP
     assert run("journeys", "show", "shop")[1] == MIDDLE
     code, _, err = run("journeys", "show", "shop", "--version", "9")
