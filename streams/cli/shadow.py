@@ -108,7 +108,7 @@ def _follow(client: Any, admin: Any, settings: Settings) -> None:
             advance(max(0, found.served - found.behind - done))
             done = max(done, found.served - found.behind)
             # Nothing behind at first means that nobody has begun, unless there is nothing at all.
-            if found.is_close and (found.applied or not found.served):
+            if found.follows and (found.applied or not found.served):
                 return
             sleep(LOOK_EVERY_S)
 
@@ -161,7 +161,7 @@ def _show(found: ShadowReport, samples: int) -> None:
 
 
 def _state(found: Lag) -> str:
-    if found.is_close:
+    if found.follows:
         return f"The shadow has caught up: {found.applied:,} touchpoints, {found.behind:,} behind the live figures."
     return f"The shadow is at {100 * found.share:.0f} %: {found.behind:,} of {found.served:,} touchpoints to go."
 

@@ -42,7 +42,7 @@ def switch(
     settings = read(os.environ)
     with opened_store(settings) as client, kafka_admin(settings) as admin:
         record = read_record(client)
-        switching.require_ready(client, settings, record.newest)
+        switching.require_ready(client, admin, settings, record.newest)
         for line in changes(record, record.newest):
             print(line, file=sys.stderr)
         if not yes:

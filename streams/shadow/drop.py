@@ -10,6 +10,7 @@ from schemas.topics import ROUTED
 from streams.definitions.apply import change, read_record
 from streams.definitions.builds import FIRST, builds_of, group_of, prefix_of, routed_of
 from streams.definitions.record import DefinitionRecord
+from streams.definitions.switching import call_off_if_left
 from streams.errors import ExitCode, Mismatch, TrackerError
 from streams.settings.settings import Settings
 from streams.stores.keys import day_list, keys
@@ -26,7 +27,7 @@ def drop(
     It may be called again where it did not come to its end. Raises TrackerError where processes do not end in time.
     """
     record = unnamed(client)
-    gone = list(left_over(client, record, settings.partitions))
+    gone = list(left_over(client, admin, record, settings.partitions))
     for build in gone:
         say(f"waiting for the processes of {build or 'the first build'} to end")
         _await_end(admin, group_of(settings.group, build), wait_s)
@@ -41,6 +42,9 @@ def unnamed(client: Any) -> DefinitionRecord:
         record = read_record(client)
         newest = record.newest
         if newest.switching:
+            # While no worker runs, nobody else calls off a switch whose command was killed.
+            if call_off_if_left(client, newest):
+                continue
             raise Mismatch("A switch is under way.", "Wait until it is over, then try again.")
         if newest.shadow is None:
             return record
@@ -49,13 +53,18 @@ def unnamed(client: Any) -> DefinitionRecord:
         change(client, newest.number, revision, {})
 
 
-def left_over(client: Any, record: DefinitionRecord, partitions: int) -> Iterator[str]:
-    """The builds that the record named once and names no more, and of which keys are left."""
+def left_over(client: Any, admin: Any, record: DefinitionRecord, partitions: int) -> Iterator[str]:
+    """The builds that the record named once and names no more, and of which keys or the topic are left.
+
+    A build that no worker has begun has a topic and no keys, and so has one whose drop was interrupted.
+    """
+    topics = set(admin.list_topics())
     once = {build: None for number in sorted(record.revisions) for build in builds_of(record.revisions[number])}
     for build in once:
         if build not in builds_of(record.newest):
             names = [keys(partition, prefix_of(build)) for partition in range(partitions)]
-            if any(client.exists(each.epoch) or client.exists(each.states) for each in names):
+            has_topic = build != FIRST and routed_of(build) in topics
+            if has_topic or any(client.exists(each.epoch) or client.exists(each.states) for each in names):
                 yield build
 
 

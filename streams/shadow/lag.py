@@ -10,6 +10,8 @@ from streams.stores.keys import keys
 
 CLOSE: Final = 5_000
 """So many records behind, the rest is caught up with in a moment, while both stand still."""
+FOLLOWS: Final = 20
+"""One part in so many may be outstanding while a comparison of both builds is still worth reading."""
 
 Offsets = dict[tuple[str, int], int]
 """By topic of touchpoints and partition, the next offset to apply."""
@@ -27,6 +29,11 @@ class Lag(NamedTuple):
     def is_close(self) -> bool:
         """Whether it follows the served build closely enough for a switch."""
         return self.behind <= CLOSE
+
+    @property
+    def follows(self) -> bool:
+        """Whether nearly all is applied, so that both builds can be compared; few records are soon all of them."""
+        return self.behind <= min(CLOSE, self.served // FOLLOWS)
 
     @property
     def share(self) -> float:

@@ -32,7 +32,7 @@ class ShadowReport(NamedTuple):
             "served": self.served,
             "applied": self.lag.applied,
             "behind": self.lag.behind,
-            "caught_up": self.lag.is_close,
+            "caught_up": self.lag.follows,
             "journeys": [self._journey(name, samples) for name in self.versions],
         }
 

@@ -11,18 +11,19 @@ from typing import Any, Final, Literal, NamedTuple
 from schemas.topics import ROUTED
 from streams.definitions.apply import read_record
 from streams.definitions.builds import prefix_of, routed_of
-from streams.definitions.record import Revision
+from streams.definitions.record import Revision, read_newest
 from streams.definitions.switching import (
     Standstill,
     announced,
     call_off,
+    call_off_if_left,
     changed_places,
     keep_alive,
     read_standstill,
 )
 from streams.errors import ExitCode, Mismatch, TrackerError
 from streams.settings.settings import Settings
-from streams.shadow.lag import CLOSE, Offsets, lag, offsets
+from streams.shadow.lag import CLOSE, Offsets, first_offsets, lag, offsets
 from streams.stores.keys import keys
 
 LOOK_EVERY_S: Final = 0.1
@@ -49,14 +50,15 @@ class Standing(NamedTuple):
         return f"{what}; {self.on_the_way} messages are on their way"
 
 
-def require_ready(client: Any, settings: Settings, newest: Revision) -> None:
+def require_ready(client: Any, admin: Any, settings: Settings, newest: Revision) -> None:
     """Return when the shadow may be switched to. Raises TrackerError."""
-    if newest.switching:
+    # While no worker runs, nobody else calls off a switch whose command was killed.
+    if newest.switching and not call_off_if_left(client, newest):
         raise Mismatch("A switch is under way.", "Wait until it is over, or is called off within ten seconds.")
     if newest.shadow is None:
         raise TrackerError("There is no shadow to switch to.", "`tracker shadow FILE` makes one.", ExitCode.NOT_FOUND)
     served, shadow = (offsets(client, settings.partitions, build) for build in (newest.build, newest.shadow.build))
-    found = lag(served, shadow, {})
+    found = lag(served, shadow, first_offsets(admin, settings))
     if not found.is_close:
         raise TrackerError(
             f"The shadow is {found.behind:,} touchpoints behind; {CLOSE:,} are allowed.",
@@ -90,7 +92,7 @@ def switch(
 ) -> Revision:
     """The revision in which the builds have changed places. Raises TrackerError where that is called off."""
     before = read_record(client).newest
-    require_ready(client, settings, before)
+    require_ready(client, admin, settings, before)
     asked = announced(client, before)
     if asked is None:
         raise Mismatch("The definitions have changed in this moment.", "Look at them, then try again.")
@@ -100,9 +102,13 @@ def switch(
         call_off(client, asked)
         raise
     if done is None:
-        raise TrackerError(
-            "The switch was called off: this command was silent for too long.", "Try again.", ExitCode.STALLED
-        )
+        newest = read_newest(client)
+        why = "this command was silent for too long"
+        if not newest.number:
+            why = "Redis has lost the record of the definitions"
+        elif newest.by != "called off":
+            why = f"the definitions have changed (revision {newest.number}, by {newest.by})"
+        raise TrackerError(f"The switch was called off: {why}.", "Try again.", ExitCode.STALLED)
     return done
 
 
@@ -112,6 +118,8 @@ def _await(
     until_s, told = monotonic() + wait_s, ""
     while True:
         keep_alive(client)
+        if read_newest(client).number != asked.number:
+            return None
         standing = look(client, admin, settings, asked)
         if standing.is_done:
             return changed_places(client, asked)

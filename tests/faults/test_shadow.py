@@ -10,25 +10,27 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import msgspec
 import psutil
 import pytest
 from kafka import KafkaConsumer, TopicPartition
-from kafka.admin import KafkaAdminClient
+from kafka.admin import KafkaAdminClient, OffsetSpec
 from redis import Redis
 
 from schemas.topics import TRANSITIONS
 from schemas.transition import Transition
 from streams.clients.topic_shapes import create
-from streams.definitions.builds import prefix_of
+from streams.definitions.builds import prefix_of, routed_of
 from streams.definitions.record import read_newest
+from streams.definitions.switching import alive_key, announced
 from streams.errors import ExitCode
 from streams.exporter.figures import Figures, read
 from streams.sdk.repeats import Repeats, transition_id
 from streams.settings.settings import read as read_settings
+from streams.shadow.lag import CLOSE
 from tests.integration.test_tools import AT_MS, TYPES, Installation, touchpoint
 from tests.servers import wait_until
 
@@ -302,3 +304,40 @@ def test_after_a_switch_an_emptied_redis_is_built_again(shop: Shop) -> None:
         assert shop.served() == build
     told = [one for one in shop.transitions() if one.kind == "completed"]
     assert len({one.customer for one in told}) == len(told) == 110
+
+
+def test_a_shadow_that_no_worker_has_begun_is_dropped_whole(shop: Shop) -> None:
+    """It has not caught up, and a switch that was killed does not keep it; its topic goes too."""
+    with shop.running("worker", "-p", "1"):
+        shop.send(range(20))
+        wait_until(lambda: shop.reached_in("").get("bought") == 20, 60)
+    assert not json.loads(shop.ok("shadow", shop.changed, "--detach", "--json"))["caught_up"]
+    with Redis.from_url(shop.redis) as client, closing(KafkaAdminClient(bootstrap_servers=shop.kafka)) as admin:
+        shadow = read_newest(client).shadow
+        assert shadow is not None
+        assert routed_of(shadow.build) in admin.list_topics()
+        assert announced(client, read_newest(client)) is not None
+        assert shop.tracker("shadow", "--drop", "--yes").returncode == ExitCode.MISMATCH
+        client.delete(alive_key())
+        assert json.loads(shop.ok("shadow", "--drop", "--yes", "--json")) == {"dropped": [shadow.build]}
+        assert read_newest(client).shadow is None
+        assert not read_newest(client).switching
+        wait_until(lambda: routed_of(shadow.build) not in admin.list_topics(), 30)
+
+
+def test_deleted_records_do_not_hold_a_switch_up(shop: Shop) -> None:
+    """A topic whose records Kafka has all deleted is not behind: the shadow lacks them, and is served."""
+    customers = CLOSE // 3 + 100
+    with shop.running("worker", "-p", "1"):
+        shop.send(range(customers))
+        wait_until(lambda: shop.reached_in("").get("bought") == customers, 60)
+        with closing(KafkaAdminClient(bootstrap_servers=shop.kafka)) as admin:
+            names = [name for name in admin.list_topics() if name.startswith("touchpoints.")]
+            places = [TopicPartition(name, partition) for name in names for partition in range(shop.partitions)]
+            ends = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.LATEST))
+            admin.delete_records({place: found.offset for place, found in ends.items()})
+        build = json.loads(shop.ok("shadow", shop.changed, "--detach", "--json"))["build"]
+        shop.send(range(customers, customers + 10))
+        wait_until(lambda: shop.reached_in(build).get("bought") == 10, 60)
+        switched(shop)
+        assert shop.served() == build

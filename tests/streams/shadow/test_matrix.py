@@ -27,3 +27,14 @@ def test_a_shadow_is_behind_what_the_served_build_has_applied() -> None:
     assert found.is_close
     assert not lag({web: CLOSE + 1}, {}, {}).is_close
     assert lag({}, {}, {}).share == 1.0
+
+
+def test_a_shadow_that_has_applied_nothing_has_not_caught_up() -> None:
+    """However few records there are: to be close enough for a switch is not enough for a comparison."""
+    web = ("touchpoints.web", 0)
+    assert lag({web: 1000}, {}, {}).is_close
+    assert not lag({web: 1000}, {}, {}).follows
+    assert not lag({web: 1000}, {web: 949}, {}).follows
+    assert lag({web: 1000}, {web: 950}, {}).follows
+    assert not lag({web: 100 * CLOSE}, {web: 99 * CLOSE - 1}, {}).follows
+    assert lag({web: 1000}, {}, {web: 1000}).follows
