@@ -18,8 +18,10 @@ from streams.cli.progress import progress as bar
 from streams.clients.clients import kafka_admin
 from streams.definitions.apply import read_files, read_record
 from streams.definitions.builds import prefix_of
+from streams.definitions.record import Revision, read_newest
 from streams.errors import ExitCode, TrackerError, UsageError
 from streams.person.opened import opened_store
+from streams.person.requests import producer, send
 from streams.person.show import printable
 from streams.settings.settings import Settings, read
 from streams.shadow import begin as beginning
@@ -28,6 +30,7 @@ from streams.shadow.drop import drop as drop_shadow
 from streams.shadow.lag import Lag, first_offsets
 from streams.shadow.matrix import JourneyMatrix
 from streams.shadow.report import ShadowReport
+from streams.shadow.rulings import rulings_in
 
 LOOK_EVERY_S: Final = 1.0
 NOWHERE: Final = "(not in the journey)"
@@ -95,8 +98,23 @@ def _begin(client: Any, admin: Any, settings: Settings, files: list[Path]) -> No
     for topic, count in beginning.missing(first_offsets(admin, settings)).items():
         print(f"{topic}: Kafka has deleted the first {count:,} records; the shadow lacks them", file=sys.stderr)
     begun = beginning.begin(client, settings, given)
+    tell_rulings(client, settings, read_newest(client))
     for outcome in begun.outcomes:
         print(f"shadow {begun.build}: {outcome}", file=sys.stderr)
+
+
+def tell_rulings(client: Any, settings: Settings, newest: Revision) -> None:
+    """Send the shadow what people ruled about names in the served build, so that nobody is one again who was cut.
+
+    `tracker switch` does so once more, for rulings that had not been applied when the shadow began.
+    """
+    if newest.shadow is None:
+        return
+    found = list(rulings_in(client, settings.partitions, prefix_of(newest.build)))
+    if found:
+        build = newest.shadow.build
+        with producer(settings) as to:
+            send(to, found, settings.partitions, lambda: [build])
 
 
 def _follow(client: Any, admin: Any, settings: Settings) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from streams.cli.options import AsJson
+from streams.cli.shadow import tell_rulings
 from streams.clients.clients import kafka_admin
 from streams.definitions.apply import read_record
 from streams.definitions.record import DefinitionRecord, Revision
@@ -49,6 +50,7 @@ def switch(
             if not sys.stdin.isatty():
                 raise UsageError("Nobody is there to be asked.", "Say --yes.")
             typer.confirm("Serve the shadow?", abort=True, err=True)
+        tell_rulings(client, settings, record.newest)
         began_s = monotonic()
         done = switching.switch(client, admin, settings, wait, lambda line: print(line, file=sys.stderr))
     took_s = monotonic() - began_s

@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 import psutil
 import pytest
-from kafka import KafkaConsumer, TopicPartition
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient, OffsetSpec
 from redis import Redis
 
@@ -33,6 +33,7 @@ from streams.settings.settings import read as read_settings
 from streams.shadow.lag import CLOSE
 from tests.integration.test_tools import AT_MS, TYPES, Installation, touchpoint
 from tests.servers import wait_until
+from tracker.home import home
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -258,6 +259,30 @@ def struck(supervisor: subprocess.Popen, seed: int) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
+
+
+def test_rulings_of_before_hold_after_a_switch(shop: Shop) -> None:
+    """Who was linked, or cut, before there was a shadow is so in what is switched to."""
+    shop.send(range(3), steps=2)
+    with KafkaProducer(bootstrap_servers=shop.kafka) as producer:
+        for name in ("linked", "cut"):
+            value = touchpoint(name, f"e-{name}", *TYPES[0], AT_MS).replace(b"customer_id", b"anonymous_id")
+            producer.send("touchpoints.web", value, partition=home(f"anonymous_id:{name}", shop.partitions))
+
+    def customer(name: str) -> str:
+        answer = shop.tracker("identity", "show", f"anonymous_id:{name}", "--json")
+        return json.loads(answer.stdout)["customer"] if answer.returncode == 0 else ""
+
+    with shop.running("worker"):
+        wait_until(lambda: customer("linked") and customer("cut"), 60)
+        for name in ("linked", "cut"):
+            shop.ok("identity", "link", "c1", f"anonymous_id:{name}")
+        shop.ok("identity", "unlink", "c1", "anonymous_id:cut")
+        shop.ok("shadow", shop.changed)
+        shop.ok("switch", "--yes")
+        wait_until(lambda: customer("linked") == "c1", 30)
+        assert customer("cut") != "c1"
+        assert shop.served() != ""
 
 
 def test_a_switch_that_is_left_alone_is_called_off(shop: Shop) -> None:
