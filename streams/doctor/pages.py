@@ -109,7 +109,8 @@ def _silent_canary(inquiry: Inquiry, where: str) -> Result:
 def _silent(inquiry: Inquiry, what: str, where: str, variable: str, named: str | None, unknown: str) -> Result:
     """Nothing answers: a problem where somebody says that it must, otherwise something that is not known."""
     message = f"No {what} answers at {where}, so it is not known {unknown}."
-    if named is not None or variable in inquiry.named:
+    # At port 0 it listens on any free port, so nobody has chosen the address.
+    if named is not None or (variable in inquiry.named and not where.endswith(":0")):
         return "problem", message, f"Start it: `tracker {what}`. Its log says why it ended.", ExitCode.UNREACHABLE
     return "unknown", message, f"Start one with `tracker {what}`, or name its address with --{what}."
 
