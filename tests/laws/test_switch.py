@@ -14,7 +14,7 @@ from tests.laws.two_builds import SECOND, Twin
 from tests.touchpoints import DAY_MS, HOUR_MS, touchpoint
 from tests.virtual_time import run
 
-EXAMPLES = max(10, settings().max_examples // 40)
+EXAMPLES = settings().max_examples // 10
 KINDS = {WEB: ["Page Viewed", "Product Added"], SHOP: ["Order Completed", "Order Repeated"]}
 
 
