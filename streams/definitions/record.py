@@ -97,6 +97,8 @@ class DefinitionRecord:
     """By number."""
     stored: dict[str, StoredDefinition] = field(default_factory=dict)
     """By digest."""
+    _read: dict[str, Definition] = field(default_factory=dict, compare=False, repr=False)
+    """By digest: the definitions that were asked for; to read one takes some tens of milliseconds."""
 
     @property
     def newest(self) -> Revision:
@@ -105,6 +107,8 @@ class DefinitionRecord:
 
     def definition(self, identifier: str) -> Definition:
         """A definition by its digest. Raises Mismatch where this program cannot read it."""
+        if identifier in self._read:
+            return self._read[identifier]
         stored = self.stored.get(identifier)
         if stored is None:
             raise Mismatch(
@@ -120,6 +124,7 @@ class DefinitionRecord:
                 f"line {problem.line}: {problem.message}.",
                 "Update this program to the version that applied it.",
             )
+        self._read[identifier] = definition
         return definition
 
     def current(self, revision: Revision, build: str | None = None) -> tuple[Definition, ...]:

@@ -1,17 +1,19 @@
 """What readers of the figures serve: the definitions that every partition is counted by, and which are still mixed."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from streams.definitions.apply import read_record
 from streams.definitions.builds import FIRST, prefix_of
-from streams.definitions.record import DefinitionRecord, Revision
+from streams.definitions.record import DefinitionRecord, Revision, read_newest
 from streams.stores.keys import PREFIX, keys
 from streams.stores.numbers import marker_number
 from tracker.journey.definition import Definition
 from tracker.journey.versions import differences
+
+N = TypeVar("N", int, float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,38 +61,71 @@ class Served:
 
 def read_markers(client: Any, partitions: int, prefix: str = PREFIX) -> list[Marker]:
     """The markers of all partitions, through a blocking Redis client."""
-    found = []
-    for partition in range(partitions):
-        values = client.hmget(keys(partition, prefix).definitions, ["revision", "left", "looked"])
-        found.append(Marker(partition, *map(marker_number, values)))
-    return found
+    with client.pipeline(transaction=False) as pipe:
+        for partition in range(partitions):
+            pipe.hmget(keys(partition, prefix).definitions, ["revision", "left", "looked"])
+        return [Marker(partition, *map(marker_number, values)) for partition, values in enumerate(pipe.execute())]
 
 
 def read_served(client: Any, partitions: int, prefix: str = PREFIX) -> Served | None:
     """What is served now; None where nothing was ever applied to the store."""
-    record = read_record(client, prefix)
-    if not record.revisions:
-        return None
-    return served(record, read_markers(client, partitions, prefix_of(record.newest.build, prefix)))
+    return ServedReader(partitions, prefix).read(client)
 
 
-def served(record: DefinitionRecord, markers: Sequence[Marker]) -> Served:
-    """The newest revision that every partition of the served build has come to, and what is outdated under it."""
-    build = record.newest.build
+class ServedReader:
+    """Reads what is served again and again: the record with its texts only where it has changed since."""
+
+    def __init__(self, partitions: int, prefix: str = PREFIX) -> None:
+        self._partitions = partitions
+        self._prefix = prefix
+        self._record = DefinitionRecord()
+        self._described: dict[int, Served] = {}
+        """By revision of this record."""
+
+    def read(self, client: Any) -> Served | None:
+        """What is served now, through a blocking Redis client; None where nothing was ever applied to the store."""
+        if read_newest(client, self._prefix) != self._record.newest:
+            self._record, self._described = read_record(client, self._prefix), {}
+        record = self._record
+        if not record.revisions:
+            return None
+        markers = read_markers(client, self._partitions, prefix_of(record.newest.build, self._prefix))
+        revision = _followed(record, markers)
+        described = self._described.get(revision.number)
+        if described is None:
+            described = self._described[revision.number] = _describe(record, revision)
+        return replace(described, outdated=_outdated(record, revision, markers, described.definitions))
+
+
+def _followed(record: DefinitionRecord, markers: Sequence[Marker]) -> Revision:
+    """The newest revision that every partition of the served build has come to."""
     followed = [marker.revision for marker in markers if marker.revision]
-    revision = record.revisions.get(min(followed, default=0), record.newest)
-    journeys = revision.journeys_of(build)
-    outdated = Counter(dict.fromkeys(journeys, 0))
+    return record.revisions.get(min(followed, default=0), record.newest)
+
+
+def _describe(record: DefinitionRecord, revision: Revision) -> Served:
+    """A revision of the served build, without what is outdated under it."""
+    build = record.newest.build
+    changed_s = {journey: _changed_s(record, journey, revision) for journey in revision.journeys_of(build)}
+    definitions = record.current(revision, build)
+    changed_s |= _of_accounts(definitions, changed_s)
+    return Served(revision.number, definitions, changed_s=changed_s, build=build, shadow=_beside(record))
+
+
+def _outdated(
+    record: DefinitionRecord, revision: Revision, markers: Sequence[Marker], definitions: Sequence[Definition]
+) -> dict[str, int]:
+    build = record.newest.build
+    outdated = Counter(dict.fromkeys(revision.journeys_of(build), 0))
     for marker in markers:
         if marker.left:
             outdated.update(dict.fromkeys(_changed(record, marker.looked, revision, build), marker.left))
-    changed_s = {journey: _changed_s(record, journey, revision) for journey in journeys}
-    definitions = record.current(revision, build)
-    # A journey of accounts is folded from its people's journey, and changes with it.
-    for one in definitions:
-        if one.of_people is not None:
-            outdated[one.journey], changed_s[one.journey] = outdated[one.of_people], changed_s[one.of_people]
-    return Served(revision.number, definitions, dict(outdated), changed_s, build, _beside(record))
+    return {**outdated, **_of_accounts(definitions, outdated)}
+
+
+def _of_accounts(definitions: Sequence[Definition], values: Mapping[str, N]) -> dict[str, N]:
+    """The same for journeys of accounts: each is folded from its people's journey, and changes with it."""
+    return {one.journey: values[one.of_people] for one in definitions if one.of_people is not None}
 
 
 def _beside(record: DefinitionRecord) -> ServedBeside | None:

@@ -22,8 +22,7 @@ from schemas.topics import TOUCHPOINTS
 from streams.clients.clients import redis_client
 from streams.clients.failures import door
 from streams.definitions.builds import FIRST, prefix_of
-from streams.definitions.reader import served_prefix
-from streams.definitions.served import Served, read_served
+from streams.definitions.served import Served, ServedReader
 from streams.errors import TrackerError
 from streams.exporter.figures import Figures
 from streams.exporter.figures import read as read_figures
@@ -298,6 +297,7 @@ def wire(settings: Settings) -> Exporter:
     """The exporter for the settings; it connects at the first reading. Raises TrackerError for unusable settings."""
     client: list[Any] = []
     following: list[Served] = []
+    reader = ServedReader(settings.partitions)
 
     def follow() -> Served | None:
         with door(settings):
@@ -305,13 +305,16 @@ def wire(settings: Settings) -> Exporter:
                 # The client of a Cluster asks for the nodes when it is made; made here, its failure is one more
                 # failed reading.
                 client.append(redis_client(settings, retries=0))
-            found = read_served(client[0], settings.partitions)
+            found = reader.read(client[0])
             following[:] = [found] if found is not None else []
             return found
 
+    def build_now() -> str:
+        return following[0].build if following else FIRST
+
     def read() -> Figures:
         with door(settings):
-            build = following[0].build if following else FIRST
+            build = build_now()
             require(client[0], settings.partitions, prefix_of(build))
             figures = read_figures(client[0], settings.partitions, prefix_of(build))
             beside = following[0].shadow if following else None
@@ -320,7 +323,7 @@ def wire(settings: Settings) -> Exporter:
 
     def attend() -> Sequence[Attendance]:
         with door(settings):
-            return attendance(client[0], settings.partitions, served_prefix(client[0]))
+            return attendance(client[0], settings.partitions, prefix_of(build_now()))
 
     topics = [topic.name for topic in settings.topics() if topic.direction == "input"]
     with door(settings):
