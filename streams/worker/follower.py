@@ -13,9 +13,10 @@ from typing import Any, Final
 import structlog
 from redis import exceptions as redis_errors
 
-from streams.definitions.apply import Applied, RefusedFile, apply, is_outdated, read_files, read_record, write_again
+from streams.definitions.apply import Applied, RefusedFile, apply, read_files, read_record
 from streams.definitions.builds import FIRST, Turn, turn
-from streams.definitions.record import NEWEST, DamagedRecord, DefinitionRecord, Revision, record_key
+from streams.definitions.keeper import RecordKeeper
+from streams.definitions.record import DefinitionRecord, Revision
 from streams.definitions.switching import call_off_if_left
 from streams.errors import TrackerError, UsageError
 from streams.stores.store import Unavailable
@@ -53,15 +54,12 @@ class Follower:
 
         `began` is called with the names of all journeys when they change.
         """
-        self.record = DefinitionRecord()
+        self._keeper = RecordKeeper(client, wall_s)
         self.revision = 0
-        self._open = client
-        self._client: Any = None
         self._paths = paths
         self._plan = plan
         self._began = began
         self._build = build
-        self._wall_s = wall_s
         self._turns: dict[int, Turn] = {}
         self._planners: dict[int, Planner] = {}
         self._asked = asyncio.Event()
@@ -111,7 +109,7 @@ class Follower:
         """Follow the record, and apply files that change or that SIGHUP asks for, until cancelled."""
         while True:
             try:
-                async with asyncio.timeout(SWITCHING_EVERY_S if self.record.newest.switching else LOOK_EVERY_S):
+                async with asyncio.timeout(SWITCHING_EVERY_S if self._keeper.record.newest.switching else LOOK_EVERY_S):
                     await self._asked.wait()
             except TimeoutError:
                 pass
@@ -136,62 +134,40 @@ class Follower:
         else:
             await self.refresh()
 
-    def _connected(self) -> Any:
-        if self._client is None:
-            self._client = self._open()
-        return self._client
-
     def _begin(self) -> None:
         try:
             self._apply("start")
         except (RefusedFile, UsageError, JourneyFileError) as error:
-            if not read_record(self._connected()).revisions:
+            if not read_record(self._keeper.client).revisions:
                 raise
             log.error("journey files are not applied; using the store's definitions", reason=str(error))  # noqa: TRY400
             self._load()
 
     def _apply(self, by: str) -> None:
-        for outcome in apply(self._connected(), read_files(self._paths()), by, at_least=self.revision):
+        for outcome in apply(self._keeper.client, read_files(self._paths()), by, at_least=self.revision):
             _report(outcome)
         self._load()
 
     def _refresh(self, at_least: int) -> None:
-        if call_off_if_left(self._connected(), self.record.newest):
+        if call_off_if_left(self._keeper.client, self._keeper.record.newest):
             log.error("the switch is called off: `tracker switch` has ended without a word")
-        held = self._connected().hget(record_key(), NEWEST) or b"0"
-        if held == b"%d" % self.revision and self.revision >= at_least:
-            return
-        try:
-            found = read_record(self._connected()).newest.number
-        except DamagedRecord as error:
-            log.error("the record of definitions is damaged; writing it again", reason=str(error))  # noqa: TRY400
-            self._restore(held, at_least, anew=True)
-        else:
-            if found < max(at_least, self.revision):
-                log.warning("the store has lost its record of definitions; writing it again")
-                self._restore(b"%d" % found, at_least)
-        self._load()
-
-    def _restore(self, held: bytes, at_least: int, *, anew: bool = False) -> None:
-        """Write again what the store has lost of the record, under a number above every marker."""
-        found = int(held) if held.isdigit() else 0
-        above = max(found, at_least, self.revision)
-        write_again(self._connected(), self.record, held, above, self._wall_s, anew=anew)
+        if self._keeper.refresh(at_least):
+            self._plan_newest()
 
     def _load(self) -> None:
-        record = read_record(self._connected())
-        if is_outdated(record, self.record):
-            self._restore(b"%d" % record.newest.number, record.newest.number)
-            record = read_record(self._connected())
+        self._keeper.load()
+        self._plan_newest()
+
+    def _plan_newest(self) -> None:
+        record = self._keeper.record
         newest = record.newest
         planner = self._plan(record, newest)
         self._planners[newest.number], self._turns[newest.number] = planner, turn(newest, self._build)
         for number in sorted(self._planners)[:-KEPT]:
             del self._planners[number], self._turns[number]
-        self.record, self.revision = record, newest.number
-        names = [one.journey for one in planner.journeys.definitions]
-        self._began(names)
+        self.revision = newest.number
         versions = {one.journey: one.version for one in planner.journeys.definitions}
+        self._began(versions)
         log.info("definitions loaded", revision=newest.number, by=newest.by, versions=versions)
 
 
