@@ -186,14 +186,8 @@ def as_data(found: Foresight) -> dict[str, Any]:
         "rebuild_seconds": found.rebuild_s(),
         "kafka": None if found.kept is None else [topic._asdict() for topic in found.kept],
         "files": [
-            {
-                "file": each.file.path,
-                "journey": each.file.definition.journey,
-                "version": each.file.definition.version,
-                "current": each.current.version if each.current else None,
-                "verdict": each.decision.verdict,
-                "need": each.decision.need,
-                "differences": [one._asdict() for one in each.decision.differences],
+            each.as_data()
+            | {
                 "first_day": found.oldest_days.get(each.file.definition.journey),
                 "history_is_kept": found.is_enough(each.file.definition.journey)
                 if each.decision.need == "history"

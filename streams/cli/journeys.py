@@ -143,7 +143,7 @@ def apply_(
         else:
             outcomes = apply(client, given, "apply", require=_require_taken)
     if as_json:
-        _print_json({"dry_run": dry_run, "files": [_as_data(each) for each in outcomes]})
+        _print_json({"dry_run": dry_run, "files": [each.as_data() for each in outcomes]})
     else:
         for each in outcomes:
             _print_outcome(each)
@@ -287,18 +287,6 @@ def _print_outcome(outcome: Applied) -> None:
             print(f"    {each}")
     if outcome.decision.verdict == "taken" and outcome.decision.need == "history":
         print("    The past is counted by the earlier rules; `tracker shadow FILE` builds it again by the new ones.")
-
-
-def _as_data(outcome: Applied) -> dict[str, Any]:
-    return {
-        "file": outcome.file.path,
-        "journey": outcome.file.definition.journey,
-        "version": outcome.file.definition.version,
-        "current": outcome.current.version if outcome.current else None,
-        "verdict": outcome.decision.verdict,
-        "need": outcome.decision.need,
-        "differences": [each._asdict() for each in outcome.decision.differences],
-    }
 
 
 def _changed(record: DefinitionRecord, revision: Revision, name: str | None) -> dict[str, Any]:

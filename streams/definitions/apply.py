@@ -1,6 +1,6 @@
 """Applying: journey files become the store's definitions, or one line says why not."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.resources import files
 from pathlib import Path
 from time import time
@@ -17,9 +17,9 @@ from streams.definitions.record import (
     fields,
     parsed,
     record_key,
-    require_apart,
 )
 from streams.errors import TrackerError, UsageError
+from streams.settings.definitions import require_apart
 from streams.stores.keys import PREFIX
 from tracker.identity.accounts import with_accounts
 from tracker.journey.definition import Definition
@@ -53,6 +53,19 @@ class Applied(NamedTuple):
     decision: Decision
     is_shadow: bool = False
     """Whether it is the very definition that the shadow is counted by."""
+
+    def as_data(self) -> dict[str, Any]:
+        """As plain data."""
+        given = self.file.definition
+        return {
+            "file": self.file.path,
+            "journey": given.journey,
+            "version": given.version,
+            "current": self.current.version if self.current else None,
+            "verdict": self.decision.verdict,
+            "need": self.decision.need,
+            "differences": [each._asdict() for each in self.decision.differences],
+        }
 
     @property
     def is_kept(self) -> bool:
@@ -188,7 +201,7 @@ def apply(
             return outcomes
         now_ms, newest = int(wall_s() * 1000), record.newest
         journeys = newest.journeys | digests(each.file.definition for each in kept)
-        stored = _stored([each.file for each in kept], now_ms)
+        stored = stored_as([each.file for each in kept], now_ms)
         number = max(newest.number, at_least) + 1
         revision = Revision(number, now_ms, by, journeys, newest.build, _moved(newest, journeys))
         if change(client, newest.number, revision, stored, prefix):
@@ -226,11 +239,12 @@ def keep_former(
         now_ms = int(wall_s() * 1000)
         # A revision of its own, so that workers load what they may need.
         revision = Revision(newest.number + 1, now_ms, "former", newest.journeys, newest.build, newest.shadow)
-        if change(client, newest.number, revision, _stored(new, now_ms), prefix):
+        if change(client, newest.number, revision, stored_as(new, now_ms), prefix):
             return new
 
 
-def _stored(given: Sequence[JourneyFile], now_ms: int) -> dict[str, StoredDefinition]:
+def stored_as(given: Iterable[JourneyFile], now_ms: int) -> dict[str, StoredDefinition]:
+    """By digest, what the record keeps of files that are applied now."""
     return {
         digest(each.definition): StoredDefinition(
             each.definition.journey, each.definition.version, each.text, Path(each.path).name, now_ms

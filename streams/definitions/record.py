@@ -10,14 +10,14 @@ No write spans partitions in a cluster, so each partition has a marker: the revi
 (`Keys.definitions`).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
 
-from streams.errors import Mismatch, UsageError
+from streams.errors import Mismatch
 from streams.stores.keys import PREFIX
 from tracker.engine.customer import CustomerFold
 from tracker.identity.accounts import with_accounts
@@ -225,20 +225,6 @@ def fields(revision: Revision, definitions: Mapping[str, StoredDefinition]) -> l
     for identifier, each in definitions.items():
         written += [f"definition {identifier}", msgspec.json.encode(each)]
     return written
-
-
-def require_apart(definitions: Sequence[Definition]) -> None:
-    """Return when no journey of accounts has another journey's name. Raises UsageError."""
-    names = {one.journey for one in definitions if one.of_people is None}
-    for one in definitions:
-        if one.of_people is None:
-            continue
-        if one.journey in names:
-            raise UsageError(
-                f"The journey of accounts of {one.of_people!r} is named {one.journey!r}, as another journey is.",
-                "Give them another name: `accounts: {journey: ...}`.",
-            )
-        names.add(one.journey)
 
 
 def digests(definitions: Iterable[Definition]) -> dict[str, str]:

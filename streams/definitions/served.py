@@ -9,7 +9,7 @@ from streams.definitions.apply import read_record
 from streams.definitions.builds import FIRST, prefix_of
 from streams.definitions.record import DefinitionRecord, Revision, read_newest
 from streams.stores.keys import PREFIX, keys
-from streams.stores.numbers import marker_number
+from streams.stores.replies import marker_number
 from tracker.journey.definition import Definition
 from tracker.journey.versions import differences
 

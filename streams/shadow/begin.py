@@ -6,15 +6,15 @@ from time import time
 from typing import Any, Final, NamedTuple
 
 from streams.clients.topic_shapes import create_like
-from streams.definitions.apply import Applied, JourneyFile, RefusedFile, change, compare, read_record
+from streams.definitions.apply import Applied, JourneyFile, RefusedFile, change, compare, read_record, stored_as
 from streams.definitions.builds import prefix_of, routed_of
-from streams.definitions.record import DefinitionRecord, Revision, Shadow, StoredDefinition, digests, require_apart
+from streams.definitions.record import DefinitionRecord, Revision, Shadow, digests
 from streams.errors import Mismatch, TrackerError, UsageError
+from streams.settings.definitions import require_apart
 from streams.settings.settings import Settings
 from streams.shadow.drop import remove_keys
 from streams.shadow.lag import Offsets
 from streams.stores.keys import keys
-from tracker.journey.versions import digest
 
 SAMPLES: Final = 20
 """Entries of a hash by which Redis estimates its size."""
@@ -123,12 +123,7 @@ def begin(client: Any, settings: Settings, given: Sequence[JourneyFile]) -> Begu
         number = newest.number + 1
         build = f"b{number}"
         journeys = newest.journeys | digests(one.definition for one in given)
-        stored = {
-            digest(one.definition): StoredDefinition(
-                one.definition.journey, one.definition.version, one.text, one.path.rpartition("/")[2], now_ms
-            )
-            for one in given
-        }
+        stored = stored_as(given, now_ms)
         revision = Revision(number, now_ms, "shadow", newest.journeys, newest.build, Shadow(build, journeys))
         require_apart(DefinitionRecord({number: revision}, record.stored | stored).current(revision, build))
         create_like(settings, routed_of(""), routed_of(build))

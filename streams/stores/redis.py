@@ -12,9 +12,8 @@ from redis import exceptions as errors
 
 from streams.stores.attendance import KEPT_MS, NOTED_EVERY_MS
 from streams.stores.keys import PREFIX, Keys, day_list, keys
-from streams.stores.numbers import marker_number
 from streams.stores.rebuild import SCRIPT, removal
-from streams.stores.replies import OF_DAMAGE, integers, number, text, texts
+from streams.stores.replies import OF_DAMAGE, integers, marker_number, number, text, texts
 from streams.stores.replies import names as stored_names
 from streams.stores.store import MOST_GENERATIONS, Damaged, Due, Lease, Sizes, Unavailable, damage, new_generation
 from tracker.planning.plan import Plan

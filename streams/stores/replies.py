@@ -23,6 +23,17 @@ def number(held: bytes | None) -> int:
         raise Damaged(f"{held[:40]!r} is stored in the place of a number") from None
 
 
+def marker_number(held: bytes | None) -> int:
+    """A number of a partition's marker; 0, as where nobody has followed the record, for what is no number.
+
+    That is no damage: the owner looks at all states and writes the marker anew.
+    """
+    try:
+        return max(0, number(held))
+    except Damaged:
+        return 0
+
+
 def text(held: bytes) -> str:
     """A name. Raises Damaged."""
     try:
