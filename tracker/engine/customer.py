@@ -64,6 +64,7 @@ class CustomerFold:
         """`former`: earlier versions of the definitions, with which stored states may still have been folded."""
         self.definitions: Final = tuple(definitions)
         self.instance_folds: Final = tuple(InstanceFold(definition, horizon_ms) for definition in definitions)
+        self._by_journey = {one.definition.journey: one for one in self.instance_folds}
         formers = [InstanceFold(definition, horizon_ms) for definition in former]
         self._former = {
             (one.definition.journey, layout_id): one
@@ -110,9 +111,8 @@ class CustomerFold:
     def contribution(self, data: bytes) -> dict[str, int]:
         """What a stored record adds to every aggregate."""
         total: dict[str, int] = {}
-        instance_folds = {instance_fold.definition.journey: instance_fold for instance_fold in self.instance_folds}
         for journey in decode(data).journeys:
-            instance_fold = instance_folds.get(journey.name)
+            instance_fold = self._by_journey.get(journey.name)
             if instance_fold is not None:
                 folded_by: InstanceFold | None = self._folded_by(instance_fold, journey)
             else:
@@ -137,21 +137,24 @@ class CustomerFold:
             return instance_fold
         raise UnknownDefinitionError(journey.name, journey.version)
 
-    def outdated(self, data: bytes) -> list[str]:
-        """The journeys of a stored record that were folded with another definition than the present one."""
-        present = {one.definition.journey: one.made for one in self.instance_folds}
-        return [
-            each.name
-            for each in decode(data).journeys
-            if each.name in present and present[each.name] != (each.layout, each.version)
-        ]
+    def outdated(self, record: Record) -> list[str]:
+        """The journeys of a stored record that were folded with another definition than the present one.
+
+        Raises UnknownDefinitionError where that is not at hand.
+        """
+        found = []
+        for journey in record.journeys:
+            instance_fold = self._by_journey.get(journey.name)
+            if instance_fold is not None and (journey.layout, journey.version) != instance_fold.made:
+                self._folded_by(instance_fold, journey)
+                found.append(journey.name)
+        return found
 
     def unknown(self, record: Record) -> list[str]:
         """The declared journeys of a stored record that were folded with a definition that is not at hand."""
-        instance_folds = {instance_fold.definition.journey: instance_fold for instance_fold in self.instance_folds}
         found = []
         for journey in record.journeys:
-            instance_fold = instance_folds.get(journey.name)
+            instance_fold = self._by_journey.get(journey.name)
             try:
                 if instance_fold is not None:
                     self._folded_by(instance_fold, journey)
@@ -163,10 +166,9 @@ class CustomerFold:
         """Migrate the stored journeys of other definitions to the present ones, but not the figures; whether there were
         any. `but`: journeys that stay as they are. Raises UnknownDefinitionError.
         """
-        instance_folds = {instance_fold.definition.journey: instance_fold for instance_fold in self.instance_folds}
         is_changed = False
         for journey in record.journeys:
-            instance_fold = instance_folds.get(journey.name)
+            instance_fold = self._by_journey.get(journey.name)
             if instance_fold is None or journey.name in but:
                 continue
             if (journey.layout, journey.version) != instance_fold.made:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from tracker.engine.customer import CustomerFold
 from tracker.engine.migration import UnknownDefinitionError
-from tracker.records.state import UnreadableStateError
+from tracker.records.state import UnreadableStateError, decode
 
 
 class Outdated(NamedTuple):
@@ -25,8 +25,7 @@ def outdated(journeys: CustomerFold, records: Mapping[str, bytes]) -> Outdated:
     reasons = []
     for customer, record in records.items():
         try:
-            if journeys.outdated(record):
-                journeys.contribution(record)
+            if journeys.outdated(decode(record)):
                 found[customer] = record
         except (UnreadableStateError, UnknownDefinitionError) as error:
             reasons.append(str(error))
