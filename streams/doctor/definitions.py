@@ -1,6 +1,7 @@
 """Definitions: whether the journey files can be read, and by what the store counts."""
 
 from collections.abc import Iterator
+from contextlib import closing
 
 from streams.clients.clients import redis_client
 from streams.definitions.markers import doubts
@@ -26,12 +27,9 @@ def journeys(inquiry: Inquiry) -> Iterator[Result]:
 def stored(inquiry: Inquiry) -> Iterator[Result]:
     """The store's definitions against the files, and the partitions against the record."""
     settings = inquiry.settings
-    client = redis_client(settings)
-    try:
+    with closing(redis_client(settings)) as client:
         found = doubts(client, settings)
         served = read_served(client, settings.partitions)
-    finally:
-        client.close()
     for doubt in found:
         yield "problem" if doubt.is_problem else "remark", doubt.message, doubt.remedy
     if served is not None:

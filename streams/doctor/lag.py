@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -63,16 +64,13 @@ class TopicLag:
 def lag(inquiry: Inquiry) -> Iterator[Result]:
     """Each topic whose records wait, and whether that will end."""
     settings = inquiry.settings
-    client = redis_client(settings)
-    try:
+    with closing(redis_client(settings)) as client:
         build = read_newest(client).build
         topics = [topic_of(topic.name, build) for topic in settings.topics() if topic.direction == "input"]
         places = [(topic, partition) for topic in topics for partition in range(settings.partitions)]
         with reading_consumer(settings) as consumer:
             before, after, standing = _looks(inquiry, client, consumer, places)
         quiet = quiet_s(attendance(client, settings.partitions, served_prefix(client)))
-    finally:
-        client.close()
     shrunk = sorted({topic for topic, partition in places if after.waiting((topic, partition)) < 0})
     if shrunk:
         message = f"Kafka holds less of {', '.join(shrunk)} than was applied."

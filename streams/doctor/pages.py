@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from http.client import HTTPConnection, HTTPException
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -149,14 +150,11 @@ def _words(value: object) -> str:
 
 def _last_arrival_s(inquiry: Inquiry) -> float | None:
     """How long ago the newest canary touchpoint that has arrived was sent, as the states say."""
-    client = redis_client(inquiry.settings)
-    try:
+    with closing(redis_client(inquiry.settings)) as client:
         prefix = served_prefix(client)
         with client.pipeline(transaction=False) as pipe:
             for partition, name in enumerate(canaries(inquiry.settings.partitions)):
                 pipe.hget(keys(partition, prefix).states, name)
             sent = [newest_sent_ms(record) for record in pipe.execute()]
-    finally:
-        client.close()
     newest = max((at_ms for at_ms in sent if at_ms is not None), default=None)
     return None if newest is None else max(0.0, time.time() - newest / 1000)

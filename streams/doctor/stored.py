@@ -1,6 +1,7 @@
 """Redis: its version and settings, and what the tracker has noted there about itself."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from typing import Any, Final
 
 from schemas.topics import ROUTED
@@ -28,11 +29,8 @@ def redis(inquiry: Inquiry) -> Iterator[Result]:
         server = find_redis()
         yield "ok", f"REDIS_URL is not set: the demo and the tests start their own Redis ({server}).", ""
         return
-    client = redis_client(settings)
-    try:
+    with closing(redis_client(settings)) as client:
         answer = client.info(target_nodes="primaries") if settings.redis_cluster else client.info()
-    finally:
-        client.close()
     # The client of a Cluster with a single primary returns that node's fields, without the node's name.
     nodes = answer if settings.redis_cluster and "redis_version" not in answer else {"Redis": answer}
     for node, info in nodes.items():
@@ -72,10 +70,7 @@ def redis_node(node: str, info: Mapping[str, Any], settings: Settings) -> Iterat
 def history(inquiry: Inquiry) -> Iterator[Result]:
     """Offsets that Kafka had deleted before they were applied; reported until someone deletes the key."""
     settings = inquiry.settings
-    if settings.redis_url is None:
-        return
-    client = redis_client(settings)
-    try:
+    with closing(redis_client(settings)) as client:
         prefix = served_prefix(client)
         for partition in range(settings.partitions):
             for place, end in sorted(client.hgetall(keys(partition, prefix).missing).items()):
@@ -84,8 +79,6 @@ def history(inquiry: Inquiry) -> Iterator[Result]:
                 message = f"{what} were deleted by Kafka before they were applied."
                 remedy = f"Keep topics longer (TRACKER_RETENTION_DAYS). Seen? DEL {keys(partition, prefix).missing}"
                 yield "warning", message, remedy
-    finally:
-        client.close()
 
 
 def topic_ids(inquiry: Inquiry) -> Iterator[Result]:
@@ -93,43 +86,30 @@ def topic_ids(inquiry: Inquiry) -> Iterator[Result]:
     settings = inquiry.settings
     with kafka_admin(settings) as admin:
         shapes = find(admin, [topic.name for topic in settings.topics() if topic.direction == "input"])
-    client = redis_client(settings)
-    try:
+    with closing(redis_client(settings)) as client:
         ids = {name: shape.id for name, shape in shapes.items()}
         build = read_newest(client).build
         if build:
             # Its topic of routed messages has another name in Kafka than in the store.
             ids.pop(ROUTED, None)
         yield from created_anew(client, settings.partitions, ids, prefix_of(build))
-    finally:
-        client.close()
 
 
 def messages(inquiry: Inquiry) -> Iterator[Result]:
     """Messages between partitions: what came against what was sent."""
     settings = inquiry.settings
-    if settings.redis_url is None:
-        return
-    client = redis_client(settings)
-    try:
+    with closing(redis_client(settings)) as client:
         yield from findings(client, settings.partitions, served_prefix(client))
-    finally:
-        client.close()
 
 
 def erasures(inquiry: Inquiry) -> Iterator[Result]:
     """Whether erased names are recognised under the present salt."""
     settings = inquiry.settings
-    if settings.redis_url is None:
-        return
     from tracker.identity.erasure import Digests
 
-    client = redis_client(settings)
-    try:
+    with closing(redis_client(settings)) as client:
         prefix = served_prefix(client)
         kept = [client.smembers(keys(partition, prefix).suppressed) for partition in range(settings.partitions)]
-    finally:
-        client.close()
     if not all(map(Digests(settings.id_salt).is_own, kept)):
         message = "Customers were erased under another TRACKER_ID_SALT: no worker takes their partitions."
         yield "problem", message, "Set it to the value that it had then."

@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import replace
 from typing import Any, Final
 
@@ -27,15 +28,12 @@ OFTEN: Final = 3
 def workers(inquiry: Inquiry) -> Iterator[Result]:
     """Members of the group, the partitions that they own, and those that they look after."""
     settings = inquiry.settings
-    client = redis_client(settings)
-    try:
+    with closing(redis_client(settings)) as client:
         build = read_newest(client).build
         settings = replace(settings, group=group_of(settings.group, build))
         with kafka_admin(settings) as admin:
             group = _settled(admin, settings.group)
         found = attendance(client, settings.partitions, prefix_of(build))
-    finally:
-        client.close()
     members = group["members"]
     if not members:
         yield _nobody(settings, found)
@@ -119,11 +117,8 @@ def owned_partitions(members: list[Mapping[str, Any]], topics: list[str]) -> set
 
 def restarts(inquiry: Inquiry) -> Iterator[Result]:
     """How often worker processes were started again within the hour."""
-    client = redis_client(inquiry.settings)
-    try:
+    with closing(redis_client(inquiry.settings)) as client:
         found = [one for one in noted(client) if one.at_s > time.time() - HOUR_S]
-    finally:
-        client.close()
     if not found:
         yield "ok", "no worker process was started again in the last hour", ""
         return
