@@ -24,29 +24,3 @@ class Planners(Protocol):
 
     async def refresh(self, at_least: int = 0) -> None:
         """Look for a newer revision; `at_least` is one that was seen. Raises `Unavailable`."""
-
-
-class OnePlanner:
-    """Implements `Planners` where definitions never change, as in tests and trials."""
-
-    revision = 0
-
-    def __init__(self, planner: Planner) -> None:
-        self._planner = planner
-
-    def planner(self, revision: int) -> Planner:
-        """The one planner there is."""
-        del revision
-        return self._planner
-
-    def turn(self, revision: int) -> Turn:
-        """It is served, and nobody switches."""
-        return Turn(revision)
-
-    def changed(self, before: int) -> bool:
-        """Never."""
-        del before
-        return False
-
-    async def refresh(self, at_least: int = 0) -> None:
-        """Nothing to look for."""

@@ -8,27 +8,22 @@ import subprocess
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-import msgspec
 import psutil
 import pytest
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient, OffsetSpec
 from redis import Redis
 
-from schemas.topics import TRANSITIONS
-from schemas.transition import Transition
 from streams.clients.topic_shapes import create
 from streams.definitions.builds import prefix_of, routed_of
 from streams.definitions.record import read_newest
 from streams.definitions.switching import alive_key, announced
 from streams.errors import ExitCode
 from streams.exporter.figures import Figures, read
-from streams.sdk.repeats import Repeats, transition_id
 from streams.settings.settings import read as read_settings
 from streams.shadow.lag import CLOSE
 from tests.integration.test_tools import AT_MS, TYPES, Installation, touchpoint
@@ -86,21 +81,6 @@ class Shop(Installation):
         assert answer.returncode == ExitCode.OK, answer.stderr
         return answer.stdout
 
-    def transitions(self) -> list[Transition]:
-        """What a consumer of the transitions gets that drops repeats and what was told before."""
-        consumer = KafkaConsumer(bootstrap_servers=self.kafka)
-        places = [TopicPartition(TRANSITIONS, partition) for partition in range(self.partitions)]
-        consumer.assign(places)
-        consumer.seek_to_beginning()
-        ends, repeats, values = consumer.end_offsets(places), Repeats(), []
-        while any(consumer.position(place) < ends[place] for place in places):
-            for records in consumer.poll(1_000).values():
-                values += [record.value for record in repeats.fresh(records)]
-        consumer.close()
-        twice = [one for one, count in Counter(map(transition_id, values)).items() if count > 1]
-        assert not twice, twice[:3]
-        return [msgspec.json.decode(value, type=Transition) for value in values]
-
 
 @pytest.fixture
 def shop(private_servers, tmp_path) -> Shop:
@@ -110,26 +90,6 @@ def shop(private_servers, tmp_path) -> Shop:
     (tmp_path / "changed.yaml").write_text(CHANGED)
     create(read_settings(found.environ))
     return found
-
-
-@contextmanager
-def load(shop: Shop, first: int) -> Iterator[list[int]]:
-    """Customers who go all the way, one after the other; how many there were, once it ends."""
-    sent, over = [first], threading.Event()
-
-    def send() -> None:
-        while not over.is_set():
-            shop.send(range(sent[0], sent[0] + 10))
-            sent[0] += 10
-            time.sleep(0.05)
-
-    thread = threading.Thread(target=send)
-    thread.start()
-    try:
-        yield sent
-    finally:
-        over.set()
-        thread.join()
 
 
 def replayed(shop: Shop, customers: int, halfway: int) -> dict[str, int]:
@@ -156,7 +116,7 @@ def test_a_shadow_counts_what_a_replay_counts(shop: Shop) -> None:
         wait_until(lambda: shop.reached_in("").get("seen") == 100, 60)
         assert shop.tracker("switch", "--yes").returncode == ExitCode.NOT_FOUND
         assert shop.tracker("shadow", str(shop.folder / "live.yaml")).returncode == ExitCode.USAGE
-        with load(shop, 100) as sent:
+        with shop.load(100, step=10) as sent:
             told = shop.ok("shadow", shop.changed, "--samples", "3")
             assert "seen" in told and "cart" in told
             assert shop.tracker("shadow", shop.changed).returncode == ExitCode.MISMATCH
@@ -179,7 +139,7 @@ def test_a_shadow_counts_what_a_replay_counts(shop: Shop) -> None:
         shop.ok("shadow", "--drop", "--yes")
         assert shop.tracker("shadow", "--status").returncode == ExitCode.NOT_FOUND
         assert_gone(shop, build)
-    assert {one.version for one in shop.transitions() if one.journey} == {1}
+    assert {one.version for one in shop.transitions()[0] if one.journey} == {1}
 
 
 def assert_gone(shop: Shop, build: str) -> None:
@@ -200,7 +160,7 @@ def test_builds_change_places_under_load(shop: Shop) -> None:
     with shop.running("worker", "-p", "2") as supervisor:
         shop.send(range(50), steps=3)
         wait_until(lambda: shop.reached_in("").get("seen") == 50, 60)
-        with load(shop, 50) as sent:
+        with shop.load(50, step=10) as sent:
             shop.ok("shadow", shop.changed)
             build = json.loads(shop.ok("shadow", "--status", "--json", "--samples", "0"))["build"]
             for number, served in enumerate((build, "", build)):
@@ -224,7 +184,7 @@ def test_builds_change_places_under_load(shop: Shop) -> None:
         assert shop.printed("audit")["ok"]
         shop.send(range(sent[0], sent[0] + 10))
         wait_until(lambda: shop.reached_in(build).get("bought") == sent[0] - 40, 60)
-    told = shop.transitions()
+    told = shop.transitions()[0]
     for kind in ("entered", "completed"):
         customers = {one.customer for one in told if one.kind == kind}
         expected = sent[0] + 10 - (50 if kind == "completed" else 0)
@@ -327,7 +287,7 @@ def test_after_a_switch_an_emptied_redis_is_built_again(shop: Shop) -> None:
         shop.send(range(100, 110))
         wait_until(lambda: shop.reached_in(build).get("bought") == 110, 60)
         assert shop.served() == build
-    told = [one for one in shop.transitions() if one.kind == "completed"]
+    told = [one for one in shop.transitions()[0] if one.kind == "completed"]
     assert len({one.customer for one in told}) == len(told) == 110
 
 

@@ -24,8 +24,9 @@ from streams.worker.commit import Commit
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.ownership import Ownership
 from streams.worker.partition import PartitionWorker
-from streams.worker.planners import OnePlanner, Planners
+from streams.worker.planners import Planners
 from streams.worker.transport import Bounds, FetchedBatch
+from tests.one_planner import OnePlanner
 from tests.touchpoints import START_MS, Record
 from tracker.engine.customer import CustomerFold
 from tracker.home import home

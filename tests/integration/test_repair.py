@@ -1,19 +1,9 @@
 """Keys of one partition deleted under load, on a real Kafka, a real Redis and real workers."""
 
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-import msgspec
 import pytest
-from kafka import KafkaConsumer, TopicPartition
 from redis import Redis
 
-from schemas.topics import TRANSITIONS
-from schemas.transition import Transition
 from streams.errors import ExitCode
-from streams.sdk.repeats import Repeats, transition_id
 from streams.stores.keys import keys
 from tests.integration.test_tools import Installation, installation
 from tests.servers import wait_until
@@ -22,27 +12,6 @@ __all__ = ["installation"]
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(240)]
 KEYS = ("states", "aggregates", "offsets", "days")
 """`timers` is empty here: nobody drops off within a day. The contract of the stores has it."""
-
-
-@contextmanager
-def load(installation: Installation) -> Iterator[list[int]]:
-    """Customers who go all the way, one after the other; how many there were, once it ends."""
-    sent = [0]
-    over = threading.Event()
-
-    def send() -> None:
-        while not over.is_set():
-            installation.send(range(sent[0], sent[0] + 20))
-            sent[0] += 20
-            time.sleep(0.05)
-
-    thread = threading.Thread(target=send)
-    thread.start()
-    try:
-        yield sent
-    finally:
-        over.set()
-        thread.join()
 
 
 def writes(client: Redis, partition: int) -> int:
@@ -55,18 +24,8 @@ def generation(client: Redis, partition: int) -> bytes:
 
 def completed(installation: Installation) -> set[str]:
     """Whose journey was completed, to a consumer who drops repeats and what was published before: each thing once."""
-    consumer = KafkaConsumer(bootstrap_servers=installation.kafka)
-    places = [TopicPartition(TRANSITIONS, partition) for partition in range(installation.partitions)]
-    consumer.assign(places)
-    consumer.seek_to_beginning()
-    ends, repeats, values = consumer.end_offsets(places), Repeats(), []
-    while any(consumer.position(place) < ends[place] for place in places):
-        for records in consumer.poll(1_000).values():
-            values += [record.value for record in repeats.fresh(records)]
-    consumer.close()
+    published, repeats = installation.transitions()
     assert repeats.again > 0
-    assert len({transition_id(value) for value in values}) == len(values)
-    published = [msgspec.json.decode(value, type=Transition) for value in values]
     return {one.customer for one in published if one.kind == "completed"}
 
 
@@ -82,7 +41,7 @@ def lose(client: Redis, name: str) -> None:
 def test_a_deleted_key_is_built_again_and_no_other_partition(installation: Installation) -> None:
     """Each key in turn, while customers come: every figure is right in the end, and the neighbour has gone on."""
     with Redis.from_url(installation.redis) as client, installation.running("worker"):
-        with load(installation) as sent:
+        with installation.load() as sent:
             wait_until(lambda: writes(client, 0) > 5 and writes(client, 1) > 5, 60)
             other = generation(client, 1)
             for name in KEYS:

@@ -6,7 +6,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,15 +17,16 @@ from dataclasses import dataclass
 import msgspec
 import pytest
 from aiokafka import AIOKafkaConsumer
-from kafka import KafkaConsumer, KafkaProducer
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from redis import Redis
 
 from schemas.rejection import Place, Rejection
 from schemas.topics import REJECTED, TRANSITIONS
+from schemas.transition import Transition
 from streams.clients.topic_shapes import create
 from streams.errors import ExitCode
 from streams.exporter.figures import Figures, read
-from streams.sdk.repeats import Repeats
+from streams.sdk.repeats import Repeats, transition_id
 from streams.settings.settings import read as read_settings
 from streams.stores.keys import keys
 from tests.servers import wait_until
@@ -102,6 +106,40 @@ class Installation:
                 producer.send(f"touchpoints.{channel}", key=name.encode(), value=value, partition=partition)
         producer.flush()
         producer.close()
+
+    @contextmanager
+    def load(self, first: int = 0, step: int = 20) -> Iterator[list[int]]:
+        """Customers who go all the way, `step` after `step`; the number of the next one, also once it ends."""
+        sent, over = [first], threading.Event()
+
+        def send() -> None:
+            while not over.is_set():
+                self.send(range(sent[0], sent[0] + step))
+                sent[0] += step
+                time.sleep(0.05)
+
+        thread = threading.Thread(target=send)
+        thread.start()
+        try:
+            yield sent
+        finally:
+            over.set()
+            thread.join()
+
+    def transitions(self) -> tuple[list[Transition], Repeats]:
+        """What a consumer gets that drops repeats and what was published before, each once; and what it dropped."""
+        consumer = KafkaConsumer(bootstrap_servers=self.kafka)
+        places = [TopicPartition(TRANSITIONS, partition) for partition in range(self.partitions)]
+        consumer.assign(places)
+        consumer.seek_to_beginning()
+        ends, repeats, values = consumer.end_offsets(places), Repeats(), []
+        while any(consumer.position(place) < ends[place] for place in places):
+            for records in consumer.poll(1_000).values():
+                values += [record.value for record in repeats.fresh(records)]
+        consumer.close()
+        twice = [one for one, count in Counter(map(transition_id, values)).items() if count > 1]
+        assert not twice, twice[:3]
+        return [msgspec.json.decode(value, type=Transition) for value in values], repeats
 
 
 def touchpoint(customer: str, event_id: str, channel: str, type_: str, at_ms: int = AT_MS) -> bytes:

@@ -28,21 +28,13 @@ class Holding(World):
         self._kept: list[tuple[bytes | None, str | int]] = []
         self._number = 0
 
-    def produce(
-        self,
-        topic: str,
-        value: bytes | None,
-        *,
-        to: str | int,
-        at_ms: int | None = None,
-        headers: Sequence[tuple[str, bytes]] = (),
-    ) -> None:
-        if topic == ROUTED and headers:
+    def produce(self, topic: str, value: bytes | None, *, to: str | int, **rest) -> None:
+        if topic == ROUTED and rest.get("headers"):
             self._number += 1
             if self._number in self._aside:
                 self._kept.append((value, to))
                 return
-        super().produce(topic, value, to=to, at_ms=at_ms, headers=headers)
+        super().produce(topic, value, to=to, **rest)
 
     def send_again(self) -> None:
         """All that was set aside, in its order."""

@@ -9,8 +9,8 @@ from streams.stores.store import Lease, Unavailable
 from streams.worker.cache import Cache
 from streams.worker.commit import Commit
 from streams.worker.metrics import WorkerMetrics
-from streams.worker.planners import OnePlanner
 from tests.flow.harness import WEB, definition
+from tests.one_planner import OnePlanner
 from tests.touchpoints import START_MS, Record, touchpoint
 from tracker.engine.customer import CustomerFold
 from tracker.planning.plan import PartitionBatch

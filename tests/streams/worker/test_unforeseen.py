@@ -14,8 +14,8 @@ from streams.worker.cache import Cache
 from streams.worker.commit import Commit
 from streams.worker.in_slices import Unwanted
 from streams.worker.metrics import WorkerMetrics
-from streams.worker.planners import OnePlanner
 from tests.flow.harness import SHOP, WEB, definition
+from tests.one_planner import OnePlanner
 from tests.touchpoints import START_MS, Record, touchpoint
 from tests.virtual_time import run
 from tracker.engine.customer import CustomerFold
