@@ -45,7 +45,7 @@ class WorkerProcesses:
         self.log_path = group.directory / "workers.log"
         self.first_port = _ports_in_a_row(PROCESSES)
         self._host = settings.http_host
-        self._environ = {
+        self.environ: Final[dict[str, str]] = {
             **environ,
             "PYTHONPATH": os.pathsep.join(part for part in (str(ROOT), environ.get("PYTHONPATH", "")) if part),
             "PYTHONUNBUFFERED": "1",
@@ -68,7 +68,7 @@ class WorkerProcesses:
         command = [sys.executable, "-m", "streams", "worker", "--processes", str(PROCESSES)]
         with self.log_path.open("ab") as log:
             # In the present directory, not the log's: settings may name files by relative paths.
-            self._process = self.group.start(command, Path.cwd(), log, self._environ)
+            self._process = self.group.start(command, Path.cwd(), log, self.environ)
 
     def start_exporter(self) -> str:
         """Serve the funnel to Prometheus too; the address of its page. It ends with the group."""
@@ -82,7 +82,7 @@ class WorkerProcesses:
         port = ports.free_port()
         with (self.group.directory / f"{command[0]}.log").open("ab") as log:
             words = [sys.executable, "-m", "streams", *command]
-            environ = self._environ | {port_variable: str(port)}
+            environ = self.environ | {port_variable: str(port)}
             self._others.append(self.group.start(words, Path.cwd(), log, environ))
         return f"http://{self._host}:{port}/metrics"
 

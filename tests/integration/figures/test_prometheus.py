@@ -2,6 +2,9 @@
 
 import json
 import os
+import re
+import subprocess
+import sys
 import threading
 import time
 import urllib.parse
@@ -55,6 +58,19 @@ def simulation(settings, target) -> Simulation:
     return Simulation(scenario, target, Truth(), rate=PER_S)
 
 
+def begin_shadow(running: RealPipeline, directory: Path) -> None:
+    """Have the same journey counted beside itself, by a higher version whose time without a touchpoint is longer."""
+    (live,) = running.settings.journey_files()
+    text = re.sub(r"(?m)^version: (\d+)$", lambda found: f"version: {int(found[1]) + 1}", live.read_text("utf-8"))
+    changed = directory / "changed.yaml"
+    changed.write_text(text.replace("drops_after: ", "drops_after: 1", 1), "utf-8")
+    command = [sys.executable, "-m", "streams", "shadow", str(changed), "--detach"]
+    answer = subprocess.run(  # our own program
+        command, env=running.workers.environ, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert answer.returncode == 0, answer.stderr
+
+
 def address(page: str) -> str:
     return urllib.parse.urlsplit(page).netloc
 
@@ -65,6 +81,7 @@ def test_every_panel_has_data(tmp_path) -> None:
     settings = read_settings({**os.environ, "TRACKER_PARTITIONS": "4"})
     with ExitStack() as stack:
         running = stack.enter_context(pipeline(settings, os.environ, lambda _line: None))
+        begin_shadow(running, tmp_path)
         exporter = running.workers.start_exporter()
         targets = {
             "exporter": [address(exporter)],
