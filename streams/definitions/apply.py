@@ -16,6 +16,7 @@ from streams.definitions.record import (
     digests,
     fields,
     parsed,
+    read_fields,
     record_key,
 )
 from streams.errors import TrackerError, UsageError
@@ -138,8 +139,8 @@ def require_one_each(given: Sequence[JourneyFile]) -> None:
 
 
 def read_record(client: Any, prefix: str = PREFIX) -> DefinitionRecord:
-    """The record, through a blocking Redis client; empty where nothing was ever applied."""
-    return parsed(client.hgetall(record_key(prefix)))
+    """The record, through a blocking Redis client; empty where nothing was ever applied. Raises DamagedRecord."""
+    return parsed(read_fields(client, prefix))
 
 
 def compare(record: DefinitionRecord, given: Sequence[JourneyFile]) -> list[Applied]:

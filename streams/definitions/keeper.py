@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 
 from streams.definitions.apply import is_outdated, read_record, write_again
-from streams.definitions.record import NEWEST, DamagedRecord, DefinitionRecord, record_key
+from streams.definitions.record import NEWEST, DamagedRecord, DefinitionRecord, read_field
 
 log = structlog.get_logger()
 
@@ -36,10 +36,11 @@ class RecordKeeper:
         what this process knows of it is written again. Raises TrackerError.
         """
         known = self.record.newest.number
-        held = self.client.hget(record_key(), NEWEST) or b"0"
-        if held == b"%d" % known and known >= at_least:
-            return False
+        held = b"0"
         try:
+            held = read_field(self.client, NEWEST) or held
+            if held == b"%d" % known and known >= at_least:
+                return False
             found = read_record(self.client).newest.number
         except DamagedRecord as error:
             if not known:

@@ -10,15 +10,17 @@ No write spans partitions in a cluster, so each partition has a marker: the revi
 (`Keys.definitions`).
 """
 
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
+from redis.exceptions import ResponseError
 
 from streams.errors import Mismatch
 from streams.stores.keys import PREFIX
+from streams.stores.replies import OF_DAMAGE
 from tracker.engine.customer import CustomerFold
 from tracker.identity.accounts import with_accounts
 from tracker.journey.definition import Definition
@@ -167,17 +169,41 @@ def record_key(prefix: str = PREFIX) -> str:
     return f"{prefix}:definitions"
 
 
+def read_field(client: Any, name: str, prefix: str = PREFIX) -> bytes | None:
+    """One field, through a blocking Redis client; None where it is missing. Raises DamagedRecord."""
+    with _a_hash():
+        held: bytes | None = client.hget(record_key(prefix), name)
+        return held
+
+
+def read_fields(client: Any, prefix: str = PREFIX) -> dict[bytes, bytes]:
+    """Every field, through a blocking Redis client. Raises DamagedRecord."""
+    with _a_hash():
+        held: dict[bytes, bytes] = client.hgetall(record_key(prefix))
+        return held
+
+
+@contextmanager
+def _a_hash() -> Iterator[None]:
+    try:
+        yield
+    except ResponseError as error:
+        if any(words in str(error) for words in OF_DAMAGE):
+            raise DamagedRecord("the key is no hash") from None
+        raise
+
+
 def read_newest(client: Any, prefix: str = PREFIX) -> Revision:
     """The newest revision alone, through a blocking Redis client; number 0 where nothing was ever applied.
 
     Raises DamagedRecord.
     """
-    number = client.hget(record_key(prefix), NEWEST)
+    number = read_field(client, NEWEST, prefix)
     # A revision that was written once stays, so nothing can come between the two questions.
     if number is None:
         return Revision(0, 0, "", {})
     name = number.decode(errors="replace")
-    found = client.hget(record_key(prefix), f"{NEWEST} {name}")
+    found = read_field(client, f"{NEWEST} {name}", prefix)
     if found is None:
         raise DamagedRecord(f"{NEWEST!r} says {_text(number)}, and there is no such revision")
     return _revision(name, found)

@@ -34,8 +34,14 @@ def given(text: str = SHOP) -> JourneyFile:
     return JourneyFile("shop.yaml", text, definition(text))
 
 
+NO_HASH = "no hash"
+"""Instead of a field: the key is of another type."""
+
+
 def damaged(client: Any, field: str, value: str | None) -> None:
-    if value is None:
+    if field == NO_HASH:
+        client.set(record_key(), "x")
+    elif value is None:
         client.hdel(record_key(), field)
     else:
         client.hset(record_key(), field, value)
@@ -51,6 +57,7 @@ def damaged(client: Any, field: str, value: str | None) -> None:
         ("revision 1", '{"number":1,'),
         ("revision 1", '{"number":2,"at_ms":0,"by":"","journeys":{}}'),
         ("revision x", '{"number":1,"at_ms":0,"by":"","journeys":{}}'),
+        (NO_HASH, None),
     ],
 )
 def test_a_damaged_record_is_one_line_with_a_remedy(client, field: str, value: str | None):
@@ -88,7 +95,9 @@ def test_a_damaged_text_that_nobody_needs_stops_nobody(client):
     assert fold.definitions == (definition(THIRD),)
 
 
-@pytest.mark.parametrize(("field", "value"), [("revision", "abc"), ("revision", "77"), ("revision", None)])
+@pytest.mark.parametrize(
+    ("field", "value"), [("revision", "abc"), ("revision", "77"), ("revision", None), (NO_HASH, None)]
+)
 def test_a_running_worker_writes_a_damaged_record_again(client, tmp_path: Path, field: str, value: str | None):
     """What it knows becomes a newer revision, once, and it goes on."""
     file = tmp_path / "shop.yaml"
