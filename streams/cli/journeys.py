@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from msgspec import to_builtins
 
 from streams.cli.check import journey_files
 from streams.cli.options import AsJson
@@ -25,6 +26,7 @@ from streams.errors import ExitCode, TrackerError, UsageError
 from streams.person.opened import opened_store
 from streams.person.times import shown
 from streams.settings.settings import Settings, read
+from streams.shadow.begin import names_of
 from tracker.journey.versions import DefinitionDifference, differences, digest
 
 app = typer.Typer(help="Show the definitions in the store, and apply journey files to them.")
@@ -55,6 +57,9 @@ def list_(*, as_json: AsJson = False) -> int:
         for each in _listed(record, markers)["journeys"]:
             print(f"{each['journey']} {each['version']}: {' → '.join(each['stages'])}")
             print(f"    since {each['since']}, revision {each['revision']} by {each['by']}")
+        if shadow := record.newest.shadow:
+            beside = ", ".join(names_of(record, shadow.journeys, record.newest.journeys))
+            print(f"shadow {shadow.build}: {beside}, beside them; `tracker shadow --status` shows how far it is")
         print(progress_of(markers, record.newest.number))
     return ExitCode.OK
 
@@ -226,6 +231,7 @@ def _listed(record: DefinitionRecord, markers: list[Marker]) -> dict[str, Any]:
     return {
         "revision": newest.number,
         "journeys": journeys,
+        "shadow": to_builtins(newest.shadow) if newest.shadow else None,
         "partitions": [asdict(each) for each in markers],
     }
 

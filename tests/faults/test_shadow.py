@@ -121,6 +121,8 @@ def test_a_shadow_counts_what_a_replay_counts(shop: Shop) -> None:
             assert "seen" in told and "cart" in told
             assert shop.tracker("shadow", shop.changed).returncode == ExitCode.MISMATCH
         build = json.loads(shop.ok("shadow", "--status", "--json"))["build"]
+        assert f"shadow {build}: shop 2, beside them" in shop.ok("journeys", "list")
+        assert json.loads(shop.ok("journeys", "list", "--json"))["shadow"]["build"] == build
         wait_until(
             lambda: shop.reached_in(build).get("bought") == shop.reached_in("").get("bought") == sent[0] - 100, 60
         )

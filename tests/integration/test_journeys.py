@@ -68,7 +68,7 @@ def test_a_store_without_definitions_says_so(client, run):
     code, said, _ = run("journeys", "list")
     assert (code, said) == (0, "The store has no definitions yet. Workers apply TRACKER_JOURNEYS when they start.\n")
     assert run("journeys", "history")[:2] == (0, "The store has no definitions yet.\n")
-    assert printed(run, "journeys", "list") == {"revision": 0, "journeys": [], "partitions": []}
+    assert printed(run, "journeys", "list") == {"revision": 0, "journeys": [], "shadow": None, "partitions": []}
     code, _, err = run("journeys", "show", "shop")
     assert code == ExitCode.NOT_FOUND and "The store has no journey 'shop'." in err
 
