@@ -68,7 +68,7 @@ class Tie(_Routed, frozen=True, tag="tie"):
     at_ms: int
     event_id: str
     offer: Offer | None = None
-    """None: the sender refuses the tie, because it has too many."""
+    """None: the sender refuses the tie, or has nothing to offer."""
 
 
 class Ruling(_Routed, frozen=True, tag="ruling"):

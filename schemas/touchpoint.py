@@ -31,8 +31,9 @@ class Touchpoint(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     occurred_at: Moment
     """When it happened, by the clock of the device: RFC 3339 with an offset, or milliseconds since 1970."""
     ids: dict[str, str | int | None]
-    """The ids of the customer: `customer_id`, `anonymous_id`, `email_sha256`, `phone_sha256`, `account_id`. At least
-    one is needed. All of them but `account_id` are taken for ids of one person."""
+    """The ids of the customer: `customer_id`, `anonymous_id`, `email_sha256`, `phone_sha256`, `account_id`, and the
+    number that a system gave, named by the system's word and the source: `woocommerce_customer@shop-se`. At least one
+    is needed. All of them but `account_id` are taken for ids of one person."""
     schema: str = SCHEMA
     """The version of this structure, `touchpoint/1`."""
     sent_at: Moment | None = None

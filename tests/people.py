@@ -20,23 +20,46 @@ class Seen(NamedTuple):
 
 
 def _strength(name: str) -> tuple[int, str]:
-    for place, kind in enumerate(("anonymous_id", "email_sha256", "phone_sha256"), 1):
-        if name.startswith(f"{kind}:"):
+    kind = name.partition(":")[0]
+    if ":" in name and "@" in kind:
+        return 1, name
+    for place, listed in enumerate(("anonymous_id", "email_sha256", "phone_sha256"), 2):
+        if kind == listed:
             return place, name
     return 0, name
 
 
+def _accepted(edges: Iterable[Seen]) -> list[Seen]:
+    """The edges, the oldest first, that neither end refuses: each keeps its oldest one to each scoped kind."""
+    in_order = sorted(set(edges), key=lambda one: (one.at_ms, one.event_id, *sorted((one.one, one.other))))
+    first: dict[tuple[str, str], str] = {}
+    ends = [(end, peer) for edge in in_order for end, peer in ((edge.one, edge.other), (edge.other, edge.one))]
+    for end, peer in ends:
+        if _strength(peer)[0] == 1:
+            first.setdefault((end, peer.partition(":")[0]), peer)
+    return [
+        edge
+        for edge in in_order
+        if first.get((edge.one, edge.other.partition(":")[0]), edge.other) == edge.other
+        and first.get((edge.other, edge.one.partition(":")[0]), edge.one) == edge.one
+    ]
+
+
 def people(edges: Iterable[Seen], cut: Iterable[frozenset[str]] = ()) -> dict[str, str]:
-    """By name: the customer whom it belongs to. Two names of strength 0 never belong together."""
+    """By name: the customer whom it belongs to. Two names of strength 0 never belong together.
+
+    `cut`: pairs that a person has separated.
+    """
     cuts = set(cut)
+    seen = [edge for edge in edges if frozenset((edge.one, edge.other)) not in cuts]
     members: dict[str, set[str]] = {}
 
     def group(name: str) -> set[str]:
         return members.setdefault(name, {name})
 
-    for edge in sorted(set(edges), key=lambda one: (one.at_ms, one.event_id, *sorted((one.one, one.other)))):
+    for edge in _accepted(seen):
         one, other = group(edge.one), group(edge.other)
-        if one is other or frozenset((edge.one, edge.other)) in cuts:
+        if one is other:
             continue
         if sum(_strength(name)[0] == 0 for name in one | other) > 1:
             continue

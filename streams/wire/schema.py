@@ -17,7 +17,7 @@ from schemas.rejection import Rejection
 from schemas.topics import CHANNELS
 from schemas.touchpoint import ALIAS_KINDS, MAX_ID_BYTES, Touchpoint
 from schemas.transition import Transition
-from tracker.identity.kinds import NO_IDS
+from tracker.identity.kinds import NO_IDS, SCOPED
 from tracker.journey.schema import DIALECT
 from tracker.planning.decode import EARLIEST_MS, LATEST_MS
 
@@ -134,10 +134,17 @@ def _of_touchpoint(schema: Schema) -> None:
 
 def _ids() -> Schema:
     one = {"type": ["string", "integer", "null"]}
+    scoped = f"^{SCOPED.pattern}$"
+    # A scoped key counts where not every scoped key has a value that is no id.
+    no_scoped_id = {"patternProperties": {scoped: {"not": {"$ref": "#/$defs/id"}}}}
     return {
         "properties": {kind: {**one, "maxLength": MAX_ID_BYTES} for kind in ALIAS_KINDS},
+        "patternProperties": {scoped: {**one, "maxLength": MAX_ID_BYTES}},
         "additionalProperties": one,
-        "anyOf": [{"required": [kind], "properties": {kind: {"$ref": "#/$defs/id"}}} for kind in ALIAS_KINDS],
+        "anyOf": [
+            *({"required": [kind], "properties": {kind: {"$ref": "#/$defs/id"}}} for kind in ALIAS_KINDS),
+            {"not": no_scoped_id},
+        ],
     }
 
 

@@ -115,6 +115,27 @@ def test_an_alias_of_two_customers_is_a_conflict(shop: Shop) -> None:
     assert shop.is_sound()
 
 
+def test_a_number_belongs_to_its_system(shop: Shop) -> None:
+    """Two shops' 731 are two people; a second number of one shop gets nothing, until the first is cut."""
+    shop.see("n1", **{"woocommerce_customer@se": "731"}, anonymous_id="home")
+    shop.see("n2", **{"woocommerce_customer@no": "731"}, anonymous_id="away")
+    wait_until(lambda: shop.aliases("home") == {"woocommerce_customer@se:731", "anonymous_id:home"})
+    wait_until(lambda: shop.aliases("away") == {"woocommerce_customer@no:731", "anonymous_id:away"})
+    shop.see("n3", **{"woocommerce_customer@se": "732"}, anonymous_id="home")
+    wait_until(lambda: any(one["alias"] == "anonymous_id:home" for one in conflicts(shop)))
+    [found] = [one for one in conflicts(shop) if one["alias"] == "anonymous_id:home"]
+    assert found["belongs_to"] == "woocommerce_customer@se:731"
+    assert [one["customer"] for one in found["claimed_by"]] == ["woocommerce_customer@se:732"]
+    assert shop.aliases("woocommerce_customer@se:732") == {"woocommerce_customer@se:732"}
+    assert shop.printed("identity", "unlink", "woocommerce_customer@se:731", "home")["outcome"] == "unlinked"
+    wait_until(lambda: shop.aliases("home") == {"woocommerce_customer@se:732", "anonymous_id:home"})
+    assert shop.is_sound()
+
+
+def conflicts(shop: Shop) -> list[dict]:
+    return shop.printed("identity", "conflicts")["conflicts"]
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [

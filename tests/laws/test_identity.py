@@ -14,7 +14,13 @@ from tracker.touch import Touch
 PARTITIONS = 4
 EXAMPLES = max(20, settings().max_examples // 20)
 KINDS = [(WEB, "Page Viewed"), (WEB, "Product Added"), (SHOP, "Order Completed"), (SUPPORT, "Ticket")]
-POOLS = {"customer_id": ("c1", "c2", "c3"), "anonymous_id": ("a1", "a2", "a3"), "email_sha256": ("e1", "e2")}
+POOLS = {
+    "customer_id": ("c1", "c2", "c3"),
+    "anonymous_id": ("a1", "a2", "a3"),
+    "email_sha256": ("e1", "e2"),
+    "shop_customer@se": ("12", "13"),
+    "desk_requester@help": ("12", "14"),
+}
 
 streams = touchpoints(KINDS, names(POOLS, 1, 3).map(lambda ids: {"ids": ids}))
 
@@ -59,7 +65,7 @@ def found(world: World) -> dict[str, dict[str, int]]:
 @st.composite
 def rulings(draw: st.DrawFn) -> list[tuple[str, str]]:
     """Pairs that a person says are not one."""
-    names = ["c1", "c2", "anonymous_id:a1", "anonymous_id:a2", "email_sha256:e1"]
+    names = ["c1", "c2", "anonymous_id:a1", "anonymous_id:a2", "email_sha256:e1", "shop_customer@se:12"]
     return [tuple(draw(st.permutations(names))[:2]) for _ in range(draw(st.integers(1, 2)))]
 
 

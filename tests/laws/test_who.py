@@ -12,16 +12,22 @@ from tracker.journey.definition import Definition, Rule, Stage
 from tracker.replay.replay import Replay, columns_of
 from tracker.touch import Touch
 
-POOLS = (("c1", "c2", "c3"), ("anonymous_id:a1", "anonymous_id:a2", "anonymous_id:a3"), ("email_sha256:e1",))
+POOLS = (
+    ("c1", "c2", "c3"),
+    ("shop_customer@se:12", "shop_customer@se:13", "shop_customer@se:14"),
+    ("desk_requester@help:12", "desk_requester@help:13"),
+    ("anonymous_id:a1", "anonymous_id:a2", "anonymous_id:a3"),
+    ("email_sha256:e1",),
+)
 SHOP = Definition("shop", 1, tuple(Stage(name, (Rule(type=name),)) for name in ("visit", "order", "return")))
 
 
 @st.composite
 def named_touches(draw: st.DrawFn) -> list[Touch]:
-    """Touches under one to three names each, the strongest first, some at one moment."""
+    """Touches under one to five names each, the strongest first, some at one moment."""
     touches = []
     for place in range(draw(st.integers(1, 14))):
-        pools = sorted(draw(st.sets(st.integers(0, 2), min_size=1)))
+        pools = sorted(draw(st.sets(st.integers(0, len(POOLS) - 1), min_size=1)))
         names = [draw(st.sampled_from(POOLS[pool])) for pool in pools]
         at_ms = BASE_MS + draw(st.integers(0, 9)) * UNIT_MS
         kind = draw(st.sampled_from(["visit", "order", "return"]))

@@ -1,5 +1,7 @@
 """Kinds of alias: which there are, which one stands for the customer, and which values are no ids.
 
+A number belongs to the system that gave it, so besides the listed kinds there are scoped ones: `BASE@SOURCE`, such as
+`woocommerce_customer@shop-se`. They need no list.
 It knows nothing of links between aliases; those are in `tracker/identity/ties.py`.
 """
 
@@ -19,6 +21,13 @@ NO_IDS: Final = frozenset(
 CUSTOMER: Final = "customer_id"
 ACCOUNT: Final = "account_id"
 MAX_ALIASES: Final = 100
+SCOPED: Final = re.compile(r"[a-z][a-z0-9_]{0,31}@[A-Za-z0-9._-]{1,64}")
+"""A kind that is scoped by its source: what the number is, and which source gave it."""
+MAX_KIND_LENGTH: Final = 32 + 1 + 64
+SCOPED_STRENGTH: Final = 1
+"""Between `customer_id`, which is 0, and the kind after it, which is 2."""
+# A `customer_id` like the name of a scoped alias; no listed kind holds an @.
+_SCOPED_NAME: Final = re.compile(rf"{SCOPED.pattern}:")
 
 Ids = Mapping[str, str | int | None]
 
@@ -55,7 +64,8 @@ class Kinds:
     """The kinds of alias of an installation, the strongest first.
 
     `customer_id` is unique: two different ones are two people. `account_id` is shared by all people of an account, so
-    it is the customer's name only where a touchpoint carries no other id, and it never links.
+    it is the customer's name only where a touchpoint carries no other id, and it never links. Scoped kinds come right
+    after `customer_id`, whatever the list says; a name has at most one peer of each.
     """
 
     def __init__(
@@ -66,9 +76,14 @@ class Kinds:
         self.limits: Final = dict(limits or {})
         self.limit: Final = limit
         self.least_limit: Final = min((limit, *self.limits.values()))
-        self._strengths = {kind: place for place, kind in enumerate(self.order)}
+        self._strengths = {kind: 2 * place for place, kind in enumerate(self.order)}
         self._first = CUSTOMER if self.order[:1] == (CUSTOMER,) else ""
         self._prefixes = tuple(f"{kind}:" for kind in self.order)
+
+    @property
+    def listed(self) -> str:
+        """All kinds, as a message names them."""
+        return ", ".join((*self.order, "a number such as shop_customer@SOURCE"))
 
     def name(self, kind: str, value: str) -> str:
         """The customer's name for an alias: bare for `customer_id`, `kind:value` for the others.
@@ -76,7 +91,7 @@ class Kinds:
         The prefix keeps strangers apart whose ids of different kinds are equal. A `customer_id` that looks like a
         prefixed name gets the prefix too.
         """
-        if kind == CUSTOMER and not (":" in value and value.startswith(self._prefixes)):
+        if kind == CUSTOMER and not (":" in value and (value.startswith(self._prefixes) or _SCOPED_NAME.match(value))):
             return value
         return f"{kind}:{value}"
 
@@ -94,12 +109,20 @@ class Kinds:
             value = value.strip()
             if value.lower() not in NO_IDS:
                 return value
+        scoped: str | None = None
+        for kind in ids:
+            if kind not in self._strengths and "@" in kind and SCOPED.fullmatch(kind):
+                value = normalise(ids[kind])
+                if value is not None and (scoped is None or f"{kind}:{value}" < scoped):
+                    scoped = f"{kind}:{value}"
         for kind in self.order:
+            if scoped is not None and kind != self._first:
+                return scoped
             if kind in ids:
                 value = normalise(ids[kind])
                 if value is not None:
                     return self.name(kind, value)
-        return None
+        return scoped
 
     def others(self, ids: Ids, strongest: str) -> tuple[str, ...]:
         """The weaker names in the same touchpoint, which therefore belong to the same customer.
@@ -108,7 +131,9 @@ class Kinds:
         """
         found = []
         for kind, given in ids.items():
-            if kind == ACCOUNT or kind not in self._strengths or (kind == CUSTOMER and given == strongest):
+            if kind == ACCOUNT or (kind == CUSTOMER and given == strongest):
+                continue
+            if kind not in self._strengths and not ("@" in kind and SCOPED.fullmatch(kind)):
                 continue
             value = normalise(given)
             if value is not None and (name := self.name(kind, value)) != strongest:
@@ -123,11 +148,13 @@ class Kinds:
     def kind_of(self, name: str) -> str:
         """The kind of a name."""
         kind, colon, _ = name.partition(":")
-        return kind if colon and kind in self._strengths else CUSTOMER
+        if colon and (kind in self._strengths or ("@" in kind and SCOPED.fullmatch(kind))):
+            return kind
+        return CUSTOMER
 
     def strength(self, name: str) -> int:
-        """The place of a name's kind; lower is stronger."""
-        return self._strengths[self.kind_of(name)]
+        """How strong a name's kind is; lower is stronger. All scoped kinds are equally strong."""
+        return self._strengths.get(self.kind_of(name), SCOPED_STRENGTH)
 
     def is_unique(self, name: str) -> bool:
         """Whether the name is a `customer_id`: it stands for one person and never merges with another unique name."""
@@ -142,7 +169,6 @@ KINDS_ALLOWED: Final = (
     "kinds of alias (a-z, 0-9, _), each once, customer_id first; `:10` after one: each customer has at most 10 of it, "
     f"{MAX_ALIASES} at most"
 )
-MAX_KIND_LENGTH: Final = 32
 _WORD: Final = re.compile(r"([a-z][a-z0-9_]{0,31})(?::([1-9][0-9]{0,2}))?")
 
 

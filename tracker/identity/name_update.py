@@ -42,6 +42,7 @@ from tracker.identity.accounts import AccountFold
 from tracker.identity.histories import Histories, Views, short_ids
 from tracker.identity.incoming import Incoming
 from tracker.identity.kinds import Kinds
+from tracker.identity.refusals import refusals
 from tracker.identity.ties import NEVER_MS, QUESTION, Ties, choose, conflicts, excess, read, root, write
 from tracker.records import account_links
 from tracker.records.log import ID_BYTES, short_id
@@ -111,14 +112,15 @@ class NameUpdate:
                 ties.see(peer, at_ms, event_id, fresh)
         self._listen(fresh)
         self._refuse_excess(fresh)
+        self._refuse(fresh)
         offer = choose(self.name, ties, self._kinds)
         if offer != (ties.offered or Offer((self.name,))):
             ties.offered = offer if len(offer.path) > 1 else None
-            fresh.update(peer for peer in ties.edges if not self._kinds.is_unique(peer))
+            fresh.update(peer for peer in ties.edges if peer not in ties.held and not self._kinds.is_unique(peer))
         for peer in sorted(fresh):
             edge = ties.edges[peer]
             if not edge.is_cut:
-                self.messages.append(Tie(peer, self.name, edge.at_ms, edge.event_id, offer))
+                self.messages.append(Tie(peer, self.name, edge.at_ms, edge.event_id, self._offered(peer, offer)))
         self._ask_peers(offer)
         self.belongs = root(self.name, ties)
 
@@ -152,7 +154,11 @@ class NameUpdate:
         for peer in sorted(asked):
             edge = self.ties.edges.get(peer)
             if edge is not None and not edge.is_cut:
-                self.messages.append(Tie(peer, self.name, NEVER_MS, QUESTION, offer))
+                self.messages.append(Tie(peer, self.name, NEVER_MS, QUESTION, self._offered(peer, offer)))
+
+    def _offered(self, peer: str, offer: Offer) -> Offer | None:
+        """What a peer is offered: nothing where it is refused."""
+        return None if peer in self.ties.held else offer
 
     def _refuse_excess(self, fresh: set[str]) -> None:
         """Forget the youngest peers beyond the limits; those that knew of the tie get a message that it is refused."""
@@ -162,6 +168,12 @@ class NameUpdate:
             if peer not in fresh:
                 self.messages.append(Tie(peer, self.name, known.at_ms, known.event_id))
             fresh.discard(peer)
+
+    def _refuse(self, fresh: set[str]) -> None:
+        """Refuse peers that stay known as claims; those that this changes for get a message."""
+        held = refusals(self.ties, self._kinds)
+        fresh.update(set(held).symmetric_difference(self.ties.held) & self.ties.edges.keys())
+        self.ties.held = tuple(held)
 
     def announce(self) -> None:
         """Step 2: report the name's new customer, and once each customer who claims the name and does not get it."""

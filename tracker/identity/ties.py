@@ -49,8 +49,12 @@ class Ties(msgspec.Struct, array_like=True, gc=False):
     adopted: dict[str, bytes] = {}
     """Of a customer: by alias, the short ids of the touchpoints that came under it."""
     refused: tuple[str, ...] = ()
-    """Unique names that were reported as conflicts."""
+    """Names that were reported as conflicts."""
     end: bool = True
+    """The end of this structure before version 0.2."""
+    held: tuple[str, ...] = ()
+    """Peers that are refused (`tracker/identity/refusals.py`), as last told to them."""
+    close: bool = True
     """Makes the last byte differ from that of a record without ties (see `may_have_ties`)."""
 
     def see(self, peer: str, at_ms: int, event_id: str, fresh: set[str]) -> None:
@@ -129,7 +133,7 @@ def choose(name: str, ties: Ties, kinds: Kinds) -> Offer:
     for peer, edge in ties.edges.items():
         offer = edge.offer
         # An offer whose path contains the name came from it. Taking it back would keep a lost customer alive in a loop.
-        if edge.is_cut or offer is None or name in offer.path or len(offer.path) >= MAX_PATH:
+        if edge.is_cut or offer is None or name in offer.path or len(offer.path) >= MAX_PATH or peer in ties.held:
             continue
         if edge.at_ms == NEVER_MS and edge.ruled_ms < 0:
             # The peer already knows a ruling that has not arrived here yet.
@@ -145,14 +149,14 @@ def choose(name: str, ties: Ties, kinds: Kinds) -> Offer:
 
 
 def conflicts(name: str, ties: Ties, kinds: Kinds) -> dict[str, Edge]:
-    """By unique name that claims the name without getting it: the edge of the claim."""
+    """By name that claims the name without getting it, a unique one or a refused peer: the edge of the claim."""
+    found = {peer: ties.edges[peer] for peer in ties.held}
     if kinds.is_unique(name):
         # The homes of its aliases decide, and report the conflict.
-        return {}
+        return found
     mine = root(name, ties)
-    found: dict[str, Edge] = {}
-    for edge in ties.edges.values():
-        if edge.offer is None or edge.is_cut or name in edge.offer.path:
+    for peer, edge in ties.edges.items():
+        if edge.offer is None or edge.is_cut or name in edge.offer.path or peer in ties.held:
             continue
         other = edge.offer.path[0]
         if other != mine and kinds.is_unique(other):
@@ -165,7 +169,7 @@ def excess(ties: Ties, kinds: Kinds) -> list[str]:
     if len(ties.edges) <= kinds.least_limit:
         return []
     left, total, over = dict(kinds.limits), kinds.limit, []
-    for peer, _ in sorted(ties.edges.items(), key=lambda item: (_moment(item[1]), item[0])):
+    for peer, _ in sorted(ties.edges.items(), key=lambda item: (moment(item[1]), item[0])):
         kind = kinds.kind_of(peer)
         if total <= 0 or left.get(kind, 1) <= 0:
             over.append(peer)
@@ -181,14 +185,14 @@ def aliases(ties: Ties) -> Iterable[str]:
     return (peer for peer, edge in ties.edges.items() if not edge.is_cut)
 
 
-def _moment(edge: Edge) -> tuple[int, str]:
-    # An edge that was seen counts from the first sight, one that only a ruling made from the ruling.
+def moment(edge: Edge) -> tuple[int, str]:
+    """The age of an edge: from the first sight, or from the ruling where it was never seen."""
     return (edge.at_ms, edge.event_id) if edge.at_ms != NEVER_MS else (edge.ruled_ms, "")
 
 
 def _weight(name: str, peer: str, edge: Edge) -> Weight:
     one, other = sorted((name, peer))
-    return (*_moment(edge), one, other)
+    return (*moment(edge), one, other)
 
 
 def _rank(offer: Offer, peer: str, kinds: Kinds) -> tuple[object, ...]:

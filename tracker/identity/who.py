@@ -10,6 +10,7 @@ from typing import Final
 
 from schemas.routed import Offer
 from tracker.identity.kinds import KINDS, Kinds
+from tracker.identity.refusals import refusals
 from tracker.identity.ties import Edge, Ties, choose, excess
 
 Moment = tuple[int, str]
@@ -40,7 +41,7 @@ class Who:
         return found
 
     def _ties(self, group: Iterable[tuple[str, str]]) -> dict[str, Ties]:
-        """The ties of each name within the limits, before any offer."""
+        """The ties of each name that it does not refuse, before any offer."""
         ties: dict[str, Ties] = {}
         for name, other in group:
             at_ms, event_id = self._first[name, other]
@@ -48,6 +49,8 @@ class Who:
             ties.setdefault(other, Ties()).edges[name] = Edge(at_ms, event_id)
         for one in ties.values():
             for peer in excess(one, self._kinds):
+                del one.edges[peer]
+            for peer in refusals(one, self._kinds):
                 del one.edges[peer]
         return ties
 

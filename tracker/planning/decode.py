@@ -59,7 +59,7 @@ def decode(value: bytes | None, received_at_ms: int | None, kinds: Kinds = KINDS
     except AliasTooLong as error:
         return Flaw("id_too_long", str(error))
     if customer is None:
-        return Flaw("no_id", f"`ids` holds none of {', '.join(kinds.order)} with a value that is an id")
+        return Flaw("no_id", f"`ids` holds none of {kinds.listed} with a value that is an id")
     occurred_at = wire.occurred_at
     device_ms = occurred_at if occurred_at.__class__ is int else _milliseconds(occurred_at)
     at_ms = device_ms

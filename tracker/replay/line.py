@@ -99,7 +99,7 @@ def _named(short: _Short, kinds: Kinds) -> tuple[str, tuple[str, ...], str | Non
             return Flaw("not_a_touchpoint", "`customer` and `ids`: give one of them; `ids` may hold a `customer_id`")
         strongest = kinds.strongest(short.ids)
         if strongest is None:
-            return Flaw("no_id", f"`ids` holds none of {', '.join(kinds.order)} with a value that is an id")
+            return Flaw("no_id", f"`ids` holds none of {kinds.listed} with a value that is an id")
         return strongest, kinds.others(short.ids, strongest), kinds.account(short.ids)
     except AliasTooLong as error:
         return Flaw("id_too_long", str(error))

@@ -54,7 +54,7 @@ MOMENTS = st.sampled_from([
     "2026-13-22T10:00:00Z", "1979-12-31T23:59:59Z", "1980-01-01T00:00:00Z", "2026-11-22T24:00:00Z", "2026-11-22",
 ])  # fmt: skip
 IDS = st.dictionaries(
-    st.sampled_from(["customer_id", "anonymous_id", "email_sha256", "session"]),
+    st.sampled_from(["customer_id", "anonymous_id", "email_sha256", "session", "shop_customer@se-1", "shop@", "@se"]),
     st.sampled_from(["c-1", " c-1 ", "", "  ", "null", "NULL", "Guest", "n/a", "[object Object]", "-1", "0", "x" * 256,
                      0, -1, 7, None, 1.5, False, ["c-1"]]),
     max_size=3,

@@ -44,7 +44,9 @@ def test_the_bound_counts_bytes(letter: str, count: int) -> None:
         normalise(letter * count + "x")
 
 
-aliases = st.tuples(st.sampled_from(ALIAS_KINDS), st.text(min_size=1) | st.sampled_from(["a", "anonymous_id:a"]))
+KINDS_DRAWN = [*ALIAS_KINDS, "shop_customer@se", "shop_customer@no"]
+VALUES = ["a", "anonymous_id:a", "shop_customer@se:a"]
+aliases = st.tuples(st.sampled_from(KINDS_DRAWN), st.text(min_size=1) | st.sampled_from(VALUES))
 
 
 @given(aliases, aliases)
@@ -96,3 +98,50 @@ def test_nonsense_is_no_list_of_kinds(words: list[str]) -> None:
     """It is refused with what is allowed."""
     with pytest.raises(ValueError, match="customer_id first"):
         kinds_of(words)
+
+
+def test_a_number_belongs_to_the_system_that_gave_it() -> None:
+    """Two shops' customer 731 are two names, and so are the 12 of a shop and of a help desk."""
+    one, other = strongest({"woocommerce_customer@shop-se": "731"}), strongest({"woocommerce_customer@shop-no": 731})
+    assert (one, other) == ("woocommerce_customer@shop-se:731", "woocommerce_customer@shop-no:731")
+    assert KINDS.kind_of("woocommerce_customer@shop-se:731") == "woocommerce_customer@shop-se"
+    assert KINDS.links("woocommerce_customer@shop-se:731")
+    assert not KINDS.is_unique("woocommerce_customer@shop-se:731")
+
+
+def test_a_scoped_number_is_weaker_than_a_customer_id_alone() -> None:
+    """It stands for the customer beside a cookie and an address; of two, the first by name does."""
+    ids = {"anonymous_id": "a", "zendesk_requester@desk": 7, "shopify_customer@shop": 12, "email_sha256": "e"}
+    assert strongest(ids) == "shopify_customer@shop:12"
+    assert KINDS.others(ids, "shopify_customer@shop:12") == (
+        "anonymous_id:a",
+        "zendesk_requester@desk:7",
+        "email_sha256:e",
+    )
+    assert strongest({**ids, "customer_id": "c-1"}) == "c-1"
+    names = ["c-1", "shopify_customer@shop:12", "anonymous_id:a", "email_sha256:e"]
+    assert sorted(names, key=KINDS.strength) == names
+    assert kinds_of(["customer_id"]).strongest({"zendesk_requester@desk": 7}) == "zendesk_requester@desk:7"
+
+
+@pytest.mark.parametrize(
+    "kind", ["shop@", "@shop", "Shop@se", "shop@se no", "shop@se:1", "shop@a@b", "7up@se", "shop@é"]
+)
+def test_what_does_not_read_as_a_scoped_kind_is_no_kind(kind: str) -> None:
+    """It identifies nobody, as any unknown kind."""
+    assert strongest({kind: "12"}) is None
+    assert KINDS.others({"customer_id": "c", kind: "12"}, "c") == ()
+
+
+def test_a_scoped_placeholder_is_no_id() -> None:
+    """A guest's number 0 falls through to the next alias."""
+    assert strongest({"woocommerce_customer@shop": 0, "anonymous_id": "a"}) == "anonymous_id:a"
+
+
+@pytest.mark.parametrize("value", ["woocommerce_customer@shop:731", "a@b:", "anonymous_id:a"])
+def test_a_customer_id_that_reads_like_another_name_gets_the_prefix(value: str) -> None:
+    """So nobody becomes another person by choosing such an id."""
+    name = strongest({"customer_id": value})
+    assert name == f"customer_id:{value}"
+    assert KINDS.kind_of(name) == "customer_id"
+    assert KINDS.is_unique(name)

@@ -187,3 +187,22 @@ def test_a_question_ties_nobody() -> None:
     relation = relate(PEER, messages=[question])
     assert not ties(relation).edges
     assert relation.messages == [Tie(ANN, PEER, NEVER_MS, "")]
+
+
+def test_a_second_number_of_a_system_is_told_once() -> None:
+    """It is offered nothing, and comes in when a person cuts the first one."""
+    first, second = (Tie(ANN, f"shop@se:{place}", at_ms, "e", Offer((f"shop@se:{place}",))) for place, at_ms in PLACES)
+    relation = relate(ANN, messages=[second, first])
+    [told] = [one for one in relation.change.transitions if one.kind == "conflict"]
+    assert (told.customer, told.alias, told.other) == ("shop@se:12", ANN, "shop@se:13")
+    assert relation.counts["conflicts"] == 1
+    offers = {one.name: one.offer for one in relation.messages if isinstance(one, Tie)}
+    assert offers == {"shop@se:12": Offer(("shop@se:12", ANN), (1_000, "e", ANN, "shop@se:12")), "shop@se:13": None}
+    again = relate(ANN, relation.change.after, messages=[second])
+    assert (again.counts["conflicts"], again.change.transitions, again.messages) == (0, [], [])
+    freed = relate(ANN, again.change.after, messages=[Ruling(ANN, "shop@se:12", NOW_MS, linked=False)])
+    assert root(ANN, ties(freed)) == "shop@se:13"
+    assert ties(freed).held == ties(freed).refused == ()
+
+
+PLACES = ((12, 1_000), (13, 2_000))
