@@ -39,8 +39,16 @@ def test_everything_is_there() -> None:
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_image_is_pinned(name) -> None:
-    """Each image has a full version: the same file starts the same programs next year."""
-    assert re.fullmatch(r"[a-z/-]+:v?\d+\.\d+\.\d+(-[a-z]+)?", SERVICES[name]["image"])
+    """Each image has a full version, and all but ours a digest: the same file starts the same programs next year."""
+    digest = "" if name in OURS else "@sha256:[0-9a-f]{64}"
+    assert re.fullmatch(rf"[a-z/-]+:v?\d+\.\d+\.\d+(-[a-z]+)?{digest}", SERVICES[name]["image"])
+
+
+def test_the_base_of_our_image_is_pinned() -> None:
+    """Both stages of the Dockerfile begin with one image, which has a full version and a digest."""
+    text = (ROOT / "deploy/Dockerfile").read_text(encoding="utf-8")
+    bases = {line.split()[1] for line in text.splitlines() if line.startswith("FROM ")}
+    assert len(bases) == 1 and re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+@sha256:[0-9a-f]{64}", bases.pop())
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES.keys() - ONE_SHOT))
@@ -193,7 +201,7 @@ def test_kafka_listens_where_it_is_looked_for() -> None:
 def test_kafka_is_the_version_that_is_tested() -> None:
     """Compose starts the Kafka that the embedded servers start."""
     locked = (ROOT / "streams/servers/jars.lock").read_text(encoding="utf-8")
-    version = SERVICES["kafka"]["image"].partition(":")[2]
+    version = SERVICES["kafka"]["image"].partition("@")[0].partition(":")[2]
     assert version in locked
 
 
