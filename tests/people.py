@@ -17,6 +17,7 @@ class Seen(NamedTuple):
     event_id: str
     one: str
     other: str
+    is_browser: bool = False
 
 
 def _strength(name: str) -> tuple[int, str]:
@@ -27,29 +28,48 @@ def _strength(name: str) -> tuple[int, str]:
 
 
 def people(edges: Iterable[Seen], cut: Iterable[frozenset[str]] = ()) -> dict[str, str]:
-    """By name: the customer whom it belongs to. Two names of strength 0 never belong together."""
-    cuts = set(cut)
+    """By name: the customer whom it belongs to. Two names of strength 0 never belong together.
+
+    Servers first: what they have tied is then as fixed as a name of strength 0, to whom browsers add others.
+    """
+    cuts, every = set(cut), set(edges)
+    anchored = {
+        name
+        for edge in every
+        for name in (edge.one, edge.other)
+        if not edge.is_browser and frozenset((edge.one, edge.other)) not in cuts
+    }
     members: dict[str, set[str]] = {}
+
+    def is_fixed(name: str, *, for_browsers: bool) -> bool:
+        return _strength(name)[0] == 0 or (for_browsers and name in anchored)
 
     def group(name: str) -> set[str]:
         return members.setdefault(name, {name})
 
-    for edge in sorted(set(edges), key=lambda one: (one.at_ms, one.event_id, *sorted((one.one, one.other)))):
+    for edge in sorted(every, key=lambda one: (one.is_browser, one.at_ms, one.event_id, *sorted((one.one, one.other)))):
         one, other = group(edge.one), group(edge.other)
         if one is other or frozenset((edge.one, edge.other)) in cuts:
             continue
-        if sum(_strength(name)[0] == 0 for name in one | other) > 1:
+        if all(any(is_fixed(name, for_browsers=edge.is_browser) for name in each) for each in (one, other)):
             continue
         one |= other
         for name in other:
             members[name] = one
-    return {name: min(group_, key=_strength) for name, group_ in members.items()}
+
+    def rank(name: str) -> tuple[bool, int, str]:
+        return (not is_fixed(name, for_browsers=True), *_strength(name))
+
+    # A name of strength 0 stands for all, in whatever way it came; else the strongest that a server has tied.
+    return {name: min(sorted(each, key=rank), key=lambda one: _strength(one)[0] > 0) for name, each in members.items()}
 
 
 def by_customer(touches: Iterable[Touch]) -> dict[str, list[Touch]]:
     """All touches, sorted by who is who."""
     every = list(touches)
-    who = people(Seen(one.at_ms, one.event_id, one.customer, link) for one in every for link in one.links)
+    who = people(
+        Seen(one.at_ms, one.event_id, one.customer, link, one.is_browser) for one in every for link in one.links
+    )
     theirs: dict[str, list[Touch]] = {}
     for one in every:
         theirs.setdefault(who.get(one.customer, one.customer), []).append(one)
