@@ -15,7 +15,10 @@ UNSAID: Final = "routed/1"
 """The version of a message that names none. It never changes: who left it out knew no other."""
 
 Weight = tuple[int, str, str, str]
-"""An edge in the order of edges: when it was first seen (ms), in which event, and between which two names."""
+"""An edge in the order of edges: when it was first seen (ms, plus BROWSER_MS where only browsers said so), in which
+event, and between which two names."""
+BROWSER_MS: Final = 1 << 52
+"""Added to the moment of what only a browser's touchpoints say: it sorts behind all that a server says."""
 
 
 class Offer(msgspec.Struct, frozen=True, array_like=True):
@@ -25,6 +28,8 @@ class Offer(msgspec.Struct, frozen=True, array_like=True):
     """The names from the customer to the alias, both included; each was seen together with the one before."""
     weight: Weight | None = None
     """The youngest edge on the path; None where there is none."""
+    is_anchored: bool = False
+    """Whether a server has tied the customer to other names, where the path does not show it."""
 
 
 class Trace(msgspec.Struct, frozen=True, array_like=True):
@@ -66,6 +71,7 @@ class Tie(_Routed, frozen=True, tag="tie"):
     name: str
     peer: str
     at_ms: int
+    """As in a weight."""
     event_id: str
     offer: Offer | None = None
     """None: the sender refuses the tie, or has nothing to offer."""
@@ -127,7 +133,7 @@ class Member(_Routed, frozen=True, tag="member"):
     journey: str
     """The journey of the people, from which the account's is derived."""
     since_ms: int = 0
-    """When the person was first seen with the account."""
+    """When the person was first seen with the account, as in a weight."""
     trace: Trace | None = None
     """None: the person no longer belongs to the account."""
 

@@ -1,7 +1,7 @@
 """The touchpoint on the wire, as producers send it."""
 
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -44,3 +44,6 @@ class Touchpoint(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     """Facts that belong to the type: amount, currency, product, score."""
     context: dict[str, Any] | None = None
     """Circumstances: segment values, campaign, variant, `physical: true`."""
+    trust: Literal["browser"] | None = None
+    """`browser`: it came with a key that anybody can read on a page. The collector sets it; left out, a server sent it.
+    Whatever else it holds is refused."""

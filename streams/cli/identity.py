@@ -236,6 +236,7 @@ def _as_text(described: Mapping[str, Any]) -> str:
 
 def _when(seen: Mapping[str, Any]) -> str:
     parts = [f", seen {seen['seen_at']} in {seen['event_id']}"] if seen["seen_at"] else []
+    parts += [" by a browser"] if seen["trust"] == "browser" else []
     parts += [f", linked by a person {seen['ruled_at']}"] if seen["ruled_at"] else []
     return "".join(parts)
 

@@ -6,6 +6,7 @@ It reads a record; `tracker/identity/membership.py` and `tracker/identity/accoun
 from typing import Any
 
 from streams.person.times import shown
+from tracker.identity.trust import seen_ms
 from tracker.records.account_links import AccountLinks, AccountMember, AliasMark, read
 from tracker.records.state import Record
 
@@ -25,7 +26,7 @@ def _accounts(known: AccountLinks) -> list[dict[str, Any]]:
     return [
         {
             "account": account,
-            "since": shown(min(mark.since_ms for _, mark in seen)),
+            "since": shown(seen_ms(min(mark.since_ms for _, mark in seen))),
             "seen_under": sorted(alias for alias, _ in seen),
             "roles": sorted({role for _, mark in seen for role in mark.roles}),
             "counted_in": sorted(name for name, one in known.reported.items() if account in one.since_ms),
@@ -47,7 +48,7 @@ def _person(journey: str, name: str, member: AccountMember) -> dict[str, Any]:
     return {
         "journey": journey,
         "person": name,
-        "since": shown(member.since_ms),
+        "since": shown(seen_ms(member.since_ms)),
         "reached": {stage: shown(at_ms) for stage, at_ms in trace.reached.items()},
         "exited_at": None if trace.exited_ms is None else shown(trace.exited_ms),
         "last": shown(trace.spans[-1][1]) if trace.spans else None,

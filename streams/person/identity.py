@@ -11,7 +11,8 @@ from streams.person.show import Stored, find, moment, opened
 from streams.stores.keys import PREFIX, keys
 from tracker.home import home
 from tracker.identity.kinds import KINDS, Kinds
-from tracker.identity.ties import NEVER_MS, Edge, Ties, may_have_ties, read, root
+from tracker.identity.ties import Edge, Ties, may_have_ties, read, root
+from tracker.identity.trust import NEVER_MS, seen_ms, trust_of
 from tracker.records.state import decode
 
 AT_ONCE: Final = 1000
@@ -156,10 +157,11 @@ def describe(identity: Identity) -> dict[str, Any]:
 def _seen(edge: Edge | None) -> dict[str, Any]:
     """When, and in which event, two names were seen together; None values where only another record knows it."""
     if edge is None:
-        return {"seen_at": None, "event_id": None, "ruled_at": None}
+        return {"seen_at": None, "event_id": None, "trust": None, "ruled_at": None}
     is_seen = edge.at_ms != NEVER_MS
     return {
-        "seen_at": moment(edge.at_ms) if is_seen else None,
+        "seen_at": moment(seen_ms(edge.at_ms)) if is_seen else None,
         "event_id": edge.event_id if is_seen else None,
+        "trust": trust_of(edge.at_ms),
         "ruled_at": moment(edge.ruled_ms) if edge.ruled_ms >= 0 else None,
     }

@@ -19,7 +19,8 @@ from tracker.engine.customer import CustomerFold
 from tracker.engine.instances import InstanceFold
 from tracker.figures.feedback import latest
 from tracker.identity.histories import short_ids
-from tracker.identity.ties import NEVER_MS, Ties
+from tracker.identity.ties import Ties
+from tracker.identity.trust import NEVER_MS, seen_ms, trust_of
 from tracker.records.account_links import read as read_account_links
 from tracker.records.log import readable_id
 from tracker.records.state import Instance
@@ -138,7 +139,7 @@ def _name(client: Any, member: IdentityMember, journeys: CustomerFold, prefix: s
         "other_event_ids": sorted(map(readable_id, short_ids(record.other_ids))),
         "ties": _ties(member.ties),
         "accounts": [
-            {"account": account, "came_under": alias, "since": moment(mark.since_ms), "roles": mark.roles}
+            {"account": account, "came_under": alias, "since": moment(seen_ms(mark.since_ms)), "roles": mark.roles}
             for alias, accounts in account_links.marks.items()
             for account, mark in accounts.items()
         ],
@@ -171,8 +172,9 @@ def _ties(ties: Ties) -> dict[str, Any]:
         "seen_with": [
             {
                 "name": peer,
-                "seen_at": moment(edge.at_ms) if edge.at_ms != NEVER_MS else None,
+                "seen_at": moment(seen_ms(edge.at_ms)) if edge.at_ms != NEVER_MS else None,
                 "event_id": edge.event_id or None,
+                "trust": trust_of(edge.at_ms),
                 "ruled_at": moment(edge.ruled_ms) if edge.ruled_ms >= 0 else None,
                 "cut": edge.is_cut,
             }

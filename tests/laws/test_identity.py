@@ -22,7 +22,9 @@ POOLS = {
     "desk_requester@help": ("12", "14"),
 }
 
-streams = touchpoints(KINDS, names(POOLS, 1, 3).map(lambda ids: {"ids": ids}))
+# Left out, a server sent it.
+TRUST = st.sampled_from([{}, {"trust": "browser"}])
+streams = touchpoints(KINDS, st.tuples(names(POOLS, 1, 3), TRUST).map(lambda drawn: {"ids": drawn[0], **drawn[1]}))
 
 
 def world_of(stream: Sequence[Arrival], batch: int, points: Sequence[tuple[int, int]]) -> World:
@@ -39,7 +41,7 @@ def expected(
     """
     touches = {arrival.touch.event_id: arrival.touch for arrival in stream}.values()
     pairs = ((one, link) for one in touches for link in one.links if link not in unknown)
-    who = people((Seen(one.at_ms, one.event_id, one.customer, link) for one, link in pairs), cut)
+    who = people((Seen(one.at_ms, one.event_id, one.customer, link, one.is_browser) for one, link in pairs), cut)
     by_customer: dict[str, list[Touch]] = {}
     for one in touches:
         by_customer.setdefault(who.get(one.customer, one.customer), []).append(one)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from tests.people import Seen, people
 from tests.strategies import BASE_MS, UNIT_MS
+from tracker.identity.trust import ranked_ms
 from tracker.identity.who import Who
 from tracker.journey.definition import Definition, Rule, Stage
 from tracker.replay.replay import Replay, columns_of
@@ -31,13 +32,17 @@ def named_touches(draw: st.DrawFn) -> list[Touch]:
         names = [draw(st.sampled_from(POOLS[pool])) for pool in pools]
         at_ms = BASE_MS + draw(st.integers(0, 9)) * UNIT_MS
         kind = draw(st.sampled_from(["visit", "order", "return"]))
-        touches.append(Touch(names[0], at_ms, kind, "web", f"e{place}", {}, {}, at_ms, tuple(names[1:])))
+        touch = Touch(names[0], at_ms, kind, "web", f"e{place}", {}, {}, at_ms, tuple(names[1:]))
+        touch.is_browser = draw(st.booleans())
+        touches.append(touch)
     return touches
 
 
 def expected(touches: Sequence[Touch]) -> dict[str, str]:
     """By name that is not its own customer, the customer."""
-    found = people(Seen(one.at_ms, one.event_id, one.customer, link) for one in touches for link in one.links)
+    found = people(
+        Seen(one.at_ms, one.event_id, one.customer, link, one.is_browser) for one in touches for link in one.links
+    )
     return {name: customer for name, customer in found.items() if name != customer}
 
 
@@ -48,7 +53,7 @@ def test_everybody_is_who_the_union_find_says(touches, random):
     who = Who()
     for one in touches:
         for link in one.links:
-            who.see(one.customer, link, one.at_ms, one.event_id)
+            who.see(one.customer, link, ranked_ms(one.at_ms, is_browser=one.is_browser), one.event_id)
     assert who.customers() == expected(touches)
 
 

@@ -13,7 +13,7 @@ class Incoming(msgspec.Struct, gc=False):
     """What a batch brings for one name besides its own touchpoints."""
 
     links: list[tuple[str, int, str]] = []
-    """Weaker names that it was seen with, when (ms), and in which touchpoint."""
+    """Weaker names that it was seen with, when (ms, by `tracker/identity/trust.py`), and in which touchpoint."""
     originals: list[Original] = []
     """For a name that may belong to another: its own touchpoints as bytes, in the order of the touches."""
     under: list[tuple[str, Touch]] = []

@@ -15,13 +15,15 @@ from tracker.engine.instances import InstanceFold
 from tracker.engine.matcher import as_text
 from tracker.engine.people import merge, shortest_ms
 from tracker.figures.fields import unescape
+from tracker.identity.trust import is_by_server, ranked_ms
 from tracker.journey.conditions import lookup
 from tracker.journey.definition import Accounts
 from tracker.records.account_links import AccountLinks, ActiveSpan, AliasMark, Reported, may_have_accounts, read, write
 from tracker.records.state import Instance, Record, account_links_of, decode, decode_progress, encode
 from tracker.touch import Touch
 
-# Somebody seen with more accounts is an agency or a machine. The earliest accounts stay.
+# Somebody seen with more accounts is an agency or a machine. The earliest accounts stay, those that only browsers name
+# behind all others.
 MAX_ACCOUNTS: Final = 10
 # Of somebody with more active spans than this, the oldest are forgotten: the message stays small.
 MAX_SPANS: Final = 50
@@ -75,7 +77,8 @@ class Membership:
         for touch in touches:
             if touch.account is not None and self._instance_folds:
                 roles = [role for role, (path, value) in self._roles.items() if as_text(lookup(touch, path)) == value]
-                _mark(account_links, alias, touch.account, AliasMark(touch.at_ms, roles))
+                since_ms = ranked_ms(touch.at_ms, is_browser=touch.is_browser)
+                _mark(account_links, alias, touch.account, AliasMark(since_ms, roles))
 
     def report(self, name: str, record: Record, account_links: AccountLinks) -> list[Member]:
         """The messages to accounts after a fold of a customer, and a note of what was reported.
@@ -131,9 +134,10 @@ def farewell(name: str, record: Record) -> list[Member]:
 def _mark(account_links: AccountLinks, alias: str, account: str, mark: AliasMark) -> None:
     marks = account_links.marks.setdefault(alias, {})
     known = marks.get(account)
-    if known is None:
+    if known is None or is_by_server(mark.since_ms) > is_by_server(known.since_ms):
         marks[account] = mark
-    else:
+    elif is_by_server(mark.since_ms) == is_by_server(known.since_ms):
+        # Where a server has spoken, browsers add neither an earlier time nor a role.
         known.since_ms = min(known.since_ms, mark.since_ms)
         known.roles = sorted({*known.roles, *mark.roles})
     if len(marks) > MAX_ACCOUNTS:
@@ -145,11 +149,13 @@ def _accounts(account_links: AccountLinks, accounts: Accounts | None) -> dict[st
     role = role_of(accounts) if accounts is not None else None
     since: dict[str, int] = {}
     fitting: set[str] = set()
-    for marks in account_links.marks.values():
-        for account, mark in marks.items():
-            since[account] = min(since.get(account, mark.since_ms), mark.since_ms)
-            if role is None or role in mark.roles:
-                fitting.add(account)
+    every = [item for marks in account_links.marks.values() for item in marks.items()]
+    for account, mark in every:
+        since[account] = min(since.get(account, mark.since_ms), mark.since_ms)
+    for account, mark in every:
+        # As in `_mark`: of an account that a server has named, browsers say no role.
+        if is_by_server(mark.since_ms) == is_by_server(since[account]) and (role is None or role in mark.roles):
+            fitting.add(account)
     first = sorted(since, key=lambda one: (since[one], one))[:MAX_ACCOUNTS]
     return {account: since[account] for account in first if account in fitting}
 

@@ -43,7 +43,8 @@ from tracker.identity.histories import Histories, Views, short_ids
 from tracker.identity.incoming import Incoming
 from tracker.identity.kinds import Kinds
 from tracker.identity.refusals import refusals
-from tracker.identity.ties import NEVER_MS, QUESTION, Ties, choose, conflicts, excess, read, root, write
+from tracker.identity.ties import QUESTION, Ties, alone, choose, conflicts, excess, read, root, write
+from tracker.identity.trust import NEVER_MS, seen_ms
 from tracker.records import account_links
 from tracker.records.log import ID_BYTES, short_id
 from tracker.records.state import VERSION, Record, decode, encode
@@ -107,6 +108,7 @@ class NameUpdate:
     def decide(self) -> None:
         """Step 1: decide whom the name belongs to, by everything that it knows now."""
         ties, fresh = self.ties, set[str]()
+        before = ties.offered or alone(self.name, ties, self._kinds)
         for peer, at_ms, event_id in self.incoming.links:
             if self._kinds.links(peer):
                 ties.see(peer, at_ms, event_id, fresh)
@@ -114,7 +116,7 @@ class NameUpdate:
         self._refuse_excess(fresh)
         self._refuse(fresh)
         offer = choose(self.name, ties, self._kinds)
-        if offer != (ties.offered or Offer((self.name,))):
+        if offer != before:
             ties.offered = offer if len(offer.path) > 1 else None
             fresh.update(peer for peer in ties.edges if peer not in ties.held and not self._kinds.is_unique(peer))
         for peer in sorted(fresh):
@@ -186,7 +188,7 @@ class NameUpdate:
             self.transitions.append(
                 Transition(
                     kind="conflict", customer=self.belongs, journey="", version=0, alias=self.name, other=other,
-                    at_ms=min(edge.at_ms, self.now_ms), why=Why(edge.event_id or None),
+                    at_ms=min(seen_ms(edge.at_ms), self.now_ms), why=Why(edge.event_id or None),
                 )
             )  # fmt: skip
         self.ties.refused = tuple(sorted(refused))

@@ -6,7 +6,8 @@ It depends only on the set of edges and rulings, and not on the order in which t
 """
 
 from tracker.identity.kinds import Kinds
-from tracker.identity.ties import NEVER_MS, Edge, Ties, moment
+from tracker.identity.ties import Edge, Ties, moment
+from tracker.identity.trust import NEVER_MS
 
 
 def refusals(ties: Ties, kinds: Kinds) -> list[str]:

@@ -3,8 +3,9 @@
 Aliases are the nodes of a graph; a touchpoint that carries two of them is an edge. A customer is a unique name and all
 that is connected to it. Where paths lead to different unique names, the path counts whose youngest edge is older. In a
 component without a unique name the strongest alias stands for all. So who belongs to whom depends only on the set of
-edges, and not on the order in which they arrive. Each alias computes it at its own home from the offers of its peers,
-as in a distance-vector routing protocol (docs/identity.md).
+edges, and not on the order in which they arrive. A browser's edges come after all of a server's
+(`tracker/identity/trust.py`), and a name that a server has tied to another takes no offer from them. Each alias
+computes it at its own home from the offers of its peers, as in a distance-vector routing protocol (docs/identity.md).
 It knows no records and no partitions.
 """
 
@@ -13,13 +14,13 @@ from typing import Final
 
 import msgspec
 
-from schemas.routed import Offer, Ruling, Tie, Weight
+from schemas.routed import BROWSER_MS, Offer, Ruling, Tie, Weight
 from tracker.identity.kinds import Kinds
+from tracker.identity.trust import NEVER_MS, is_by_server
 from tracker.records.state import UnreadableStateError
 
 # A name farther than this from its customer stays alone: paths this long come from shared devices and machines.
 MAX_PATH: Final = 12
-NEVER_MS: Final = 1 << 62
 QUESTION: Final = "?"
 """Instead of a touchpoint, in a tie that is no news: the peer, who knows the edge, answers with its present offer."""
 
@@ -28,7 +29,8 @@ class Edge(msgspec.Struct, array_like=True, gc=False):
     """What is known of one peer."""
 
     at_ms: int = NEVER_MS
-    """When both were first seen together; NEVER_MS where only a ruling says so."""
+    """When both were first seen together, by a server if by any (`tracker/identity/trust.py`); NEVER_MS where only a
+    ruling says so."""
     event_id: str = ""
     """The touchpoint that carried both."""
     offer: Offer | None = None
@@ -62,7 +64,8 @@ class Ties(msgspec.Struct, array_like=True, gc=False):
         edge = self.edges.get(peer)
         if edge is None:
             edge = self.edges[peer] = Edge()
-        # The earliest touchpoint is the edge, whichever arrives first: both ends then know the same one.
+        # The earliest touchpoint is the edge, a server's before a browser's, whichever arrives first: both ends then
+        # know the same one.
         if (at_ms, event_id) < (edge.at_ms, edge.event_id) or edge.at_ms == NEVER_MS:
             edge.at_ms, edge.event_id = at_ms, event_id
             fresh.add(peer)
@@ -124,12 +127,25 @@ def root(name: str, ties: Ties) -> str:
     return ties.offered.path[0] if ties.offered is not None else name
 
 
+def is_anchored(ties: Ties) -> bool:
+    """Whether a server, or a ruling, has tied the name to another that agrees. Browsers then do not move it."""
+    # A peer without an offer may have refused the tie; a name learns that only where it was first to know of it.
+    return any(
+        not edge.is_cut and edge.offer is not None and 0 <= moment(edge)[0] < BROWSER_MS for edge in ties.edges.values()
+    )
+
+
+def alone(name: str, ties: Ties, kinds: Kinds) -> Offer:
+    """The offer of a name that belongs to itself."""
+    return Offer((name,), None, not kinds.is_unique(name) and is_anchored(ties))
+
+
 def choose(name: str, ties: Ties, kinds: Kinds) -> Offer:
     """The best offer for a name, by everything that it knows."""
-    alone = Offer((name,))
+    best = alone(name, ties, kinds)
     if kinds.is_unique(name):
-        return alone
-    best, best_rank = alone, _rank(alone, "", kinds)
+        return best
+    keeps, best_rank = best.is_anchored, _rank(best, "", kinds)
     for peer, edge in ties.edges.items():
         offer = edge.offer
         # An offer whose path contains the name came from it. Taking it back would keep a lost customer alive in a loop.
@@ -141,7 +157,12 @@ def choose(name: str, ties: Ties, kinds: Kinds) -> Offer:
         weight = _weight(name, peer, edge)
         if offer.weight is not None and offer.weight > weight:
             weight = offer.weight
-        mine = Offer((*offer.path, name), weight)
+        if is_by_server(weight[0]):
+            mine = Offer((*offer.path, name), weight)
+        elif keeps:
+            continue
+        else:
+            mine = Offer((*offer.path, name), weight, offer.is_anchored or _shows_server(offer))
         rank = _rank(mine, peer, kinds)
         if rank < best_rank:
             best, best_rank = mine, rank
@@ -186,8 +207,9 @@ def aliases(ties: Ties) -> Iterable[str]:
 
 
 def moment(edge: Edge) -> tuple[int, str]:
-    """The age of an edge: from the first sight, or from the ruling where it was never seen."""
-    return (edge.at_ms, edge.event_id) if edge.at_ms != NEVER_MS else (edge.ruled_ms, "")
+    """The age of an edge: from a server's first sight, else from a ruling if there is any, else from a browser's."""
+    is_ruled = edge.at_ms == NEVER_MS or (edge.ruled_ms >= 0 and not is_by_server(edge.at_ms))
+    return (edge.ruled_ms, "") if is_ruled else (edge.at_ms, edge.event_id)
 
 
 def _weight(name: str, peer: str, edge: Edge) -> Weight:
@@ -195,12 +217,18 @@ def _weight(name: str, peer: str, edge: Edge) -> Weight:
     return (*moment(edge), one, other)
 
 
+def _shows_server(offer: Offer) -> bool:
+    """Whether the path of an offer has edges of servers alone, and any."""
+    return offer.weight is not None and is_by_server(offer.weight[0])
+
+
 def _rank(offer: Offer, peer: str, kinds: Kinds) -> tuple[object, ...]:
     """Lower is better: a unique customer by the oldest path, else the strongest alias by the shortest.
 
+    To a name that only browsers have tied, a customer whom a server has tied is as good as a unique one.
     The name of the peer breaks the last tie, so every home decides alike.
     """
     customer, length = offer.path[0], len(offer.path)
-    if kinds.is_unique(customer):
+    if offer.weight is not None and (offer.is_anchored or kinds.is_unique(customer)):
         return (0, offer.weight, length, peer)
     return (1, kinds.strength(customer), customer, length, peer)

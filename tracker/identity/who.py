@@ -14,7 +14,7 @@ from tracker.identity.refusals import refusals
 from tracker.identity.ties import Edge, Ties, choose, excess
 
 Moment = tuple[int, str]
-"""When two names were seen together, and in which touchpoint."""
+"""When two names were seen together, by `tracker/identity/trust.py`, and in which touchpoint."""
 
 
 class Who:
@@ -25,7 +25,7 @@ class Who:
         self._first: dict[tuple[str, str], Moment] = {}
 
     def see(self, name: str, other: str, at_ms: int, event_id: str) -> None:
-        """Note that a touchpoint carried both names."""
+        """Note that a touchpoint carried both names; `at_ms` says its trust too."""
         pair, moment = (name, other) if name < other else (other, name), (at_ms, event_id)
         known = self._first.get(pair)
         if known is None or moment < known:

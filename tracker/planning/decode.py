@@ -74,9 +74,11 @@ def decode(value: bytes | None, received_at_ms: int | None, kinds: Kinds = KINDS
             return moment
         at_ms = moment
     properties, context = wire.properties or {}, wire.context or {}
+    is_browser = wire.trust is not None
     return Touch(
-        customer, at_ms, wire.type, wire.channel, wire.event_id, properties, context, device_ms, links, account
-    )
+        customer, at_ms, wire.type, wire.channel, wire.event_id, properties, context, device_ms, links, account,
+        is_browser,
+    )  # fmt: skip
 
 
 def _moment(wire: Touchpoint, device_ms: int, received_at_ms: int | None) -> int | Flaw:

@@ -22,6 +22,7 @@ from tracker.identity.erasure import Erasure
 from tracker.identity.incoming import Incoming
 from tracker.identity.kinds import KINDS, Kinds
 from tracker.identity.linking import Linking
+from tracker.identity.trust import ranked_ms
 from tracker.planning.decode import Flaw, decode
 from tracker.planning.marks import forgotten, is_repeat, mark_of
 from tracker.planning.message import Message, encode_routed
@@ -124,7 +125,7 @@ class Planner:
         if incoming is None:
             incoming = reading.incoming[name] = Incoming()
         for other in touch.links:
-            incoming.links.append((other, touch.at_ms, touch.event_id))
+            incoming.links.append((other, ranked_ms(touch.at_ms, is_browser=touch.is_browser), touch.event_id))
         if not self.kinds.is_unique(name):
             incoming.originals.append((value or b"", received_ms))
 

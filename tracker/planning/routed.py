@@ -15,7 +15,8 @@ from schemas.routed import READS, UNSAID, History, Member, Offer, Routed, Routed
 from schemas.touchpoint import MAX_EVENT_ID_LENGTH, MAX_ID_BYTES
 from schemas.unreadable import UNREADABLE
 from tracker.identity.kinds import MAX_KIND_LENGTH
-from tracker.identity.ties import MAX_PATH, NEVER_MS
+from tracker.identity.ties import MAX_PATH
+from tracker.identity.trust import NEVER_MS, seen_ms
 from tracker.planning.decode import MAX_SHOWN
 from tracker.planning.message import decode_routed
 from tracker.records.state import UnreadableStateError
@@ -117,7 +118,7 @@ def _fault(message: Routed) -> str | None:
 
 def _fault_of_tie(message: Tie) -> str | None:
     # A tie that only a ruling made has never been seen in a touchpoint.
-    if message.at_ms != NEVER_MS and not _are_times((message.at_ms,)):
+    if message.at_ms != NEVER_MS and not _are_times((seen_ms(message.at_ms),)):
         return f"`at_ms` is {message.at_ms}"
     if len(message.event_id) > MAX_EVENT_ID_LENGTH:
         return f"`event_id` is longer than {MAX_EVENT_ID_LENGTH}"
@@ -137,12 +138,13 @@ def _fault_of_offer(offer: Offer) -> str | None:
 
 
 def _is_weight(at_ms: int, event_id: str) -> bool:
-    return _are_times((at_ms,)) and len(event_id) <= MAX_EVENT_ID_LENGTH
+    return _are_times((seen_ms(at_ms),)) and len(event_id) <= MAX_EVENT_ID_LENGTH
 
 
 def _fault_of_member(message: Member) -> str | None:
     trace = message.trace
-    times = (message.since_ms,) if trace is None else (message.since_ms, *_times_of(trace))
+    since_ms = seen_ms(message.since_ms)
+    times = (since_ms,) if trace is None else (since_ms, *_times_of(trace))
     return None if _are_times(times) else "a time beyond all calendars"
 
 

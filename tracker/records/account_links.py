@@ -20,6 +20,7 @@ class AliasMark(msgspec.Struct, array_like=True, gc=False):
     """The mark that an alias was seen with an account."""
 
     since_ms: int
+    """In the form of `tracker/identity/trust.py`, as all times since which somebody is with an account."""
     roles: list[str] = []
     """Those that a journey asks for, as `path=value`."""
 

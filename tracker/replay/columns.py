@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from tracker.identity.kinds import KINDS, Kinds
-from tracker.identity.ties import NEVER_MS
+from tracker.identity.trust import NEVER_MS, ranked_ms
 from tracker.identity.who import Who
 from tracker.journey.definition import Definition, Rule
 from tracker.planning.decode import FUTURE_MS
@@ -73,7 +73,7 @@ class Columns:
         """The number of touchpoints when identities were last resolved."""
         self._kinds: dict[Any, int] = {}
         self._kind_of = array("I")
-        self._looks: list[tuple[str, str, dict[str, Any], dict[str, Any], str | None]] = []
+        self._looks: list[tuple[str, str, dict[str, Any], dict[str, Any], str | None, bool]] = []
         self._ids = bytearray()
         self._id_ends = array("Q")
         self.oldest_ms: int | None = None
@@ -81,8 +81,8 @@ class Columns:
         self._latest_ms = NEVER_MS if present_ms is None else present_ms + FUTURE_MS
         self._future = array("Q")
         """Places of the touchpoints in the future."""
-        self._future_links: list[tuple[str, str, str]] = []
-        """A name, another one that came with it, and the touchpoint."""
+        self._future_links: list[tuple[str, str, str, bool]] = []
+        """A name, another one that came with it, the touchpoint, and whether a browser sent it."""
         self.furthest_ms: int | None = None
         """The latest moment in the future."""
         self.taken_for_ms: int | None = None
@@ -102,7 +102,7 @@ class Columns:
             self._set_aside(touch)
             return
         for other in touch.links:
-            self._who.see(touch.customer, other, touch.at_ms, touch.event_id)
+            self._who.see(touch.customer, other, ranked_ms(touch.at_ms, is_browser=touch.is_browser), touch.event_id)
         if self.newest_ms is None or touch.at_ms > self.newest_ms:
             self.newest_ms = touch.at_ms
         if self.oldest_ms is None or touch.at_ms < self.oldest_ms:
@@ -110,7 +110,7 @@ class Columns:
 
     def _set_aside(self, touch: Touch) -> None:
         self._future.append(len(self) - 1)
-        self._future_links += [(touch.customer, other, touch.event_id) for other in touch.links]
+        self._future_links += [(touch.customer, other, touch.event_id, touch.is_browser) for other in touch.links]
         self.furthest_ms = max(touch.at_ms, self.furthest_ms or 0)
 
     @property
@@ -131,26 +131,26 @@ class Columns:
         self.taken_for_ms = self.newest_ms
         for place in self._future:
             self._at_ms[place] = self.taken_for_ms
-        for name, other, event_id in self._future_links:
-            self._who.see(name, other, self.taken_for_ms, event_id)
+        for name, other, event_id, is_browser in self._future_links:
+            self._who.see(name, other, ranked_ms(self.taken_for_ms, is_browser=is_browser), event_id)
         self._future_links.clear()
 
     def _kind(self, touch: Touch) -> int:
         """The kind of a touchpoint: one number for all that are equal to the definitions."""
-        name: Any = (touch.type, touch.channel)
+        name: Any = (touch.type, touch.channel, touch.is_browser)
         properties: dict[str, Any] = {}
         context: dict[str, Any] = {}
         if self._properties or self._context:
             properties = {name: touch.properties[name] for name in self._properties if name in touch.properties}
             context = {name: touch.context[name] for name in self._context if name in touch.context}
-            name = (touch.type, touch.channel, _encode((properties, context)))
+            name = (touch.type, touch.channel, touch.is_browser, _encode((properties, context)))
         account = touch.account if self._has_accounts else None
         if account is not None:
             name = (*name, account)
         number = self._kinds.get(name)
         if number is None:
             number = self._kinds[name] = len(self._looks)
-            self._looks.append((touch.type, touch.channel, properties, context, account))
+            self._looks.append((touch.type, touch.channel, properties, context, account, touch.is_browser))
         return number
 
     def customers(self) -> Iterator[tuple[str, list[Event]]]:
@@ -190,8 +190,8 @@ class Columns:
 
     def look(self, kind: int) -> Touch:
         """A touchpoint of this kind with the parts that the definitions use, without customer, id and time."""
-        name, channel, properties, context, account = self._looks[kind]
-        return Touch("", 0, name, channel, "", properties, context, account=account)
+        name, channel, properties, context, account, is_browser = self._looks[kind]
+        return Touch("", 0, name, channel, "", properties, context, account=account, is_browser=is_browser)
 
     def touch(self, customer: str, event: Event) -> Touch:
         """The touchpoint of an event, with the parts that the definitions use."""

@@ -142,7 +142,7 @@ def test_what_is_held_is_counted(world: World, redis: Redis) -> None:
 
 def test_names_cannot_paint() -> None:
     """Control characters and marks that turn the writing around are shown, not obeyed."""
-    seen = {"seen_at": None, "event_id": None, "ruled_at": None}
+    seen = {"seen_at": None, "event_id": None, "trust": None, "ruled_at": None}
     found = {"asked": "c1", "customer": "c1", "aliases": [{"alias": "a\u202eb\033[2J", "with": "c1", **seen}]}
     drawn = command._as_text({**found, "conflicts": [], "cuts": []})
     assert "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}[2J" in drawn

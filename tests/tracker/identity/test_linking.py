@@ -8,7 +8,8 @@ from tracker.engine.customer import CustomerFold
 from tracker.engine.summary import summaries
 from tracker.identity.incoming import Incoming
 from tracker.identity.linking import Linking, Relation
-from tracker.identity.ties import NEVER_MS, QUESTION, Ties, read, root
+from tracker.identity.ties import QUESTION, Ties, read, root
+from tracker.identity.trust import NEVER_MS
 from tracker.records.state import VERSION, Record, decode, encode
 
 JOURNEYS = CustomerFold([journey("a", "b", "c")])

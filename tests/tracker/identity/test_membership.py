@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from schemas.routed import Adopted, Enrolled, History, Member, Release, Trace
+from schemas.routed import BROWSER_MS, Adopted, Enrolled, History, Member, Release, Trace
 from tests.tracker.making import DAY_MS, HOUR_MS, START_MS, journey, stage, touch
 from tracker.engine.customer import CustomerFold
 from tracker.engine.people import merge
@@ -94,6 +94,29 @@ def test_the_earliest_accounts_stay() -> None:
     many = [seen("a", number, f"account_id:{number:02}", event_id=str(number)) for number in range(MAX_ACCOUNTS + 5)]
     reported = members(batch(None, *reversed(many)))
     assert [one.name for one in reported] == [f"account_id:{number:02}" for number in range(MAX_ACCOUNTS)]
+
+
+def test_accounts_that_only_browsers_name_come_last() -> None:
+    """However early they say that it was, and in whatever order; a server's word on one of them is enough."""
+    junk = [seen("a", number, f"account_id:{number:02}", event_id=str(number)) for number in range(MAX_ACCOUNTS)]
+    for one in junk:
+        one.is_browser = True
+    many = [*junk, seen("a", 100, UMBRA, event_id="u"), seen("a", 101, "account_id:05", event_id="s")]
+    for order in (many, many[::-1]):
+        reported = members(batch(None, *order))
+        assert [one.name for one in reported if one.since_ms < BROWSER_MS] == ["account_id:05", UMBRA]
+        assert len(reported) == MAX_ACCOUNTS
+
+
+def test_a_browser_gives_nobody_a_role_in_an_account_that_a_server_named() -> None:
+    """Whichever came first; where only browsers name the account, they say the role too."""
+    by = linking(rule="role", role="buyer", path=("context", "role"))
+    claim = seen("a", context={"role": "buyer"})
+    claim.is_browser = True
+    for order in ([claim, seen("b", 2)], [seen("b", 2), claim]):
+        assert members(batch(None, *order, by=by)) == []
+        assert members(batch(None, order[0], under=[(ANN, order[1])], by=by)) == []
+    assert [one.name for one in members(batch(None, claim, by=by))] == [ACME]
 
 
 def test_an_alias_takes_its_accounts_along() -> None:

@@ -3,10 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.routed import Offer
+from schemas.routed import BROWSER_MS, Offer, Tie
 from tests.people import Seen, people
 from tracker.identity.kinds import KINDS, Kinds
 from tracker.identity.ties import Edge, Ties, choose, conflicts, excess, may_have_ties, read, root, write
+from tracker.identity.trust import NEVER_MS, ranked_ms, seen_ms, trust_of
 from tracker.records.state import VERSION, Record, encode
 
 ANN, EVE = "anonymous_id:ann", "email_sha256:eve"
@@ -101,7 +102,8 @@ def test_names_that_tell_each_other_come_to_what_a_union_find_says(seen: list[Se
     for edge in seen:
         for one, other in ((edge.one, edge.other), (edge.other, edge.one)):
             before = known[one].edges.get(other, Edge())
-            at_ms, event_id = min((before.at_ms, before.event_id), (edge.at_ms, edge.event_id))
+            at_ms = ranked_ms(edge.at_ms, is_browser=edge.is_browser)
+            at_ms, event_id = min((before.at_ms, before.event_id), (at_ms, edge.event_id))
             known[one].edges[other] = Edge(at_ms, event_id, Offer((other,)))
     speaking = True
     while speaking:
@@ -110,9 +112,66 @@ def test_names_that_tell_each_other_come_to_what_a_union_find_says(seen: list[Se
         random.shuffle(order)  # type: ignore[attr-defined]
         for name in order:
             mine = choose(name, known[name], KINDS)
-            if mine != (known[name].offered or Offer((name,))):
-                known[name].offered = mine
-                speaking = True
+            known[name].offered = mine
             for peer in known[name].edges:
+                speaking = speaking or known[peer].edges[name].offer != mine
                 known[peer].edges[name].offer = mine
     assert {name: root(name, one) for name, one in known.items()} == who
+
+
+def by_browser(at_ms: int) -> int:
+    return ranked_ms(at_ms, is_browser=True)
+
+
+def test_a_moment_says_who_saw_it() -> None:
+    """And is still that moment by the clock."""
+    assert [trust_of(at_ms) for at_ms in (7, by_browser(7), NEVER_MS)] == ["server", "browser", None]
+    assert [seen_ms(at_ms) for at_ms in (7, by_browser(7), NEVER_MS)] == [7, 7, NEVER_MS]
+
+
+def test_a_browser_does_not_take_an_alias_from_the_customer_whom_a_server_named() -> None:
+    """Although its tie is older."""
+    seen = ties(c1=Edge(900, "e1", offer("c1")), c2=Edge(by_browser(1), "e2", offer("c2")))
+    assert choose(ANN, seen, KINDS).path == ("c1", ANN)
+
+
+def test_a_browser_does_not_move_what_a_server_tied_without_a_customer() -> None:
+    """Neither to a customer nor to a stronger alias; the others may join it."""
+    tied = ties(eve=Edge(9, "e", offer("email_sha256:eva", EVE, at_ms=8)), c1=Edge(by_browser(1), "e", offer("c1")))
+    assert choose("email_sha256:eva", tied, KINDS) == Offer(("email_sha256:eva",), None, True)
+    joins = ties(eve=Edge(by_browser(9), "e", offer("email_sha256:eva", EVE, at_ms=8)))
+    assert choose(ANN, joins, KINDS).path == ("email_sha256:eva", EVE, ANN)
+
+
+def test_a_servers_sight_makes_a_browsers_tie_its_own() -> None:
+    """In either order, also where the server saw it later; and both ends know the same edge."""
+    sights = [(by_browser(5), "b"), (9, "s"), (by_browser(3), "b2")]
+    for order in (sights, sights[::-1]):
+        one, other, fresh = Ties(), Ties(), set[str]()
+        for at_ms, event_id in order:
+            one.see("c1", at_ms, event_id, fresh)
+            other.hear(Tie(ANN, "c1", at_ms, event_id, offer("c1")), fresh)
+        assert [(each.edges["c1"].at_ms, each.edges["c1"].event_id) for each in (one, other)] == [(9, "s")] * 2
+
+
+def test_a_persons_ruling_makes_a_browsers_tie_as_good_as_a_servers() -> None:
+    """From the moment of the ruling."""
+    seen = ties(c1=Edge(by_browser(1), "e", offer("c1"), 50), c2=Edge(60, "e", offer("c2")))
+    assert choose(ANN, seen, KINDS) == Offer(("c1", ANN), (50, "", ANN, "c1"))
+
+
+@given(st.randoms())
+def test_junk_of_a_browser_displaces_nothing_that_a_server_tied(random: object) -> None:
+    """120 aliases that a browser names first are the first to go, in whatever order all come."""
+    sights = [(f"anonymous_id:junk-{place}", by_browser(place)) for place in range(120)]
+    sights += [(f"anonymous_id:own-{place}", 5_000 + place) for place in range(60)]
+    random.shuffle(sights)  # type: ignore[attr-defined]
+    known = Ties()
+    for peer, at_ms in sights:
+        known.see(peer, at_ms, "e", set())
+        for over in excess(known, KINDS):
+            del known.edges[over]
+    own = {peer for peer in known.edges if "own" in peer}
+    assert len(own) == 60
+    assert known.edges.keys() - own == {f"anonymous_id:junk-{place}" for place in range(40)}
+    assert all(edge.at_ms < BROWSER_MS for peer, edge in known.edges.items() if peer in own)

@@ -35,6 +35,12 @@ def test_a_good_touchpoint_becomes_a_touch() -> None:
     )
 
 
+def test_a_touch_knows_whether_a_browser_sent_it() -> None:
+    """Only where the touchpoint says so; else a server sent it."""
+    trusts = ["browser", None, ABSENT]
+    assert [decode(message(trust=one), RECEIVED_MS).is_browser for one in trusts] == [True, False, False]
+
+
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
@@ -51,6 +57,8 @@ def test_a_good_touchpoint_becomes_a_touch() -> None:
         (message(properties=[1]), "not_a_touchpoint"),
         (message(schema="touchpoint/2", ids=7), "unknown_schema"),
         (message(schema="touchpoint/2"), "unknown_schema"),
+        (message(trust="server"), "not_a_touchpoint"),
+        (message(trust=True), "not_a_touchpoint"),
         (message(ids=ABSENT), "no_id"),
         (message(ids={}), "no_id"),
         (message(ids={"customer_id": None, "anonymous_id": " undefined "}), "no_id"),

@@ -28,7 +28,7 @@ from tests.touchpoints import START_MS, Record, residents, touchpoint
 from tracker.engine.customer import CustomerFold
 from tracker.home import home
 from tracker.identity.accounts import with_accounts
-from tracker.identity.ties import NEVER_MS
+from tracker.identity.trust import NEVER_MS
 from tracker.planning.message import _encode_newer, encode_routed
 from tracker.planning.plan import PartitionBatch
 from tracker.planning.planner import Planner
