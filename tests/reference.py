@@ -4,12 +4,11 @@ Every choice where the design is silent is numbered in docs/decisions/0020-what-
 repeated here. Nothing is incremental: each question looks at the whole ordered set, and the funnel tries all chains.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from tracker.journey.definition import Condition, Definition, Rule, Stage
+from tests.reference_rules import as_text, look, meets
+from tracker.journey.definition import Definition, Stage
 from tracker.touch import Touch
 
 Chain = tuple[tuple[int, int], ...]
@@ -139,67 +138,6 @@ def order(definition: Definition, touches: Sequence[Touch]) -> list[Touch]:
 def matches(definition: Definition, touch: Touch) -> list[int]:
     """The indices of all stages that the touchpoint matches."""
     return [i for i, stage in enumerate(definition.stages) if any(meets(rule, touch) for rule in stage.touchpoints)]
-
-
-def meets(rule: Rule, touch: Touch) -> bool:
-    """Whether all that the rule gives holds."""
-    if rule.channel is not None and rule.channel != touch.channel:
-        return False
-    if rule.type is not None and rule.type != touch.type:
-        return False
-    return all(holds(condition, look(touch, condition.path)) for condition in rule.where)
-
-
-def look(touch: Touch, path: tuple[str, ...]) -> Any:
-    """The value at a path, None where there is none. A key may hold the dots itself."""
-    roots = {"properties": touch.properties, "context": touch.context, "channel": touch.channel, "type": touch.type}
-    value: Any = roots.get(path[0])
-    for part in path[1:]:
-        if not isinstance(value, dict):
-            return None
-        value = value.get(part)
-    return value
-
-
-def holds(condition: Condition, value: Any) -> bool:
-    """One comparison. A missing value is like null; a number is never a truth value."""
-    wanted = condition.value
-    match condition.operator:
-        case "exists":
-            return (value is not None) == bool(wanted)
-        case "eq":
-            return same(value, wanted)
-        case "ne":
-            return not same(value, wanted)
-        case "in":
-            return any(same(value, one) for one in wanted)
-        case "not_in":
-            return not any(same(value, one) for one in wanted)
-        case "contains":
-            if isinstance(value, str):
-                return isinstance(wanted, str) and wanted in value
-            return isinstance(value, list) and any(same(one, wanted) for one in value)
-        case "matches":
-            return isinstance(value, str) and re.search(wanted, value, re.ASCII) is not None
-    if not comparable(value, wanted):
-        return False
-    return {"gt": value > wanted, "gte": value >= wanted, "lt": value < wanted, "lte": value <= wanted}[
-        condition.operator
-    ]
-
-
-def same(one: Any, other: Any) -> bool:
-    """Equal, where true is not 1."""
-    return isinstance(one, bool) == isinstance(other, bool) and one == other
-
-
-def comparable(one: Any, other: Any) -> bool:
-    """Two numbers, or two texts."""
-    if isinstance(one, bool) or isinstance(other, bool):
-        return False
-    return (isinstance(one, int | float) and isinstance(other, int | float)) or (
-        isinstance(one, str) and isinstance(other, str)
-    )
 
 
 # Drop-off
@@ -376,10 +314,3 @@ def segments(definition: Definition, counted: list[tuple[Touch, int]]) -> dict[s
         value = (values[-1] if segment.attribution == "last" else values[0]) if values else None
         chosen[segment.name] = value if value in segment.values else "other"
     return chosen
-
-
-def as_text(value: Any) -> str | None:
-    """A value as text; none for null, an empty text, lists and objects."""
-    if value is None or value == "" or isinstance(value, list | dict):
-        return None
-    return str(value).lower() if isinstance(value, bool) else str(value)

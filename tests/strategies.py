@@ -30,6 +30,9 @@ def rules() -> st.SearchStrategy[Rule]:
             (Condition(("properties", "n"), "in", (1, 3)),),
             (Condition(("context", "seg"), "exists", True),),
             (Condition(("context", "seg"), "ne", "x"),),
+            (Condition(("properties", "items", "", "n"), "gte", 2),),
+            (Condition(("properties", "items", "", "n"), "not_in", (1, 3)),),
+            (Condition(("properties", "items", "0", "n"), "eq", 1),),
         ]
     )
     plain = st.builds(Rule, type=st.sampled_from(TYPES))
@@ -111,6 +114,8 @@ def _touches(draw: st.DrawFn, event_id: str, hours: int) -> Touch:
     context: dict[str, Any] = {}
     if draw(st.booleans()):
         properties["n"] = draw(st.integers(1, 3))
+    if draw(st.booleans()):
+        properties["items"] = [{"n": draw(st.integers(1, 3))} for _ in range(draw(st.integers(0, 2)))]
     if draw(st.integers(0, 3)):
         properties["key"] = draw(st.sampled_from(("k1", "k2", 3)))
     if draw(st.booleans()):

@@ -15,8 +15,9 @@ from streams.errors import UsageError
 from streams.events.files import ReadTally
 from tracker.identity.kinds import KINDS, Kinds
 from tracker.journey.definition import Definition
+from tracker.paths import Path
 from tracker.planning.decode import LATEST_MS
-from tracker.replay.columns import Columns, Path
+from tracker.replay.columns import Columns
 from tracker.replay.line import parse_time
 from tracker.touch import Touch
 

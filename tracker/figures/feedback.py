@@ -9,8 +9,8 @@ are shown.
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from tracker.journey.conditions import Predicate, compile_where, getter, number
-from tracker.journey.definition import SCALES, Rule, Survey
+from tracker.journey.conditions import compile_rule, getter, number
+from tracker.journey.definition import SCALES, Survey
 from tracker.touch import Touch
 
 KINDS: Final = tuple(SCALES)
@@ -40,7 +40,7 @@ class Listener:
 
     def __init__(self, surveys: Sequence[Survey]) -> None:
         self._surveys = [
-            (_test(survey.rule), getter(survey.score), KINDS.index(survey.kind), *SCALES[survey.kind])
+            (compile_rule(survey.rule), getter(survey.score), KINDS.index(survey.kind), *SCALES[survey.kind])
             for survey in surveys
         ]
 
@@ -55,12 +55,3 @@ class Listener:
                     # Scores of all three questions are whole numbers; a half is rounded up.
                     answers = join(answers, (kind, touch.at_ms, int(score + 0.5)))
         return answers
-
-
-def _test(rule: Rule) -> Predicate:
-    channel, kind, where = rule.channel, rule.type, compile_where(rule)
-    return lambda touch: (
-        (kind is None or touch.type == kind)
-        and (channel is None or touch.channel == channel)
-        and (where is None or where(touch))
-    )

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from schemas.routed import Enrolled, Member, Trace
+from tracker import paths
 from tracker.engine.customer import Change, CustomerFold
 from tracker.engine.engine import Engine
 from tracker.engine.instances import InstanceFold
@@ -31,7 +32,7 @@ MAX_SPANS: Final = 50
 
 def role_of(accounts: Accounts) -> str | None:
     """The role that a rule asks for, in the form of AliasMark; None where it asks for none."""
-    return f"{'.'.join(accounts.path)}={accounts.role}" if accounts.path else None
+    return f"{paths.show(accounts.path)}={accounts.role}" if accounts.path else None
 
 
 def adopt(account_links: AccountLinks, alias: str, history: bytes) -> None:

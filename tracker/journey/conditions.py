@@ -9,6 +9,7 @@ from math import isfinite
 from typing import Any, Final
 
 from tracker.journey.definition import Condition, Rule
+from tracker.paths import ANY, ROOTS, index_of
 from tracker.patterns import searcher
 from tracker.touch import Touch
 
@@ -24,29 +25,75 @@ _NUMBER: Final = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*\Z"
 
 
 def lookup(touch: Touch, path: tuple[str, ...]) -> Any:
-    """The value at `path` of a touch; None where it is missing, so that null and missing are the same."""
-    head = path[0]
-    if head == "properties":
-        value: Any = touch.properties
-    elif head == "context":
-        value = touch.context
-    else:
-        return getattr(touch, head, None) if head in ("channel", "type") and len(path) == 1 else None
+    """The value at `path` of a touch; None where it is missing, so that null and missing are the same.
+
+    A number is a place in a list, or a key. Where the path asks for any element, it is the first that has a value.
+    """
+    if ANY in path:
+        return next(iter(found(touch, path)), None)
+    value = _root(touch, path)
     for name in path[1:]:
-        if not isinstance(value, dict):
-            return None
-        value = value.get(name)
+        value = _part(value, name, index_of(name))
     return value
 
 
+def found(touch: Touch, path: tuple[str, ...]) -> list[Any]:
+    """All values at `path` of a touch, in their order, without missing ones and nulls.
+
+    ANY stands for each element of a list, and for each value of an object.
+    """
+    values = [_root(touch, path)]
+    for name in path[1:]:
+        if name != ANY:
+            index = index_of(name)
+            values = [_part(value, name, index) for value in values]
+            continue
+        held, values = values, []
+        for value in held:
+            if isinstance(value, list):
+                values.extend(value)
+            elif isinstance(value, dict):
+                values.extend(value.values())
+    return [value for value in values if value is not None]
+
+
+def _root(touch: Touch, path: tuple[str, ...]) -> Any:
+    head = path[0]
+    if head == "properties":
+        return touch.properties
+    if head == "context":
+        return touch.context
+    return getattr(touch, head, None) if head in ("channel", "type") and len(path) == 1 else None
+
+
+def _part(value: Any, name: str, index: int) -> Any:
+    if isinstance(value, dict):
+        return value.get(name)
+    if index >= 0 and isinstance(value, list) and index < len(value):
+        return value[index]
+    return None
+
+
 def getter(path: tuple[str, ...]) -> Callable[[Touch], Any]:
-    """`lookup` for one path as a function; faster for the usual paths of two parts."""
-    if len(path) == 2 and path[0] in ("properties", "context"):
-        name = path[1]
-        if path[0] == "properties":
+    """`lookup` for one path as a function; faster for the usual paths."""
+    if path[0] not in ROOTS or len(path) < 2 or ANY in path:
+        return lambda touch: lookup(touch, path)
+    name, is_property = path[1], path[0] == "properties"
+    if len(path) == 2:
+        if is_property:
             return lambda touch: touch.properties.get(name)
         return lambda touch: touch.context.get(name)
-    return lambda touch: lookup(touch, path)
+    parts = [(part, index_of(part)) for part in path[2:]]
+
+    def get(touch: Touch) -> Any:
+        value = (touch.properties if is_property else touch.context).get(name)
+        for part, index in parts:
+            if value is None:
+                return None
+            value = _part(value, part, index)
+        return value
+
+    return get
 
 
 def number(value: Any) -> float | int | None:
@@ -140,11 +187,39 @@ OPERATORS: Final[dict[str, Callable[[Any], Test]]] = {
 }
 
 
+# By operator that denies: what it denies. Of several values, none may meet that.
+DENIALS: Final[dict[str, str]] = {"ne": "eq", "not_in": "in"}
+
+
+def is_denial(condition: Condition) -> bool:
+    """Whether a condition denies something: with ANY in its path it holds where no element meets that."""
+    return condition.operator in DENIALS or (condition.operator == "exists" and condition.value is False)
+
+
 def compile_condition(condition: Condition) -> Predicate:
     """The function that says whether a touch meets one condition."""
+    if ANY in condition.path:
+        return _compile_any(condition)
     get = getter(condition.path)
     test = OPERATORS[condition.operator](condition.value)
     return lambda touch: test(get(touch))
+
+
+def _compile_any(condition: Condition) -> Predicate:
+    """As `compile_condition`, for several values: one must meet it, or, where it denies something, none may."""
+    path, wanted = condition.path, condition.value
+    denies = is_denial(condition)
+    if condition.operator == "exists":
+        return lambda touch: bool(found(touch, path)) is not denies
+    test = OPERATORS[DENIALS.get(condition.operator, condition.operator)](wanted)
+
+    def holds(touch: Touch) -> bool:
+        for value in found(touch, path):
+            if test(value):
+                return not denies
+        return denies
+
+    return holds
 
 
 def compile_where(rule: Rule) -> Predicate | None:
@@ -155,3 +230,15 @@ def compile_where(rule: Rule) -> Predicate | None:
     if len(tests) == 1:
         return tests[0]
     return lambda touch: all(test(touch) for test in tests)
+
+
+def compile_rule(rule: Rule) -> Predicate:
+    """The function that says whether a touch meets a rule."""
+    channel, kind, where = rule.channel, rule.type, compile_where(rule)
+    if channel is None and kind is None and where is not None:
+        return where
+    return lambda touch: (
+        (kind is None or touch.type == kind)
+        and (channel is None or touch.channel == channel)
+        and (where is None or where(touch))
+    )

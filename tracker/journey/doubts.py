@@ -6,12 +6,16 @@ It knows rules and the channels that the tracker reads; `tracker/journey/rule_lo
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import get_type_hints
 
+from schemas.properties import BY_CHANNEL
+from tracker import paths
 from tracker.journey.definition import Rule
 from tracker.journey.fields import MAX_RULES
 from tracker.journey.reader import Block, Reader, rule_of
 from tracker.journey.rule_logic import disjoint, never, within
 from tracker.problem import nearest
+from tracker.yaml_tree import Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,11 @@ def doubt(reader: Reader, journey: Block, channels: Sequence[str]) -> None:
     for placed in [*in_stages, *exits, *exclusions]:
         _contradiction(reader, placed)
         _channel(reader, placed.block, channels)
+        for condition, node in placed.block.get("where", ()):
+            _part_of_single(reader, node, condition.path, placed.rule.channel)
+    for block, name in _with_path(journey):
+        if (path := block.get(name)) is not None:
+            _part_of_single(reader, block.place(name), path, block.get("channel"))
     for name, stage, rules in stages:
         _unreachable(reader, name, stage, rules, exits)
         _repeats(reader, rules)
@@ -69,6 +78,30 @@ def _channel(reader: Reader, block: Block, channels: Sequence[str]) -> None:
     near = nearest(channel, channels)
     remedy = f"did you mean {near!r}?" if near else f"use one of: {', '.join(channels)}; or add it in the settings"
     reader.note(block.place("channel"), f"no touchpoints come in on the channel {channel[:60]!r}", remedy, "warning")
+
+
+def _with_path(journey: Block) -> Iterator[tuple[Block, str]]:
+    """The blocks that name a place in a touchpoint, each with the key that does."""
+    yield journey, "key"
+    for _, segment in journey.get("segments", {}).values():
+        yield segment, "from"
+    for _, survey in journey.get("feedback", {}).values():
+        yield survey, "score"
+    if accounts := journey.get("accounts"):
+        yield accounts, "from"
+
+
+def _part_of_single(reader: Reader, node: Node, path: paths.Path, channel: str | None) -> None:
+    """Warn of an element or a part of what the common properties say is one text or number."""
+    if len(path) < 3 or path[0] != "properties":
+        return
+    known = [each for name, each in BY_CHANNEL.items() if channel in {None, name}]
+    of = next((kind for each in known if (kind := get_type_hints(each).get(path[1])) in (str, float)), None)
+    if of is not None:
+        what = "a text" if of is str else "a number"
+        whole = paths.show(path[:2])
+        reader.note(node, f"{paths.show(path)} can hardly match: {whole} is commonly {what} without parts",
+                    f"write {whole}, or another name if it is a list or an object", "warning")  # fmt: skip
 
 
 def _unreachable(reader: Reader, name: str, stage: Block, rules: list[Placed], exits: list[Placed]) -> None:

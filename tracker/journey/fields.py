@@ -33,8 +33,6 @@ ACCOUNTS: Final = "_accounts"
 NAME: Final = r"^[^\W_]([\w .&/+-]{0,62}[^\W_])?$"
 """A letter or digit at both ends: safe in Redis keys, metric labels and file names alike."""
 NAME_REMEDY: Final = "use up to 64 letters, digits, spaces, and _ - . & / +, with a letter or digit at both ends"
-PATH: Final = r"^(channel|(properties|context)(\.[^.\s][^.]*)+)$"
-PATH_REMEDY: Final = "begin with properties. or context., such as properties.price, or write channel"
 
 OPERATORS: Final = {
     "eq": "equals",

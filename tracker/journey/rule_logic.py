@@ -8,20 +8,25 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from tracker.journey.conditions import OPERATORS, number
+from tracker import paths
+from tracker.journey.conditions import DENIALS, OPERATORS, is_denial, number
 from tracker.journey.definition import Condition, Rule
 
 Path = tuple[str, ...]
 CHANNEL: Final = ("channel",)
 BOUNDS: Final = ("gt", "gte", "lt", "lte")
+SINGLE: Final = ("eq", "in", "gt", "gte", "lt", "lte", "matches")
+"""Only a text, a number or a truth value meets these, and no list or object."""
 NEEDS_A_VALUE: Final = ("eq", "in", "gt", "gte", "lt", "lte", "contains", "matches")
 
 
 def never(rule: Rule) -> str | None:
     """The reason why no touchpoint can meet the rule, in words; None where one could."""
-    for path, conditions in _by_path(rule).items():
-        if reason := _clash(conditions):
-            return f"{'.'.join(path)} {reason}"
+    by_path = _by_path(rule)
+    for path, conditions in by_path.items():
+        reason = _clash_of_any(conditions) if paths.ANY in path else _clash(conditions)
+        if reason := reason or _clash_with_parts(path, conditions, by_path):
+            return f"{paths.show(path)} {reason}"
     return None
 
 
@@ -65,6 +70,29 @@ def _clash(conditions: list[Condition]) -> str | None:
     low, high = _bounds(conditions)
     if low and high and (low[0] > high[0] or (low[0] == high[0] and (low[1] or high[1]))):
         return f"cannot meet {_sentence(conditions)}"
+    return None
+
+
+def _clash_of_any(conditions: list[Condition]) -> str | None:
+    """As `_clash`, for a path to several values: each condition may be met by another one of them."""
+    missing = any(each.operator == "exists" and not each.value for each in conditions)
+    if missing and any(_needs_a_value(each) for each in conditions):
+        return "cannot be missing and have a value"
+    denied = [OPERATORS[DENIALS[each.operator]](each.value) for each in conditions if each.operator in DENIALS]
+    for each in conditions:
+        choices = _choices([each])
+        if choices and all(any(test(choice) for test in denied) for choice in choices):
+            return f"cannot meet {_sentence(conditions)}"
+    return None
+
+
+def _clash_with_parts(path: Path, conditions: list[Condition], by_path: dict[Path, list[Condition]]) -> str | None:
+    """The reason where a path must have a single value, and something below it must have a value too."""
+    if paths.ANY in path or not any(each.operator in SINGLE for each in conditions):
+        return None
+    for other, others in by_path.items():
+        if len(other) > len(path) and other[: len(path)] == path and any(_needs_a_value(each) for each in others):
+            return f"cannot be a single value and have the part {paths.show(other[len(path) :])}"
     return None
 
 
@@ -121,6 +149,9 @@ def _assured(known: list[Condition], wanted: Condition) -> bool:
         return True
     if wanted.operator == "exists":
         return bool(wanted.value) and any(_needs_a_value(each) for each in known)
+    if paths.ANY in wanted.path and is_denial(wanted):
+        # What one element is says nothing of the others.
+        return False
     choices = _choices(known)
     if choices is not None:
         test = _test(wanted)

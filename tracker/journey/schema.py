@@ -6,7 +6,7 @@ Both are made from the table of fields, which the reader uses too.
 from collections.abc import Callable
 from typing import Any, Final
 
-from tracker.duration import SHAPE
+from tracker import duration, paths
 from tracker.journey.fields import (
     BLOCKS,
     MAX_BUCKETS,
@@ -15,12 +15,11 @@ from tracker.journey.fields import (
     MAX_STAGES,
     OFF,
     OPERATORS,
-    PATH,
     Field,
 )
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
-DURATION: Final = {"type": "string", "pattern": SHAPE.replace("^", "^(?=.)", 1)}
+DURATION: Final = {"type": "string", "pattern": duration.SHAPE.replace("^", "^(?=.)", 1)}
 TEXT: Final = {"type": ["string", "number", "boolean"]}
 """A text without quotes may look like a number to an editor; the reader takes it as text."""
 VALUE: Final = {"type": ["string", "number", "boolean"]}
@@ -100,7 +99,12 @@ def _where() -> dict[str, Any]:
         "minProperties": 1,
     }
     condition = {"anyOf": [VALUE, values, operators]}
-    return {"type": "object", "patternProperties": {PATH: condition}, "additionalProperties": False, "minProperties": 1}
+    return {
+        "type": "object",
+        "patternProperties": {paths.SHAPE: condition},
+        "additionalProperties": False,
+        "minProperties": 1,
+    }
 
 
 def _blocks(each: Field) -> dict[str, Any]:
@@ -150,7 +154,7 @@ SHAPES: Final[dict[str, Callable[[Field], dict[str, Any]]]] = {
     "duration": _always(_ref("duration")),
     "durations": _always(_one_or_many(_ref("duration"), maxItems=MAX_BUCKETS, minItems=1)),
     "window": _window,
-    "path": _always({"type": "string", "pattern": PATH}),
+    "path": _always({"type": "string", "pattern": paths.SHAPE}),
     "pair": _always({"type": "array", "items": _ref("name"), "minItems": 2, "maxItems": 2}),
     "attribution": _always(_ref("name")),
     "stage_name": _always(_ref("name")),

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tracker import duration, patterns
+from tracker import duration, paths, patterns
 from tracker.journey.definition import Condition
 from tracker.journey.fields import (
     BLOCKS,
@@ -18,8 +18,6 @@ from tracker.journey.fields import (
     NAME,
     NAME_REMEDY,
     OPERATORS,
-    PATH,
-    PATH_REMEDY,
     Field,
 )
 from tracker.problem import Problem, Severity, choose
@@ -165,16 +163,13 @@ def _path(notes: ProblemNotes, each: Field, node: Node) -> tuple[str, ...] | Not
 
 
 def _path_of(notes: ProblemNotes, text: str, node: Node) -> tuple[str, ...] | NotRead:
-    if len(text) <= 200 and re.fullmatch(PATH, text):
-        return tuple(text.split("."))
-    return notes.note(node, f"{text[:60]!r} is no place in a touchpoint", _path_remedy(text))
-
-
-def _path_remedy(text: str) -> str:
-    if text == "type":
-        return "write `type:` beside `where`, not in it"
-    bare = text.rsplit(".", maxsplit=1)[-1]
-    return f"did you mean properties.{bare}?" if re.fullmatch(r"\w{1,40}", bare) else PATH_REMEDY
+    try:
+        read = paths.parse(text)
+    except paths.PathError as error:
+        return notes.note(node, error.message, error.remedy)
+    if found := paths.doubt(text):
+        notes.note(node, f"{text[:60]!r} {found[0]}", found[1], "warning")
+    return read
 
 
 def items_of(notes: ProblemNotes, node: Node) -> list[Node]:

@@ -5,11 +5,12 @@ Stored states depend on the meaning alone.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from hashlib import sha256
 from typing import Any, Final, Literal, NamedTuple, TypeVar
 
+from tracker import paths
 from tracker.duration import show
 from tracker.journey.definition import Accounts, Definition, Exclusion, Funnel, Rule, Segment, Stage, Survey
 from tracker.journey.words import describe
@@ -241,8 +242,8 @@ def _lasting(time_ms: int | None) -> str | None:
     return None if time_ms is None else show(time_ms)
 
 
-def _dotted(path: Iterable[str] | None) -> str | None:
-    return None if path is None else ".".join(path)
+def _dotted(path: paths.Path | None) -> str | None:
+    return None if path is None else paths.show(path)
 
 
 def _excluded(exclusion: Exclusion) -> str:

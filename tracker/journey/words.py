@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from tracker import paths
 from tracker.journey.definition import Condition, Rule
 
 SIGNS: Final = {
@@ -26,7 +27,7 @@ def describe(rule: Rule) -> str:
 
 
 def _condition(condition: Condition) -> str:
-    path = ".".join(condition.path)
+    path = paths.show(condition.path)
     if condition.operator == "exists":
         return f"{path} is {'there' if condition.value else 'missing'}"
     value = condition.value

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from tracker import paths
 from tracker.duration import show
 from tracker.journey.definition import Condition, Definition, Rule, Stage
 from tracker.journey.fields import FORMS, LANES
@@ -189,7 +190,8 @@ def condition_words(rule: Rule) -> str:
 
 
 def _condition(condition: Condition) -> str:
-    name = condition.path[-1].replace("_", " ")
+    names = [part for part in condition.path if part != paths.ANY and paths.index_of(part) < 0]
+    name = names[-1].replace("_", " ")
     if condition.operator == "exists":
         return f"with {name}" if condition.value else f"without {name}"
     if condition.operator == "eq" and isinstance(condition.value, bool):

@@ -14,11 +14,11 @@ from tracker.identity.kinds import KINDS, Kinds
 from tracker.identity.trust import NEVER_MS, ranked_ms
 from tracker.identity.who import Who
 from tracker.journey.definition import Definition, Rule
+from tracker.paths import ANY, Path, index_of
 from tracker.planning.decode import FUTURE_MS
 from tracker.replay.line import is_nameless
 from tracker.touch import Touch
 
-Path = tuple[str, ...]
 Event = tuple[int, str, int]
 """Time (ms), id and kind; touchpoints that are equal to the definitions have the same kind."""
 _encode = msgspec.json.Encoder().encode
@@ -60,8 +60,8 @@ class Columns:
         definitions = list(definitions)
         wanted = paths(definitions) | set(also)
         self._has_accounts = any(definition.accounts for definition in definitions)
-        self._properties = sorted({path[1] for path in wanted if path[0] == "properties" and len(path) > 1})
-        self._context = sorted({path[1] for path in wanted if path[0] == "context" and len(path) > 1})
+        self._properties = _tree([path[1:] for path in wanted if path[0] == "properties"])
+        self._context = _tree([path[1:] for path in wanted if path[0] == "context"])
         self._at_ms = array("q")
         self._names: dict[str, int] = {}
         self._name_of = array("I")
@@ -141,8 +141,8 @@ class Columns:
         properties: dict[str, Any] = {}
         context: dict[str, Any] = {}
         if self._properties or self._context:
-            properties = {name: touch.properties[name] for name in self._properties if name in touch.properties}
-            context = {name: touch.context[name] for name in self._context if name in touch.context}
+            properties = _pruned(touch.properties, self._properties) if self._properties else {}
+            context = _pruned(touch.context, self._context) if self._context else {}
             name = (touch.type, touch.channel, touch.is_browser, _encode((properties, context)))
         account = touch.account if self._has_accounts else None
         if account is not None:
@@ -203,6 +203,51 @@ class Columns:
         begin = self._id_ends[place - 1] if place else 0
         event_id = self._ids[begin : self._id_ends[place]].decode("utf-8", "surrogatepass")
         return self._at_ms[place], event_id, self._kind_of[place]
+
+
+Tree = dict[str, Any]
+"""By part of a path: the tree of the parts below it; empty where the value is wanted whole."""
+
+
+def _tree(wanted: Iterable[Path]) -> Tree:
+    """What is below a root, by these paths; names are sorted, so that equal touchpoints have equal parts."""
+    below: dict[str, list[Path]] = {}
+    for path in sorted(wanted):
+        if path:
+            below.setdefault(path[0], []).append(path[1:])
+    return {part: {} if () in rest else _tree(rest) for part, rest in below.items()}
+
+
+def _pruned(value: Any, tree: Tree) -> Any:
+    """The parts of a value that the tree names. Elements keep their places, and none is left out."""
+    if not tree:
+        return value
+    if isinstance(value, dict):
+        if ANY in tree:
+            return {name: _kept(each, tree, name) for name, each in sorted(value.items())}
+        return {name: _kept(value[name], tree, name) for name in tree if name in value}
+    if isinstance(value, list):
+        length = len(value) if ANY in tree else max(map(index_of, tree)) + 1
+        return [_kept(each, tree, str(place)) for place, each in enumerate(value[:length])]
+    # No path leads into a text or a number, but it is there.
+    return value if value is None else True
+
+
+def _kept(value: Any, tree: Tree, name: str) -> Any:
+    """What the tree wants of one element: by its own name, and as any."""
+    rests = [tree[part] for part in {name, ANY} if part in tree]
+    if not rests:
+        return None
+    return _pruned(value, {} if {} in rests else _merged(rests))
+
+
+def _merged(trees: Sequence[Tree]) -> Tree:
+    merged: Tree = {}
+    for tree in trees:
+        for part, rest in tree.items():
+            known = merged.get(part)
+            merged[part] = rest if known is None else {} if not (known and rest) else _merged([known, rest])
+    return merged
 
 
 def _named(events: list[Event]) -> list[Event]:

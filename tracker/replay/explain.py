@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Any, Final
 
 from schemas.transition import Transition
+from tracker import paths
 from tracker.duration import show as lasting
 from tracker.engine.customer import CustomerFold
 from tracker.engine.fold import UNCOUNTED
@@ -249,7 +250,9 @@ def explain(
     for event in once:
         entry, key = folder.entry(event), folder.key(event)
         if entry is None or (definition.key is not None and not key):
-            why = "it meets no rule of this journey" if entry is None else f"it has no {'.'.join(definition.key or ())}"
+            why = (
+                "it meets no rule of this journey" if entry is None else f"it has no {paths.show(definition.key or ())}"
+            )
             others.append(_other(columns, customer, event, why))
         else:
             line = _line(columns, customer, event)

@@ -3,10 +3,12 @@
 The set is complete, so it is sorted, and no lateness horizon applies. It knows no files.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+from tracker import paths
 from tracker.engine.canaries import CANARY
 from tracker.engine.chain import Link, chain_of
 from tracker.engine.customer import CustomerFold
@@ -17,7 +19,7 @@ from tracker.journey.definition import Definition
 from tracker.records.log import Entry, short_id
 from tracker.records.state import Instance
 from tracker.replay.account_folder import AccountFolder
-from tracker.replay.columns import Columns, Event, Path
+from tracker.replay.columns import Columns, Event
 from tracker.replay.report import CustomerResult, ReplayFigures, Report
 
 OTHER: Final = "other"
@@ -31,7 +33,7 @@ class Breakdown:
     """What to break the figures down by: a declared segment, or any path in a touchpoint."""
 
     segment: str | None = None
-    path: Path | None = None
+    path: paths.Path | None = None
     attribution: str = "first"
     """For a path: `first`, `last`, or the stage whose first touchpoint gives the value."""
 
@@ -69,13 +71,14 @@ def breakdown(definition: Definition, text: str) -> Breakdown:
     names = [segment.name for segment in definition.segments]
     if text in names:
         return Breakdown(segment=text)
-    place, _, attribution = text.partition(":")
-    path = tuple(place.split("."))
     stages = [stage.name for stage in definition.stages]
-    known = path == ("channel",) or (path[0] in {"properties", "context"} and len(path) > 1 and all(path))
-    if not known:
+    # A name in quotes may have a colon.
+    attribution = re.sub(r'"(?:[^"]|"")*"', "", text).partition(":")[2]
+    try:
+        path = paths.parse(text[: -len(attribution) - 1] if attribution else text.removesuffix(":"))
+    except paths.PathError:
         declared = f"the segments {', '.join(names)}, or " if names else ""
-        raise BreakdownError(f"{text!r} is no segment: use {declared}a path such as properties.plan")
+        raise BreakdownError(f"{text!r} is no segment: use {declared}a path such as properties.plan") from None
     if attribution and attribution not in ("first", "last", *stages):
         raise BreakdownError(f"{attribution!r} is no attribution: use first, last or one of {', '.join(stages)}")
     return Breakdown(path=path, attribution=attribution or "first")
@@ -274,7 +277,7 @@ def replay(definition: Definition, columns: Columns, now_ms: int | None = None) 
     return Replay(definition, columns, now_ms).run()
 
 
-def columns_of(definitions: Iterable[Definition], touches: Iterable[Any], also: Iterable[Path] = ()) -> Columns:
+def columns_of(definitions: Iterable[Definition], touches: Iterable[Any], also: Iterable[paths.Path] = ()) -> Columns:
     """Touches in columns, for folding with these definitions."""
     columns = Columns(definitions, also)
     for touch in touches:

@@ -8,6 +8,8 @@ messages that go out, the old schema of a consumer must accept what is sent by t
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
+from tracker import paths
+
 Schema = dict[str, Any]
 
 ANNOTATIONS: Final = frozenset(
@@ -160,7 +162,7 @@ def _others(before: Schema, now: Schema, path: str) -> Iterator[Narrowing]:
 
 def _fields(before: Schema, now: Schema, path: str) -> Iterator[Narrowing]:
     for name in sorted({*now.get("required", ())} - {*before.get("required", ())}):
-        yield Narrowing(f"{path}.{name}", "is required now")
+        yield Narrowing(f"{path}.{paths.show((name,))}", "is required now")
     was, rest, rest_now = (
         before.get("properties", {}),
         before.get("additionalProperties", {}),
@@ -168,11 +170,11 @@ def _fields(before: Schema, now: Schema, path: str) -> Iterator[Narrowing]:
     )
     for name, schema in now.get("properties", {}).items():
         if name in was:
-            yield from _refused(was[name], schema, f"{path}.{name}")
+            yield from _refused(was[name], schema, f"{path}.{paths.show((name,))}")
         elif rest not in ({}, True):
-            yield from _refused(rest, schema, f"{path}.{name}")
+            yield from _refused(rest, schema, f"{path}.{paths.show((name,))}")
     for name in was.keys() - now.get("properties", {}).keys():
-        yield from _refused(was[name], rest_now, f"{path}.{name}")
+        yield from _refused(was[name], rest_now, f"{path}.{paths.show((name,))}")
     yield from _refused(rest, rest_now, f"{path}.*")
 
 

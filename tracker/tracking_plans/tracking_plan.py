@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 
 from jsonschema_rs import Draft202012Validator, RegexOptions, ValidationError
 
-from tracker import patterns
+from tracker import paths, patterns
 from tracker.problem import Problem, choose
 from tracker.tracking_plans.compatibility import narrowings
 from tracker.yaml_tree import Mapping as Group
@@ -71,7 +71,7 @@ class SourcePlan:
 
 
 def _violation(error: ValidationError) -> Violation:
-    place = ".".join(("properties", *map(str, error.instance_path)))
+    place = paths.show(("properties", *map(str, error.instance_path)))
     return Violation(KIND_OF.get(error.kind.name, "wrong_value"), f"{place}: {error.message[:200]}")
 
 

@@ -57,6 +57,34 @@ def test_what_could_match_is_left_alone(rule: Rule) -> None:
     assert never(rule) is None
 
 
+def anyone(**conditions: Any) -> Rule:
+    """A rule on any element of a list."""
+    path = ("properties", "list", "", "x")
+    return Rule(where=tuple(Condition(path, name, value) for name, value in conditions.items()))  # type: ignore[arg-type]
+
+
+def test_elements_of_a_list_may_each_meet_a_condition() -> None:
+    """Two conditions on any element contradict each other only where one denies the other."""
+    both = Rule(where=(*anyone(eq=1).where, *anyone(eq=2).where))
+    assert never(both) is None
+    assert never(anyone(gt=5, lt=3)) is None
+    assert never(anyone(eq=1, ne=1))
+    assert never(anyone(**{"in": (1, 2), "not_in": (2, 1)}))
+    assert never(anyone(exists=False, gt=1))
+    assert within(anyone(eq=3), anyone(gt=1))
+    assert not within(anyone(eq=3), anyone(ne=4))
+    assert within(where(eq=3), where(ne=4))
+    assert not disjoint(anyone(eq=1), anyone(eq=2))
+
+
+def test_a_single_value_has_no_parts() -> None:
+    """What must be one text or number cannot have a part with a value too."""
+    part = Condition(("properties", "x", "y"), "eq", 1)
+    assert never(Rule(where=(*where(eq=1).where, part)))
+    assert never(Rule(where=(*where(exists=True).where, part))) is None
+    assert never(Rule(where=(*where(eq=1).where, Condition(("properties", "x", "y"), "exists", False)))) is None
+
+
 def test_rules_of_other_types_channels_or_numbers_share_nothing() -> None:
     """Rules are disjoint by type, channel or condition; else they are not."""
     assert disjoint(Rule(type="a"), Rule(type="b"))

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.strategies import BASE_MS, UNIT_MS
-from tracker.journey.definition import Definition, Rule, Segment, Stage
+from tracker.journey.definition import Condition, Definition, Rule, Segment, Stage
 from tracker.replay.replay import BreakdownError, Replay, breakdown, columns_of
 from tracker.touch import Touch
 
@@ -30,6 +30,36 @@ def run(definition, touches, now_hour=None, by=None):
 
 def column(report, name):
     return [one[name] for one in report.as_json()["stages"]]
+
+
+def test_lists_of_products():
+    """A condition on an order's products counts the same in a replay, which keeps only what the journey asks for."""
+    asked = [
+        (("properties", "products", "", "category"), "shoes"),
+        (("properties", "products", "0", "category"), "hats"),
+        (("properties", "utm.source"), "mail"),
+    ]
+    every = [
+        Definition("shop", 1, (Stage("sold", (Rule(type="order", where=(Condition(path, "eq", value),)),)),))
+        for path, value in asked
+    ]
+    sold = [{"category": name, "price": price} for price, name in enumerate(("hats", "shoes"))]
+    touches = [touch("ann", "order", 0), touch("bob", "order", 1), touch("cy", "order", 2)]
+    touches[0].properties.update(products=sold, coupon="x")
+    touches[1].properties.update(products=sold[1:])
+    touches[2].properties.update({"products": "hats", "utm.source": "mail", "utm": {"source": "web"}})
+    assert [column(run(one, touches), "reached") for one in every] == [[2], [1], [1]]
+    kept = columns_of(every, touches).touch("ann", (0, "", 0))
+    assert kept.properties == {"products": [{"category": "hats"}, {"category": "shoes"}]}
+
+
+def test_breakdown_by_an_element():
+    """`--by` takes places in lists and names in quotes, which may have a colon."""
+    by = {text: breakdown(PLAIN, text) for text in ("properties.products.0.id", 'context."utm:x.y":last')}
+    assert [(one.path, one.attribution) for one in by.values()] == [
+        (("properties", "products", "0", "id"), "first"),
+        (("context", "utm:x.y"), "last"),
+    ]
 
 
 TOUCHES = [
