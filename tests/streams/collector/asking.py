@@ -53,9 +53,13 @@ class Collector:
         }
         self.settings = settings.read(words)
 
-    def add(self, name: str, **rules: Any) -> str:
+    def add(self, name: str, *, browser: bool = False, **rules: Any) -> str:
+        """The key of a source, which gets these rules."""
         rules = {name: str(value) if isinstance(value, Path) else value for name, value in rules.items()}
-        return sources.new(self.file, name, lambda before: msgspec.structs.replace(before, **rules), 0)[0]
+        made = sources.new(
+            self.file, name, lambda before: msgspec.structs.replace(before, **rules), 0, lambda _book: browser
+        )
+        return made[0]
 
     def ask(self, path: str, body: Any = None, **options: Any) -> Answer:
         """The answer to one request, with the key of `shop` unless another or none is given."""
