@@ -85,6 +85,7 @@ class Collector:
         headers: dict[str, str] | None = None,
         key: str | None = "",
         chunks: list[bytes] | None = None,
+        client: str = "127.0.0.1",
     ) -> Answer:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         chunks = [raw] if chunks is None else chunks
@@ -106,7 +107,7 @@ class Collector:
         scope = {
             "type": "http", "method": method, "path": path, "root_path": "", "query_string": b"", "scheme": "http",
             "headers": [(name.encode(), value.encode("latin-1")) for name, value in fields.items()],
-            "client": ("127.0.0.1", 1),
+            "client": (client, 1),
         }  # fmt: skip
         await self.wired.app(scope, receive, send)
         start, rest = sent[0], sent[1:]
