@@ -11,18 +11,22 @@ STRUCTURED: Final = "application/cloudevents+json"
 BATCH: Final = "application/cloudevents-batch+json"
 
 # Extension attributes are lower case without separators, by the specification. The first path with a value wins.
+# `subject` is what the event is about, often a thing: it is an id only of a source that says so, and only where the
+# event has no other one. An address among the data may be anybody's; `data.ids` is about the customer.
 IDS: Final[dict[str, tuple[str, ...]]] = {
-    "customer_id": ("customerid", "data.ids.customer_id", "data.customer_id", "subject"),
+    "customer_id": ("customerid", "data.ids.customer_id", "data.customer_id"),
     "anonymous_id": ("anonymousid", "data.ids.anonymous_id", "data.anonymous_id"),
     "account_id": ("accountid", "data.ids.account_id", "data.account_id"),
     "email_sha256": ("emailsha256", "data.ids.email_sha256"),
     "phone_sha256": ("phonesha256", "data.ids.phone_sha256"),
-    "email": ("data.ids.email", "data.email"),
-    "phone": ("data.ids.phone", "data.phone"),
+    "email": ("data.ids.email",),
+    "phone": ("data.ids.phone",),
+    "user_hash": ("userhash", "data.ids.user_hash"),
 }
+SUBJECT: Final = "subject"
 CHANNELS: Final = ("channel", "data.channel")
 # Attributes that have a field of their own, or say nothing of the event. All other extensions go into `context`.
 OWN: Final = frozenset(
-    {"specversion", "id", "source", "type", "time", "subject", "datacontenttype", "dataschema", "data", "data_base64",
-     "channel", "customerid", "anonymousid", "accountid", "emailsha256", "phonesha256"}
+    {"specversion", "id", "source", "type", "time", "datacontenttype", "dataschema", "data", "data_base64",
+     "channel", "customerid", "anonymousid", "accountid", "emailsha256", "phonesha256", "userhash"}
 )  # fmt: skip

@@ -1,22 +1,27 @@
-"""`tracker keys`: new, list and revoke."""
+"""`tracker keys`: new, list, secret and revoke."""
 
 import json
 import os
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Final, get_args
+from unicodedata import normalize
 
 import msgspec
 import typer
 
+from schemas import vocabulary
 from streams.cli.options import AsJson
 from streams.collector import sources, tables
 from streams.errors import ExitCode, UsageError
 from streams.settings import settings
+from tracker import duration
 from tracker.identity.pseudonym import Treatment
 
 app = typer.Typer(help="Create and revoke the write keys of producers.")
+
+KIND: Final = {True: "browser", False: "server", None: "server (made before keys had kinds)"}
 
 
 @app.command()
@@ -35,6 +40,20 @@ def new(
         str | None, typer.Option(help="Whose webhooks it sends: shopify, woocommerce, zendesk, freshdesk ...")
     ] = None,
     secret_file: Annotated[Path | None, typer.Option(help="A file with the secret that the sender signs with.")] = None,
+    browser: Annotated[
+        bool | None,
+        typer.Option(
+            "--browser/--server",
+            help="Whether everybody can read the key. Left out: as the source's other keys; at first a browser's for "
+            "the channel web, else a server's.",
+        ),
+    ] = None,
+    max_age: Annotated[
+        str | None, typer.Option(metavar="AGE", help="Refuse older touchpoints. Left out: 48h for a browser's key.")
+    ] = None,
+    subject_is: Annotated[
+        str | None, typer.Option(metavar="KIND", help="The kind of id that `subject` of a CloudEvent is.")
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
     """Create a write key, and its source if that is new. The key is printed once; only its hash is stored.
@@ -43,31 +62,87 @@ def new(
     collectors accept a new key at once. The options hold for all keys of the source; an option that is left out keeps
     its value. Collectors follow changed options within a second or two.
 
+    A browser's key is in a page or an app, where everybody can read it. What it says counts for less than a server's:
+    it proves a customer_id by its user_hash, sends the types of its list (left out: those of pages) and nothing old.
+    docs/security.md has the rules.
+
     Examples:
       tracker keys new web-shop --channel web
-      tracker keys new help-desk --channel support --type "Ticket Created" --type "Ticket Solved"
+      tracker keys new web-shop --channel web --type "Page Viewed" --type "Order Completed"
+      tracker keys new shop-backend --server
+      tracker keys new help-desk --channel support --type "Ticket Opened" --type "Ticket Solved"
       tracker keys new app --drop context.device.id --personal sha256
       tracker keys new shop --sender shopify --secret-file shopify-secret
     """
     asked = settings.read(os.environ)
     given = {
         "channel": channel,
-        "types": tuple(type_) if type_ else None,
+        "types": tuple(normalize("NFC", each) for each in type_) if type_ else None,
         "drop": tuple(drop) if drop else None,
         "personal": personal,
         "sender": sender,
         "secret_file": str(secret_file.resolve()) if secret_file else None,
+        "max_age_s": _seconds(max_age) if max_age else None,
+        "subject_is": subject_is,
     }
     changes = {name: value for name, value in given.items() if value is not None}
     _check(source, changes, asked)
     key, entry = sources.new(
-        asked.collector_keys, source, lambda rules: msgspec.structs.replace(rules, **changes), time.time()
+        asked.collector_keys,
+        source,
+        lambda rules: msgspec.structs.replace(rules, **changes),
+        time.time(),
+        lambda book: _is_browser(book, source) if browser is None else browser,
     )
+    kind = "browser" if entry.browser else "server"
     if as_json:
-        print(json.dumps({"id": entry.id, "source": source, "key": key}))
+        print(json.dumps({"id": entry.id, "source": source, "kind": kind, "key": key}))
     else:
         print(key)
-        print(f"{entry.id} of {source}; the key cannot be shown again.", file=sys.stderr)
+        print(f"{entry.id} of {source}, a {kind}'s; the key cannot be shown again.", file=sys.stderr)
+        if entry.browser:
+            print(f"`tracker keys secret {source}` names the file of the secret for user_hash.", file=sys.stderr)
+    return ExitCode.OK
+
+
+def _is_browser(book: sources.KeyFile, source: str) -> bool:
+    """Whether a new key is a browser's where nobody says: one that takes another's place is of the same kind."""
+    others = [key for key in book.keys if key.source == source and key.revoked_at is None]
+    return bool(others[-1].browser) if others else book.sources[source].channel == vocabulary.WEB
+
+
+def _seconds(age: str) -> int:
+    try:
+        seconds = duration.parse(age) // 1000
+    except duration.DurationError as error:
+        raise UsageError(f"--max-age: {error}.", f"{error.remedy}.") from error
+    if seconds == 0:
+        raise UsageError("--max-age cannot be 0s.", "Write an age such as 48h or 7d.")
+    return seconds
+
+
+@app.command()
+def secret(
+    source: Annotated[str, typer.Argument(help="The source, as `tracker keys list` shows it.")],
+    *,
+    renew: Annotated[
+        bool,
+        typer.Option("--renew", help="Make a new secret. The former ones are valid until their lines are removed."),
+    ] = False,
+) -> int:
+    """Print the file of the secret that proves customers' ids from browsers; it is made where there is none.
+
+    A server computes `user_hash`, the HMAC-SHA-256 of the customer_id in hexadecimal, by the first line of this file,
+    and gives it to the page of that customer. The secret itself must never reach a page.
+
+    Examples:
+      tracker keys secret web-shop
+      tracker keys secret web-shop --renew
+    """
+    path = settings.read(os.environ).collector_keys
+    rules = sources.load(path).sources.get(source)
+    place = sources.user_secret_place(path, rules) if rules else None
+    print(place if place and place.exists() and not renew else sources.new_secret(path, source))
     return ExitCode.OK
 
 
@@ -90,7 +165,8 @@ def list_(*, as_json: AsJson = False) -> int:
         print(f"{name}  {_rules(rules)}".rstrip())
         for key in book.keys:
             if key.source == name:
-                print(f"    {key.id}  made {key.made_at}" + (f"  revoked {key.revoked_at}" if key.revoked_at else ""))
+                revoked = f"  revoked {key.revoked_at}" if key.revoked_at else ""
+                print(f"    {key.id}  {KIND[key.browser]}  made {key.made_at}{revoked}")
     if not book.sources:
         print("There are no sources yet; `tracker keys new` creates one.")
     return ExitCode.OK
@@ -118,6 +194,9 @@ def _check(source: str, changes: dict[str, Any], asked: settings.Settings) -> No
         raise UsageError(f"There is no channel {changes['channel']!r}.", f"There are {', '.join(channels)}.")
     if changes.get("personal", "keyed") not in get_args(Treatment):
         raise UsageError(f"--personal cannot be {changes['personal']!r}.", f"Use {', '.join(get_args(Treatment))}.")
+    subjects = asked.kinds.order
+    if changes.get("subject_is", subjects[0]) not in subjects:
+        raise UsageError(f"--subject-is cannot be {changes['subject_is']!r}.", f"Use {', '.join(subjects)}.")
     if "sender" in changes and changes["sender"] not in senders:
         raise UsageError(f"There is no sender {changes['sender']!r}.", f"There are {', '.join(senders)}.")
     if "sender" in changes and senders[changes["sender"]].signature and "secret_file" not in changes:

@@ -8,12 +8,14 @@ import json
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
+from unicodedata import normalize
 
 import msgspec
 
-from schemas.rejection import CollectorReason, Place, Rejection
+from schemas.rejection import CollectorReason, DoorReason, Place, Rejection
 from schemas.topics import REJECTED, touchpoint_topic
 from schemas.touchpoint import MAX_EVENT_ID_LENGTH, SCHEMA
+from streams.collector.browser import NO_PROOF, TRUST, limit, too_old, wrong_type
 from streams.collector.document import fault_of, is_deeper
 from streams.collector.paths import without
 from streams.collector.personal import Pseudonyms
@@ -24,11 +26,14 @@ from tracker.home import home
 from tracker.identity.kinds import KINDS, Kinds
 from tracker.planning.decode import Flaw, decode
 from tracker.planning.message import Message
+from tracker.touch import Touch
 from tracker.tracking_plans.tracking_plan import MARK, Violation
 
 MAX_EVENT_BYTES: Final = 32_000
 MAX_TYPE_LENGTH: Final = 256
 MAX_HELD_DEPTH: Final = 100
+PROOFS: Final = ("context.user_hash", "traits.user_hash", "context.traits.user_hash")
+"""Where a call has the proof of its customer's id, which is never kept."""
 NEVER_WRITTEN: Final = -1
 """The offset in a rejection of an event that was never written to its topic."""
 
@@ -79,15 +84,20 @@ class Admission:
         named = event_id[:MAX_EVENT_ID_LENGTH] if isinstance(event_id, str) else None
         if why := self._no_place(wire):
             return AdmissionVerdict(None, HttpProblem(index, "not_a_touchpoint", why, named))
-        # Only the collector sets the mark of violations; a sender's own is removed.
-        without(wire, (f"context.{MARK}", *source.rules.drop))
+        # Only the collector sets the mark of violations and the trust; a sender's own are removed.
+        without(wire, (f"context.{MARK}", TRUST, *source.rules.drop))
+        wire["type"] = normalize("NFC", wire["type"])
+        # A proof is about the id as it was sent, so it comes before addresses are hidden.
+        claimed = limit(wire, source)
         self._hide(wire, source)
         wire["received_at"] = now_ms
-        message = self._message(value := _encode(wire), now_ms)
-        if isinstance(message, Flaw):
-            return AdmissionVerdict(None, HttpProblem(index, message.reason, message.detail, named))
-        if why := _forbidden(wire, source):
-            problem = HttpProblem(index, "not_allowed", why, named)
+        touch = decode(value := _encode(wire), now_ms, self._kinds)
+        if isinstance(touch, Flaw):
+            detail = f"{touch.detail}; {NO_PROOF}" if claimed and touch.reason == "no_id" else touch.detail
+            return AdmissionVerdict(None, HttpProblem(index, touch.reason, detail, named))
+        message = self._message(touch, value)
+        if refused := _forbidden(wire, source) or too_old(touch.at_ms, source, now_ms):
+            problem = HttpProblem(index, *refused, named)
             return AdmissionVerdict(_rejection(problem, message, value, now_ms), problem)
         plan = self._plans.of(source.name)
         violations = plan.violations(wire["type"], wire.get("properties") or {}) if plan else ()
@@ -100,10 +110,7 @@ class Admission:
         wire["context"] = (wire.get("context") or {}) | {MARK: details}
         return AdmissionVerdict(msgspec.structs.replace(message, value=_encode(wire)), None, violations)
 
-    def _message(self, value: bytes, now_ms: int) -> Message | Flaw:
-        touch = decode(value, now_ms, self._kinds)
-        if isinstance(touch, Flaw):
-            return touch
+    def _message(self, touch: Touch, value: bytes) -> Message:
         place = home(touch.customer, self._partitions)
         return Message(self._topics[touch.channel], place, touch.customer.encode(), value)
 
@@ -117,7 +124,9 @@ class Admission:
         if isinstance(event, dict):
             names = [path.partition(".")[2] for path in source.rules.drop if path.startswith("properties.")]
             traits = [f"{place}.{name}" for name in names for place in ("traits", "context.traits")]
-            without(event, ("writeKey", "context.ip", *source.rules.drop, *traits))
+            without(event, ("writeKey", "context.ip", TRUST, *PROOFS, *source.rules.drop, *traits))
+            # It may be sent again as a touchpoint, and then it must say no more than the key could.
+            limit(event, source)
         if is_deeper(event, MAX_HELD_DEPTH):
             # Personal data are not searched for at such depths, and what cannot be hidden is not kept.
             return None
@@ -147,13 +156,11 @@ class Admission:
                 wire["event_id"] = given if hidden == given else event_id(hidden)
 
 
-def _forbidden(wire: Mapping[str, Any], source: NamedSource) -> str | None:
+def _forbidden(wire: Mapping[str, Any], source: NamedSource) -> tuple[DoorReason, str] | None:
     rules = source.rules
     if rules.channel not in {None, wire["channel"]}:
-        return f"this source may only send to the channel {rules.channel}"
-    if rules.types and wire["type"] not in rules.types:
-        return "this source may not send this type"
-    return None
+        return "not_allowed", f"this source may only send to the channel {rules.channel}"
+    return wrong_type(wire["type"], source)
 
 
 def _rejection(problem: HttpProblem, message: Message, value: bytes | None, now_ms: int) -> Message:

@@ -159,7 +159,8 @@ class Collector:
         return answer(taken, {"accepted": taken.accepted})
 
     async def _json(self, request: Request, body: Any, allowed: tuple[str, ...]) -> bytes:
-        if (kind := content_type(request)) not in allowed:
+        kind = content_type(request)
+        if kind not in allowed and not (allowed[0] == JSON[0] and kind.endswith("+json")):
             raise Refused(
                 "wrong_type", f"Content-Type must be one of {', '.join(filter(None, allowed))}.", close=bool(kind)
             )
@@ -199,7 +200,9 @@ def _own(event: dict[str, Any], source: NamedSource, _now_ms: int) -> dict[str, 
 
 
 def _cloud(event: dict[str, Any], source: NamedSource, now_ms: int) -> dict[str, Any] | str:
-    return cloudevents.fault_of(event) or cloudevents.touchpoint(event, source.rules.channel, now_ms)
+    if fault := cloudevents.fault_of(event) or cloudevents.unpack(event):
+        return fault
+    return cloudevents.touchpoint(event, source.rules.channel, now_ms, source.rules.subject_is)
 
 
 async def _nowhere(_scope: Scope, _receive: Receive, _send: Send) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Literal
 
+from schemas import vocabulary
 from streams.collector import plans, sources, tables
 from streams.settings.settings import Settings
 
@@ -23,6 +24,7 @@ def findings(settings: Settings) -> Iterator[Result]:
     senders = tables.load(settings.collector_tables).senders
     for name, source in book.sources.items():
         yield from _source(name, source, settings, senders.keys())
+        yield from _pages(name, book, settings)
     yield from _keys(book)
     planned = plans.load(settings.collector_plans) if settings.collector_plans else {}
     for name in planned.keys() - book.sources.keys():
@@ -55,6 +57,36 @@ def _source(name: str, source: sources.Source, settings: Settings, senders: obje
     if source.secret_file is not None and not _readable(Path(source.secret_file)):
         message = f"The secret of {name} cannot be read; its webhooks are refused."
         yield "problem", message, f"Check {source.secret_file}: it must hold the secret that the sender signs with."
+
+
+def _pages(name: str, book: sources.KeyFile, settings: Settings) -> Iterator[Result]:
+    """What is wrong with the keys of a source that pages send with, or may."""
+    rules = book.sources[name]
+    kinds = {key.browser for key in book.keys if key.source == name and key.revoked_at is None}
+    if None in kinds and rules.channel == vocabulary.WEB:
+        yield (
+            "warning",
+            f"Keys of {name} were made before keys had kinds, and count as a server's.",
+            f"If one is in a page, put `tracker keys new {name} --browser` in its place and revoke it.",
+        )
+    if True not in kinds:
+        return
+    if not sources.user_secrets(settings.collector_keys, rules):
+        message = f"{name} has a browser's key and no secret that can be read: no customer_id from its pages counts."
+        yield "warning", message, f"`tracker keys secret {name}` names the file, and makes it where there is none."
+    elif (place := sources.user_secret_place(settings.collector_keys, rules)) and place.stat().st_mode & 0o077:
+        message = f"Others may read the secret of {name}, and could send as any of its customers."
+        yield "problem", message, f"Run `chmod 600 {place}`, then `tracker keys secret {name} --renew`."
+    if orders := sorted({kind for kind in rules.types if vocabulary.TYPES.get(kind) == vocabulary.SHOP}):
+        message = f"Everybody who reads a page of {name} can invent {', '.join(orders)}."
+        yield (
+            "warning",
+            message,
+            "Let the shop's server send these with a key of its own (`tracker keys new --server`).",
+        )
+    if not settings.collector_origins:
+        message = f"{name} has a browser's key, and COLLECTOR_ORIGINS names no page that may send."
+        yield "warning", message, "Name the pages' origins, such as https://shop.example.com. Apps need none."
 
 
 def _readable(path: Path) -> bool:

@@ -1,10 +1,12 @@
 """CloudEvents 1.0, structured, in batches and binary, as touchpoints, by the tables of `schemas/cloudevents.py`."""
 
+import base64
 from collections.abc import Iterable
 from typing import Any, Final
 from urllib.parse import unquote
 
 from schemas import cloudevents as tables
+from streams.collector import document
 from streams.collector.admission import blank, event_id
 from streams.collector.paths import first, found
 from streams.collector.problems import Refused
@@ -12,6 +14,8 @@ from streams.collector.segment import moment
 
 HEADER: Final = "ce-"
 JSON: Final = ("application/json", "text/json", "")
+PROOF: Final = "user_hash"
+"""Beside an id, what proves it; it is none itself."""
 
 
 def is_binary(names: Iterable[str]) -> bool:
@@ -34,6 +38,12 @@ def events(document: Any, content_type: str) -> list[Any]:
     return document
 
 
+def is_json(content_type: str) -> bool:
+    """Whether data of this type are JSON, by its name."""
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind in JSON or kind.endswith("+json")
+
+
 def fault_of(event: dict[str, Any]) -> str | None:
     """A sentence about what the specification requires and the event lacks, else None."""
     lacking = [name for name in tables.REQUIRED if not isinstance(event.get(name), str) or not event[name]]
@@ -44,12 +54,37 @@ def fault_of(event: dict[str, Any]) -> str | None:
     return None
 
 
-def touchpoint(event: dict[str, Any], fixed: str | None, now_ms: int) -> dict[str, Any]:
-    """The fields of a touchpoint; `fixed` is the only channel of its source, if it has one."""
+def unpack(event: dict[str, Any]) -> str | None:
+    """Put `data` in the place of `data_base64`; a sentence where that is impossible, else None."""
+    packed = event.pop("data_base64", None)
+    if packed is None or packed == "":
+        return None
+    if event.get("data") is not None:
+        return "`data` and `data_base64` exclude each other"
+    try:
+        raw = base64.b64decode(packed, validate=True)
+    except (TypeError, ValueError):
+        return "`data_base64` must be text in base64"
+    kind = event.get("datacontenttype")
+    try:
+        event["data"] = document.read(raw) if kind is None or (isinstance(kind, str) and is_json(kind)) else packed
+    except Refused as refused:
+        return f"`data_base64` holds no JSON: {refused.detail}"
+    return document.fault_of(event)
+
+
+def touchpoint(event: dict[str, Any], fixed: str | None, now_ms: int, subject_is: str | None = None) -> dict[str, Any]:
+    """The fields of a touchpoint; `fixed` is the only channel of its source, if it has one.
+
+    `subject_is`: the kind of id that `subject` is, where an event has no other id.
+    """
     channel = fixed or first(event, tables.CHANNELS)
     occurred_at = moment(event.get("time")) or now_ms
     own = event_id(event["id"], event["source"])
-    wire = blank(own, event["type"], channel, occurred_at, found(event, tables.IDS))
+    ids = found(event, tables.IDS)
+    if subject_is is not None and not ids.keys() - {PROOF} and event.get(tables.SUBJECT):
+        ids[subject_is] = event.pop(tables.SUBJECT)
+    wire = blank(own, event["type"], channel, occurred_at, ids)
     data = event.get("data")
     if isinstance(data, dict):
         properties = data.get(

@@ -28,6 +28,10 @@ SAFE: Final = (
 )
 ASKED_HEADERS: Final = re.compile(rb"[A-Za-z0-9-]{1,64}(?: *, *[A-Za-z0-9-]{1,64}){0,31}")
 """Libraries send headers of their own (RudderStack's: `anonymousid`, `rsa-…`), so a preflight may ask for any name."""
+LOOPBACK: Final = frozenset({"127.0.0.1", "::1"})
+"""Who asks from the machine itself could stop the process anyway; its probes are never refused."""
+PROBES_PER_S: Final = 20
+"""Requests for `/health` of one address. A balancer or a kubelet asks about once a second for each process."""
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})
 
 
@@ -44,6 +48,7 @@ class Door:
         self._inside = inside
         self._metrics = metrics
         self._addresses = addresses
+        self._probes = Limiter(PROBES_PER_S)
         self._origins = frozenset(origin.encode() for origin in origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,8 +80,12 @@ class Door:
             )
         if not answer.allowed:
             raise Refused("not_allowed", "Pages of this origin may not send here.", close=True)
+        host = (scope.get("client") or ("",))[0]
         if not scope["path"].startswith("/health"):
-            self._addresses.require("address", (scope.get("client") or ("",))[0])
+            self._addresses.require("address", host)
+        elif host not in LOOPBACK:
+            # A bucket of their own: no flood of touchpoints through the same balancer starves its probes.
+            self._probes.require("address", host)
 
     async def _preflight(self, scope: Scope, answer: "_Answer") -> None:
         scope["tracker.note"]["route"] = "preflight"

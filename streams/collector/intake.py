@@ -103,7 +103,8 @@ class Intake:
         note |= {"source": source.name, "events": len(events)}
         if len(events) > MAX_EVENTS:
             raise Refused("too_large", f"{len(events)} events; a request may have at most {MAX_EVENTS}.")
-        headers = self._keys.require("key", source.name, len(events))
+        # Whoever floods the key of a page must not use up the allowance of the servers.
+        headers = self._keys.require("key", f"{source.name}/browser" if source.browser else source.name, len(events))
         verdicts = await self._judged(source, events, adapt, keep=keep)
         problems = [verdict.problem for verdict in verdicts if verdict.problem]
         bad = [problem for problem in problems if problem.reason != "plan"]

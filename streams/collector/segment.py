@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
 from schemas import segment as tables
 from streams.collector.admission import blank, digest, event_id
-from streams.collector.paths import first, found
+from streams.collector.paths import first, found, get
 from streams.collector.problems import Refused
 from tracker.moment import milliseconds
 
@@ -46,20 +47,45 @@ def touchpoint(call: dict[str, Any], channels: Mapping[str, str], fixed: str | N
     wire = blank(own, kind, channel, occurred_at, found(call, {**tables.IDS, **tables.IDS_OF.get(name, {})}))
     if (sent_at := moment(call.get("sentAt"))) is not None:
         wire["sent_at"] = sent_at
-    properties = call.get(tables.PROPERTIES.get(name, "properties"))
-    if isinstance(properties, dict) and properties:
-        wire["properties"] = {**_commerce(call, properties), **properties}
+    if properties := _properties(call, name):
+        wire["properties"] = properties
     context = call.get("context")
     if isinstance(context, dict):
         wire["context"] = {key: each for key, each in context.items() if key not in tables.LEFT_OUT_OF_CONTEXT}
     return wire
 
 
-def _commerce(call: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:
+def _properties(call: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """What the call says of its event, with the names that touchpoints have for it."""
+    given: dict[str, Any] = {}
+    for place in tables.PROPERTIES.get(name, ("properties",)):
+        if isinstance(said := get(call, place), dict):
+            given = {**said, **given}
+    more = found(call, tables.NAMED.get(name, {})) | _commerce(call.get("event"), given)
+    path = more.pop("path", None)
+    if "path" not in given and (path := _path(call, name) or path) is not None:
+        more["path"] = path
+    return {key: value for key, value in (more | given).items() if key not in tables.LEFT_OUT_OF_PROPERTIES}
+
+
+def _path(call: Mapping[str, Any], name: str) -> str | None:
+    """The path of the page, from its URL."""
+    for place in tables.URLS.get(name, ()):
+        url = get(call, place)
+        try:
+            parts = urlsplit(url) if isinstance(url, str) else None
+        except ValueError:
+            continue
+        if parts and (parts.netloc or parts.path.startswith("/")):
+            return parts.path or "/"
+    return None
+
+
+def _commerce(event: Any, properties: Mapping[str, Any]) -> dict[str, Any]:
     """The properties that Segment names otherwise than touchpoints do, under the names of touchpoints."""
-    event = call.get("event")
-    table = tables.COMMERCE.get(event.partition(" ")[0], {}) if isinstance(event, str) else {}
-    return ({"name": call["name"]} if "name" in call else {}) | found(properties, table)
+    if not isinstance(event, str):
+        return {}
+    return found(properties, tables.COMMERCE.get(event.removeprefix(tables.BEFORE_COMMERCE).partition(" ")[0], {}))
 
 
 def moment(value: Any) -> Any:

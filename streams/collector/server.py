@@ -18,18 +18,16 @@ from streams.clients import topic_shapes
 from streams.clients.clients import kafka_bootstrap
 from streams.clients.failures import door
 from streams.collector.app import Wired, wire
-from streams.collector.connection import BoundedConnection
+from streams.collector.connection import MOST_CONNECTIONS, BoundedConnection, Crowd
 from streams.errors import ExitCode, TrackerError, Unreachable
 from streams.process.health import Pages
+from streams.process.open_files import open_files_beside
 from streams.process.restarts import NONE, Restarts
 from streams.process.supervisor import Child
 from streams.settings.settings import Settings
 
 log = structlog.get_logger()
 
-KEEP_ALIVE_S: Final = 65
-"""Longer than the 60 s after which most load balancers close an idle connection. If the collector closed first, a
-request could be lost on the way."""
 FINISH_WITHIN_S: Final = 8
 """Time for open requests at the end; the supervisor kills after 9.5 s."""
 CHECK_AGAIN_S: Final = 2.0
@@ -160,9 +158,14 @@ async def run(
 
 def _server(settings: Settings, wired: Wired) -> Server:
     proxies = settings.collector_proxies
+    most = min(MOST_CONNECTIONS, open_files_beside(MOST_CONNECTIONS))
     config = uvicorn.Config(
         wired.app,
-        http=BoundedConnection,
+        http=type(
+            "Connection",
+            (BoundedConnection,),
+            {"crowd": Crowd(most, settings.collector_address_connections, proxies or ())},
+        ),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -171,7 +174,7 @@ def _server(settings: Settings, wired: Wired) -> Server:
         proxy_headers=bool(proxies),
         forwarded_allow_ips=list(proxies or ()),
         backlog=1024,
-        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_keep_alive=settings.collector_keep_alive_s,
         timeout_graceful_shutdown=FINISH_WITHIN_S,
     )
     return Server(config)

@@ -26,6 +26,8 @@ log = structlog.get_logger()
 
 PREFIX: Final = "wk_"
 MAX_NAME: Final = 64
+LEAST_SECRET: Final = 16
+"""Bytes of a secret. One that is shorter can be guessed from a single signature."""
 
 
 class Source(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
@@ -42,6 +44,12 @@ class Source(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     """The sender of its webhooks, by its name in `schemas/webhooks.py` or in COLLECTOR_TABLES."""
     secret_file: str | None = None
     """A file with the secret that the sender signs with."""
+    subject_is: str | None = None
+    """The kind of id that `subject` of a CloudEvent is, where the event has no other id; None: it is none."""
+    max_age_s: int | None = None
+    """How old its touchpoints may be; None: as old as its keys' kind may tell of."""
+    user_secret_file: str | None = None
+    """A file with the secret that proves customers' ids from browsers, a line each; beside the file of keys."""
 
 
 class WriteKey(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -52,6 +60,8 @@ class WriteKey(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
     sha256: str
     made_at: str
     revoked_at: str | None = None
+    browser: bool | None = None
+    """Whether everybody can read it, in a page or an app. None: made before keys had kinds; it counts as a server's."""
 
 
 class KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -63,10 +73,17 @@ class KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NamedSource(msgspec.Struct, frozen=True):
-    """A source with its name."""
+    """A source with its name, by one of its keys."""
 
     name: str
     rules: Source
+    browser: bool = False
+    """Whether the key is a browser's."""
+    user_secrets: tuple[bytes, ...] = ()
+    """What proves the ids of its customers."""
+
+    def __repr__(self) -> str:
+        return f"NamedSource({self.name!r}, browser={self.browser})"
 
 
 def hashed(key: str) -> str:
@@ -87,14 +104,65 @@ def load(path: Path) -> KeyFile:
         ) from error
 
 
-def new(path: Path, name: str, change: Callable[[Source], Source], now_s: float) -> tuple[str, WriteKey]:
-    """Add a key to a source, and create or change the source. Returns the key, which is not stored, and its entry."""
+def new(
+    path: Path,
+    name: str,
+    change: Callable[[Source], Source],
+    now_s: float,
+    is_browser: Callable[[KeyFile], bool] = lambda _book: False,
+) -> tuple[str, WriteKey]:
+    """Add a key to a source, and create or change the source. Returns the key, which is not stored, and its entry.
+
+    `is_browser` says of the changed book whether the key is a browser's; with the first one, the source gets a secret.
+    """
     key = PREFIX + secrets.token_urlsafe(32)
-    entry = WriteKey(f"k{secrets.token_hex(4)}", name, hashed(key), moment(now_s))
     with _changing(path) as book:
         book.sources[name] = change(book.sources.get(name, Source()))
+        entry = WriteKey(f"k{secrets.token_hex(4)}", name, hashed(key), moment(now_s), browser=is_browser(book))
         book.keys.append(entry)
+        if entry.browser and book.sources[name].user_secret_file is None:
+            _make_secret(path, book, name)
     return key, entry
+
+
+def new_secret(path: Path, name: str) -> Path:
+    """Put a new secret before those of a source, which stay valid; the file. Raises TrackerError."""
+    with _changing(path) as book:
+        if name not in book.sources:
+            raise TrackerError(f"There is no source {name!r}.", "`tracker keys list` shows them.", ExitCode.NOT_FOUND)
+        return _make_secret(path, book, name)
+
+
+def _make_secret(path: Path, book: KeyFile, name: str) -> Path:
+    rules = book.sources[name]
+    place = user_secret_place(path, rules) or path.with_name(f"{name}.user-secret")
+    try:
+        before = lines_of(place.read_bytes())
+    except FileNotFoundError:
+        before = ()
+    _replace(place, b"".join(line + b"\n" for line in (secrets.token_hex(32).encode(), *before)))
+    book.sources[name] = msgspec.structs.replace(rules, user_secret_file=rules.user_secret_file or place.name)
+    return place
+
+
+def user_secret_place(path: Path, rules: Source) -> Path | None:
+    """Where the secret for proofs lies; a relative path begins at the folder of the file of keys."""
+    return None if rules.user_secret_file is None else path.parent / rules.user_secret_file
+
+
+def user_secrets(path: Path, rules: Source) -> tuple[bytes, ...]:
+    """The secrets for proofs; none where there is no file, or where it cannot be read."""
+    place = user_secret_place(path, rules)
+    try:
+        return lines_of(place.read_bytes()) if place else ()
+    except OSError as error:
+        log.warning("secret of a source cannot be read", file=place and place.name, reason=error.strerror)
+        return ()
+
+
+def lines_of(raw: bytes) -> tuple[bytes, ...]:
+    """The lines that are long enough to be secrets: with an empty one, everybody could sign."""
+    return tuple(line.strip() for line in raw.splitlines() if len(line.strip()) >= LEAST_SECRET)
 
 
 def revoke(path: Path, key_id: str, now_s: float) -> WriteKey:
@@ -120,14 +188,19 @@ def _changing(path: Path) -> Iterator[KeyFile]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         book = load(path)
         yield book
-        draft = path.with_name(path.name + ".new")
-        with draft.open("wb") as out:
-            draft.chmod(0o600)
-            out.write(msgspec.json.format(msgspec.json.encode(book), indent=2) + b"\n")
-            out.flush()
-            os.fsync(out.fileno())
-        # The rename comes after the sync: a collector or a crash sees the old file or the new one, never half of it.
-        draft.replace(path)
+        _replace(path, msgspec.json.format(msgspec.json.encode(book), indent=2) + b"\n")
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file that its owner alone may read."""
+    draft = path.with_name(path.name + ".new")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())
+    # The rename comes after the sync: a collector or a crash sees the old file or the new one, never half of it.
+    draft.replace(path)
 
 
 class _Index(NamedTuple):
@@ -135,24 +208,30 @@ class _Index(NamedTuple):
 
     by_hash: dict[str, NamedSource]
     by_name: dict[str, NamedSource]
+    secret_files: tuple[Path, ...]
 
 
 def _indexed(path: Path) -> _Index:
     book = load(path)
     by_name = {name: NamedSource(name, rules) for name, rules in book.sources.items()}
-    by_hash = {
-        entry.sha256: by_name[entry.source]
-        for entry in book.keys
-        if entry.revoked_at is None and entry.source in by_name
+    by_hash = dict[str, NamedSource]()
+    public = {entry.source for entry in book.keys if entry.browser and entry.revoked_at is None} & by_name.keys()
+    for_pages = {
+        name: NamedSource(name, by_name[name].rules, browser=True, user_secrets=user_secrets(path, by_name[name].rules))
+        for name in public
     }
-    return _Index(by_hash, by_name)
+    for entry in book.keys:
+        if entry.revoked_at is None and entry.source in by_name:
+            by_hash[entry.sha256] = (for_pages if entry.browser else by_name)[entry.source]
+    files = [user_secret_place(path, rules) for rules in book.sources.values()]
+    return _Index(by_hash, by_name, tuple(file for file in files if file))
 
 
 class Sources:
     """The sources of a running collector."""
 
     def __init__(self, path: Path, clock_s: Callable[[], float] = time.monotonic) -> None:
-        self._file = Watched(path, _indexed, clock_s)
+        self._file = Watched(path, _indexed, clock_s, lambda index: index.secret_files)
 
     def by_key(self, key: str) -> NamedSource | None:
         """The source of this write key, else None."""

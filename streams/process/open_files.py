@@ -28,5 +28,17 @@ def require_open_files(least: int = LEAST) -> None:
     )
 
 
+def open_files_beside(wanted: int) -> int:
+    """How many files this process may open beside those that it needs, of `wanted`; the limit is raised if it can be.
+
+    Connections beyond it would wait unseen until others close.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if not _allows(soft, wanted + LEAST):
+        soft = wanted + LEAST if _allows(hard, wanted + LEAST) else hard
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return wanted if soft == resource.RLIM_INFINITY else max(1, min(wanted, soft - LEAST))
+
+
 def _allows(limit: int, least: int) -> bool:
     return limit == resource.RLIM_INFINITY or limit >= least

@@ -122,6 +122,12 @@ SETTINGS: Final[tuple[Setting, ...]] = (
          "to more is 429."),
     Setting("COLLECTOR_ADDRESS_REQUESTS_PER_S", "collector_address_requests_per_s", parsing.whole("requests", 1, 10**6),
          "500", "Requests a second that one address may send to one process, in bursts of up to ten seconds' worth."),
+    Setting("COLLECTOR_ADDRESS_CONNECTIONS", "collector_address_connections", parsing.whole("connections", 1, 100_000),
+         "256", "Connections that one address may have to one process; at the limit the one that has rested longest "
+         "makes room. Proxies in COLLECTOR_PROXIES have no limit; raise it for one that cannot be named."),
+    Setting("COLLECTOR_KEEP_ALIVE_S", "collector_keep_alive_s", parsing.whole("seconds", 1, 3_600), "15",
+         "How long a connection may rest. For proxies in COLLECTOR_PROXIES it is at least 65; set it longer than the "
+         "idle time-out of a balancer that cannot be named."),
     Setting("TRACKER_LOG_LEVEL", "log_level", parsing.choice(*LEVELS), "info",
          "The least level that is logged. debug also shows the traces of errors."),
     Setting("TRACKER_LOG_FORMAT", "log_format", parsing.choice("auto", "json", "text"), "auto",
@@ -185,6 +191,8 @@ class Settings:
     collector_queue_bytes: int
     collector_key_events_per_s: int
     collector_address_requests_per_s: int
+    collector_address_connections: int
+    collector_keep_alive_s: int
     log_level: str
     log_format: str
     hash_key: str | None

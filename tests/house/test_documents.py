@@ -133,6 +133,7 @@ def test_shown_calls_work(document) -> None:
         longest = f"tracker {name} {words[0]}" if words and f"tracker {name} {words[0]}" in known else f"tracker {name}"
         assert longest in known or name in {each.name for each in COMMANDS}, f"{name}{rest}"
         if longest in known:
-            options = {option for each in known[longest].params for option in each.opts} | {"--help", "-h"}
+            params = known[longest].params
+            options = {option for each in params for option in (*each.opts, *each.secondary_opts)} | {"--help", "-h"}
             asked = {word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)}
             assert asked <= options, f"{name}{rest}"

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
+from unicodedata import normalize
 
 from tracker import duration, paths, patterns
 from tracker.journey.definition import Condition
@@ -65,7 +66,8 @@ def _text(notes: ProblemNotes, each: Field, node: Node) -> str | NotRead:
         return notes.note(node, f"{each.name}: expected a text, found {kind(node)}", f"write `{sample(each)}`")
     if len(node.text) > MAX_TEXT:
         return notes.note(node, f"{each.name}: a text of {len(node.text)} characters", f"use up to {MAX_TEXT}")
-    return node.text.strip()
+    # Types of touchpoints are compared in this form; an editor may write another one of the same letters.
+    return normalize("NFC", node.text.strip()) if each.name == "type" else node.text.strip()
 
 
 def read_name(notes: ProblemNotes, each: Field, node: Node) -> str | NotRead:

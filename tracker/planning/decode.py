@@ -5,6 +5,7 @@ It knows the wire format and the correction of device clocks, and nothing of Kaf
 
 from datetime import datetime
 from typing import Final, NamedTuple
+from unicodedata import normalize
 
 import msgspec
 
@@ -18,6 +19,8 @@ MINUTE_MS: Final = 60_000
 FUTURE_MS: Final = 5 * MINUTE_MS
 # Seconds sent as milliseconds fall before 1980, microseconds after 9999.
 EARLIEST_MS: Final = 315_532_800_000
+# A number from here to EARLIEST_MS is a moment since 2001 in seconds; one below it, or a date, is a clock of 1970.
+SECONDS_FROM_MS: Final = 1_000_000_000
 LATEST_MS: Final = 253_402_300_799_999
 MAX_SHOWN: Final = 80
 """Characters of a sender's text that a detail repeats."""
@@ -74,24 +77,26 @@ def decode(value: bytes | None, received_at_ms: int | None, kinds: Kinds = KINDS
             return moment
         at_ms = moment
     properties, context = wire.properties or {}, wire.context or {}
+    kind = wire.type if wire.type.isascii() else normalize("NFC", wire.type)
     is_browser = wire.trust is not None
     return Touch(
-        customer, at_ms, wire.type, wire.channel, wire.event_id, properties, context, device_ms, links, account,
-        is_browser,
-    )  # fmt: skip
+        customer, at_ms, kind, wire.channel, wire.event_id, properties, context, device_ms, links, account, is_browser
+    )
 
 
 def _moment(wire: Touchpoint, device_ms: int, received_at_ms: int | None) -> int | Flaw:
     """When it happened (ms), with the device's clock corrected."""
     at_ms = device_ms
-    if not EARLIEST_MS <= device_ms <= LATEST_MS:
-        return Flaw("impossible_time", f"occurred_at is {_shown(device_ms)}; are the units milliseconds?")
     if wire.received_at is not None:
         received_at_ms = _milliseconds(wire.received_at)
         if not EARLIEST_MS <= received_at_ms <= LATEST_MS:
             return Flaw("impossible_time", f"received_at is {_shown(received_at_ms)}")
     # A producer may set the broker's timestamp to anything. An impossible one is ignored: the touchpoint may be right.
-    if received_at_ms is not None and EARLIEST_MS <= received_at_ms <= LATEST_MS:
+    is_received = received_at_ms is not None and EARLIEST_MS <= received_at_ms <= LATEST_MS
+    is_correctable = is_received and wire.sent_at is not None
+    if not EARLIEST_MS <= device_ms <= LATEST_MS and not (is_correctable and _is_early_clock(wire)):
+        return Flaw("impossible_time", f"occurred_at is {_shown(device_ms)}; are the units milliseconds?")
+    if received_at_ms is not None and is_received:
         if wire.sent_at is not None:
             at_ms = correct(device_ms, _milliseconds(wire.sent_at), received_at_ms)
             if at_ms < EARLIEST_MS:
@@ -100,6 +105,15 @@ def _moment(wire: Touchpoint, device_ms: int, received_at_ms: int | None) -> int
         if at_ms > received_at_ms + FUTURE_MS:
             at_ms = received_at_ms
     return at_ms
+
+
+def _is_early_clock(wire: Touchpoint) -> bool:
+    """Whether a device sent this whose clock began in 1970: both its times are early, and neither is in seconds."""
+    return all(
+        -EARLIEST_MS < _milliseconds(moment) < (SECONDS_FROM_MS if isinstance(moment, int) else EARLIEST_MS)
+        for moment in (wire.occurred_at, wire.sent_at)
+        if moment is not None
+    )
 
 
 def correct(device_ms: int, sent_ms: int, received_ms: int) -> int:

@@ -7,6 +7,7 @@ change.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple, get_args
+from unicodedata import normalize
 
 from jsonschema_rs import Draft202012Validator, RegexOptions, ValidationError
 
@@ -117,7 +118,9 @@ def _source(node: Node, problems: list[Problem]) -> SourcePlan:
     validators: dict[str, Draft202012Validator] = {}
     for key, value in _group(node, "types: {...}", problems):
         if key == "types":
-            for type_, schema in _group(value, "type: JSON Schema of its properties", problems):
+            for name, schema in _group(value, "type: JSON Schema of its properties", problems):
+                # Types of touchpoints are compared in this form.
+                type_ = normalize("NFC", name)
                 schemas[type_] = plain(schema)
                 _compile(type_, schema, schemas[type_], validators, problems)
         elif key in CHOICES:

@@ -53,9 +53,13 @@ class Collector:
         }
         self.settings = settings.read(words)
 
-    def add(self, name: str, **rules: Any) -> str:
+    def add(self, name: str, *, browser: bool = False, **rules: Any) -> str:
+        """The key of a source, which gets these rules."""
         rules = {name: str(value) if isinstance(value, Path) else value for name, value in rules.items()}
-        return sources.new(self.file, name, lambda before: msgspec.structs.replace(before, **rules), 0)[0]
+        made = sources.new(
+            self.file, name, lambda before: msgspec.structs.replace(before, **rules), 0, lambda _book: browser
+        )
+        return made[0]
 
     def ask(self, path: str, body: Any = None, **options: Any) -> Answer:
         """The answer to one request, with the key of `shop` unless another or none is given."""
@@ -81,6 +85,7 @@ class Collector:
         headers: dict[str, str] | None = None,
         key: str | None = "",
         chunks: list[bytes] | None = None,
+        client: str = "127.0.0.1",
     ) -> Answer:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         chunks = [raw] if chunks is None else chunks
@@ -102,7 +107,7 @@ class Collector:
         scope = {
             "type": "http", "method": method, "path": path, "root_path": "", "query_string": b"", "scheme": "http",
             "headers": [(name.encode(), value.encode("latin-1")) for name, value in fields.items()],
-            "client": ("127.0.0.1", 1),
+            "client": (client, 1),
         }  # fmt: skip
         await self.wired.app(scope, receive, send)
         start, rest = sent[0], sent[1:]

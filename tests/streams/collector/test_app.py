@@ -189,6 +189,18 @@ def test_a_source_above_its_rate_learns_when_to_send_again(tmp_path) -> None:
     assert answers[1].headers["ratelimit"].startswith('"key";r=500')
 
 
+def test_probes_have_a_rate_of_their_own(tmp_path) -> None:
+    """`/health` is limited by address; neither touchpoints nor other addresses use up its allowance, nor it theirs."""
+    collector = Collector(tmp_path, {"COLLECTOR_ADDRESS_REQUESTS_PER_S": "1"})
+    near, far, other = ({"method": "GET", "client": host} for host in ("127.0.0.1", "192.0.2.1", "192.0.2.2"))
+    asked = [("/health/live", None, far)] * 600 + [("/v1/touchpoints", one(), {"client": "192.0.2.1"})]
+    asked += [("/health/ready", None, other)] + [("/health/live", None, near)] * 600
+    answers = [answer.status for answer in collector.ask_all(asked)]
+    assert answers[:200] == [200] * 200 and 429 in answers[200:600]
+    assert answers[600:602] == [200, 200]
+    assert answers[602:] == [200] * 600, "this machine's own probes are always answered"
+
+
 def test_named_origins_may_send_from_browsers(tmp_path) -> None:
     """Only named origins get CORS headers; others are refused in the preflight and in the request."""
     collector = Collector(tmp_path, {"COLLECTOR_ORIGINS": "https://shop.example.com"})

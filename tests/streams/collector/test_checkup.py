@@ -54,6 +54,33 @@ def test_each_fault_is_found(collector, tmp_path) -> None:
     assert found["warning"] == ["COLLECTOR_PLANS has a plan of 'nobody', which is not a source."]
 
 
+def test_faults_of_browsers_keys_are_found(collector) -> None:
+    """A missing secret, one that others read, orders from pages, no origins and keys without a kind are found."""
+    collector.add("page", browser=True, types=("Page Viewed", "Order Completed"))
+    collector.add("open", browser=True)
+    collector.add("old", channel="web")
+    (collector.folder / "page.user-secret").unlink()
+    (collector.folder / "open.user-secret").chmod(0o644)
+    collector.file.write_text(collector.file.read_text().replace('"browser": false', '"revoked_at": null'))
+    found = reported(collector.settings)
+    assert [message for message in found["problem"] if "secret of open" in message]
+    for word in (
+        "page has a browser's key and no secret",
+        "invent Order Completed",
+        "COLLECTOR_ORIGINS",
+        "Keys of old",
+    ):
+        assert any(word in message for message in found["warning"]), word
+    assert not any("Keys of shop" in message for message in found["warning"])
+
+
+def test_a_sound_browsers_key_has_no_problems(tmp_path) -> None:
+    """A browser's key with its secret and the origin of its page is no finding."""
+    collector = Collector(tmp_path, {"COLLECTOR_PORT": "1", "COLLECTOR_ORIGINS": "https://shop.example"})
+    collector.add("page", browser=True)
+    assert reported(collector.settings).keys() == {"ok", "unknown"}
+
+
 def test_a_broken_file_is_one_problem_of_the_doctor(collector) -> None:
     """A broken file is reported as one problem of the area, and the other areas are checked all the same."""
     collector.file.write_text("{")

@@ -37,6 +37,8 @@ def test_track(collector) -> None:
         ("Order Refunded", {"total": 99.5, "amount": 5}, {}),
         ("Product Added", {"name": "A chair", "sku": "17"}, {"product": "A chair"}),
         ("Products Searched", {"query": "chair"}, {"search": "chair"}),
+        ("Wishlist Product Added to Cart", {"name": "Lamp"}, {"product": "Lamp"}),
+        ("Product Added to Wishlist", {"name": "Lamp"}, {"product": "Lamp"}),
         ("Chair Sat On", {"total": 1, "name": "x"}, {}),
     ],
 )
@@ -139,3 +141,100 @@ def test_a_call_without_an_id_gets_the_same_one_again(collector) -> None:
 def test_what_is_no_batch_is_refused(collector, body) -> None:
     """A body that is not a batch is answered 400."""
     assert collector.ask("/v1/batch", body).status == 400
+
+
+ADDRESSES = {"email": "office@works.example", "phone": "+4681234567"}
+
+
+@pytest.mark.parametrize(
+    ("path", "call"),
+    [
+        ("group", {"groupId": "works", "traits": {"name": "The Works", **ADDRESSES}}),
+        ("track", {"event": "Gift Sent", "properties": ADDRESSES}),
+        ("page", {"name": "Gifts", "properties": ADDRESSES}),
+        ("screen", {"properties": ADDRESSES}),
+        ("track", {"event": "Gift Sent", "traits": ADDRESSES}),
+        ("alias", {"previousId": "visitor", "traits": ADDRESSES}),
+    ],
+)
+def test_the_address_of_somebody_else_is_nobodys_id(collector, path, call) -> None:
+    """Addresses of a company, of a friend and of any event's properties make no alias, and are hidden all the same."""
+    assert collector.ask(f"/v1/{path}", {"anonymousId": "visitor", **call}).status == 200
+    (kept,) = collector.kept
+    assert kept["ids"].keys() <= {"anonymous_id", "account_id"}
+    assert b"office@" not in collector.messages[0].value
+
+
+@pytest.mark.parametrize(
+    "call",
+    [{"traits": ADDRESSES}, {"context": {"traits": ADDRESSES}}, {"traits": {}, "context": {"traits": ADDRESSES}}],
+)
+def test_the_traits_of_identify_are_the_persons_own(collector, call) -> None:
+    """The address and the number that `identify` names are aliases of the person."""
+    assert collector.ask("/v1/identify", {"anonymousId": "visitor", **call}).status == 200
+    assert collector.kept[0]["ids"].keys() == {"anonymous_id", "email_sha256", "phone_sha256"}
+
+
+def test_the_traits_of_the_context_are_the_persons_own_in_every_call(collector) -> None:
+    """An event and a group's call have the person's traits in their context."""
+    context = {"context": {"traits": ADDRESSES}}
+    assert collector.ask("/v1/track", {"userId": "c-1", "event": "Box Opened", **context}).status == 200
+    assert collector.ask("/v1/group", {"userId": "c-1", "groupId": "works", **context}).status == 200
+    assert all({"email_sha256", "phone_sha256"} <= kept["ids"].keys() for kept in collector.kept)
+
+
+@pytest.mark.parametrize(
+    ("path", "call", "properties"),
+    [
+        ("screen", {"name": "Start", "properties": {}}, {"name": "Start"}),
+        ("page", {"name": "Prices"}, {"name": "Prices"}),
+        ("page", {"name": "Prices", "category": "Docs"}, {"name": "Prices", "category": "Docs"}),
+        ("page", {"name": None, "properties": {"name": "Mine"}}, {"name": "Mine"}),
+        ("page", {"name": "Prices", "properties": {"name": "Mine"}}, {"name": "Mine"}),
+        ("page", {"properties": {"url": "https://shop.example/a/b?q=1#c"}},
+         {"url": "https://shop.example/a/b?q=1#c", "path": "/a/b"}),
+        ("page", {"properties": {"url": "https://shop.example"}}, {"url": "https://shop.example", "path": "/"}),
+        ("page", {"properties": {"url": "https://shop.example/a", "path": "/mine"}},
+         {"url": "https://shop.example/a", "path": "/mine"}),
+        ("page", {"context": {"page": {"path": "/a", "title": "A", "url": "https://shop.example/a"}}},
+         {"path": "/a", "title": "A"}),
+        ("page", {"properties": {"url": "https://[broken"}}, {"url": "https://[broken"}),
+        ("screen", {"name": "Start", "properties": {"url": "app://start/here"}},
+         {"name": "Start", "url": "app://start/here"}),
+        ("track", {"event": "Box Opened", "name": "No field of this call"}, None),
+    ],
+)  # fmt: skip
+def test_pages_and_screens_keep_their_names(collector, path, call, properties) -> None:
+    """Name, category and path stand among the properties, whatever else there is; what is said of them there counts."""
+    assert collector.ask(f"/v1/{path}", {"userId": "c-1", **call}).status == 200
+    assert collector.kept[0].get("properties") == properties
+
+
+def test_traits_in_the_context_are_properties_of_identify(collector) -> None:
+    """RudderStack sends traits in the context; of two values of one trait that of the call itself counts."""
+    context = {"traits": {"plan": "silver", "city": "Lund"}}
+    assert collector.ask("/v1/identify", {"userId": "c-1", "context": context}).status == 200
+    assert (
+        collector.ask("/v1/identify", {"userId": "c-1", "context": context, "traits": {"plan": "gold"}}).status == 200
+    )
+    assert [kept["properties"] for kept in collector.kept] == [
+        {"plan": "silver", "city": "Lund"}, {"plan": "gold", "city": "Lund"},
+    ]  # fmt: skip
+    assert all("traits" not in kept["context"] for kept in collector.kept)
+
+
+def test_a_clock_that_began_in_1970_is_corrected(collector) -> None:
+    """A device whose clock began in 1970 says by `sentAt` how long ago it happened."""
+    call = {"userId": "c-1", "event": "Box Opened", "timestamp": "1970-01-01T00:04:00Z"}
+    assert collector.ask("/v1/track", call | {"sentAt": "1970-01-01T00:05:00Z"}).status == 200
+    (message,) = collector.messages
+    touch = decode(message.value, None)
+    assert abs(touch.at_ms - (collector.kept[0]["received_at"] - 60_000)) <= 30_000
+    assert collector.ask("/v1/track", call).status == 400, "nothing says how wrong the clock is"
+
+
+def test_types_are_compared_in_one_form(tmp_path) -> None:
+    """A type is stored in NFC, so that a letter and its accent are the same type in either spelling."""
+    collector = Collector(tmp_path, rules={"types": ("Caf\u00e9 Viewed",)})
+    assert collector.ask("/v1/track", {"userId": "c-1", "event": "Cafe\u0301 Viewed"}).status == 200
+    assert collector.kept[0]["type"] == "Caf\u00e9 Viewed"

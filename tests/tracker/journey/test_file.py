@@ -86,6 +86,12 @@ def test_a_country_called_no_is_a_country() -> None:
     )
 
 
+def test_a_type_has_one_form() -> None:
+    """A type whose letters are spelled otherwise in the file is the type of the touchpoints."""
+    definition = good(RETAIL.replace("Product Viewed", "Cafe\u0301 Viewed"))
+    assert definition.stages[1].touchpoints[0].type == "Caf\u00e9 Viewed"
+
+
 def test_the_funnel_has_a_window_for_all_and_for_a_step() -> None:
     """`all` bounds the whole funnel; a stage's name bounds the step to it; an exclusion names its two stages."""
     funnel = good(RETAIL).funnel

@@ -178,3 +178,40 @@ def test_an_impossible_broker_timestamp_says_nothing(timestamp: int) -> None:
     touch = decode(message(occurred_at=RECEIVED_MS), timestamp)
     assert isinstance(touch, Touch)
     assert touch.at_ms == RECEIVED_MS
+
+
+@pytest.mark.parametrize(
+    ("occurred_at", "sent_at"),
+    [
+        ("1970-01-01T00:04:00Z", "1970-01-01T00:05:00Z"),
+        ("1969-12-31T23:59:30Z", "1970-01-01T00:00:30Z"),
+        (240_000, 300_000),
+        ("1979-06-01T00:00:00Z", "1979-06-01T00:01:00Z"),
+    ],
+)
+def test_a_clock_of_1970_is_corrected(occurred_at, sent_at) -> None:
+    """A device whose clock began in 1970 is corrected as every wrong clock is."""
+    touch = decode(message(occurred_at=occurred_at, sent_at=sent_at), RECEIVED_MS)
+    assert isinstance(touch, Touch)
+    assert abs(touch.at_ms - (RECEIVED_MS - 60_000)) <= 30_000
+
+
+@pytest.mark.parametrize(
+    ("occurred_at", "sent_at"),
+    [
+        ("1970-01-01T00:04:00Z", "2026-11-22T10:00:00Z"),
+        (1_795_338_000, 1_795_338_060),
+        (1_795_338_000_000_000, 1_795_338_060_000_000),
+        ("1970-01-01T00:04:00Z", None),
+    ],
+)
+def test_what_no_clock_explains_is_impossible(occurred_at, sent_at) -> None:
+    """Seconds and microseconds stay impossible, and so does an early moment that a right clock has sent."""
+    found = decode(message(occurred_at=occurred_at, sent_at=sent_at), RECEIVED_MS)
+    assert isinstance(found, Flaw)
+    assert found.reason == "impossible_time"
+
+
+def test_a_type_has_one_form() -> None:
+    """A type in either spelling of its letters is the same type."""
+    assert decode(message(type="Cafe\u0301"), RECEIVED_MS).type == "Caf\u00e9"

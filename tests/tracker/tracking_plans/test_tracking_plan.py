@@ -133,6 +133,12 @@ def test_a_draft_says_what_was_always_there() -> None:
     }
 
 
+def test_a_type_in_a_plan_has_one_form() -> None:
+    """A type whose letters are spelled otherwise in the file is the type of the touchpoints."""
+    spelled = plan(PLAN.replace("Page Viewed", "Cafe\u0301 Viewed"))
+    assert spelled.violations("Caf\u00e9 Viewed", {}) == []
+
+
 def test_a_changed_plan_is_compared_with_the_one_before() -> None:
     """What passed and no longer passes is reported by type; a wider plan reports nothing."""
     wider = PLAN.replace("required: [order_id]", "required: []").replace("violate", "allow")
