@@ -20,7 +20,7 @@ from streams.imports.mapped import MappedFiles
 from streams.imports.mapping import load
 from streams.settings.settings import kinds, read
 from tracker.journey.definition import Definition
-from tracker.replay.columns import Path
+from tracker.paths import Path
 
 Maps = Annotated[
     list[FilePath] | None,
