@@ -16,7 +16,7 @@ from tracker.engine.customer import CustomerFold
 from tracker.engine.instances import InstanceFold
 from tracker.figures.fields import unescape
 from tracker.home import home
-from tracker.identity.kinds import KINDS, AliasTooLong, Kinds, normalise
+from tracker.identity.kinds import KINDS, AliasTooLong, Kinds
 from tracker.identity.ties import read, root
 from tracker.problem import nearest
 from tracker.records.state import Instance, Journey, Progress, Record, UnreadableStateError, decode
@@ -74,7 +74,7 @@ def follow(
 def spellings(customer: str, kinds: Kinds = KINDS) -> list[str]:
     """The names under which an id may be stored, the likeliest first."""
     try:
-        plain = normalise(customer)
+        plain = kinds.normalise(customer)
     except AliasTooLong:
         plain = None
     return list(dict.fromkeys([customer, *(kinds.name(kind, plain) for kind in kinds.order if plain)]))

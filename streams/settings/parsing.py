@@ -147,6 +147,18 @@ def alias_kinds() -> Kind:
     return Kind(KINDS_ALLOWED, read)
 
 
+def texts() -> Kind:
+    """Texts, separated by commas, as they are."""
+
+    def read(value: str) -> tuple[str, ...]:
+        found = tuple(word.strip() for word in value.split(","))
+        if not all(found):
+            raise ValueError(value)
+        return found
+
+    return Kind("texts, separated by commas", read)
+
+
 def servers() -> Kind:
     """Addresses, `host:port`, separated by commas."""
 

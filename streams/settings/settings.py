@@ -6,7 +6,7 @@
 
 import os
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -18,6 +18,7 @@ from streams.errors import ConfigurationError
 from streams.settings import parsing
 from streams.settings.parsing import Setting
 from tracker.identity.kinds import Kinds, kinds_of
+from tracker.identity.pseudonym import nobodies
 
 PROTOCOLS: Final = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
@@ -74,6 +75,9 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("TRACKER_ALIAS_KINDS", "alias_kinds", parsing.alias_kinds(), ",".join(ALIAS_KINDS),
          "The kinds of alias, the strongest first; device_id:10 lets a customer have 10 of one kind. Use the same "
          "value for all processes. Kinds may be added later, but not removed."),
+    Setting("TRACKER_NO_IDS", "no_ids", parsing.texts(), "",
+         "Texts that are no ids here, such as the number of the till's own customer: 99999,walk-in. Blanks around, "
+         "upper and lower case do not matter. Use the same value for all processes."),
     Setting("TRACKER_JOURNEYS", "journeys", parsing.files(os.pathsep), "",
          "Journey files, or folders of them; all journeys run side by side. Unset: the seven stages of the demo."),
     Setting("TRACKER_LATENESS_HORIZON_S", "lateness_horizon_s", parsing.whole("seconds", 0, 400 * 86_400), "604800",
@@ -167,6 +171,7 @@ class Settings:
     replication: int
     retention_days: int | None
     alias_kinds: tuple[str, ...]
+    no_ids: tuple[str, ...] | None
     journeys: tuple[Path, ...] | None
     lateness_horizon_s: int
     batch_records: int
@@ -213,7 +218,7 @@ class Settings:
     @property
     def kinds(self) -> Kinds:
         """The kinds of alias, as `tracker/identity` needs them."""
-        return kinds_of(self.alias_kinds)
+        return _kinds(self.alias_kinds, self.no_ids, self.hash_key)
 
     def topics(self) -> tuple[Topic, ...]:
         """The topics of this installation."""
@@ -239,11 +244,15 @@ def kinds(environ: Mapping[str, str]) -> Kinds:
 
     Raises ConfigurationError.
     """
-    setting = next(one for one in SETTINGS if one.field == "alias_kinds")
+    settings = {one.field: one for one in SETTINGS}
     try:
-        return kinds_of(_value(setting, environ))
+        return _kinds(*(_value(settings[field], environ) for field in ("alias_kinds", "no_ids", "hash_key")))
     except ValueError as problem:
         raise ConfigurationError(str(problem), _REMEDY) from problem
+
+
+def _kinds(words: Sequence[str], no_ids: Sequence[str] | None, hash_key: str | None) -> Kinds:
+    return kinds_of(words, no_ids or (), nobodies(hash_key) if hash_key else ())
 
 
 def read(environ: Mapping[str, str]) -> Settings:

@@ -6,6 +6,7 @@ types are added: ids that stand for no id, times outside of the calendar. tests/
 
 import ast
 import inspect
+import re
 import textwrap
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
@@ -17,7 +18,8 @@ from schemas.rejection import Rejection
 from schemas.topics import CHANNELS
 from schemas.touchpoint import ALIAS_KINDS, MAX_ID_BYTES, Touchpoint
 from schemas.transition import Transition
-from tracker.identity.kinds import NO_IDS, SCOPED
+from tracker.identity.kinds import SCOPED
+from tracker.identity.placeholders import FORMS
 from tracker.journey.schema import DIALECT
 from tracker.planning.decode import EARLIEST_MS, LATEST_MS
 
@@ -149,18 +151,26 @@ def _ids() -> Schema:
 
 
 def _id() -> Schema:
-    # The words that producers send when they have no id, in upper or lower case.
-    words = "|".join("".join(_either_case(sign) for sign in word) for word in sorted(NO_IDS))
+    # What producers send when they have no id, in upper or lower case. The hashes of such texts are too many to list.
+    forms = "|".join(_either_case(form) for form in FORMS)
     return {
         "anyOf": [
-            {"type": "string", "maxLength": MAX_ID_BYTES, "not": {"pattern": rf"^\s*({words})\s*$"}},
+            {"type": "string", "maxLength": MAX_ID_BYTES, "not": {"pattern": rf"^\s*(?:{forms})\s*$"}},
             {"type": "integer", "not": {"enum": [0, -1]}},
         ]
     }
 
 
-def _either_case(sign: str) -> str:
-    return f"[{sign}{sign.upper()}]" if sign.isalpha() else f"\\{sign}" if sign in "[]/" else sign
+def _either_case(pattern: str) -> str:
+    """The pattern for capital letters too: a schema's patterns have no flags."""
+
+    def either(found: re.Match[str]) -> str:
+        part = found[0]
+        if part[0] == "[":
+            return part.replace("a-z", "a-zA-Z")
+        return part if part[0] == "\\" else f"[{part}{part.upper()}]"
+
+    return re.sub(r"\\.|\[(?:\\.|[^\]])*\]|[a-z]", either, pattern)
 
 
 def _by_channel(defs: Schema) -> Iterator[Schema]:

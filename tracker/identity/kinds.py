@@ -1,22 +1,18 @@
-"""Kinds of alias: which there are, which one stands for the customer, and which values are no ids.
+"""Kinds of alias: which there are, and which one stands for the customer.
 
 A number belongs to the system that gave it, so besides the listed kinds there are scoped ones: `BASE@SOURCE`, such as
 `woocommerce_customer@shop-se`. They need no list.
-It knows nothing of links between aliases; those are in `tracker/identity/ties.py`.
+It knows nothing of links between aliases; those are in `tracker/identity/ties.py`. Which values are no ids, is said in
+`tracker/identity/placeholders.py`.
 """
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from schemas.touchpoint import ALIAS_KINDS, MAX_ID_BYTES
-
-# Values that producers send when they have no id. Linking on one of them would merge strangers.
-NO_IDS: Final = frozenset(
-    {"", "-1", "0", "anonymous", "false", "guest", "n/a", "nan", "nil", "none", "not set", "null", "true", "undefined",
-     "unknown", "[object object]", "00000000-0000-0000-0000-000000000000"}
-)  # fmt: skip
+from tracker.identity.placeholders import LONGEST_WORD, NOBODY, means_nobody
 
 CUSTOMER: Final = "customer_id"
 ACCOUNT: Final = "account_id"
@@ -36,25 +32,6 @@ class AliasTooLong(ValueError):  # noqa: N818  # says what is wrong with the val
     """An id longer than `MAX_ID_BYTES` in UTF-8."""
 
 
-def normalise(value: str | int | None) -> str | None:
-    """The id in the form that is compared (Unicode NFC, blanks trimmed); None where the value is no id.
-
-    Raises `AliasTooLong`.
-    """
-    if value is None:
-        return None
-    text = value if isinstance(value, str) else str(value)
-    if not text.isascii():
-        text = unicodedata.normalize("NFC", text)
-    text = text.strip()
-    if not text.isprintable() and not _is_legible(text):
-        return None
-    # A text of at most a quarter of the bound in characters cannot exceed it in bytes.
-    if len(text) > MAX_ID_BYTES // 4 and len(text.encode()) > MAX_ID_BYTES:
-        raise AliasTooLong(f"an id of more than {MAX_ID_BYTES} bytes")
-    return None if text.lower() in NO_IDS else text
-
-
 def _is_legible(text: str) -> bool:
     """Whether a text with invisible characters can be an id: it needs a visible one, and no NUL (a program's fault)."""
     return "\0" not in text and any(letter.isprintable() and not letter.isspace() for letter in text)
@@ -69,13 +46,27 @@ class Kinds:
     """
 
     def __init__(
-        self, order: Sequence[str] = ALIAS_KINDS, limits: Mapping[str, int] | None = None, limit: int = MAX_ALIASES
+        self,
+        order: Sequence[str] = ALIAS_KINDS,
+        limits: Mapping[str, int] | None = None,
+        limit: int = MAX_ALIASES,
+        no_ids: Iterable[str] = (),
+        hashes: Iterable[str] = (),
     ) -> None:
-        """`limits`: by kind, how many of it one customer may have; `limit`: how many of all kinds."""
+        """`limits`: by kind, how many of it one customer may have; `limit`: how many of all kinds.
+
+        `no_ids`: texts of this installation that mean nobody, such as the number of the till's own customer; `hashes`:
+        keyed hashes of texts that mean nobody.
+        """
         self.order: Final = tuple(order)
         self.limits: Final = dict(limits or {})
         self.limit: Final = limit
         self.least_limit: Final = min((limit, *self.limits.values()))
+        own = [text.strip().lower() for text in no_ids]
+        self._nobody = NOBODY.union(own, (text.upper() for text in own), hashes)
+        self._longest = max(LONGEST_WORD, *map(len, own), 0)
+        # No word for nobody ends with one of these, unless an installation adds such a word.
+        self._digits = "" if any(text[-1:].isdigit() for text in own) else "123456789"
         self._strengths = {kind: 2 * place for place, kind in enumerate(self.order)}
         self._first = CUSTOMER if self.order[:1] == (CUSTOMER,) else ""
         self._prefixes = tuple(f"{kind}:" for kind in self.order)
@@ -84,6 +75,34 @@ class Kinds:
     def listed(self) -> str:
         """All kinds, as a message names them."""
         return ", ".join((*self.order, "a number such as shop_customer@SOURCE"))
+
+    def normalise(self, value: str | int | None) -> str | None:
+        """The id in the form that is compared (Unicode NFC, blanks trimmed); None where the value is no id.
+
+        Raises `AliasTooLong`.
+        """
+        # A text that begins with a letter or digit and ends with 1 to 9, or is long, means nobody only where it is the
+        # hash of such a text. Most ids are of this form, so it is tried first.
+        if value.__class__ is str and value and value.isascii() and value.isprintable() and value[0].isalnum():
+            last = value[-1]
+            if len(value) <= MAX_ID_BYTES // 4 and (
+                last in self._digits or (len(value) > self._longest and last != "0" and last.isalnum())
+            ):
+                return None if value in self._nobody else value
+        if value is None:
+            return None
+        text = value if isinstance(value, str) else str(value)
+        if not text.isascii():
+            text = unicodedata.normalize("NFC", text)
+        text = text.strip()
+        if not text or (not text.isprintable() and not _is_legible(text)):
+            return None
+        # A text of at most a quarter of the bound in characters cannot exceed it in bytes.
+        if len(text) > MAX_ID_BYTES // 4 and len(text.encode()) > MAX_ID_BYTES:
+            raise AliasTooLong(f"an id of more than {MAX_ID_BYTES} bytes")
+        if text[0].isalnum() and text[-1] in self._digits:
+            return None if text in self._nobody else text
+        return None if means_nobody(text, self._nobody) else text
 
     def name(self, kind: str, value: str) -> str:
         """The customer's name for an alias: bare for `customer_id`, `kind:value` for the others.
@@ -99,30 +118,37 @@ class Kinds:
         """The name of the strongest alias, None where no value is an id. Raises `AliasTooLong`."""
         value = ids.get(self._first)
         if (
-            value.__class__ is str
+            value
+            and value.__class__ is str
             and value.isascii()
             and value.isprintable()
             and ":" not in value
             and len(value) <= MAX_ID_BYTES // 4
+            and value[0].isalnum()
         ):
-            # Most touchpoints have a value that is its own name, so this is checked first.
-            value = value.strip()
-            if value.lower() not in NO_IDS:
+            # Most touchpoints have a value that is its own name, so this is checked first, as `normalise` does.
+            last = value[-1]
+            if (
+                last in self._digits or (len(value) > self._longest and last != "0" and last.isalnum())
+            ) and value not in self._nobody:
                 return value
-        scoped: str | None = None
-        for kind in ids:
-            if kind not in self._strengths and "@" in kind and SCOPED.fullmatch(kind):
-                value = normalise(ids[kind])
-                if value is not None and (scoped is None or f"{kind}:{value}" < scoped):
-                    scoped = f"{kind}:{value}"
-        for kind in self.order:
-            if scoped is not None and kind != self._first:
-                return scoped
-            if kind in ids:
-                value = normalise(ids[kind])
+        name: str | None = None
+        least = 0
+        strengths = self._strengths
+        for kind, given in ids.items():
+            strength = strengths.get(kind)
+            if strength is None:
+                if not ("@" in kind and SCOPED.fullmatch(kind)):
+                    continue
+                strength = SCOPED_STRENGTH
+            if name is None or strength <= least:
+                value = self.normalise(given)
                 if value is not None:
-                    return self.name(kind, value)
-        return scoped
+                    found = f"{kind}:{value}" if kind != CUSTOMER else self.name(kind, value)
+                    # Only two scoped kinds are equally strong; the first by name then stands for the customer.
+                    if name is None or strength < least or found < name:
+                        name, least = found, strength
+        return name
 
     def others(self, ids: Ids, strongest: str) -> tuple[str, ...]:
         """The weaker names in the same touchpoint, which therefore belong to the same customer.
@@ -135,14 +161,14 @@ class Kinds:
                 continue
             if kind not in self._strengths and not ("@" in kind and SCOPED.fullmatch(kind)):
                 continue
-            value = normalise(given)
+            value = self.normalise(given)
             if value is not None and (name := self.name(kind, value)) != strongest:
                 found.append(name)
         return tuple(found)
 
     def account(self, ids: Ids) -> str | None:
         """The name of the account, None where there is none. Raises `AliasTooLong`."""
-        value = normalise(ids.get(ACCOUNT))
+        value = self.normalise(ids.get(ACCOUNT))
         return None if value is None else self.name(ACCOUNT, value)
 
     def kind_of(self, name: str) -> str:
@@ -172,8 +198,11 @@ KINDS_ALLOWED: Final = (
 _WORD: Final = re.compile(r"([a-z][a-z0-9_]{0,31})(?::([1-9][0-9]{0,2}))?")
 
 
-def kinds_of(words: Sequence[str]) -> Kinds:
-    """The kinds that some words ask for, such as `customer_id`, `device_id:10`. Raises ValueError."""
+def kinds_of(words: Sequence[str], no_ids: Iterable[str] = (), hashes: Iterable[str] = ()) -> Kinds:
+    """The kinds that some words ask for, such as `customer_id`, `device_id:10`. Raises ValueError.
+
+    `no_ids`, `hashes`: further texts that mean nobody, as `Kinds` takes them.
+    """
     found = [_WORD.fullmatch(word) for word in words]
     pairs = [(match[1], match[2]) for match in found if match is not None]
     order = [kind for kind, _ in pairs]
@@ -186,9 +215,10 @@ def kinds_of(words: Sequence[str]) -> Kinds:
         or any(limit > MAX_ALIASES for limit in limits.values())
     ):
         raise ValueError(f"{' '.join(words)!r}: these must be {KINDS_ALLOWED}")
-    return Kinds(order, limits)
+    return Kinds(order, limits, no_ids=no_ids, hashes=hashes)
 
 
 KINDS: Final = Kinds()
 name: Final = KINDS.name
+normalise: Final = KINDS.normalise
 strongest: Final = KINDS.strongest

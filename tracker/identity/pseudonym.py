@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, Final, Literal
 
+from tracker.identity.placeholders import HASHED, NOBODY, means_nobody
+
 _NO_DIGITS: Final = re.compile(r"[\s().\-/\u00a0]")
 _PHONE: Final = re.compile(r"\+[0-9]{6,15}")
 _PLAIN: Final = re.compile(r"[0-9a-f]{64}")
@@ -41,13 +43,25 @@ def phone_sha256(number: str) -> str | None:
 
 
 def keyed(given: str, key: str | None) -> str | None:
-    """The hash to send on for a plain one: keyed where there is a key. None where the text is no hash."""
+    """The hash to send on for a plain one: keyed where there is a key.
+
+    None where the text is no hash, or the hash of a text that means nobody.
+    """
     if _KEYED.fullmatch(given):
         return given
     plain = given.strip().lower()
-    if not _PLAIN.fullmatch(plain):
+    if not _PLAIN.fullmatch(plain) or plain in NOBODY:
         return None
-    return f"hmac-{hmac.digest(key.encode(), plain.encode(), sha256).hex()}" if key else plain
+    return _keyed(plain, key) if key else plain
+
+
+def nobodies(key: str) -> frozenset[str]:
+    """The keyed hashes of texts that mean nobody, which a sender with the key may have made."""
+    return frozenset(_keyed(sha256(text.encode()).hexdigest(), key) for text in HASHED)
+
+
+def _keyed(plain: str, key: str) -> str:
+    return f"hmac-{hmac.digest(key.encode(), plain.encode(), sha256).hex()}"
 
 
 def hidden(ids: Mapping[str, Any], key: str | None, treatment: Treatment = "keyed") -> dict[str, Any]:
@@ -79,7 +93,7 @@ def _raw(text: str) -> str | None:
 
 def hash_of(kind: str, value: Any, key: str | None, treatment: Treatment) -> str | None:
     """The hash of an `email` or a `phone` by a treatment; None where the value has none."""
-    if treatment == "drop" or not isinstance(value, str):
+    if treatment == "drop" or not isinstance(value, str) or means_nobody(value.strip()):
         return None
     plain = email_sha256(value) if kind == "email" else phone_sha256(value)
     return keyed(plain, key) if plain and treatment != "sha256" else plain

@@ -11,7 +11,7 @@ import msgspec
 
 from schemas.touchpoint import MAX_EVENT_ID_LENGTH
 from schemas.unreadable import MAX_NESTING, UNREADABLE, explained, is_too_deep
-from tracker.identity.kinds import KINDS, AliasTooLong, Kinds, normalise
+from tracker.identity.kinds import KINDS, AliasTooLong, Kinds
 from tracker.moment import milliseconds
 from tracker.planning.decode import EARLIEST_MS, LATEST_MS, MAX_SHOWN, Flaw, decode
 from tracker.touch import Touch
@@ -93,7 +93,7 @@ def _named(short: _Short, kinds: Kinds) -> tuple[str, tuple[str, ...], str | Non
     """Whose event it is, the weaker names that came with it, and the account."""
     try:
         if short.ids is None:
-            customer = normalise(short.customer)
+            customer = kinds.normalise(short.customer)
             return (customer, (), None) if customer is not None else Flaw("no_id", _no_customer(short.customer))
         if short.customer is not None:
             return Flaw("not_a_touchpoint", "`customer` and `ids`: give one of them; `ids` may hold a `customer_id`")

@@ -241,3 +241,34 @@ def test_own_alias_kinds_count_in_a_replay_too(capsys, files, monkeypatch) -> No
     monkeypatch.setenv("TRACKER_ALIAS_KINDS", "device_id:x")
     code, _, said = run(capsys, *call)
     assert (code, "TRACKER_ALIAS_KINDS" in said) == (3, True)
+
+
+@pytest.mark.parametrize("nobody", ["(not set)", "(none)", "#N/A", "{}", "0.0", "\\N", "{{user_id}}", "0" * 32])
+def test_strangers_without_an_id_stay_strangers(capsys, files, nobody):
+    """Two visitors with the same placeholder are two customers; a number of two shops names two as well."""
+    lines = [
+        {"ids": {"customer_id": nobody, "anonymous_id": f"v-{place}", "email_sha256": EMPTY}, "event": "page",
+         "timestamp": "2026-01-05T10:00:00Z"}
+        for place in (1, 2)
+    ]  # fmt: skip
+    lines += [{**lines[0], "ids": {f"woocommerce_customer@{shop}": "731"}} for shop in ("se", "no")]
+    (files / "events.jsonl").write_text(text(lines), encoding="utf-8")
+    _, printed = replay(capsys, files, "--customers")
+    assert sorted(printed["by_customer"]) == [
+        "anonymous_id:v-1", "anonymous_id:v-2", "woocommerce_customer@no:731", "woocommerce_customer@se:731",
+    ]  # fmt: skip
+
+
+EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
+def test_an_installation_says_what_is_no_id(capsys, files, monkeypatch):
+    """The till's own customer is nobody where TRACKER_NO_IDS says so."""
+    lines = [
+        {"ids": {"customer_id": 99999, "anonymous_id": one}, "event": "page", "timestamp": 1_767_607_200_000}
+        for one in "ab"
+    ]
+    (files / "events.jsonl").write_text(text(lines), encoding="utf-8")
+    assert replay(capsys, files)[1]["customers"] == 1
+    monkeypatch.setenv("TRACKER_NO_IDS", "walk-in, 99999")
+    assert replay(capsys, files)[1]["customers"] == 2

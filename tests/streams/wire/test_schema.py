@@ -56,6 +56,11 @@ MOMENTS = st.sampled_from([
 IDS = st.dictionaries(
     st.sampled_from(["customer_id", "anonymous_id", "email_sha256", "session", "shop_customer@se-1", "shop@", "@se"]),
     st.sampled_from(["c-1", " c-1 ", "", "  ", "null", "NULL", "Guest", "n/a", "[object Object]", "-1", "0", "x" * 256,
+                     "(Not Set)", "(other)", "Other", "test", "#N/A", "#REF!", "\\N", "{}", '""', "<NULL>", "--",
+                     "0.0", "000", "-1.0",
+                     "0" * 32, "00-0", "{{ user.id }}", "u-{{id}}", "{{id}}-u", "${ID}", "%UserId%", "{UserId}",
+                     "{0F8F}",
+                     "User ID", "not-authenticated", "“null”", "Nullerby", "guest@", "a-0", "0a", "10", "-2", "å",
                      0, -1, 7, None, 1.5, False, ["c-1"]]),
     max_size=3,
 )  # fmt: skip
