@@ -17,6 +17,7 @@ from streams.demo.demo import Demo, DemoOutcome
 from streams.demo.live_view import View, view_for
 from streams.demo.pipeline import RealPipeline, pipeline
 from streams.errors import ExitCode, UsageError
+from streams.process.terminal import unfiltered
 from streams.servers import prometheus
 from streams.settings.settings import read
 from streams.simulator.deviations import Deviations
@@ -64,10 +65,11 @@ def demo(
     if rate is not None and (fast or rate <= 0):
         raise UsageError("--rate must be above 0 and cannot be combined with --fast.", "Use one of the two.")
     pace = None if fast else rate or RATE
-    if isinstance(sys.stdout, io.TextIOWrapper):
+    out = unfiltered(sys.stdout)
+    if isinstance(out, io.TextIOWrapper):
         # Where the encoding lacks the bar's characters a question mark is printed; an error would end the demo.
-        sys.stdout.reconfigure(errors="replace")
-    console = Console(highlight=False)
+        out.reconfigure(errors="replace")
+    console = Console(file=out, highlight=False)
     settings = replace(read(os.environ), journeys=None)
     quiet_clients()
     view = view_for(console)

@@ -24,8 +24,9 @@ from streams.person import requests
 from streams.person.identity import Identity, members, whole
 from streams.person.opened import opened_store
 from streams.person.redis_data import StoredPlace, counts, places
-from streams.person.show import look_up, printable, spellings
+from streams.person.show import look_up, spellings
 from streams.person.times import shown
+from streams.process.terminal import printable
 from streams.settings.settings import Settings, read
 from streams.stores.keys import keys
 from tracker.home import home

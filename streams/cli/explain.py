@@ -12,7 +12,8 @@ from streams.definitions.reader import customer_fold, served_prefix
 from streams.errors import ExitCode
 from streams.events.gathering import show_time
 from streams.person.opened import opened_store
-from streams.person.show import follow, printable
+from streams.person.show import follow
+from streams.process.terminal import printable
 from streams.settings.settings import read
 from tracker.replay.explain import explain_record
 

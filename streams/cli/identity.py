@@ -17,7 +17,8 @@ from streams.definitions.reader import served_prefix
 from streams.errors import ExitCode, TrackerError, UsageError
 from streams.person import identity, requests
 from streams.person.opened import opened_store
-from streams.person.show import find, printable
+from streams.person.show import find
+from streams.process.terminal import printable
 from streams.settings.settings import Settings
 from streams.settings.settings import read as read_settings
 from streams.stores.keys import keys

@@ -11,7 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Final, TextIO
+from typing import Any, Final, TextIO, cast
 
 import typer
 from typer.main import get_command as build
@@ -19,6 +19,7 @@ from typer.main import get_command as build
 from streams.cli.commands import CONTEXT, Commands
 from streams.clients.failures import translate
 from streams.errors import ExitCode, TrackerError
+from streams.process.terminal import Terminal
 
 HELP: Final = """Live customer journeys: touchpoints in, funnel out.
 
@@ -47,12 +48,15 @@ def main(words: Sequence[str] | None = None) -> int:
     # Libraries may log before a command sets up its logs; those lines would be printed beside our error.
     logging.getLogger().addHandler(logging.NullHandler())
     previous = signal.signal(signal.SIGTERM, _terminate)
+    plain = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = cast("TextIO", Terminal(sys.stdout)), cast("TextIO", Terminal(sys.stderr))
     try:
         return run(lambda: build(_app())(args=words, prog_name="tracker", standalone_mode=False))
     finally:
         signal.signal(signal.SIGTERM, previous)
         _let_go(sys.stdout)
         _let_go(sys.stderr)
+        sys.stdout, sys.stderr = plain
 
 
 def run(command: Callable[[], Any], environ: Mapping[str, str] = os.environ) -> int:
@@ -78,7 +82,9 @@ def run(command: Callable[[], Any], environ: Mapping[str, str] = os.environ) -> 
 
 def say(error: TrackerError) -> int:
     """Prints the error and its remedy to stderr; its exit code."""
-    word = "\033[31merror:\033[0m" if _coloured() else "error:"
+    from streams.cli.paint import Paint
+
+    word = Paint(sys.stderr)("red", "error:")
     # Where stderr goes may be what is full; the exit code must tell all the same.
     with contextlib.suppress(OSError):
         print(f"{word} {error.message}", file=sys.stderr)
@@ -93,10 +99,6 @@ def _let_go(stream: TextIO) -> None:
         stream.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-def _coloured() -> bool:
-    return sys.stderr.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
 
 
 def _misused(error: Any) -> TrackerError:

@@ -19,6 +19,7 @@ from streams.events.files import ReadTally
 from streams.events.from_kafka import opened
 from streams.events.plan_events import Checked, Seen, of_files, of_topics
 from streams.events.plan_events import check as check_events
+from streams.process.terminal import escaped, printable
 from streams.settings.settings import read
 from tracker.problem import choose
 from tracker.tracking_plans.draft import Draft, document
@@ -67,7 +68,9 @@ def infer(
     if draft.left_out:
         print(f"{draft.left_out} events were left out: there are too many types.", file=sys.stderr)
     made = document(source, draft, rejects=reject, closed=closed)
-    yaml.safe_dump(made, sys.stdout, sort_keys=False, allow_unicode=True, width=110)
+    text = yaml.safe_dump(made, sort_keys=False, allow_unicode=True, width=110)
+    # A plan with characters that a terminal must not see names them by their escapes, and stays the same plan.
+    print(text if escaped(text) == text else yaml.safe_dump(made, sort_keys=False, width=110), end="")
     return ExitCode.OK
 
 
@@ -166,11 +169,11 @@ def _show(plans: dict[str, SourcePlan], done: Checked, tighter: Sequence[tuple[s
     for name, plan in plans.items():
         print(f"{name}: {len(plan.schemas)} types, violations are {'rejected' if plan.rejects else 'marked'}")
     for (type_, kind), count in done.by_type.most_common():
-        print(f"{count:>9}  {type_}: {kind}, as in {done.examples[type_, kind]}")
+        print(f"{count:>9}  {printable(type_)}: {kind}, as in {printable(done.examples[type_, kind])}")
     if done.events:
         print(f"{done.bad} of {done.events} events are not as planned.")
     for source, type_, what in tighter:
-        print(f"{source}, {type_}: {what}")
+        print(printable(f"{source}, {type_}: {what}"))
     if tighter:
         print(f"{len(tighter)} things that the plans before allow are refused now.")
 

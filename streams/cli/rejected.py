@@ -118,7 +118,11 @@ def show(
     with _consumer(settings) as consumer:
         found = read_one(consumer, name)
     if raw:
-        sys.stdout.buffer.write(found.rejection.value or b"")
+        value = found.rejection.value or b""
+        if sys.stdout.isatty():
+            print(value.decode(errors="replace"))
+            return ExitCode.OK
+        sys.stdout.buffer.write(value)
         sys.stdout.buffer.flush()
     elif as_json:
         print(

@@ -11,6 +11,7 @@ from typing import Any, Final
 from schemas.rejection import Place
 from streams.events.rejected import Found, Retried, received_at_ms, still_wrong
 from streams.person.times import shown
+from streams.process.terminal import printable
 
 DETAIL_LENGTH: Final = 60
 HEX_BYTES: Final = 256
@@ -81,7 +82,7 @@ def _bytes_text(content: bytes | None) -> str:
 
 
 def _printable(text: str) -> str:
-    return "".join(letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def list_text(found: list[Found], known: list[bool | None], counts: Counter[str]) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, Self
 import typer
 
 from streams.errors import ExitCode
+from streams.process.terminal import unfiltered
 from streams.servers import Servers
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class _StartProgress:
         elif self._status is None:
             from rich.console import Console
 
-            self._status = Console(stderr=True).status(line)
+            self._status = Console(file=unfiltered(sys.stderr)).status(line)
             self._status.start()
         else:
             self._status.update(line)

@@ -22,7 +22,7 @@ from streams.definitions.record import Revision, read_newest
 from streams.errors import ExitCode, TrackerError, UsageError
 from streams.person.opened import opened_store
 from streams.person.requests import producer, send
-from streams.person.show import printable
+from streams.process.terminal import printable
 from streams.settings.settings import Settings, read
 from streams.shadow import begin as beginning
 from streams.shadow import report as reporting

@@ -15,7 +15,8 @@ from streams.cli.spans import lasting
 from streams.definitions.reader import customer_fold, served_prefix
 from streams.errors import ExitCode
 from streams.person.opened import opened_store
-from streams.person.show import describe, follow, printable
+from streams.person.show import describe, follow
+from streams.process.terminal import printable, unfiltered
 from streams.settings.settings import read
 
 MOST_PEOPLE: Final = 20
@@ -54,7 +55,7 @@ def draw(described: Mapping[str, Any], now_s: float) -> None:
     """Print a customer as text."""
     from rich.console import Console
 
-    console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    console = Console(file=unfiltered(sys.stdout), highlight=False, soft_wrap=True)
     if "alias" in described:
         console.print(f"{_plain(described['alias'])} belongs to {_plain(described['customer'])}\n")
     console.print(f"[bold]{_plain(described['customer'])}[/]  [dim]partition {described['partition']}[/]")

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from streams.process.terminal import unfiltered
 from streams.simulator.run import Simulation, SimulationReport
 
 
@@ -18,7 +19,7 @@ def progress_of(run: Simulation) -> Iterator[Callable[[int], None] | None]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-    console = Console(stderr=True)
+    console = Console(file=unfiltered(sys.stderr))
     columns = (
         TextColumn("simulating"),
         BarColumn(),

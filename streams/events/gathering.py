@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 
 from streams.errors import UsageError
 from streams.events.files import ReadTally
+from streams.process.terminal import unfiltered
 from tracker.identity.kinds import KINDS, Kinds
 from tracker.journey.definition import Definition
 from tracker.paths import Path
@@ -90,9 +91,9 @@ def watched(customers: Iterable[T]) -> Iterator[T]:
         yield customer
         if not number & 0x3FF and time.perf_counter() - shown_s > PROGRESS_EVERY_S:
             shown_s = time.perf_counter()
-            sys.stderr.write(f"\r{number:,} customers folded\033[K")
+            unfiltered(sys.stderr).write(f"\r{number:,} customers folded\033[K")
             sys.stderr.flush()
-    sys.stderr.write("\r\033[K")
+    unfiltered(sys.stderr).write("\r\033[K")
 
 
 def progress_line() -> Callable[[int, int], None]:
@@ -109,7 +110,7 @@ def progress_line() -> Callable[[int, int], None]:
         shown_s = now_s
         rate = lines / max(now_s - began_s, 1e-6)
         text = f"{lines:,} events, {size / 1e6:,.0f} MB, {rate:,.0f} a second" if lines >= 0 else ""
-        sys.stderr.write(f"\r{text}\033[K")
+        unfiltered(sys.stderr).write(f"\r{text}\033[K")
         sys.stderr.flush()
 
     return show

@@ -202,11 +202,6 @@ def _segments(progress: Progress, instance_fold: InstanceFold) -> dict[str, str]
     return {unescape(name): unescape(value) for name, value in instance_fold.contributor.segment_values(progress)}
 
 
-def printable(text: str) -> str:
-    """Text that is safe on a terminal: every character that is not printable is replaced, right-to-left marks too."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
-
-
 def moment(at_ms: int | None) -> str | None:
     """A moment as text, where there is one."""
     return None if at_ms is None else shown(at_ms)

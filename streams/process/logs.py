@@ -13,6 +13,7 @@ from typing import Any, Final, TextIO, cast
 
 import structlog
 
+from streams.process.terminal import escaped, unfiltered
 from streams.settings.settings import Settings
 
 # A broker's outage makes aiokafka and Faust repeat themselves about a hundred times a second.
@@ -71,30 +72,34 @@ def configure(settings: Settings) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
-    renderer, outlet = _renderer(settings), Outlet(sys.stderr)
+    # The renderer has codes of its own for a terminal; what came from outside is escaped before.
+    renderers, outlet = _renderers(settings), Outlet(unfiltered(sys.stderr))
     structlog.configure(
-        processors=[*shared, renderer],
+        processors=[*shared, *renderers],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(cast("TextIO", outlet)),
         cache_logger_on_first_use=False,  # a second call must also affect loggers that are in use
     )
     _configure_third_parties(
-        settings, outlet, [*shared[:1], structlog.stdlib.add_logger_name, *shared[1:], _left_out], renderer
+        settings, outlet, [*shared[:1], structlog.stdlib.add_logger_name, *shared[1:], _left_out], renderers
     )
 
 
-def _renderer(settings: Settings) -> Any:
+def _renderers(settings: Settings) -> list[Any]:
+    """What makes a line of an event; JSON escapes by itself what must not reach a terminal."""
     as_text = settings.log_format == "text" or (settings.log_format == "auto" and sys.stderr.isatty())
-    return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if as_text else structlog.processors.JSONRenderer()
+    if not as_text:
+        return [structlog.processors.JSONRenderer()]
+    return [_escaped, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
 
 
-def _configure_third_parties(settings: Settings, outlet: Outlet, processors: list[Any], renderer: Any) -> None:
+def _configure_third_parties(settings: Settings, outlet: Outlet, processors: list[Any], renderers: list[Any]) -> None:
     handler = logging.StreamHandler(outlet)
     handler.addFilter(RepeatFilter())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=processors,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
         )
     )
     root = logging.getLogger()
@@ -102,6 +107,14 @@ def _configure_third_parties(settings: Settings, outlet: Outlet, processors: lis
     root.setLevel(logging.WARNING)
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.DEBUG if settings.log_level == "debug" else logging.WARNING)
+
+
+def _escaped(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+    """The event without anything that moves a terminal's cursor or turns its text around.
+
+    Other values than texts are shown by `repr`, which escapes them.
+    """
+    return {name: escaped(value) if isinstance(value, str) else value for name, value in event.items()}
 
 
 def _left_out(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:

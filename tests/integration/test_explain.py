@@ -8,6 +8,7 @@ from redis import Redis
 from streams.cli import main
 from streams.errors import ExitCode
 from tests.stored import DAY_MS, MONDAY_MS, SHOP, crowd, fill, touch
+from tests.streams.process.test_terminal import HOSTILE, UNSEEN
 
 pytestmark = pytest.mark.integration
 PARTITIONS = 4
@@ -57,3 +58,18 @@ def test_a_customer_nobody_knows_is_one_clear_line(store, capsys) -> None:
     assert main.main(["explain", "nobody"]) not in {ExitCode.OK, ExitCode.FAULT}
     said = capsys.readouterr().err
     assert "nobody" in said and "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["show"], ["show", "--json"], ["explain"], ["explain", "--json"], ["identity", "show"]],
+)
+def test_no_name_takes_over_the_terminal(store, capsys, words) -> None:
+    """A customer whose name and events hold a terminal's codes is shown without them by every command."""
+    name = HOSTILE.replace("\0", "")
+    with Redis.from_url(store) as client:
+        fill(client, [touch(name, f"e{HOSTILE}", type=HOSTILE)], PARTITIONS)
+    main.main([*words, name])
+    said = capsys.readouterr()
+    assert "gone" in said.out + said.err and "Traceback" not in said.err
+    assert not UNSEEN.search(said.out + said.err)

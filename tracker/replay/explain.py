@@ -91,7 +91,9 @@ class Explanation:
 
     def as_text(self, show_time: ShowTime) -> str:
         """The explanation as text."""
-        parts = [f"{self.customer} in {self.journey} (version {self.version}), at {show_time(self.now_ms)}"]
+        parts = [
+            f"{_on_one_line(self.customer)} in {self.journey} (version {self.version}), at {show_time(self.now_ms)}"
+        ]
         if not self.stories:
             parts.append("No touchpoint belongs to this journey: the customer is not in it.")
         for story in self.stories:
@@ -100,6 +102,11 @@ class Explanation:
             parts.append("\nWithout effect")
             parts += [text for line in self.others for text in _line_as_text(line, show_time)]
         return "\n".join(parts)
+
+
+def _on_one_line(text: str) -> str:
+    """What a sender wrote, without line breaks: it must not look like a line of the explanation."""
+    return " ".join(text.splitlines())
 
 
 def _line_as_json(line: Line, show_time: ShowTime) -> dict[str, Any]:
@@ -114,7 +121,7 @@ def _line_as_json(line: Line, show_time: ShowTime) -> dict[str, Any]:
 
 def _story_as_text(story: Story, show_time: ShowTime) -> list[str]:
     summary = story.summary
-    name = f"\n{summary.key}: " if summary.key is not None else "\n"
+    name = f"\n{_on_one_line(summary.key)}: " if summary.key is not None else "\n"
     facts = [
         f"{name}{summary.status} in {summary.current}",
         f"furthest {summary.furthest}",
@@ -132,8 +139,8 @@ def _story_as_text(story: Story, show_time: ShowTime) -> list[str]:
 
 
 def _line_as_text(line: Line, show_time: ShowTime) -> list[str]:
-    named = f"  [{line.event_id}]" if line.event_id else ""
-    parts = [f"  {show_time(line.at_ms)}  {line.what}{named}"]
+    named = f"  [{_on_one_line(line.event_id)}]" if line.event_id else ""
+    parts = [f"  {show_time(line.at_ms)}  {_on_one_line(line.what)}{named}"]
     if line.rule:
         parts.append(f"      met    {line.rule}")
     return parts + [f"      {'did  ' if not place else '     '}  {text}" for place, text in enumerate(line.effects)]
