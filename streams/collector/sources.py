@@ -26,6 +26,8 @@ log = structlog.get_logger()
 
 PREFIX: Final = "wk_"
 MAX_NAME: Final = 64
+LEAST_SECRET_BYTES: Final = 8
+"""Shops let people choose a secret, so this is no more than what nobody tries in passing; 16 and more are good."""
 
 
 class Source(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
@@ -39,9 +41,13 @@ class Source(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     drop: tuple[str, ...] = ()
     """Fields that are removed, as paths: `properties.card`, `context.page.url`."""
     sender: str | None = None
-    """The sender of its webhooks, by its name in `schemas/webhooks.py` or in COLLECTOR_TABLES."""
+    """The sender of its webhooks, by its name in `schemas/webhooks` or in COLLECTOR_TABLES."""
     secret_file: str | None = None
     """A file with the secret that the sender signs with."""
+    customer_id: Literal["own"] | None = None
+    """`own`: the numbers that the sender gives to people are the company's customer numbers."""
+    public_url: str | None = None
+    """The address that the sender calls, for senders that sign it: behind a proxy the collector does not know it."""
 
 
 class WriteKey(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -163,12 +169,26 @@ class Sources:
         """The source of that name, else None."""
         return self._file.value.by_name.get(name) or self._file.newest.by_name.get(name)
 
-    def secret(self, source: NamedSource) -> bytes | None:
-        """The secrets that the source's sender signs with, a line each."""
+    def secrets(self, source: NamedSource) -> tuple[bytes, ...]:
+        """The secrets that the source's sender signs with; none where the file cannot be read."""
         if source.rules.secret_file is None:
-            return None
+            return ()
         try:
-            return Path(source.rules.secret_file).read_bytes().strip() or None
+            return secret_lines(Path(source.rules.secret_file))
         except OSError as error:
             log.warning("secret of a source cannot be read", source=source.name, reason=error.strerror)
-            return None
+            return ()
+
+
+def secret_lines(path: Path) -> tuple[bytes, ...]:
+    """The secrets in a file, a line each. Raises OSError.
+
+    Blank lines are none: the empty key would be a secret that everybody knows. So are short ones, which can be tried.
+    """
+    found = (line.strip() for line in path.read_bytes().splitlines())
+    return tuple(line for line in found if len(line) >= LEAST_SECRET_BYTES)
+
+
+def short_lines(path: Path) -> int:
+    """How many lines of a file of secrets are too short to be one. Raises OSError."""
+    return sum(0 < len(line.strip()) < LEAST_SECRET_BYTES for line in path.read_bytes().splitlines())

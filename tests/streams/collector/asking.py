@@ -81,6 +81,7 @@ class Collector:
         headers: dict[str, str] | None = None,
         key: str | None = "",
         chunks: list[bytes] | None = None,
+        query: str = "",
     ) -> Answer:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         chunks = [raw] if chunks is None else chunks
@@ -100,7 +101,8 @@ class Collector:
             sent.append(message)
 
         scope = {
-            "type": "http", "method": method, "path": path, "root_path": "", "query_string": b"", "scheme": "http",
+            "type": "http", "method": method, "path": path, "root_path": "", "scheme": "http",
+            "query_string": query.encode(),
             "headers": [(name.encode(), value.encode("latin-1")) for name, value in fields.items()],
             "client": ("127.0.0.1", 1),
         }  # fmt: skip
