@@ -22,9 +22,10 @@ Reason = Literal[
 # worker with another version of the program or of a journey wrote it; send it again when all workers know that version.
 RoutedReason = Literal["not_routed", "newer_version"]
 
-# Reasons of the collector to refuse valid touchpoints: the source may not send them, they violate its tracking plan, or
-# they are older than its keys may tell of.
-DoorReason = Literal["not_allowed", "plan", "too_old"]
+# Reasons of the collector to put touchpoints aside that are well formed: the source may not send them, they violate its
+# tracking plan, they are older than its keys may tell of, or a webhook told of something that is nobody's, such as a
+# draft of an order.
+DoorReason = Literal["not_allowed", "plan", "too_old", "nobody"]
 CollectorReason = Literal[Reason, DoorReason]
 # What a worker sets aside: a fault of the tracker met `unforeseen` records, which could be read.
 WorkerReason = Literal[Reason, RoutedReason, "unforeseen"]

@@ -241,6 +241,11 @@ PIPELINE: Final = Board(
               ((zero("reason:tracker_touchpoints_rejected:increase15m"), "{{reason}}"),)),
         Panel("Share rejected", "timeseries", ((zero("tracker:touchpoints_rejected:ratio15m"), "share"),),
               "percentunit"),
+        Panel("Webhooks that made no touchpoint, in an hour", "timeseries",
+              ((zero("sum by (source, topic, why) (increase(tracker_collector_passed_over_total[1h]))"),
+                "{{source}} {{topic}}: {{why}}"),),
+              help="unmapped: no table maps it; nobody: it has no id of a person; no_answer: a survey that was only "
+                   "offered. docs/webhooks.md."),
         Panel("Sent to their customer's partition", "timeseries",
               (("sum(rate(tracker_touchpoints_routed_total[5m]))", "to another partition"),
                ("sum(rate(tracker_touchpoints_forwarded_total[5m]))", "from an alias to its customer")), "cps"),

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Annotated, Any, Final, get_args
 from unicodedata import normalize
+from urllib.parse import urlsplit
 
 import msgspec
 import typer
@@ -37,7 +38,7 @@ def new(
     drop: Annotated[list[str] | None, typer.Option(help="A field to remove, as a path; repeat it for more.")] = None,
     personal: Annotated[str | None, typer.Option(help="E-mail and phone: keyed (hash), sha256, keep or drop.")] = None,
     sender: Annotated[
-        str | None, typer.Option(help="Whose webhooks it sends: shopify, woocommerce, zendesk, freshdesk ...")
+        str | None, typer.Option(help="Whose webhooks it sends: shopify, stripe, zendesk ... (docs/webhooks.md).")
     ] = None,
     secret_file: Annotated[Path | None, typer.Option(help="A file with the secret that the sender signs with.")] = None,
     browser: Annotated[
@@ -53,6 +54,12 @@ def new(
     ] = None,
     subject_is: Annotated[
         str | None, typer.Option(metavar="KIND", help="The kind of id that `subject` of a CloudEvent is.")
+    ] = None,
+    customer_id: Annotated[
+        str | None, typer.Option(help="`own`: the sender's numbers of people are the company's customer numbers.")
+    ] = None,
+    public_url: Annotated[
+        str | None, typer.Option(help="The address that the sender calls, where it signs that (HubSpot, Mandrill).")
     ] = None,
     as_json: AsJson = False,
 ) -> int:
@@ -73,6 +80,7 @@ def new(
       tracker keys new help-desk --channel support --type "Ticket Opened" --type "Ticket Solved"
       tracker keys new app --drop context.device.id --personal sha256
       tracker keys new shop --sender shopify --secret-file shopify-secret
+      tracker keys new crm --sender hubspot --secret-file hubspot-secret --public-url https://in.example.com/v1/webhooks/crm
     """
     asked = settings.read(os.environ)
     given = {
@@ -84,6 +92,8 @@ def new(
         "secret_file": str(secret_file.resolve()) if secret_file else None,
         "max_age_s": _seconds(max_age) if max_age else None,
         "subject_is": subject_is,
+        "customer_id": customer_id,
+        "public_url": public_url,
     }
     changes = {name: value for name, value in given.items() if value is not None}
     _check(source, changes, asked)
@@ -185,10 +195,12 @@ def revoke(key_id: Annotated[str, typer.Argument(help="The key's id, as `tracker
 
 
 def _check(source: str, changes: dict[str, Any], asked: settings.Settings) -> None:
-    channels, senders = asked.channels, tables.load(asked.collector_tables).senders
-    if not source.replace("-", "").replace("_", "").isalnum() or len(source) > sources.MAX_NAME:
+    channels, senders = asked.channels, tables.load(asked.collector_tables, asked.channels).senders
+    # The name is part of kinds of alias (`shopify_customer@NAME`), which have no letters but these.
+    plain = source.replace("-", "").replace("_", "")
+    if not (plain.isascii() and plain.isalnum()) or len(source) > sources.MAX_NAME:
         raise UsageError(
-            f"{source!r} cannot name a source.", f"Use at most {sources.MAX_NAME} letters, digits, - and _."
+            f"{source!r} cannot name a source.", f"Use at most {sources.MAX_NAME} letters of a to z, digits, - and _."
         )
     if changes.get("channel", channels[0]) not in channels:
         raise UsageError(f"There is no channel {changes['channel']!r}.", f"There are {', '.join(channels)}.")
@@ -201,6 +213,28 @@ def _check(source: str, changes: dict[str, Any], asked: settings.Settings) -> No
         raise UsageError(f"There is no sender {changes['sender']!r}.", f"There are {', '.join(senders)}.")
     if "sender" in changes and senders[changes["sender"]].signature and "secret_file" not in changes:
         raise UsageError(f"{changes['sender']} signs its webhooks.", "Give the file of its secret with --secret-file.")
+    if changes.get("customer_id", "own") != "own":
+        raise UsageError(
+            f"--customer-id cannot be {changes['customer_id']!r}.", "Use `own`, or leave it out: docs/webhooks.md."
+        )
+    if not urlsplit(changes.get("public_url", "https://host")).hostname:
+        raise UsageError(
+            f"--public-url {changes['public_url']!r} is no address.", "Write it whole: https://host/v1/webhooks/NAME."
+        )
+    if "secret_file" in changes:
+        _check_secret(Path(changes["secret_file"]))
+
+
+def _check_secret(file: Path) -> None:
+    try:
+        found = sources.secret_lines(file)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}.", "Check the path and its permissions.") from None
+    if not found:
+        raise UsageError(
+            f"{file} holds no secret of at least {sources.LEAST_SECRET_BYTES} characters.",
+            "Write the secret that the sender signs with into it, one a line.",
+        )
 
 
 def _rules(rules: sources.Source) -> str:

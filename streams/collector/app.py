@@ -1,8 +1,6 @@
 """The collector's routes, and how one process is wired."""
 
-import re
 from collections.abc import Awaitable, Callable
-from time import time
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -15,7 +13,7 @@ from schemas import segment as segment_tables
 from schemas.cloudevents import BATCH, STRUCTURED
 from streams.clients.clients import kafka_arguments
 from streams.clients.publisher import Publisher
-from streams.collector import cloudevents, document, openapi, segment, webhooks
+from streams.collector import cloudevents, document, openapi, segment
 from streams.collector.admission import Admission
 from streams.collector.body import Budget
 from streams.collector.delivery import Delivery, PlainPublisher
@@ -28,6 +26,8 @@ from streams.collector.problems import Refused
 from streams.collector.rate import Limiter
 from streams.collector.sources import NamedSource, Sources
 from streams.collector.tables import Tables, load
+from streams.collector.webhooks.mapped import Mapper
+from streams.collector.webhooks.route import METHODS, WebhookRoute
 from streams.errors import ConfigurationError
 from streams.process.health import Check
 from streams.settings.settings import Settings
@@ -37,8 +37,6 @@ JSON: Final = ("application/json", "text/plain", "")
 """Browsers send `text/plain` to avoid a CORS preflight, and some senders name no type."""
 LOOSE: Final = (*JSON, "application/x-www-form-urlencoded", "application/octet-stream")
 """RudderStack's library for Node sends gzip under the default type of its HTTP library."""
-PING: Final = re.compile(rb"webhook_id=\d{1,20}")
-"""What WooCommerce posts, unsigned, when a webhook is created."""
 
 
 class Endpoint:
@@ -63,8 +61,9 @@ class Endpoint:
 class Collector:
     """What each route does."""
 
-    def __init__(self, intake: Intake, ready: Check, tables: Tables, described: bytes) -> None:
+    def __init__(self, intake: Intake, ready: Check, tables: Tables, webhooks: WebhookRoute, described: bytes) -> None:
         self._intake = intake
+        self._webhooks = webhooks
         self._ready = ready
         self._tables = tables
         self._openapi = described
@@ -77,7 +76,7 @@ class Collector:
             Endpoint("/v1/cloudevents", self.cloudevents),
             *(Endpoint(f"/v1/{path}", self._segment(name)) for path, name in calls.items()),
             Endpoint("/beacon/v1/batch", self._segment("batch")),
-            Endpoint("/v1/webhooks/{source}", self.webhook),
+            Endpoint("/v1/webhooks/{source}", self._webhooks, *METHODS),
             Endpoint("/openapi.json", self.openapi, "GET", "HEAD"),
             Endpoint("/health/live", self.live, "GET", "HEAD"),
             Endpoint("/health/ready", self.ready, "GET", "HEAD"),
@@ -130,33 +129,6 @@ class Collector:
     def _call(self, call: dict[str, Any], source: NamedSource, now_ms: int) -> dict[str, Any]:
         call.pop("writeKey", None)
         return segment.touchpoint(call, self._tables.channels, source.rules.channel, now_ms)
-
-    async def webhook(self, request: Request) -> Response:
-        """A webhook of the source's sender.
-
-        One that no table maps is answered 200 and ignored, since senders give up on webhooks that fail.
-        """
-        source = self._intake.sources.by_name(request.path_params["source"])
-        sender = self._tables.senders.get(source.rules.sender or "") if source else None
-        if source is None or sender is None:
-            raise Refused("not_found", "There is no webhook source of this name.", close=True)
-        async with self._intake.reading() as body:
-            raw = await self._intake.body_of(request, body)
-            if PING.fullmatch(raw):
-                return Response(b'{"accepted":0}', media_type="application/json")
-            if sender.signature is None:
-                if self._intake.known(request) != source:
-                    raise Refused("no_key", "This sender does not sign; it must send a write key of its source.")
-            else:
-                webhooks.verify(sender, request.headers, raw, self._intake.sources.secret(source) or b"")
-            now_ms = int(time() * 1000)
-            message = webhooks.Notification(sender, request.headers, document.read(raw))
-            webhooks.require_recent(sender, message, now_ms)
-            wire = webhooks.touchpoint(source.name, sender, message, now_ms)
-            if wire is None:
-                return Response(b'{"accepted":0,"ignored":true}', media_type="application/json")
-            taken = await self._intake.take(request, source, [wire], _own)
-        return answer(taken, {"accepted": taken.accepted})
 
     async def _json(self, request: Request, body: Any, allowed: tuple[str, ...]) -> bytes:
         kind = content_type(request)
@@ -240,7 +212,9 @@ def wire(settings: Settings, ready: Check, publisher: Publisher | None = None) -
         Limiter(settings.collector_key_events_per_s, MAX_EVENTS),
         Budget(settings.collector_queue_bytes),
     )
-    collector = Collector(intake, ready, load(settings.collector_tables), openapi.encoded(settings.channels))
+    tables = load(settings.collector_tables, settings.channels)
+    webhooks = WebhookRoute(intake, metrics, tables.senders, Mapper(key))
+    collector = Collector(intake, ready, tables, webhooks, openapi.encoded(settings.channels))
     routes = [Route(each.path, each) for each in collector.routes()]
     router = Router(routes, redirect_slashes=False, default=_nowhere)
     addresses = Limiter(settings.collector_address_requests_per_s)

@@ -2,16 +2,25 @@
 
 import http.client
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, Literal
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from schemas import vocabulary
+from schemas.webhooks.form import WebhookSender
 from streams.collector import plans, sources, tables
+from streams.collector.metrics import PASSED_OVER
 from streams.settings.settings import Settings
 
-Result = tuple[Literal["ok", "unknown", "warning", "problem"], str, str]
+Result = tuple[Literal["ok", "unknown", "remark", "warning", "problem"], str, str]
 ANSWER_WITHIN_S: Final = 2.0
+MOST_PROCESSES: Final = 64
+MOST_NAMED: Final = 5
+MOST_BYTES: Final = 4_000_000
+ANYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  # compared with, not listened on
 
 
 def findings(settings: Settings) -> Iterator[Result]:
@@ -21,9 +30,9 @@ def findings(settings: Settings) -> Iterator[Result]:
         yield "ok", f"{settings.collector_keys} names no sources: no collector is set up here.", ""
         return
     yield from _key(settings)
-    senders = tables.load(settings.collector_tables).senders
+    senders = tables.load(settings.collector_tables, settings.channels).senders
     for name, source in book.sources.items():
-        yield from _source(name, source, settings, senders.keys())
+        yield from _source(name, source, settings, senders)
         yield from _pages(name, book, settings)
     yield from _keys(book)
     planned = plans.load(settings.collector_plans) if settings.collector_plans else {}
@@ -36,6 +45,8 @@ def findings(settings: Settings) -> Iterator[Result]:
     if planned:
         yield "ok", f"tracking plans of {', '.join(sorted(planned))}", ""
     yield _answer(settings)
+    if any(source.sender for source in book.sources.values()):
+        yield from _passed_over(settings)
 
 
 def _key(settings: Settings) -> Iterator[Result]:
@@ -44,19 +55,28 @@ def _key(settings: Settings) -> Iterator[Result]:
         yield "problem", message, "Set it to the output of `openssl rand -hex 32`, the same everywhere, and keep it."
 
 
-def _source(name: str, source: sources.Source, settings: Settings, senders: object) -> Iterator[Result]:
+def _source(
+    name: str, source: sources.Source, settings: Settings, senders: Mapping[str, WebhookSender]
+) -> Iterator[Result]:
     if source.channel not in {None, *settings.channels}:
         message = f"The source {name} sends to {source.channel}, which is not a channel."
         yield "problem", message, f"Name one of {', '.join(settings.channels)}, or add it to TRACKER_CHANNELS."
-    if source.sender is not None and source.sender not in senders:  # type: ignore[operator]
+    if source.sender is not None and source.sender not in senders:
         yield (
             "problem",
             f"The source {name} has an unknown sender, {source.sender}.",
             "Add the sender to COLLECTOR_TABLES.",
         )
-    if source.secret_file is not None and not _readable(Path(source.secret_file)):
-        message = f"The secret of {name} cannot be read; its webhooks are refused."
-        yield "problem", message, f"Check {source.secret_file}: it must hold the secret that the sender signs with."
+    rule = senders[source.sender].signature if source.sender and source.sender in senders else None
+    if rule is not None and source.secret_file is None:
+        message = f"The source {name} has no secret, and {source.sender} signs; its webhooks are refused."
+        yield "problem", message, f"`tracker keys new {name} --secret-file FILE` names it."
+    if rule is not None and {"url", "decoded_url"} & set(rule.parts) and source.public_url is None:
+        message = f"{source.sender} signs the address that it calls, and the source {name} does not name it."
+        remedy = f"`tracker keys new {name} --public-url https://HOST/v1/webhooks/{name}`, if a proxy changes the host."
+        yield "warning", message, remedy
+    if source.secret_file is not None:
+        yield from _secret(name, Path(source.secret_file))
 
 
 def _pages(name: str, book: sources.KeyFile, settings: Settings) -> Iterator[Result]:
@@ -89,11 +109,18 @@ def _pages(name: str, book: sources.KeyFile, settings: Settings) -> Iterator[Res
         yield "warning", message, "Name the pages' origins, such as https://shop.example.com. Apps need none."
 
 
-def _readable(path: Path) -> bool:
+def _secret(name: str, file: Path) -> Iterator[Result]:
     try:
-        return bool(path.read_bytes().strip())
+        found, short = sources.secret_lines(file), sources.short_lines(file)
     except OSError:
-        return False
+        found, short = (), 0
+    least = sources.LEAST_SECRET_BYTES
+    if not found:
+        message = f"The secret of {name} cannot be read or is too short; its webhooks are refused."
+        yield "problem", message, f"Check {file}: it must hold the secret of the sender, at least {least} characters."
+    elif short:
+        message = f"{short} lines of the secrets of {name} are too short to be one, and count for nothing."
+        yield "warning", message, f"Remove them from {file}, or write secrets of at least {least} characters."
 
 
 def _keys(book: sources.KeyFile) -> Iterator[Result]:
@@ -129,3 +156,43 @@ def _why(body: bytes) -> str:
         return ", ".join(map(str, json.loads(body).get("waiting for", ["it is shutting down"])))
     except (ValueError, AttributeError, TypeError, RecursionError):
         return "it gives no reason"
+
+
+def _passed_over(settings: Settings) -> Iterator[Result]:
+    """What no table maps, by the counts of the processes that run here; nothing where none answers."""
+    counts: Counter[str] = Counter()
+    for port in range(settings.collector_metrics_port, settings.collector_metrics_port + MOST_PROCESSES):
+        page = _metrics(settings.http_host, port)
+        if page is None:
+            break
+        for what, count in _unmapped(page):
+            counts[what] += count
+    if counts:
+        often = ", ".join(f"{topic} ({count} times)" for topic, count in counts.most_common(MOST_NAMED))
+        message = f"No table maps these webhooks, so they make no touchpoints: {often}."
+        yield "remark", message, "Leave them out at the sender, or map them in COLLECTOR_TABLES (docs/webhooks.md)."
+
+
+def _unmapped(page: str) -> Iterator[tuple[str, int]]:
+    """What no table maps, and how often, by a page of metrics."""
+    try:
+        samples = [sample for family in text_string_to_metric_families(page) for sample in family.samples]
+    except ValueError:
+        # Another program listens there.
+        return
+    for sample in samples:
+        if sample.name == PASSED_OVER.name and sample.labels.get("why") == "unmapped":
+            yield f"{sample.labels['topic']} of {sample.labels['source']}", int(sample.value)
+
+
+def _metrics(host: str, port: int) -> str | None:
+    """The page of metrics; None where nothing answers."""
+    connection = http.client.HTTPConnection("127.0.0.1" if host in ANYWHERE else host, port, ANSWER_WITHIN_S)
+    try:
+        connection.request("GET", "/metrics")
+        answer = connection.getresponse()
+        return answer.read(MOST_BYTES).decode("utf-8", "replace") if answer.status == 200 else None
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()

@@ -59,7 +59,7 @@ class Door:
         answer = _Answer(scope, send, self._origins)
         try:
             self._require_allowed(scope, answer)
-            if scope["method"] == "OPTIONS":
+            if scope["method"] == "OPTIONS" and not _asks_consent(scope):
                 await self._preflight(scope, answer)
             else:
                 await self._inside(scope, receive, answer.send)
@@ -109,6 +109,11 @@ class Door:
             "request", method=method, route=route, status=answer.status, ms=round(seconds * 1000, 1),
             request_id=answer.request_id, **note,
         )  # fmt: skip
+
+
+def _asks_consent(scope: Scope) -> bool:
+    """Whether a sender of webhooks asks if it may send, and not a browser."""
+    return any(name == b"webhook-request-origin" for name, _ in scope["headers"])
 
 
 class _Answer:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from time import time
 from typing import Any, Final, NamedTuple
 
+import msgspec
 from starlette.requests import ClientDisconnect, Request
 
 from schemas.topics import REJECTED
@@ -25,6 +26,7 @@ MAX_EVENTS: Final = 2_500
 # Events handled before other requests get a turn: a full request at once would hold up the event loop.
 STRETCH: Final = 50
 MAX_KEY_LENGTH: Final = 200
+NOBODY: Final = "nobody"
 
 Adapter = Callable[[dict[str, Any], NamedSource, int], "dict[str, Any] | str"]
 """The fields of a touchpoint, or a sentence about why the event is not a touchpoint: (event, source, now_ms)."""
@@ -92,12 +94,20 @@ class Intake:
         return known
 
     async def take(
-        self, request: Request, source: NamedSource, events: Sequence[Any], adapt: Adapter, *, keep: bool = False
+        self,
+        request: Request,
+        source: NamedSource,
+        events: Sequence[Any],
+        adapt: Adapter,
+        *,
+        keep: bool = False,
+        patient: bool = False,
     ) -> Accepted:
         """Send the events to Kafka and return when it has confirmed them. Raises `Refused`.
 
         One bad event refuses the whole request. With `keep` the good events are accepted, and the bad ones go to
-        `touchpoints.rejected`. An event that its tracking plan rejects goes there in either case.
+        `touchpoints.rejected`. An event that its tracking plan rejects goes there in either case. With `patient` all of
+        a request may be bad, for a sender that would give up; what has no id is then nobody's, which is no fault.
         """
         note = request.scope["tracker.note"]
         note |= {"source": source.name, "events": len(events)}
@@ -105,23 +115,24 @@ class Intake:
             raise Refused("too_large", f"{len(events)} events; a request may have at most {MAX_EVENTS}.")
         # Whoever floods the key of a page must not use up the allowance of the servers.
         headers = self._keys.require("key", f"{source.name}/browser" if source.browser else source.name, len(events))
-        verdicts = await self._judged(source, events, adapt, keep=keep)
+        verdicts = await self._judged(source, events, adapt, keep=keep, patient=patient)
         problems = [verdict.problem for verdict in verdicts if verdict.problem]
+        faults = [problem for problem in problems if problem.reason != NOBODY]
         bad = [problem for problem in problems if problem.reason != "plan"]
-        if problems:
-            note["refused"] = len(problems)
-            self._metrics.refused(source.name, problems)
+        if faults:
+            note["refused"] = len(faults)
+            self._metrics.refused(source.name, faults)
             if bad and not keep:
                 raise _bad(bad, "nothing was kept")
         await self._delivery.deliver([verdict.message for verdict in verdicts if verdict.message])
         self._metrics.planned(source.name, verdicts)
-        if bad and len(problems) == len(verdicts):
+        if bad and len(problems) == len(verdicts) and not patient:
             raise _bad(problems, f"they were written to {REJECTED}")
         self._metrics.accepted(source.name, len(verdicts) - len(problems))
         return Accepted(len(verdicts) - len(problems), problems, headers)
 
     async def _judged(
-        self, source: NamedSource, events: Sequence[Any], adapt: Adapter, *, keep: bool
+        self, source: NamedSource, events: Sequence[Any], adapt: Adapter, *, keep: bool, patient: bool
     ) -> list[AdmissionVerdict]:
         now_ms = int(time() * 1000)
         verdicts: list[AdmissionVerdict] = []
@@ -129,6 +140,8 @@ class Intake:
             if index % STRETCH == STRETCH - 1:
                 await asyncio.sleep(0)
             verdict = self._verdict(index, event, source, adapt, now_ms)
+            if patient and verdict.problem and verdict.problem.reason == "no_id":
+                verdict = verdict._replace(problem=msgspec.structs.replace(verdict.problem, reason=NOBODY))
             if keep and verdict.message is None and verdict.problem:
                 verdict = verdict._replace(message=self._admission.hold(event, verdict.problem, source, now_ms))
             verdicts.append(verdict)

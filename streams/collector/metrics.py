@@ -27,12 +27,19 @@ VIOLATIONS: Final = Series(
     "Touchpoints that violated their source's tracking plan; fate: marked or rejected.",
     ("source", "violation", "fate"),
 )
+PASSED_OVER: Final = Series(
+    "tracker_collector_passed_over_total",
+    "counter",
+    "Events of webhooks that made no touchpoint, by the sender's name of the message; why: unmapped (no table maps "
+    "it), nobody (it has no id of a person) or no_answer (a survey that was only offered).",
+    ("source", "topic", "why"),
+)
 HELD: Final = Series("tracker_collector_held_touchpoints", "gauge", "Touchpoints that wait for Kafka's confirmation.")
 HELD_BYTES: Final = Series("tracker_collector_held_bytes", "gauge", "Bytes of the touchpoints that wait.")
 AVAILABLE: Final = Series(
     "tracker_collector_kafka_available", "gauge", "1 when Kafka confirmed the last round, else 0."
 )
-SERIES: Final = (REQUESTS, SECONDS, ACCEPTED, REFUSED, VIOLATIONS, HELD, HELD_BYTES, AVAILABLE, RESTARTS)
+SERIES: Final = (REQUESTS, SECONDS, ACCEPTED, REFUSED, PASSED_OVER, VIOLATIONS, HELD, HELD_BYTES, AVAILABLE, RESTARTS)
 
 BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 REASONS: Final = frozenset(get_args(CollectorReason))
@@ -48,6 +55,7 @@ class CollectorMetrics:
         self._seconds = self._made(Histogram, SECONDS, buckets=BUCKETS)
         self._accepted = self._made(Counter, ACCEPTED)
         self._refused = self._made(Counter, REFUSED)
+        self._passed_over = self._made(Counter, PASSED_OVER)
         self._violations = self._made(Counter, VIOLATIONS)
         self._restarts = self._made(Counter, RESTARTS)
         self._made(Gauge, HELD).set_function(lambda: delivery.held)
@@ -74,6 +82,10 @@ class CollectorMetrics:
         """Count events that were refused, by reason."""
         for problem in problems:
             self._refused.labels(source, problem.reason if problem.reason in REASONS else OTHER).inc()
+
+    def passed_over(self, source: str, topic: str, why: str) -> None:
+        """Count an event of a webhook that made no touchpoint; `topic` is a name that the sender's table knows."""
+        self._passed_over.labels(source, topic, why).inc()
 
     def planned(self, source: str, verdicts: Sequence[AdmissionVerdict]) -> None:
         """Count violations that Kafka has confirmed, each touchpoint once for each kind of violation."""

@@ -126,11 +126,35 @@ def _call(name: str) -> Document:
 
 def _webhooks() -> Document:
     name = {"name": "source", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
-    summary = "A webhook of a shop or a help desk, signed with the secret of its source."
+    summary = "A webhook of a shop, a help desk or another sender, signed with the secret of its source."
+    # Some senders post forms or XML; which, is in the table of each.
     body = _post(
-        summary, {JSON: ANYTHING}, "webhook", "not_found", "too_old", security=[{}, {"basic": []}, {"bearer": []}]
+        f"{summary} Some post forms or XML.",
+        {JSON: {"type": ["object", "array"]}},
+        "webhook",
+        "not_found",
+        "too_old",
+        security=[{}, {"basic": []}, {"bearer": []}],
     )
-    return {"/v1/webhooks/{source}": {"parameters": [name], **body}}
+    # The acknowledgement of an outbound message, and the answer to a challenge.
+    body["post"]["responses"]["200"]["content"] |= {"text/xml": {}, "text/plain": {}}
+    ready = {"description": "There is such a source.", "content": {JSON: {"schema": ANYTHING}}}
+    missing = {"404": {"$ref": "#/components/responses/404"}}
+    asked = {
+        "summary": "What senders ask before a webhook can be made.",
+        "security": [{}],
+        "responses": {"200": ready, **missing},
+    }
+    consent = {
+        "summary": "The handshake of CloudEvents for webhooks (WebHook-Request-Origin), else a browser's preflight.",
+        "security": [{}],
+        "responses": {
+            "200": {"description": "The origin may send."},
+            "204": {"description": "A browser's page may send."},
+            **missing,
+        },
+    }
+    return {"/v1/webhooks/{source}": {"parameters": [name], **body, "get": asked, "head": asked, "options": consent}}
 
 
 def _pages() -> Document:

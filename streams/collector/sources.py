@@ -26,8 +26,10 @@ log = structlog.get_logger()
 
 PREFIX: Final = "wk_"
 MAX_NAME: Final = 64
-LEAST_SECRET: Final = 16
-"""Bytes of a secret. One that is shorter can be guessed from a single signature."""
+LEAST_USER_SECRET_BYTES: Final = 16
+"""Of the secret that proves customers' ids: a shorter one can be guessed from a single signature."""
+LEAST_SECRET_BYTES: Final = 8
+"""Of a sender's secret. Shops let people choose it, so this is only what nobody tries in passing; 16 are good."""
 
 
 class Source(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
@@ -41,7 +43,7 @@ class Source(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     drop: tuple[str, ...] = ()
     """Fields that are removed, as paths: `properties.card`, `context.page.url`."""
     sender: str | None = None
-    """The sender of its webhooks, by its name in `schemas/webhooks.py` or in COLLECTOR_TABLES."""
+    """The sender of its webhooks, by its name in `schemas/webhooks` or in COLLECTOR_TABLES."""
     secret_file: str | None = None
     """A file with the secret that the sender signs with."""
     subject_is: str | None = None
@@ -50,6 +52,10 @@ class Source(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     """How old its touchpoints may be; None: as old as its keys' kind may tell of."""
     user_secret_file: str | None = None
     """A file with the secret that proves customers' ids from browsers, a line each; beside the file of keys."""
+    customer_id: Literal["own"] | None = None
+    """`own`: the numbers that the sender gives to people are the company's customer numbers."""
+    public_url: str | None = None
+    """The address that the sender calls, for senders that sign it: behind a proxy the collector does not know it."""
 
 
 class WriteKey(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -162,7 +168,7 @@ def user_secrets(path: Path, rules: Source) -> tuple[bytes, ...]:
 
 def lines_of(raw: bytes) -> tuple[bytes, ...]:
     """The lines that are long enough to be secrets: with an empty one, everybody could sign."""
-    return tuple(line.strip() for line in raw.splitlines() if len(line.strip()) >= LEAST_SECRET)
+    return tuple(line.strip() for line in raw.splitlines() if len(line.strip()) >= LEAST_USER_SECRET_BYTES)
 
 
 def revoke(path: Path, key_id: str, now_s: float) -> WriteKey:
@@ -242,12 +248,26 @@ class Sources:
         """The source of that name, else None."""
         return self._file.value.by_name.get(name) or self._file.newest.by_name.get(name)
 
-    def secret(self, source: NamedSource) -> bytes | None:
-        """The secrets that the source's sender signs with, a line each."""
+    def secrets(self, source: NamedSource) -> tuple[bytes, ...]:
+        """The secrets that the source's sender signs with; none where the file cannot be read."""
         if source.rules.secret_file is None:
-            return None
+            return ()
         try:
-            return Path(source.rules.secret_file).read_bytes().strip() or None
+            return secret_lines(Path(source.rules.secret_file))
         except OSError as error:
             log.warning("secret of a source cannot be read", source=source.name, reason=error.strerror)
-            return None
+            return ()
+
+
+def secret_lines(path: Path) -> tuple[bytes, ...]:
+    """The secrets in a file, a line each. Raises OSError.
+
+    Blank lines are none: the empty key would be a secret that everybody knows. So are short ones, which can be tried.
+    """
+    found = (line.strip() for line in path.read_bytes().splitlines())
+    return tuple(line for line in found if len(line) >= LEAST_SECRET_BYTES)
+
+
+def short_lines(path: Path) -> int:
+    """How many lines of a file of secrets are too short to be one. Raises OSError."""
+    return sum(0 < len(line.strip()) < LEAST_SECRET_BYTES for line in path.read_bytes().splitlines())

@@ -6,7 +6,10 @@ import msgspec
 import yaml
 
 from schemas import segment
-from schemas.webhooks import SENDERS, Webhook, WebhookSender
+from schemas.topics import CHANNELS
+from schemas.webhooks import SENDERS
+from schemas.webhooks.form import Webhook, WebhookSender
+from streams.collector.webhooks.table_faults import faults, mapping_faults
 from streams.errors import ConfigurationError
 
 
@@ -28,14 +31,24 @@ class Tables(msgspec.Struct, frozen=True):
     senders: dict[str, WebhookSender]
 
 
-def load(path: Path | None) -> Tables:
+def load(path: Path | None, channels: tuple[str, ...] = CHANNELS) -> Tables:
     """The tables, with those of the file if there is one. Raises ConfigurationError."""
     own = _read(path) if path else ExtraTables()
     senders = SENDERS | own.senders
+    found = [fault for name, sender in own.senders.items() for fault in faults(name, sender, channels)]
     for name, mappings in own.mappings.items():
         if name not in senders:
             raise _wrong(path, f"`mappings` names the sender {name!r}; there are {', '.join(senders)}")
+        for number, mapping in enumerate(mappings):
+            found += mapping_faults(f"mappings.{name}[{number}]", mapping, senders[name], channels)
         senders[name] = msgspec.structs.replace(senders[name], mappings=(*mappings, *senders[name].mappings))
+    found += [
+        f"channels: {channel!r} of {event!r} is no channel; there are {', '.join(channels)}"
+        for event, channel in own.channels.items()
+        if channel not in channels
+    ]
+    if found:
+        raise _wrong(path, "; ".join(found))
     return Tables(segment.CHANNELS | own.channels, senders)
 
 
@@ -48,5 +61,5 @@ def _read(path: Path) -> ExtraTables:
 
 def _wrong(path: Path | None, why: str) -> ConfigurationError:
     return ConfigurationError(
-        f"COLLECTOR_TABLES names {str(path)!r}, which cannot be used: {why}.", "docs/collector.md shows such a file."
+        f"COLLECTOR_TABLES names {str(path)!r}, which cannot be used: {why}.", "docs/webhooks.md shows such a file."
     )

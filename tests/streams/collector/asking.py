@@ -86,6 +86,7 @@ class Collector:
         key: str | None = "",
         chunks: list[bytes] | None = None,
         client: str = "127.0.0.1",
+        query: str = "",
     ) -> Answer:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         chunks = [raw] if chunks is None else chunks
@@ -105,7 +106,8 @@ class Collector:
             sent.append(message)
 
         scope = {
-            "type": "http", "method": method, "path": path, "root_path": "", "query_string": b"", "scheme": "http",
+            "type": "http", "method": method, "path": path, "root_path": "", "scheme": "http",
+            "query_string": query.encode(),
             "headers": [(name.encode(), value.encode("latin-1")) for name, value in fields.items()],
             "client": (client, 1),
         }  # fmt: skip

@@ -3,6 +3,7 @@
 import dataclasses
 
 import pytest
+from prometheus_client import start_http_server
 
 from streams.collector.checkup import findings
 from streams.doctor.examination import examine
@@ -79,6 +80,39 @@ def test_a_sound_browsers_key_has_no_problems(tmp_path) -> None:
     collector = Collector(tmp_path, {"COLLECTOR_PORT": "1", "COLLECTOR_ORIGINS": "https://shop.example"})
     collector.add("page", browser=True)
     assert reported(collector.settings).keys() == {"ok", "unknown"}
+
+
+def test_faults_of_webhooks_are_found(collector, tmp_path) -> None:
+    """A sender that signs without a secret, with short ones only, or with an address that nobody named, is found."""
+    (tmp_path / "blank").write_text("\n\n")
+    (tmp_path / "some").write_text("short\nlong enough\n")
+    collector.add("bare", sender="shopify")
+    collector.add("blank", sender="shopify", secret_file=tmp_path / "blank")
+    collector.add("some", sender="hubspot", secret_file=tmp_path / "some")
+    found = reported(collector.settings)
+    for word in ("source bare has no secret", "secret of blank cannot be read or is too short"):
+        assert any(word in message for message in found["problem"]), word
+    for word in ("1 lines of the secrets of some", "hubspot signs the address"):
+        assert any(word in message for message in found["warning"]), word
+
+
+def test_what_no_table_maps_is_told(collector, tmp_path) -> None:
+    """Webhooks that make no touchpoints are named with their counts, by the metrics of the processes that run."""
+    (tmp_path / "secret").write_text("new secret")
+    collector.add("shop-1", sender="shopify", secret_file=tmp_path / "secret")
+    collector.ask("/health/live", method="GET")
+    for topic in ("products/update", "products/update", "other"):
+        collector.wired.metrics.passed_over("shop-1", topic, "unmapped")
+    collector.wired.metrics.passed_over("shop-1", "orders/paid", "nobody")
+    server, thread = start_http_server(0, "127.0.0.1", collector.wired.metrics.registry)
+    try:
+        asked = dataclasses.replace(collector.settings, collector_metrics_port=server.server_port)
+        (said,) = reported(asked)["remark"]
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+    assert said.endswith("products/update of shop-1 (2 times), other of shop-1 (1 times).")
 
 
 def test_a_broken_file_is_one_problem_of_the_doctor(collector) -> None:

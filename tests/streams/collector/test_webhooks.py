@@ -20,7 +20,11 @@ ORDER = {
 }  # fmt: skip
 TICKET = {
     "id": "evt-1", "type": "zen:event-type:ticket.created", "time": NOW,
-    "detail": {"id": "35436", "status": "OPEN", "priority": "HIGH", "requester_id": "8447388090494"}, "event": {},
+    "detail": {
+        "id": "35436", "status": "OPEN", "priority": "HIGH", "requester_id": "8447388090494",
+        "requester_external_id": "c-1",
+    },
+    "event": {},
 }  # fmt: skip
 
 
@@ -63,10 +67,10 @@ def test_a_paid_order_of_shopify(collector) -> None:
     assert shopify(collector, "orders/paid", ORDER).said == {"accepted": 1}
     (kept,) = collector.kept
     assert (kept["type"], kept["channel"]) == ("Order Completed", "shop")
-    assert (kept["ids"]["customer_id"], kept["ids"]["anonymous_id"]) == (207119551, "cart-1")
+    assert (kept["ids"]["shopify_customer@shopify"], kept["ids"]["anonymous_id"]) == (207119551, "cart-1")
     assert kept["properties"] == {
-        "order_id": 450789469, "number": "#1001", "amount": "199.65", "currency": "EUR", "status": "paid",
-        "items": [{"sku": "A", "quantity": 1, "price": "199.65"}],
+        "order_id": "450789469", "number": "#1001", "amount": 199.65, "currency": "EUR", "status": "paid",
+        "items": [{"sku": "A", "quantity": 1, "price": 199.65}],
     }  # fmt: skip
     assert "example.com" not in json.dumps(kept)
 
@@ -77,9 +81,9 @@ def test_a_paid_order_of_shopify(collector) -> None:
         ("orders/create", {}, "Order Placed"),
         ("orders/cancelled", {"cancelled_at": NOW}, "Order Cancelled"),
         ("orders/updated", {"financial_status": "refunded"}, "Order Refunded"),
-        ("orders/fulfilled", {}, "Order Shipped"),
-        ("carts/update", {"token": "cart-1"}, "Cart Updated"),
-        ("checkouts/create", {"token": "t-1"}, "Checkout Started"),
+        ("orders/fulfilled", {"fulfillment_status": "fulfilled"}, "Order Shipped"),
+        ("carts/update", {"token": "cart-1", "financial_status": None}, "Cart Updated"),
+        ("checkouts/create", {"token": "t-1", "financial_status": None}, "Checkout Started"),
     ],
 )
 def test_other_messages_of_shopify(collector, topic, changes, type_) -> None:
@@ -128,9 +132,10 @@ def test_what_is_old_is_refused(collector) -> None:
 def test_orders_of_woocommerce(collector, status, type_) -> None:
     """An update gets its type from its status; times without an offset are in UTC."""
     body = {"id": 7, "status": status, "total": "9.50", "customer_id": 26, "date_modified_gmt": NOW[:-1]}
-    assert woocommerce(collector, "order.updated", body).status == 200
+    assert woocommerce(collector, "order.updated", body | {"billing": {"email": "ann@example.com"}}).status == 200
     (kept,) = collector.kept
-    assert (kept["type"], kept["ids"], kept["properties"]["amount"]) == (type_, {"customer_id": 26}, "9.50")
+    assert (kept["type"], kept["properties"]["amount"]) == (type_, 9.5)
+    assert kept["ids"].keys() == {"woocommerce_customer@woocommerce", "email_sha256"}
 
 
 def test_woocommerce_pings_when_a_webhook_is_made(collector) -> None:
@@ -151,9 +156,10 @@ def test_tickets_and_ratings_of_zendesk(collector) -> None:
     for body in (TICKET, solved, rated, TICKET):
         assert zendesk(collector, body).status == 200
     assert [event["type"] for event in collector.kept] == [
-        "Ticket Created", "Ticket Solved", "Satisfaction Rated", "Ticket Created",
+        "Ticket Opened", "Ticket Solved", "Satisfaction Rated", "Ticket Opened",
     ]  # fmt: skip
-    assert collector.kept[2]["properties"]["score"] == "GOOD"
+    assert collector.kept[2]["properties"]["score"] == 5
+    assert collector.kept[0]["ids"] == {"customer_id": "c-1", "zendesk_requester@zendesk": "8447388090494"}
     assert collector.kept[0]["event_id"] == collector.kept[3]["event_id"]
 
 
@@ -161,14 +167,14 @@ def test_freshdesk_sends_a_key(collector) -> None:
     """Freshdesk does not sign: a write key of its source is accepted, and one of another source is not."""
     body = {
         "freshdesk_webhook": {
-            "event": "survey", "ticket_id": 5, "ticket_survey_rating": "100", "ticket_contact_email": "ann@example.com",
+            "event": "survey", "ticket_id": 5, "ticket_survey_rating": "103", "ticket_contact_email": "ann@example.com",
         }
     }  # fmt: skip
     assert collector.ask("/v1/webhooks/freshdesk", body, key=None).status == 401
     assert collector.ask("/v1/webhooks/freshdesk", body, key=collector.key).status == 401
     assert collector.ask("/v1/webhooks/freshdesk", body, key=collector.freshdesk_key).status == 200
     (kept,) = collector.kept
-    assert (kept["type"], kept["properties"]["score"]) == ("Satisfaction Rated", "100")
+    assert (kept["type"], kept["properties"]["score"]) == ("Satisfaction Rated", 5)
 
 
 def test_other_sources_have_no_webhooks(collector) -> None:
@@ -205,3 +211,107 @@ senders:
     assert [(event["type"], event["channel"]) for event in collector.kept] == [
         ("Visit Booked", "shop"), ("Visit Booked", "support"),
     ]  # fmt: skip
+
+
+DRAFT = {
+    "id": 951, "status": "auto-draft", "date_created_gmt": NOW[:-1], "date_modified_gmt": NOW[:-1],
+    "date_paid_gmt": None, "customer_id": 0, "billing": {"email": "", "phone": ""}, "total": "0.00",
+    "currency": "EUR", "line_items": [],
+}  # fmt: skip
+COUNTER = {**ORDER, "customer": None, "email": "", "cart_token": None, "token": "t-9", "source_name": "pos"}
+
+
+def counted(collector: Collector) -> dict[tuple[str, ...], float]:
+    """What the collector has counted as passed over."""
+    return {
+        (sample.labels["source"], sample.labels["topic"], sample.labels["why"]): sample.value
+        for family in collector.wired.metrics.registry.collect()
+        for sample in family.samples
+        if sample.name == "tracker_collector_passed_over_total"
+    }
+
+
+def refused(collector: Collector) -> float:
+    samples = [each for family in collector.wired.metrics.registry.collect() for each in family.samples]
+    return sum(each.value for each in samples if each.name == "tracker_collector_refused_total")
+
+
+def test_what_is_nobody_s_is_answered_2xx_and_put_aside(collector) -> None:
+    """Drafts of WooCommerce and sales at a counter are accepted, since shops switch webhooks off that fail."""
+    requests = []
+    for number in range(6):
+        raw = json.dumps(DRAFT | {"id": 900 + number}).encode()
+        fields = {"x-wc-webhook-topic": "order.updated", "x-wc-webhook-signature": signed(raw)}
+        requests.append(("/v1/webhooks/woocommerce", raw, {"key": None, "headers": fields}))
+    raw = json.dumps(COUNTER).encode()
+    fields = {"x-shopify-topic": "orders/paid", "x-shopify-hmac-sha256": signed(raw)}
+    requests.append(("/v1/webhooks/shopify", raw, {"key": None, "headers": fields}))
+    answers = collector.ask_all(requests)
+    assert [answer.status for answer in answers] == [200] * 7
+    assert collector.kept == []
+    assert {rejection.reason for rejection in collector.rejections} == {"nobody"}
+    assert len(collector.rejections) == 7
+    assert b"Order Completed" in collector.rejections[-1].value
+    assert counted(collector) == {
+        ("woocommerce", "order.updated", "nobody"): 6, ("shopify", "orders/paid", "nobody"): 1,
+    }  # fmt: skip
+    assert refused(collector) == 0
+
+
+def test_what_no_table_maps_is_counted_by_known_names(collector) -> None:
+    """Names that the sender's table knows are counted one by one; all others, whatever they are, as `other`."""
+    topics = ("products/update", "made/up", "x" * 200, "orders/paid")
+    requests = []
+    for topic in topics:
+        raw = json.dumps(ORDER).encode()
+        fields = {"x-shopify-topic": topic, "x-shopify-hmac-sha256": signed(raw)}
+        requests.append(("/v1/webhooks/shopify", raw, {"key": None, "headers": fields}))
+    assert [answer.status for answer in collector.ask_all(requests)] == [200] * 4
+    assert counted(collector) == {
+        ("shopify", "products/update", "unmapped"): 1, ("shopify", "other", "unmapped"): 2,
+    }  # fmt: skip
+
+
+def test_a_survey_that_is_offered_is_no_answer(collector) -> None:
+    """An offered survey is counted, makes no touchpoint, and is no fault of the sender."""
+    offered = TICKET | {
+        "type": "zen:event-type:ticket.csat_received", "event": {"satisfaction_score": {"score": "OFFERED"}},
+    }  # fmt: skip
+    assert zendesk(collector, offered).said == {"accepted": 0, "ignored": True}
+    assert collector.messages == []
+    assert counted(collector) == {("zendesk", "zen:event-type:ticket.csat_received", "no_answer"): 1}
+
+
+def test_a_bad_event_does_not_fail_a_webhook(collector) -> None:
+    """A signed message that cannot be a touchpoint is put aside with its reason; sent again it would be no better."""
+    answer = shopify(collector, "orders/paid", ORDER | {"cart_token": "x" * 300})
+    assert answer.status == 200
+    assert [problem["reason"] for problem in answer.said["rejected"]] == ["id_too_long"]
+    assert [rejection.reason for rejection in collector.rejections] == ["id_too_long"]
+    assert refused(collector) == 1
+
+
+@pytest.mark.parametrize("lines", ["\n\n", "\nnew secret\n\n", "  \nnew secret\n   \n", "short\n\nnew secret\r\n"])
+def test_a_blank_line_is_no_secret(tmp_path, lines) -> None:
+    """A blank or short line in the file of secrets opens nothing: the empty key is known to everybody."""
+    collector = Collector(tmp_path)
+    secret = tmp_path / "secret"
+    secret.write_text(lines)
+    collector.add("shopify", sender="shopify", secret_file=secret)
+    raw = json.dumps(ORDER).encode()
+    for key, status in ((b"", 401), (b"short", 401), (b"   ", 401), (b"new secret", 200 if "new" in lines else 401)):
+        headers = {"x-shopify-topic": "orders/paid", "x-shopify-hmac-sha256": signed(raw, secret=key)}
+        assert collector.ask("/v1/webhooks/shopify", raw, key=None, headers=headers).status == status
+
+
+def test_ids_of_webhooks_depend_on_the_installation(tmp_path) -> None:
+    """Two installations give one message two ids, which nobody without the key can compute."""
+    found = []
+    for name, key in (("a", "k" * 64), ("b", "l" * 64)):
+        (tmp_path / name).mkdir()
+        made = Collector(tmp_path / name, {"TRACKER_HASH_KEY": key})
+        (tmp_path / name / "secret").write_text("new secret")
+        made.add("shopify", sender="shopify", secret_file=tmp_path / name / "secret")
+        assert shopify(made, "orders/paid", ORDER).status == 200
+        found.append(made.kept[0]["event_id"])
+    assert len(set(found)) == 2

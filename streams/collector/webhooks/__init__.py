@@ -1,0 +1,1 @@
+"""Webhooks, by the tables of `schemas/webhooks`: check signature and age, then make the touchpoints."""
