@@ -57,6 +57,12 @@ class Collector:
         rules = {name: str(value) if isinstance(value, Path) else value for name, value in rules.items()}
         return sources.new(self.file, name, lambda before: msgspec.structs.replace(before, **rules), 0)[0]
 
+    def adopt(self, key: str, source: str = "shop") -> None:
+        """Let a key that a recording holds open a source."""
+        book = sources.load(self.file)
+        book.keys.append(sources.WriteKey(f"k{len(book.keys)}", source, sources.hashed(key), sources.moment(0)))
+        self.file.write_bytes(msgspec.json.encode(book))
+
     def ask(self, path: str, body: Any = None, **options: Any) -> Answer:
         """The answer to one request, with the key of `shop` unless another or none is given."""
         return self.ask_all([(path, body, options)])[0]
@@ -99,8 +105,10 @@ class Collector:
         async def send(message: dict[str, Any]) -> None:
             sent.append(message)
 
+        path, _, query = path.partition("?")
         scope = {
-            "type": "http", "method": method, "path": path, "root_path": "", "query_string": b"", "scheme": "http",
+            "type": "http", "method": method, "path": path, "root_path": "", "query_string": query.encode(),
+            "scheme": "http",
             "headers": [(name.encode(), value.encode("latin-1")) for name, value in fields.items()],
             "client": ("127.0.0.1", 1),
         }  # fmt: skip

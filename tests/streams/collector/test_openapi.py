@@ -38,9 +38,9 @@ CHECKS = [
 OPERATIONS = [
     (path, method, mode)
     for path, methods in document()["paths"].items()
-    for method in methods.keys() - {"parameters"}
+    for method in sorted(methods.keys() - {"parameters"})
     # An operation without input has no invalid requests.
-    for mode in (GenerationMode if method == "post" else [GenerationMode.POSITIVE])
+    for mode in (GenerationMode if "requestBody" in methods[method] else [GenerationMode.POSITIVE])
 ]
 
 
