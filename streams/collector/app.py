@@ -24,6 +24,7 @@ from streams.collector.personal import Pseudonyms
 from streams.collector.plans import Plans
 from streams.collector.problems import Refused
 from streams.collector.rate import Limiter
+from streams.collector.sdks.doors import SdkDoors
 from streams.collector.sources import NamedSource, Sources
 from streams.collector.tables import Tables, load
 from streams.collector.webhooks.mapped import Mapper
@@ -67,6 +68,7 @@ class Collector:
         self._ready = ready
         self._tables = tables
         self._openapi = described
+        self._sdks = SdkDoors(intake, tables)
 
     def routes(self) -> list[Endpoint]:
         """The table of routes."""
@@ -76,10 +78,12 @@ class Collector:
             Endpoint("/v1/cloudevents", self.cloudevents),
             *(Endpoint(f"/v1/{path}", self._segment(name)) for path, name in calls.items()),
             Endpoint("/beacon/v1/batch", self._segment("batch")),
+            Endpoint("/v1/import", self._segment("batch")),
             Endpoint("/v1/webhooks/{source}", self._webhooks, *METHODS),
             Endpoint("/openapi.json", self.openapi, "GET", "HEAD"),
             Endpoint("/health/live", self.live, "GET", "HEAD"),
             Endpoint("/health/ready", self.ready, "GET", "HEAD"),
+            *(Endpoint(path, handler, *methods) for path, handler, methods in self._sdks.routes()),
         ]
 
     async def touchpoints(self, request: Request) -> Response:

@@ -12,6 +12,8 @@ MAX_BYTES: Final = 512_000
 DEADLINE_S: Final = 10.0
 """How long a sender may take: 500 kB in ten seconds is a slow mobile connection."""
 GZIP: Final = 16 + zlib.MAX_WBITS
+GZIP_MAGIC: Final = b"\x1f\x8b\x08"
+"""The first bytes of gzip, by which it is known where no header tells."""
 
 
 class Budget:
@@ -60,6 +62,18 @@ class Body:
                 return await self._collect(chunks, inflate)
         except TimeoutError:
             raise Refused("slow", f"The body did not arrive within {self._deadline_s:g} s.", close=True) from None
+
+    def inflated(self, raw: bytes) -> bytes:
+        """The content of bytes in gzip that no header told of. Raises `Refused`."""
+        inflate = zlib.decompressobj(GZIP)
+        part = _inflated(inflate, raw, MAX_BYTES + 1)
+        if len(part) > MAX_BYTES:
+            raise _too_large()
+        if not inflate.eof or inflate.unused_data:
+            raise Refused("bad_encoding", "The body is not one complete gzip stream.")
+        self._budget.take(len(part))
+        self._taken += len(part)
+        return part
 
     async def _collect(self, chunks: AsyncIterator[bytes], inflate: "zlib._Decompress | None") -> bytes:
         parts: list[bytes] = []

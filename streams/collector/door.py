@@ -131,6 +131,8 @@ class _Answer:
         if origin is not None and self.allowed:
             self._headers += [
                 (b"access-control-allow-origin", origin),
+                # Snowplow's library asks for it, and its requests fail without. The collector knows no cookies.
+                (b"access-control-allow-credentials", b"true"),
                 (b"access-control-expose-headers", b"x-request-id, retry-after, ratelimit, ratelimit-policy"),
             ]
         scope["tracker.note"] = Note()

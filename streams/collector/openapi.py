@@ -18,6 +18,7 @@ from streams.collector.admission import MAX_TYPE_LENGTH
 from streams.collector.body import MAX_BYTES
 from streams.collector.intake import MAX_EVENTS
 from streams.collector.problems import WORDS
+from streams.collector.sdks import described
 from streams.wire import schema as wire_schema
 
 Document = dict[str, Any]
@@ -56,7 +57,7 @@ def document(channels: tuple[str, ...] = CHANNELS) -> Document:
         },
         "servers": [{"url": "http://localhost:8080", "description": "Your collector."}],
         "security": [{"basic": []}, {"bearer": []}],
-        "paths": {**_own(), **_segment(), **_webhooks(), **_pages()},
+        "paths": {**_own(), **_segment(), **_webhooks(), **described.paths(), **_pages()},
         "components": {
             "securitySchemes": {
                 "basic": {"type": "http", "scheme": "basic", "description": "The write key is the user name."},
@@ -114,7 +115,8 @@ def _segment() -> Document:
         "description": "For beacons, which cannot set headers.",
     }
     beacon = {"/beacon/v1/batch": {"parameters": [key], **_call("batch")}}
-    return {**{f"/v1/{path}": _call(name) for path, name in calls.items()}, **beacon}
+    imports = {"/v1/import": _call("batch")}
+    return {**{f"/v1/{path}": _call(name) for path, name in calls.items()}, **imports, **beacon}
 
 
 def _call(name: str) -> Document:

@@ -3,59 +3,34 @@
 `NODE=yes ./run test tests/integration/test_sdks.py` runs it: it wants node, npm with its registry, and Chromium.
 """
 
-import functools
-import http.server
 import json
-import shutil
 import subprocess
-import threading
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.integration.browsing import browsing, install, pages
 from tests.servers import wait_until
 from tests.streams.collector.asking import Collector
 from tests.streams.collector.living import living, require_readable
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
-HERE = Path(__file__).parent / "sdks"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 TYPES = ["Page Viewed", "Identified", "Order Completed", "Grouped", "Aliased"]
 
 
 @pytest.fixture(scope="module")
 def sdks(tmp_path_factory) -> Path:
     """The pages and programs with the libraries beside them."""
-    place = tmp_path_factory.mktemp("sdks") / "sdks"
-    shutil.copytree(HERE, place)
-    words = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--no-package-lock"]
-    done = subprocess.run(words, cwd=place, capture_output=True, text=True, timeout=240, check=False)
-    assert done.returncode == 0, done.stderr
-    return place
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    """Serves files; modules under the type that browsers want."""
-
-    extensions_map = {**http.server.SimpleHTTPRequestHandler.extensions_map, ".mjs": "text/javascript"}  # noqa: RUF012
-
-    def log_message(self, *_: Any) -> None:
-        pass
+    return install(tmp_path_factory.mktemp("sdks") / "sdks")
 
 
 @pytest.fixture(scope="module")
 def origin(sdks) -> Iterator[str]:
     """Where the pages are."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(sdks)))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with pages(sdks) as address:
+        yield address
 
 
 @pytest.fixture
@@ -91,17 +66,10 @@ def require_story(kept: list[dict], customer: str, before: str) -> None:
 )
 def test_in_a_browser(collector, origin, tmp_path, page, delivery) -> None:
     """A page with the library, opened in Chromium: one call a request, in batches, and by beacon."""
-    browser = next(filter(None, map(shutil.which, BROWSERS)))
     with living(collector) as url:
         asked = {"host": urllib.parse.urlsplit(url).netloc, "key": collector.key, "delivery": json.dumps(delivery)}
-        address = f"{origin}/{page}.html?{urllib.parse.urlencode(asked)}"
-        quiet = ["--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
-        process = subprocess.Popen([browser, *quiet, address], stderr=subprocess.DEVNULL)
-        try:
+        with browsing(f"{origin}/{page}.html?{urllib.parse.urlencode(asked)}", tmp_path / "profile"):
             wait_until(lambda: len(collector.messages) >= len(TYPES), 40)
-        finally:
-            process.terminate()
-            process.wait(20)
     require_story(collector.kept, "browser-c", "browser-old")
     require_readable(collector)
 

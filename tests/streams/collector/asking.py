@@ -61,6 +61,12 @@ class Collector:
         )
         return made[0]
 
+    def adopt(self, key: str, source: str = "shop") -> None:
+        """Let a key that a recording holds open a source."""
+        book = sources.load(self.file)
+        book.keys.append(sources.WriteKey(f"k{len(book.keys)}", source, sources.hashed(key), sources.moment(0)))
+        self.file.write_bytes(msgspec.json.encode(book))
+
     def ask(self, path: str, body: Any = None, **options: Any) -> Answer:
         """The answer to one request, with the key of `shop` unless another or none is given."""
         return self.ask_all([(path, body, options)])[0]
@@ -105,9 +111,10 @@ class Collector:
         async def send(message: dict[str, Any]) -> None:
             sent.append(message)
 
+        path, _, asked = path.partition("?")
         scope = {
             "type": "http", "method": method, "path": path, "root_path": "", "scheme": "http",
-            "query_string": query.encode(),
+            "query_string": (query or asked).encode(),
             "headers": [(name.encode(), value.encode("latin-1")) for name, value in fields.items()],
             "client": (client, 1),
         }  # fmt: skip

@@ -40,7 +40,7 @@ OPERATIONS = [
     for path, methods in document()["paths"].items()
     for method in sorted(methods.keys() - {"parameters"})
     # An operation without input has no invalid requests.
-    for mode in (GenerationMode if method == "post" else [GenerationMode.POSITIVE])
+    for mode in (GenerationMode if "requestBody" in methods[method] else [GenerationMode.POSITIVE])
 ]
 
 

@@ -1,0 +1,1 @@
+"""Vendors' SDKs as tables: which event of each becomes which touchpoint."""

@@ -1,0 +1,1 @@
+"""Doors for vendors' SDKs: requests as their libraries send them, and the answers that those expect."""
