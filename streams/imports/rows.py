@@ -9,7 +9,7 @@ from schemas.touchpoint import Touchpoint
 from streams.imports.mapping import MEMBERS, ImportMap, TouchpointEntry, Value, usual_kinds
 from streams.imports.values import AS_IT_IS, KINDS, UTC_ZONE, Unfit, lookup, opened
 from streams.sdk.packing import NotATouchpoint, event_id, pack
-from tracker.identity.kinds import AliasTooLong, normalise
+from tracker.identity.kinds import AliasTooLong, Kinds
 
 _canonical: Final = msgspec.json.Encoder(order="deterministic").encode
 
@@ -90,15 +90,15 @@ def _name(entry: TouchpointEntry, row: dict[str, Any], table: ImportMap) -> list
     number would be one event.
     """
     parts = [lookup(row, column, table.empty) for column in entry.event_id]
-    if parts and None not in parts and not is_no_id(parts[0]):
+    if parts and None not in parts and not is_no_id(parts[0], table.kinds):
         return [_written(part) for part in parts]
     return [blake2b(_canonical(row), digest_size=16).hexdigest()]
 
 
-def is_no_id(value: Any) -> bool:
+def is_no_id(value: Any, kinds: Kinds) -> bool:
     """Whether a value stands for no number at all, as `n/a` and `0` do."""
     try:
-        return normalise(_written(value)) is None
+        return kinds.normalise(_written(value)) is None
     except AliasTooLong:
         return False
 
@@ -111,17 +111,14 @@ def _all(values: dict[str, Value], row: dict[str, Any], table: ImportMap) -> dic
 def _made(value: Value, row: dict[str, Any], table: ImportMap) -> Any:
     if not value.columns:
         return value.constant
-    if any(_holds(column, wanted, row, table) for column, wanted in value.unless):
+    if value.unless and any(_holds(column, wanted, row, table) for column, wanted in value.unless):
         return value.default
-    column, found = next(
-        (
-            (each, found)
-            for each in value.columns
-            if (found := lookup(row, each, table.empty)) is not None and not _is_ruled_out(found, value, row, table)
-        ),
-        ("", None),
-    )
-    if found is None:
+    found, column = None, ""
+    for column in value.columns:
+        found = lookup(row, column, table.empty)
+        if found is not None and not (value.has_exceptions and _is_ruled_out(found, value, row, table)):
+            break
+    else:
         return value.default
     if value.words and (said := _written(found)) in value.words:
         return value.words[said]
