@@ -81,9 +81,9 @@ class PrivateServers:
         """A Kafka of one's own, ready; options as KafkaServer takes them."""
         return self._start(KafkaServer(self._group, directory=self._place("kafka"), **options))
 
-    def guarded_kafka(self, users: Mapping[str, str]) -> "GuardedKafka":
+    def guarded_kafka(self, users: Mapping[str, str], properties: Mapping[str, str] | None = None) -> "GuardedKafka":
         """A Kafka with passwords (SASL PLAIN) and certificates (TLS) at doors of their own."""
-        return GuardedKafka(self, users)
+        return GuardedKafka(self, users, properties or {})
 
     def redis(self, *, port: int | None = None, aof: bool = True, **options: str) -> RedisServer:
         """A Redis of one's own, ready; options as in redis.conf with underscores: `maxmemory="5mb"`."""
@@ -126,7 +126,7 @@ class PrivateServers:
 class GuardedKafka:
     """A Kafka that three doors lead to: `password` (SASL_PLAINTEXT), `tls` (SSL), `both` (SASL_SSL)."""
 
-    def __init__(self, starter: PrivateServers, users: Mapping[str, str]) -> None:
+    def __init__(self, starter: PrivateServers, users: Mapping[str, str], properties: Mapping[str, str]) -> None:
         authority = trustme.CA()
         place = starter.new_place("certificates")
         self.cafile = place / "ca.pem"
@@ -139,7 +139,7 @@ class GuardedKafka:
         tls = {"ssl.keystore.type": "PEM", "ssl.keystore.location": str(chain)}
         self.server = starter.kafka(
             listeners={"PASSWORD": "SASL_PLAINTEXT", "TLS": "SSL", "BOTH": "SASL_SSL"},
-            properties={"sasl.enabled.mechanisms": "PLAIN"} | guarded | tls,
+            properties={"sasl.enabled.mechanisms": "PLAIN"} | guarded | tls | dict(properties),
         )
         self.password, self.tls, self.both = map(self.server.listener, ("PASSWORD", "TLS", "BOTH"))
 
