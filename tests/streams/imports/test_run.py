@@ -72,7 +72,8 @@ def test_zendesk() -> None:
     """A ticket is opened, solved and rated; a rating that was not given makes nothing."""
     _, sent = run("zendesk-tickets")
     assert [(each["type"], each["ids"]["customer_id"]) for each in sent] == [
-        ("Ticket Opened", "c-17"), ("Ticket Solved", "c-17"), ("Ticket Rated", "c-17"), ("Ticket Opened", "20978393"),
+        ("Ticket Opened", "c-17"), ("Ticket Solved", "c-17"), ("Satisfaction Rated", "c-17"),
+        ("Ticket Opened", "20978393"),
     ]  # fmt: skip
     assert sent[2]["properties"] == {"ticket_id": "35436", "score": 5, "scale": "csat"}
 
