@@ -77,9 +77,9 @@ CHANNELS: Final = {
     "Order Refunded": "shop",
     "Order Cancelled": "shop",
     "Order Repeated": "shop",
-    "Order Delivered": "support",
+    "Order Delivered": "shop",
     "Review Submitted": "support",
-    "Ticket Created": "support",
+    "Ticket Opened": "support",
     "Ticket Updated": "support",
     "Ticket Solved": "support",
 }

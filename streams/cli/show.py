@@ -143,6 +143,7 @@ def _lines(instance: Mapping[str, Any], now_s: float) -> list[tuple[str, str]]:
         lines.append(("drops out", f"{_clock(instance['drops_out'])}, unless a touchpoint comes before"))
     labels = {"dropped_at": "dropped", "recovered_at": "came back", "exited_at": "left"}
     lines += [(label, _clock(instance[name])) for name, label in labels.items() if instance[name]]
+    lines += [(each["question"], f"{each['score']}, answered {_clock(each['at'])}") for each in instance["answers"]]
     lines += [(name, value) for name, value in instance["segments"].items()]
     if instance["corrections"]:
         lines.append(("corrected", f"{instance['corrections']} times by late touchpoints"))

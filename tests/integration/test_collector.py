@@ -236,7 +236,7 @@ stages:
   - {name: look, touchpoints: [{channel: web, type: Page Viewed}]}
   - {name: choose, touchpoints: [{type: Product Added}]}
   - {name: buy, touchpoints: [{channel: shop, type: Order Completed, where: {properties.status: paid}}], goal: true}
-  - {name: ask, touchpoints: [{channel: support, type: Ticket Created}]}
+  - {name: ask, touchpoints: [{channel: support, type: Ticket Opened}]}
 """
 
 
@@ -268,7 +268,9 @@ def test_a_story_from_a_strangers_page_to_a_ticket(kafka, own, serve, tmp_path) 
     finally:
         worker.terminate()
         worker.wait(20)
-    ticket, _ = [event for event in everything(kafka.bootstrap, "support") if event["properties"].get("ticket_id") == 5]
+    ticket, _ = [
+        event for event in everything(kafka.bootstrap, "support") if event["properties"].get("ticket_id") == "5"
+    ]
     assert ticket["ids"].keys() == {"email_sha256"}, "only linking knows whose ticket this is"
 
 

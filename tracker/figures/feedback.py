@@ -25,6 +25,12 @@ def latest(answers: Answers) -> Iterator[tuple[str, int]]:
         yield KINDS[answers[place]], answers[place + 2]
 
 
+def told(answers: Answers) -> Iterator[tuple[str, int, int]]:
+    """Each kind that was answered, with its score and when, in milliseconds since 1970."""
+    for place in range(0, len(answers), 3):
+        yield KINDS[answers[place]], answers[place + 2], answers[place + 1]
+
+
 def join(one: Answers, other: Answers) -> Answers:
     """The newest answer of each kind in both."""
     newest: dict[int, tuple[int, int]] = {}
@@ -45,13 +51,13 @@ class Listener:
         ]
 
     def hear(self, answers: Answers, touches: Sequence[Touch]) -> Answers:
-        """The answers so far, joined with those in the touches; a score outside the scale is no answer."""
+        """The answers so far, joined with those in the touches; what is no whole number on the scale is no answer."""
         for touch in touches:
             for meant, score_in, kind, lowest, highest in self._surveys:
                 if not meant(touch):
                     continue
                 score = number(score_in(touch))
-                if score is not None and lowest <= score <= highest:
-                    # Scores of all three questions are whole numbers; a half is rounded up.
-                    answers = join(answers, (kind, touch.at_ms, int(score + 0.5)))
+                # Scores of all three questions are whole numbers: half a point is on no scale.
+                if score is not None and lowest <= score <= highest and score == int(score):
+                    answers = join(answers, (kind, touch.at_ms, int(score)))
         return answers

@@ -30,6 +30,7 @@ def paths(definitions: Iterable[Definition]) -> set[Path]:
     for definition in definitions:
         found |= {condition.path for rule in _rules(definition) for condition in rule.where}
         found |= {segment.path for segment in definition.segments}
+        found |= {survey.score for survey in definition.feedback}
         found |= {definition.key} if definition.key else set()
         found |= {definition.accounts.path} if definition.accounts and definition.accounts.path else set()
     return found
@@ -41,6 +42,8 @@ def _rules(definition: Definition) -> Iterator[Rule]:
     yield from definition.exits
     for exclusion in definition.funnel.exclude:
         yield exclusion.rule
+    for survey in definition.feedback:
+        yield survey.rule
 
 
 class Columns:

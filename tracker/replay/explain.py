@@ -17,6 +17,7 @@ from tracker.engine.fold import UNCOUNTED
 from tracker.engine.instances import InstanceFold
 from tracker.engine.matcher import rule_names
 from tracker.engine.summary import Summary, summarise
+from tracker.figures.feedback import Answers, Listener, latest, told
 from tracker.journey.definition import Definition
 from tracker.journey.words import describe
 from tracker.records.log import NO_RULE, Entry
@@ -40,6 +41,8 @@ class Line:
     rule: str | None
     """The first rule that it met."""
     effects: list[str] = field(default_factory=list)
+    answers: Answers = ()
+    """What it answers to questions of feedback."""
 
 
 @dataclass(slots=True)
@@ -52,6 +55,8 @@ class Story:
     """What would move the customer on, and what happens without a touchpoint."""
     folded_away: int | None = None
     """Touchpoints before this moment (ms) are folded together; None where all are known."""
+    answers: Answers = ()
+    """The latest answer to each question of feedback."""
 
 
 @dataclass(slots=True)
@@ -82,6 +87,10 @@ class Explanation:
                     "funnel_depth": story.summary.funnel_depth,
                     "skipped": list(story.summary.skipped),
                     "touchpoints": [_line_as_json(line, show_time) for line in story.lines],
+                    "answers": [
+                        {"question": kind, "score": score, "at": show_time(at_ms)}
+                        for kind, score, at_ms in told(story.answers)
+                    ],
                     "next": story.next,
                 }
                 for story in self.stories
@@ -133,6 +142,9 @@ def _story_as_text(story: Story, show_time: ShowTime) -> list[str]:
         parts.append(f"  Touchpoints before {show_time(story.folded_away)} are folded together.")
     for line in story.lines:
         parts += _line_as_text(line, show_time)
+    if story.answers:
+        parts.append("\nAnswers")
+        parts += [f"  {show_time(at_ms)}  {kind}: {score}" for kind, score, at_ms in told(story.answers)]
     parts.append("\nWhat next")
     parts += [f"  {text}" for text in story.next]
     return parts
@@ -156,6 +168,7 @@ class _Narrator:
         self.names = [stage.name for stage in definition.stages]
         self._rules = rule_names(definition)
         stages = [rule for stage in definition.stages for rule in stage.touchpoints]
+        self._listener = Listener(definition.feedback)
         self._texts = [*stages, *definition.exits, *(exclusion.rule for exclusion in definition.funnel.exclude)]
 
     def rule(self, number: int) -> str | None:
@@ -164,6 +177,10 @@ class _Narrator:
             return None
         owner, place = self._rules[number]
         return f"{owner}, rule {place + 1}: {describe(self._texts[number])}"
+
+    def answers(self, touches: Sequence[Touch]) -> Answers:
+        """The latest answers in the touches."""
+        return self._listener.hear((), touches)
 
     def step_all(self, progress: Progress, pairs: Sequence[tuple[Entry, Line]], key: str | None) -> list[Line]:
         """Fold sorted entries into the progress; returns their lines, complete, in the order in which they count."""
@@ -175,7 +192,8 @@ class _Narrator:
             last = max((at for at, (_, stage) in enumerate(order) if stage != UNCOUNTED), default=-1)
             for at, (place, stage) in enumerate(order):
                 entry, line = together[place]
-                line.effects = self._step(progress, entry, key, stage, depth if at == last else progress.depth)
+                effects = self._step(progress, entry, key, stage, depth if at == last else progress.depth)
+                line.effects = [*effects, *(f"answered {kind} with {score}" for kind, score in latest(line.answers))]
                 lines.append(line)
         return lines
 
@@ -254,6 +272,7 @@ def explain(
     once = unique(events)
     others = [_other(columns, customer, event, "a duplicate: it counts once") for event in _repeated(events)]
     groups: dict[str | None, list[tuple[Entry, Line]]] = {}
+    heard: dict[str | None, list[Touch]] = {}
     for event in once:
         entry, key = folder.entry(event), folder.key(event)
         if entry is None or (definition.key is not None and not key):
@@ -262,12 +281,16 @@ def explain(
             )
             others.append(_other(columns, customer, event, why))
         else:
-            line = _line(columns, customer, event)
+            line, touch = _line(columns, customer, event), columns.touch(customer, event)
             line.rule = narrator.rule(entry.rule)
+            line.answers = narrator.answers([touch])
             groups.setdefault(key, []).append((entry, line))
+            heard.setdefault(key, []).append(touch)
     stories = [_story(narrator, key, pairs, now_ms) for key, pairs in groups.items()]
-    for story, pairs in zip(stories, groups.values(), strict=True):
-        if story is None:
+    for story, (key, pairs) in zip(stories, groups.items(), strict=True):
+        if story is not None:
+            story.answers = narrator.answers(heard.get(key, ()))
+        else:
             others += [line for _, line in pairs]
     return Explanation(
         customer,
@@ -352,6 +375,7 @@ def _stored(narrator: _Narrator, instance: Instance, now_ms: int) -> Story | Non
     lines = narrator.step_all(progress, pairs, instance.key)
     story = _finished(narrator, instance, lines, now_ms)
     story.folded_away = entries[0].at_ms if base is not None and entries else None
+    story.answers = instance.feedback
     return story
 
 

@@ -4,6 +4,7 @@ from streams.cli import show as command
 from streams.errors import ExitCode, TrackerError
 from streams.person.show import Stored, describe, find, spellings
 from tests.stored import DAY_MS, MONDAY_MS, Redis, crowd, fill, journeys, touch
+from tracker.touch import Touch
 
 NOW_S = (MONDAY_MS + 2 * DAY_MS) / 1000
 
@@ -80,6 +81,21 @@ def test_it_reads_well(redis, capsys) -> None:
     assert "→ bought" in said
     assert "(1 d ago)" in said
     assert "\033" not in said
+
+
+def test_answers_are_named(capsys) -> None:
+    """The latest answer to each question stands beside the customer's place, as text and as data."""
+    asked = journeys("journey: shop\nstages: [{name: a, touchpoints: [{type: A}]}]\nfeedback: {csat: {type: R}}")
+    given = [
+        Touch("c9", int(NOW_S) * 1000 - 5_000, "A", "web", "e1", {}, {}),
+        Touch("c9", int(NOW_S) * 1000 - 4_000, "R", "web", "e2", {"score": 4}, {}),
+    ]
+    stored = Stored("c9", 0, asked.fold("c9", None, given, int(NOW_S) * 1000).after)
+    told = describe(stored, asked)
+    (answer,) = told["journeys"][0]["instances"][0]["answers"]
+    assert (answer["question"], answer["score"]) == ("csat", 4)
+    command.draw(told, NOW_S)
+    assert "4, answered 2025" in capsys.readouterr().out
 
 
 def test_ids_cannot_paint(capsys) -> None:

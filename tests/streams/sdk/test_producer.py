@@ -32,7 +32,7 @@ def test_an_address_is_the_alias_that_the_collector_makes() -> None:
     """With the same key both doors know the same person by the same name; no address travels."""
     broker, key = Broker(), "a key of the tests"
     with Producer(broker, hash_key=key) as producer:
-        producer.touch("support", "Ticket Created", email=" Ann@Example.com", phone="+46 70 123 45 67")
+        producer.touch("support", "Ticket Opened", email=" Ann@Example.com", phone="+46 70 123 45 67")
     ((_, value, name),) = broker.sent
     ids = Pseudonyms(key).ids({"email": "ann@example.com", "phone": "0046701234567"}, "keyed")
     assert json.loads(value)["ids"] == ids

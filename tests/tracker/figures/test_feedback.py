@@ -47,9 +47,9 @@ def test_kinds_stand_beside_each_other_with_their_own_rule_and_place():
     assert figures([touch("a"), answer(9, scale="ces"), touch("rated", 3, properties={"stars": 4})]) == {}
 
 
-@pytest.mark.parametrize("score", [11, -1, "many", None, True, [9], float("nan")])
+@pytest.mark.parametrize("score", [11, -1, "many", None, True, [9], float("nan"), 8.5, "9.5", -0.2])
 def test_what_is_no_score_is_no_answer(score):
-    """Outside the scale, or no number: left aside, and the answer before it stays."""
+    """Outside the scale, half a point or no number: left aside, and the answer before it stays."""
     assert figures([touch("a"), answer(7), answer(score, 2)]) == {"j|feedback|nps|7": 1}
 
 

@@ -1,10 +1,12 @@
 """Accounts of single customers."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.strategies import BASE_MS, UNIT_MS
 from tracker.engine.customer import CustomerFold
-from tracker.journey.definition import Condition, Definition, Exclusion, Funnel, Rule, Stage
+from tracker.journey.definition import Condition, Definition, Exclusion, Funnel, Rule, Stage, Survey
 from tracker.journey.words import describe
 from tracker.replay.explain import explain, explain_record
 from tracker.replay.replay import columns_of
@@ -117,3 +119,19 @@ def test_rules_in_words():
         "web add where properties.price ≥ 10 and context.country one of SE, NO and context.test is missing"
     )
     assert describe(Rule()) == "any touchpoint"
+
+
+def test_answers_are_named():
+    """A touchpoint that answers a question says so, and the latest answers stand beside the customer's place."""
+    asked = replace(DEFINITION, feedback=(Survey("csat", Rule(type="rated")),))
+    rated = [touch("page", 0), touch("rated", 1, score=2), touch("rated", 2, score="5"), touch("rated", 3, score=4.5)]
+    columns = columns_of([asked], rated)
+    explanation = explain(asked, columns, "ann", columns.of("ann"), BASE_MS + 4 * UNIT_MS)
+    (story,) = explanation.stories
+    quiet = "changed nothing, but shows that the customer is not quiet"
+    assert effects(story)[1:] == [[quiet, "answered csat with 2"], [quiet, "answered csat with 5"], [quiet]]
+    assert explanation.as_json(hours)["instances"][0]["answers"] == [{"question": "csat", "score": 5, "at": "2 h"}]
+    assert "Answers\n  2 h  csat: 5" in explanation.as_text(hours)
+    record = CustomerFold([asked]).fold("ann", None, rated, BASE_MS + 4 * UNIT_MS).after
+    (stored,) = explain_record(CustomerFold([asked]), "ann", record, BASE_MS + 4 * UNIT_MS)
+    assert "csat: 5" in stored.as_text(hours)
