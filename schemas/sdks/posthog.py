@@ -58,3 +58,5 @@ TRAITS: Final[dict[str, tuple[str, ...]]] = {
 }
 # Libraries whose `alias` has the visitor in `distinct_id` and the user in `alias`. With all others it is the reverse.
 ALIAS_IS_USER: Final = frozenset({"posthog-python", "web", "posthog-js"})
+# What a server's library sends of these, a program of the business has done.
+BY_PROGRAMS: Final = frozenset({"$set", "$set_once", "$groupidentify", "$feature_flag_called"})

@@ -16,6 +16,7 @@ from streams.errors import ExitCode, TrackerError, Unreachable
 from streams.events.files import ReadTally
 from streams.settings.settings import Settings
 from tracker.identity.kinds import KINDS, Kinds
+from tracker.planning import cloud_events
 from tracker.planning.decode import Flaw, decode
 from tracker.touch import Touch
 
@@ -54,7 +55,7 @@ def touches_of(
         for record in page:
             tally.lines += 1
             tally.bytes += len(record.value or b"")
-            touch = _touch(record, kinds)
+            touch = _touch(record, topic, kinds)
             if isinstance(touch, Flaw):
                 tally.reject(f"{topic}/{record.partition}", record.offset, touch)
             else:
@@ -62,10 +63,18 @@ def touches_of(
         progress(tally.lines, tally.bytes)
 
 
-def _touch(record: Any, kinds: Kinds) -> Touch | Flaw:
+def _touch(record: Any, topic: str, kinds: Kinds) -> Touch | Flaw:
     if is_too_deep(record.value or b""):
         return Flaw("not_json", f"nested deeper than {MAX_NESTING} levels")
-    return decode(record.value, record.timestamp, kinds)
+    touch = decode(record.value, record.timestamp, kinds)
+    if not isinstance(touch, Flaw):
+        return touch
+    event = cloud_events.read(topic, record.value, record.headers, record.timestamp)
+    if event is None:
+        return touch
+    if event.touchpoint is None:
+        return Flaw("not_a_touchpoint", event.fault)
+    return decode(event.touchpoint, record.timestamp, kinds)
 
 
 def pages(consumer: Any, topic: str, newest: int | None = None) -> Iterator[list[Any]]:

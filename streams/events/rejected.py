@@ -21,6 +21,7 @@ from schemas.unreadable import UNREADABLE
 from streams.errors import ExitCode, TrackerError, Unreachable, UsageError
 from streams.stores.keys import PREFIX
 from tracker.identity.kinds import KINDS, Kinds
+from tracker.planning import cloud_events
 from tracker.planning.decode import Flaw, decode
 from tracker.planning.routed import RoutedFlaw, read_routed
 
@@ -173,6 +174,12 @@ def still_wrong(rejection: Rejection, kinds: Kinds = KINDS) -> Flaw | RoutedFlaw
             # Whether a history fits the journeys, only a worker can find out.
             return routed if isinstance(routed, RoutedFlaw) else None
         value, received_ms = routed.value, routed.received_at_ms or received_ms
+    else:
+        event = cloud_events.read(rejection.place.topic, value, (), received_ms)
+        if event is not None:
+            if event.touchpoint is None:
+                return Flaw("not_a_touchpoint", event.fault)
+            value = event.touchpoint
     touch = decode(value, received_ms, kinds)
     return touch if isinstance(touch, Flaw) else None
 

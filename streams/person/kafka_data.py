@@ -16,6 +16,7 @@ from schemas.unreadable import UNREADABLE, is_too_deep
 from streams.events.from_kafka import pages
 from streams.person.show import moment
 from tracker.identity.kinds import Kinds
+from tracker.planning import cloud_events
 from tracker.planning.decode import Flaw, decode
 from tracker.planning.message import decode_routed
 
@@ -37,6 +38,8 @@ def traces(
         for page in pages(consumer, topic):
             for record in page:
                 key, value = (record.key or b"").decode(errors="replace"), record.value or b""
+                if topic not in NAMED:
+                    value = cloud_events.as_touchpoint(topic, value, record.headers)
                 if key in wanted or wanted & names_in(value, kinds):
                     yield _shown(topic, record)
             advance(len(page))
@@ -64,8 +67,10 @@ def _in_rejection(value: bytes, kinds: Kinds) -> set[str]:
     except UNREADABLE:
         return set()
     key = (found.key or b"").decode(errors="replace")
-    named = _in_routed if found.place.topic == ROUTED else _in_touchpoint
-    return {key, *named(found.value or b"", kinds)}
+    value, topic = found.value or b"", found.place.topic
+    if topic == ROUTED:
+        return {key, *_in_routed(value, kinds)}
+    return {key, *_in_touchpoint(cloud_events.as_touchpoint(topic, value, ()), kinds)}
 
 
 def _in_message(value: bytes, _kinds: Kinds) -> set[str]:

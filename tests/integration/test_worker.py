@@ -180,6 +180,23 @@ def test_a_bad_record_is_set_aside_with_its_bytes(servers: Servers, redis: Redis
     assert (rejection.place.topic, rejection.place.partition) == (WEB, place)
 
 
+@pytest.mark.parametrize("mode", ["binary", "structured"])
+def test_a_cloudevent_is_applied(servers: Servers, redis: Redis, workers: Workers, mode: str) -> None:
+    """A CloudEvent in either mode of Kafka's binding is applied at its customer's home, wherever it was sent."""
+    name = f"cloud-{mode}"
+    said = {"specversion": "1.0", "id": mode, "source": "/shop", "type": "Page Viewed", "customerid": name}
+    headers = [(f"ce_{attribute}", value.encode()) for attribute, value in said.items()]
+    value = msgspec.json.encode({"path": "/"})
+    if mode == "structured":
+        headers, value = [("content-type", b"application/cloudevents+json")], msgspec.json.encode(said)
+    producer = KafkaProducer(bootstrap_servers=servers.kafka_bootstrap)
+    for partition in range(PARTITIONS):
+        producer.send(WEB, value, None, headers, partition)
+    producer.flush(20)
+    producer.close()
+    wait_until(lambda: applied(redis, [name]))
+
+
 def test_a_misrouted_touchpoint_finds_home(servers: Servers, redis: Redis, workers: Workers) -> None:
     """Sent to another customer's partition, it is applied at home, by way of `journey.routed`."""
     name = "misrouted"

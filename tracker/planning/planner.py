@@ -23,6 +23,7 @@ from tracker.identity.incoming import Incoming
 from tracker.identity.kinds import KINDS, Kinds
 from tracker.identity.linking import Linking
 from tracker.identity.trust import ranked_ms
+from tracker.planning import cloud_events
 from tracker.planning.decode import Flaw, decode
 from tracker.planning.marks import forgotten, is_repeat, mark_of
 from tracker.planning.message import Message, encode_routed
@@ -104,8 +105,10 @@ class Planner:
             value, received_ms = record.value, record.timestamp
             touch = decode(value, received_ms, kinds)
             if isinstance(touch, Flaw):
-                _set_aside(reading, touch.reason, touch.detail, batch, record, now_ms)
-                continue
+                adopted = self._adopt(reading, batch, record, touch, now_ms)
+                if adopted is None:
+                    continue
+                touch, value = adopted
             name = touch.customer
             seen = touches.get(name)
             if seen is None:
@@ -117,6 +120,24 @@ class Planner:
             if touch.links or ":" in name:
                 self._note_incoming(reading, touch, value, received_ms)
         reading.counts["read"] += len(records)
+
+    def _adopt(
+        self, reading: Reading, batch: PartitionBatch, record: KafkaRecord, flaw: Flaw, now_ms: int
+    ) -> tuple[Touch, bytes] | None:
+        """The touchpoint that a CloudEvent stands for, with its bytes; None for a record that is set aside."""
+        event = cloud_events.read(batch.topic, record.value, record.headers, record.timestamp)
+        if event is None:
+            _set_aside(reading, flaw.reason, flaw.detail, batch, record, now_ms)
+            return None
+        if event.touchpoint is not None:
+            touch = decode(event.touchpoint, record.timestamp, self.kinds)
+            if not isinstance(touch, Flaw):
+                return touch, event.touchpoint
+            flaw = touch
+        else:
+            flaw = Flaw("not_a_touchpoint", event.fault)
+        _set_aside(reading, flaw.reason, flaw.detail, batch, record, now_ms, event.structured)
+        return None
 
     def _note_incoming(self, reading: Reading, touch: Touch, value: bytes | None, received_ms: int | None) -> None:
         """Keep what linking needs of a touchpoint: the names beside its own, and its bytes where it may be sent on."""
@@ -321,15 +342,25 @@ def _routed(name: str, message: Routed, partitions: int) -> Message:
 
 
 def _set_aside(
-    into: Reading | Plan, reason: WorkerReason, detail: str, batch: PartitionBatch, record: KafkaRecord, now_ms: int
+    into: Reading | Plan,
+    reason: WorkerReason,
+    detail: str,
+    batch: PartitionBatch,
+    record: KafkaRecord,
+    now_ms: int,
+    value: bytes | None = None,
 ) -> None:
+    """`value` is kept in place of the record's own, where that is not complete without its headers."""
     into.counts["rejected"] += 1
     into.counts[f"rejected:{reason}"] += 1
-    into.messages.append(_reject(reason, detail, batch, record, now_ms))
+    kept = record.value if value is None else value
+    into.messages.append(_reject(reason, detail, batch, record, now_ms, kept))
 
 
-def _reject(reason: WorkerReason, detail: str, batch: PartitionBatch, record: KafkaRecord, now_ms: int) -> Message:
-    value, key, detail = record.value, record.key, detail[:MAX_DETAIL]
+def _reject(
+    reason: WorkerReason, detail: str, batch: PartitionBatch, record: KafkaRecord, now_ms: int, value: bytes | None
+) -> Message:
+    key, detail = record.key, detail[:MAX_DETAIL]
     if value is not None and len(value) > MAX_REJECTED_BYTES:
         value, detail = value[:MAX_REJECTED_BYTES], f"{detail}; the first {MAX_REJECTED_BYTES} bytes are kept here"
     if key is not None and len(key) > MAX_REJECTED_KEY_BYTES:

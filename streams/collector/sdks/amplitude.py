@@ -4,7 +4,7 @@ from typing import Any
 
 from schemas.sdks.amplitude import AMPLITUDE, TRAITS
 from streams.collector.sdks.asked import Asked
-from streams.collector.sdks.making import Surroundings, account, milliseconds, touchpoint
+from streams.collector.sdks.making import Surroundings, account, milliseconds, text, touchpoint
 from streams.collector.segment import moment
 
 
@@ -18,16 +18,19 @@ def events(asked: Asked) -> list[Any]:
     sent_at = asked.object.get("client_upload_time")
     found = asked.object.get("events")
     listed = found if isinstance(found, list) else [found]
+    shared = {"client_upload_time": sent_at} if sent_at else {}
     return [
-        {"client_upload_time": sent_at, **event} if sent_at and isinstance(event, dict) else event for event in listed
+        shared | {key: value for key, value in each.items() if key != "ip"} if isinstance(each, dict) else each
+        for each in listed
     ]
 
 
 def adapt(event: dict[str, Any], around: Surroundings) -> dict[str, Any]:
     """The fields of a touchpoint."""
-    name, groups = event.get("event_type"), event.get("groups")
-    sent_at = moment(event.get("client_upload_time")) if _is_device(event.get("library")) else None
-    content = {key: value for key, value in event.items() if key not in {"client_upload_time", "ip"}}
+    name, groups = text(event.get("event_type")), event.get("groups")
+    is_device = _is_device(event.get("library"))
+    sent_at = moment(event.get("client_upload_time")) if is_device else None
+    content = {key: value for key, value in event.items() if key != "client_upload_time"}
     ids = {
         "customer_id": event.get("user_id"),
         "anonymous_id": event.get("device_id"),
@@ -40,11 +43,12 @@ def adapt(event: dict[str, Any], around: Surroundings) -> dict[str, Any]:
         elif not event.get("user_id"):
             # Browsers send one with each visit, also for visitors whom nobody has identified.
             kind = name
-    places = TRAITS.get(name) if isinstance(name, str) else None
+    places = TRAITS.get(name)
     if name == "$groupidentify":
         content.pop("user_properties", None)
     at = milliseconds(event.get("time"))
-    return touchpoint(AMPLITUDE, content, ids, around, at=at, sent_at=sent_at, places=places, kind=kind)
+    by = not is_device and places is not None
+    return touchpoint(AMPLITUDE, content, ids, around, at=at, sent_at=sent_at, places=places, kind=kind, by_business=by)
 
 
 def _is_device(library: Any) -> bool:

@@ -18,6 +18,10 @@ NOT_SET: Final = frozenset({"(not set)", "not set", "not_set", "undefined", "nul
 SECONDS_UNTIL: Final = 100_000_000_000
 """A number below it is a time in seconds (until the year 5138), one above it in milliseconds (since 1973)."""
 MAX_DIGITS: Final = 18
+PROOF: Final = "user_hash"
+BY: Final = "by"
+BUSINESS: Final = "business"
+"""The mark, in the context, of what the customer did not do."""
 COPY: Final = "copy"
 """The mark of an event that a request has more than once, where the SDK gives its events no ids."""
 
@@ -40,24 +44,32 @@ def touchpoint(
     sent_at: Any = None,
     places: Sequence[str] | None = None,
     kind: str | None = None,
+    by_business: bool = False,
 ) -> dict[str, Any]:
-    """The fields of a touchpoint.
+    """The fields of a touchpoint. A proof of the customer's id is removed from the event, which may be kept as it came.
 
     `at`: when it was, None for now; `places`: where its properties are, if not where the table says; `kind`: its type,
-    if not what the table says.
+    if not what the table says; `by_business`: whether a program of the business did it, and not the customer.
     """
     name = first(event, table.name)
     kind = kind or (table.events.get(name, name) if isinstance(name, str) else None)
     channel = around.source.rules.channel or (around.channels.get(kind) or TYPES.get(kind, WEB) if kind else WEB)
+    known = found(event, table.ids)
+    for path in table.ids.get(PROOF, ()):
+        place, _, last = path.rpartition(".")
+        parts(get(event, place)).pop(last, None)
     properties = _properties(table, event, kind or "", table.properties if places is None else places)
     once = event_id(first(event, table.id)) or _once(event, kind, at, properties, around)
     given = {name: value for name, value in ids.items() if value not in (None, "")}
-    wire = blank(once, kind, channel, around.now_ms if at is None else at, {**found(event, table.ids), **given})
+    wire = blank(once, kind, channel, around.now_ms if at is None else at, {**known, **given})
     if sent_at is not None:
         wire["sent_at"] = sent_at
     if properties:
         wire["properties"] = properties
-    if context := {key: value for key, value in found(event, table.context).items() if _is_said(value)}:
+    context = {key: value for key, value in found(event, table.context).items() if _is_said(value)}
+    if by_business:
+        context[BY] = BUSINESS
+    if context:
         wire["context"] = context
     return wire
 
@@ -139,3 +151,8 @@ def milliseconds(value: Any) -> Any:
 def parts(value: Any) -> dict[str, Any]:
     """The value where it is an object, else an empty one."""
     return value if isinstance(value, dict) else {}
+
+
+def text(value: Any) -> str:
+    """The value where it is a text, else an empty one."""
+    return value if isinstance(value, str) else ""

@@ -27,7 +27,7 @@ def events(asked: Asked) -> list[Any]:
     found = []
     for event in listed(asked):
         if isinstance(event, dict) and isinstance(event.get("properties"), dict):
-            inside = {name: value for name, value in event["properties"].items() if name != "token"}
+            inside = {name: value for name, value in event["properties"].items() if name not in {"token", "ip"}}
             found.append({**event, "properties": inside})
         else:
             found.append(event)
@@ -58,16 +58,16 @@ def adapt(event: dict[str, Any], around: Surroundings) -> dict[str, Any]:
 def adapt_profile(update: dict[str, Any], around: Surroundings) -> dict[str, Any]:
     """The fields of the touchpoint of a person's profile."""
     user, device = update.get("$user_id"), update.get("$device_id")
-    ids = _plain(update.get("$distinct_id"), user, device)
-    return touchpoint(
-        MIXPANEL_PROFILES, update, ids, around, at=_at(update.get("$time")), kind=MIXPANEL_PROFILES.events[PROFILE]
-    )
+    ids, kind = _plain(update.get("$distinct_id"), user, device), MIXPANEL_PROFILES.events[PROFILE]
+    at = _at(update.get("$time"))
+    return touchpoint(MIXPANEL_PROFILES, update, ids, around, at=at, kind=kind, by_business=not device)
 
 
 def adapt_group(update: dict[str, Any], around: Surroundings) -> dict[str, Any]:
     """The fields of the touchpoint of a group, whose address is nobody's."""
     table = MIXPANEL_PROFILES
-    made = touchpoint(table, update, {}, around, at=_at(update.get("$time")), kind=table.events[GROUP])
+    at, kind = _at(update.get("$time")), table.events[GROUP]
+    made = touchpoint(table, update, {}, around, at=at, kind=kind, by_business=True)
     made["ids"] = {"account_id": update.get("$group_id")}
     return made
 

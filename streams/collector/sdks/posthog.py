@@ -3,9 +3,9 @@
 import re
 from typing import Any, Final
 
-from schemas.sdks.posthog import ALIAS_IS_USER, POSTHOG, TRAITS
+from schemas.sdks.posthog import ALIAS_IS_USER, BY_PROGRAMS, POSTHOG, TRAITS
 from streams.collector.sdks.asked import Asked
-from streams.collector.sdks.making import Surroundings, account, parts, touchpoint
+from streams.collector.sdks.making import Surroundings, account, parts, text, touchpoint
 from streams.collector.segment import moment
 
 VISITOR: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
@@ -43,31 +43,36 @@ def shared(asked: Asked) -> list[Any]:
             continue
         made = {name: value for name, value in event.items() if name not in {"api_key", "token"}}
         if isinstance(made.get("properties"), dict):
-            made["properties"] = {name: value for name, value in made["properties"].items() if name != "token"}
+            made["properties"] = {
+                key: value for key, value in made["properties"].items() if key not in {"token", "$ip"}
+            }
         found.append(made if sent_at is None else {"sent_at": sent_at, **made})
     return found
 
 
 def adapt(event: dict[str, Any], around: Surroundings) -> dict[str, Any]:
     """The fields of a touchpoint."""
-    name, said = event.get("event"), parts(event.get("properties"))
+    name, said = text(event.get("event")), parts(event.get("properties"))
+    library = text(said.get("$lib"))
     at = moment(event.get("timestamp"))
     offset = event.get("offset")
     if at is None and isinstance(offset, int):
         at = around.now_ms - offset
     # A server's clock is right, and its libraries send a request again with the first one's `sent_at`.
-    is_server = said.get("$is_server") is True or said.get("$lib") in {"posthog-python", "posthog-node"}
+    is_server = said.get("$is_server") is True or library in {"posthog-python", "posthog-node"}
     sent_at = None if is_server or at is None else moment(event.get("sent_at"))
     content = {key: value for key, value in event.items() if key != "sent_at"}
-    places = TRAITS.get(name) if isinstance(name, str) else None
+    places = TRAITS.get(name)
     if name == "$groupidentify":
         # The address of a group is nobody's.
         content = {key: value for key, value in content.items() if not key.startswith("$")}
         content["properties"] = {key: value for key, value in said.items() if not key.startswith("$set")}
-    return touchpoint(POSTHOG, content, _who(name, event, said), around, at=at, sent_at=sent_at, places=places)
+    by = is_server and name in BY_PROGRAMS
+    who = _who(name, event, said)
+    return touchpoint(POSTHOG, content, who, around, at=at, sent_at=sent_at, places=places, by_business=by)
 
 
-def _who(name: Any, event: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
+def _who(name: str, event: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
     distinct = event.get("distinct_id") or said.get("distinct_id") or event.get("$distinct_id")
     device = said.get("$device_id")
     is_known = said.get("$is_identified") is True or bool(said.get("$user_id"))
@@ -92,7 +97,7 @@ def _who(name: Any, event: dict[str, Any], said: dict[str, Any]) -> dict[str, An
 
 def _aliased(distinct: Any, alias: Any, name: str, said: dict[str, Any], *, is_known: bool) -> dict[str, Any]:
     user, visitor = distinct, alias
-    if name == "$create_alias" and not is_known and said.get("$lib") in ALIAS_IS_USER:
+    if name == "$create_alias" and not is_known and text(said.get("$lib")) in ALIAS_IS_USER:
         user, visitor = alias, distinct
     if _is(VISITOR, user) and not _is(VISITOR, visitor):
         user, visitor = visitor, user

@@ -19,7 +19,7 @@ class Consumer:
 
     def __init__(self, values: list[bytes], *, silent: bool = False) -> None:
         self.records = [
-            SimpleNamespace(partition=0, offset=self.FIRST + place, value=value, timestamp=START_MS)
+            SimpleNamespace(partition=0, offset=self.FIRST + place, value=value, timestamp=START_MS, headers=())
             for place, value in enumerate(values)
         ]
         self.at = 0
@@ -51,6 +51,7 @@ class Consumer:
         return {TopicPartition(TOPIC, 0): found}
 
 
+BINARY = [("ce_specversion", b"1.0"), ("ce_id", b"1"), ("ce_source", b"/s"), ("ce_type", b"Page Viewed")]
 VALUES = [touchpoint(f"c{number}") for number in range(5)]
 
 
@@ -80,3 +81,11 @@ def test_a_kafka_that_falls_silent_is_not_waited_for(monkeypatch) -> None:
     monkeypatch.setattr(from_kafka, "SILENT_AFTER_S", 0.0)
     with pytest.raises(Unreachable):
         list(touches_of(Consumer(VALUES, silent=True), TOPIC, ReadTally()))
+
+
+def test_a_cloudevent_is_read_as_its_touchpoint() -> None:
+    """A record in binary mode is the touchpoint that its headers and its data say."""
+    consumer = Consumer([b'{"ids":{"customer_id":"c7"}}'])
+    consumer.records[0].headers = BINARY
+    (touch,) = touches_of(consumer, TOPIC, tally := ReadTally())
+    assert (touch.customer, touch.type, touch.channel, tally.rejected) == ("c7", "Page Viewed", "web", 0)

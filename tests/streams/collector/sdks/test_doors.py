@@ -85,6 +85,22 @@ def test_a_channel_of_the_users_own_table_counts(tmp_path) -> None:
     assert [each["channel"] for each in collector.kept] == ["support"]
 
 
+@pytest.mark.parametrize(
+    ("path", "event"),
+    [
+        ("/batch/", {"event": "a", "properties": {"$ip": "10.1.2.3", "$set": {"user_hash": "proof"}}}),
+        ("/2/httpapi", {"event_type": "a", "ip": "10.1.2.3", "user_properties": {"user_hash": "proof"}}),
+        ("/track", {"event": "a", "properties": {"ip": "10.1.2.3", "user_hash": "proof"}}),
+    ],
+)
+def test_what_is_put_aside_has_no_secrets(collector, path, event) -> None:
+    """An event of nobody is kept as it came, without the machine's address, the key and the proof of an id."""
+    body = {"api_key": collector.key, "events" if path == "/2/httpapi" else "batch": [event]}
+    assert collector.ask(path, [event] if path == "/track" else body).status == 200
+    (rejection,) = collector.rejections
+    assert not any(secret in rejection.value for secret in (b"10.1.2.3", b"proof", collector.key.encode()))
+
+
 @pytest.mark.parametrize("name", segment.TYPES)
 def test_segments_pixel(collector, name) -> None:
     """A call in the query of an image, in base64 or plain, with its key inside, is answered with a picture."""
@@ -125,9 +141,10 @@ NAMES = st.sampled_from(
      "time", "insert_id", "event_properties", "user_properties", "groups", "data", "e", "uid", "eid", "dtm", "stm",
      "ue_pr", "co", "cx", "name", "params", "client_id", "timestamp_micros", "user_data", "$distinct_id", "$group_id",
      "timestamp", "sent_at", "offset", "client_upload_time", "alias", "$groups", "$distinct_ids", "$anon_distinct_id",
-     "tr_tt"]
+     "tr_tt", "$lib", "library", "$device_id", "$user_id", "aid", "$group_key"]
 )  # fmt: skip
 VALUES = JSON | st.sampled_from(["$identify", "$create_alias", "$merge", "$groupidentify", "ue", "purchase", "u-1", 17])
+VALUES |= st.dictionaries(NAMES, VALUES, max_size=2)
 OBJECTS = st.dictionaries(NAMES, VALUES | st.dictionaries(NAMES, VALUES, max_size=4), max_size=5)
 PATHS = [path for path, _ in DOORS]
 GOOD = {"distinct_id": "u", "event": "a", "event_type": "a", "user_id": "u", "name": "a", "uid": "u", "$group_id": "g"}

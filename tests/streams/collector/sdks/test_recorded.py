@@ -159,6 +159,27 @@ def test_answers_are_those_of_the_vendor(collector, name, said) -> None:
     assert said == answered or said.items() <= answered.items()
 
 
+@pytest.mark.parametrize(
+    ("name", "marked"),
+    [
+        ("posthog-python", {"Identified", "Grouped", "Experiment Viewed"}),
+        ("posthog-node", {"Grouped"}),
+        ("posthog-js", set()),
+        ("mixpanel-python", {"Identified", "Grouped"}),
+        ("mixpanel-node", {"Identified", "Grouped"}),
+        ("mixpanel-browser", set()),
+        ("amplitude-python", {"Identified", "Grouped"}),
+        ("amplitude-node", {"Identified", "Grouped"}),
+        ("amplitude-browser", set()),
+    ],
+)
+def test_what_a_program_did_is_marked(collector, name, marked) -> None:
+    """Profiles and groups that a server's library sets are the business' doing, and what people do is not."""
+    replay(collector, name)
+    by = [event["type"] for event in collector.kept if event.get("context", {}).get("by") == "business"]
+    assert set(by) == marked
+
+
 def test_a_personless_event_is_put_aside(collector) -> None:
     """An event of nobody, which the library gives an invented id, makes nobody a customer and is kept aside."""
     answers = replay(collector, "posthog-python", "/batch/")
