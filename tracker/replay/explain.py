@@ -18,7 +18,7 @@ from tracker.engine.matcher import rule_names
 from tracker.engine.summary import Summary, summarise
 from tracker.journey.definition import Definition
 from tracker.journey.words import describe
-from tracker.records.log import NO_RULE, Entry
+from tracker.records.log import NO_RULE, Entry, counting, is_browsers, twin
 from tracker.records.state import Instance, Progress, decode, decode_progress
 from tracker.replay.columns import Columns, Event
 from tracker.replay.line import is_nameless
@@ -243,8 +243,8 @@ def explain(
     """The explanation of one customer of a replay. Events are in order of time."""
     folder = Folder(definition, columns)
     narrator = _Narrator(folder.instance_fold, customer)
-    once = unique(events)
-    others = [_other(columns, customer, event, "a duplicate: it counts once") for event in _repeated(events)]
+    once = unique(columns, events)
+    others = [_other(columns, customer, event, "a duplicate: it counts once") for event in _repeated(columns, events)]
     groups: dict[str | None, list[tuple[Entry, Line]]] = {}
     for event in once:
         entry, key = folder.entry(event), folder.key(event)
@@ -255,6 +255,12 @@ def explain(
             line = _line(columns, customer, event)
             line.rule = narrator.rule(entry.rule)
             groups.setdefault(key, []).append((entry, line))
+    for key, pairs in groups.items():
+        left = {entry.id for entry in counting(entry for entry, _ in pairs)}
+        for _, line in (pair for pair in pairs if pair[0].id not in left):
+            line.effects = ["a browser's version: a server's with the same id counts"]
+            others.append(line)
+        groups[key] = [pair for pair in pairs if pair[0].id in left]
     stories = [_story(narrator, key, pairs, now_ms) for key, pairs in groups.items()]
     for story, pairs in zip(stories, groups.values(), strict=True):
         if story is None:
@@ -286,13 +292,14 @@ def _finished(narrator: _Narrator, instance: Instance, lines: list[Line], now_ms
     return Story(summary, lines, _next(instance_fold, summary, now_ms))
 
 
-def _repeated(events: Sequence[Event]) -> list[Event]:
-    seen: set[str] = set()
+def _repeated(columns: Columns, events: Sequence[Event]) -> list[Event]:
+    seen: set[tuple[str, bool]] = set()
     repeated = []
     for event in events:
-        if event[1] in seen:
+        version = event[1], columns.is_browser(event[2])
+        if version in seen:
             repeated.append(event)
-        seen.add(event[1])
+        seen.add(version)
     return repeated
 
 
@@ -347,6 +354,7 @@ def _stored(narrator: _Narrator, instance: Instance, now_ms: int) -> Story | Non
 
 def _short(short: bytes) -> str:
     """A stored id as text: whole, or its beginning, or its bytes in hexadecimal."""
+    short = twin(short) if is_browsers(short) else short
     for kept, more in ((short.rstrip(b"\0"), ""), (short[: len(short) // 2], "…")):
         if kept.isascii() and kept.decode("ascii").isprintable():
             return kept.decode("ascii") + more
