@@ -47,8 +47,21 @@ def fold(definition: Definition, touches: Sequence[Touch], now_ms: int) -> dict[
             instances.setdefault(None, []).append(touch)
         elif (value := as_text(look(touch, definition.key))) is not None:
             instances.setdefault(value, []).append(touch)
-    folded = {name: fold_one(definition, group, now_ms) for name, group in instances.items()}
+    counting = {name: trusted(definition, group) for name, group in instances.items()}
+    folded = {name: fold_one(definition, group, now_ms) for name, group in counting.items()}
     return {name: journey for name, journey in folded.items() if journey is not None}
+
+
+def trusted(definition: Definition, touches: Sequence[Touch]) -> list[Touch]:
+    """The touchpoints without a browser's versions of those that count in a server's version."""
+    rules = [*definition.exits, *(exclusion.rule for exclusion in definition.funnel.exclude)]
+    servers = {
+        touch.event_id
+        for touch in touches
+        if not touch.is_browser
+        and (definition.takes_all or matches(definition, touch) or any(meets(rule, touch) for rule in rules))
+    }
+    return [touch for touch in touches if not touch.is_browser or touch.event_id not in servers]
 
 
 def fold_one(definition: Definition, touches: Sequence[Touch], now_ms: int) -> Journey | None:
@@ -76,7 +89,7 @@ def fold_one(definition: Definition, touches: Sequence[Touch], now_ms: int) -> J
             if target != current or exited:
                 visits[target] = visits.get(target, 0) + 1
             current, exited = target, False
-        if current is not None and any(meets(rule, touch) for rule in definition.exits):
+        if current is not None and not touch.is_browser and any(meets(rule, touch) for rule in definition.exits):
             exited = True  # 16
     if current is None:
         return None  # 3

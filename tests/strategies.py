@@ -101,11 +101,22 @@ def _segments(count: int) -> st.SearchStrategy[tuple[Segment, ...]]:
 
 
 @st.composite
-def touch_sets(draw: st.DrawFn, *, most: int = 8, hours: int = 12) -> list[Touch]:
-    """Touchpoints of one customer in no particular order, each with an id of its own."""
+def touch_sets(draw: st.DrawFn, *, most: int = 8, hours: int = 12, versions: bool = False) -> list[Touch]:
+    """Touchpoints of one customer in no particular order, each with an id of its own.
+
+    `versions`: some ids come twice, from a browser and from a server.
+    """
     count = draw(st.integers(0, most))
     ids = draw(st.permutations([f"e{i}" for i in range(count)]))
-    return [draw(_touches(name, hours)) for name in ids]
+    # A long one, whose short form is a hash.
+    ids = [f"{name}-{name * 8}" if draw(st.integers(0, 3)) == 0 else name for name in ids]
+    touches = [draw(_touches(name, hours)) for name in ids]
+    if versions and touches:
+        for one in draw(st.lists(st.sampled_from(touches), max_size=3, unique_by=id)):
+            other = draw(_touches(one.event_id, hours))
+            other.is_browser = not one.is_browser
+            touches.append(other)
+    return touches
 
 
 @st.composite
@@ -130,6 +141,7 @@ def _touches(draw: st.DrawFn, event_id: str, hours: int) -> Touch:
         properties,
         context,
         at_ms,
+        is_browser=draw(st.integers(0, 2)) == 0,
     )
 
 

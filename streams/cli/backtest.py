@@ -147,7 +147,7 @@ def folded(gathered: Gathered, history: FigureHistory) -> FigureHistory:
     """The history with all customers in it."""
     columns = gathered.columns
     for customer, theirs in watched(columns.customers()):
-        history.fold(customer, [columns.touch(customer, event) for event in unique(theirs)])
+        history.fold(customer, [columns.touch(customer, event) for event in unique(columns, theirs)])
     history.settle()
     return history
 

@@ -22,7 +22,7 @@ from tracker.identity.histories import short_ids
 from tracker.identity.ties import Ties
 from tracker.identity.trust import NEVER_MS, seen_ms, trust_of
 from tracker.records.account_links import read as read_account_links
-from tracker.records.log import readable_id
+from tracker.records.log import is_browsers, readable_id
 from tracker.records.state import Instance
 from tracker.records.timer import DAY_MS
 
@@ -161,6 +161,7 @@ def _touchpoints(
             **whose,
             "at": moment(entry.at_ms),
             "event_id": readable_id(entry.id),
+            "trust": "browser" if is_browsers(entry.id) else "server",
             "stages": stages,
             "came_under": came.get(entry.id),
         }

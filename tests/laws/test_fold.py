@@ -5,9 +5,11 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests import reference
 from tests.laws.seen import of_record
 from tests.strategies import UNIT_MS, definitions, moments, splits, touch_sets
 from tracker.engine.customer import CustomerFold
+from tracker.identity.histories import Histories
 from tracker.records.state import decode, encode
 
 HORIZON_MS = 24 * UNIT_MS
@@ -28,7 +30,7 @@ def results(journeys, record):
     return {name: count for name, count in journeys.contribution(record).items() if "|corrections" not in name}
 
 
-@given(definitions(), touch_sets(), moments(), st.data())
+@given(definitions(), touch_sets(versions=True), moments(), st.data())
 def test_arrival_changes_nothing(definition, touches, now_ms, data):
     """Any order, repetition and split into batches gives the state and the figures of the sorted set."""
     journeys = CustomerFold([definition], horizon_ms=None)
@@ -40,7 +42,7 @@ def test_arrival_changes_nothing(definition, touches, now_ms, data):
     assert results(journeys, record) == results(journeys, whole)
 
 
-@given(definitions(), touch_sets(), moments(), st.data())
+@given(definitions(), touch_sets(versions=True), moments(), st.data())
 def test_looking_changes_nothing(definition, touches, now_ms, data):
     """Timers that fire between the batches leave the same state as one look at the end."""
     journeys = CustomerFold([definition], horizon_ms=None)
@@ -52,7 +54,7 @@ def test_looking_changes_nothing(definition, touches, now_ms, data):
     assert of_record(definition, record) == of_record(definition, whole)
 
 
-@given(definitions(), touch_sets(), moments(), st.data())
+@given(definitions(), touch_sets(versions=True), moments(), st.data())
 def test_late_within_the_horizon(definition, touches, now_ms, data):
     """Within the lateness horizon a late touchpoint gives what the sorted set gives."""
     batches = data.draw(splits(touches))
@@ -78,12 +80,10 @@ def test_fast_path_is_the_slow_path(definition, touches, now_ms):
 
 
 def _in_set_order(definition, touches):
-    from tests import reference
-
     return reference.order(definition, touches)
 
 
-@given(definitions(), touch_sets(most=12, hours=96), st.data())
+@given(definitions(), touch_sets(most=12, hours=96, versions=True), st.data())
 def test_aggregates_are_sums_of_contributions(definition, touches, data):
     """The differences of all folds add up to the contribution of the last state, also beyond the horizon."""
     journeys = CustomerFold([definition], horizon_ms=12 * UNIT_MS)
@@ -94,7 +94,7 @@ def test_aggregates_are_sums_of_contributions(definition, touches, data):
     assert total == {field: count for field, count in journeys.contribution(record).items() if count}
 
 
-@given(definitions(), touch_sets(most=12, hours=96), st.data())
+@given(definitions(), touch_sets(most=12, hours=96, versions=True), st.data())
 def test_the_plain_way_is_the_general_way(definition, touches, data):
     """Plain touchpoints change and report the same on the fast path and on the general way."""
     plainly, generally = (CustomerFold([definition], horizon_ms=12 * UNIT_MS) for _ in range(2))
@@ -117,7 +117,7 @@ def test_what_is_encoded_decodes(definition, touches, now_ms):
     assert encode(decode(record)) == record
 
 
-@given(definitions(), touch_sets(), moments(), st.data())
+@given(definitions(), touch_sets(versions=True), moments(), st.data())
 def test_transitions_are_deterministic(definition, touches, now_ms, data):
     """The same record and batch give the same bytes, transitions and moment, however often they are folded."""
     journeys = CustomerFold([definition])
@@ -139,3 +139,34 @@ def test_every_touchpoint_is_counted_once(definition, touches, now_ms, data):
         record, applied, duplicate = change.after, applied + change.applied, duplicate + change.duplicate
     assert applied == len(touches)
     assert applied + duplicate == sum(map(len, batches))
+
+
+@given(definitions(), touch_sets(versions=True), moments(), st.data())
+def test_a_servers_version_counts_and_not_a_browsers(definition, touches, now_ms, data):
+    """Where both count for one instance it is as if the browser had sent nothing, whatever came first."""
+    journeys = CustomerFold([definition], HORIZON_MS)
+    batches = data.draw(splits(touches))
+    record, _ = fold_in(journeys, [*batches, []], [now_ms] * (len(batches) + 1))
+    counting = [one for group in _by_instance(definition, touches) for one in reference.trusted(definition, group)]
+    whole, _ = fold_in(CustomerFold([definition], None), [counting, []], [now_ms, now_ms])
+    assert of_record(definition, record) == of_record(definition, whole)
+
+
+def _by_instance(definition, touches):
+    if definition.key is None:
+        return [touches]
+    key_of = CustomerFold([definition]).instance_folds[0].key_of
+    return [[one for one in touches if key_of(one) == key] for key in {key_of(one) for one in touches} - {None}]
+
+
+@given(definitions(), st.lists(touch_sets(versions=True), min_size=2, max_size=2), moments(), st.data())
+def test_merged_histories_are_the_union(definition, sets, now_ms, data):
+    """Two aliases with versions of the same touchpoints give the state of both at once, whichever is merged in."""
+    journeys = CustomerFold([definition], HORIZON_MS)
+    now_ms = max([now_ms, *(one.at_ms for touches in sets for one in touches)])
+    records = [decode(fold_in(journeys, [data.draw(st.permutations(one))], [now_ms])[0]) for one in sets]
+    merged, other = data.draw(st.permutations(records))
+    Histories(journeys).merge(merged, other)
+    record = journeys.fold("customer", encode(merged), [], now_ms).after
+    whole, _ = fold_in(journeys, [[*sets[0], *sets[1]], []], [now_ms, now_ms])
+    assert of_record(definition, record) == of_record(definition, whole)

@@ -15,21 +15,21 @@ def after_all(touches, now_ms):
     return max([now_ms, *(touch.at_ms for touch in touches)])
 
 
-@given(definitions(modes=("sequential",)), touch_sets(), moments())
+@given(definitions(modes=("sequential",)), touch_sets(versions=True), moments())
 def test_sequential(definition, touches, now_ms):
     """In a sequential journey every figure of a customer is that of the reference."""
     now_ms = after_all(touches, now_ms)
     assert by_engine(definition, touches, now_ms) == by_reference(definition, touches, now_ms)
 
 
-@given(definitions(modes=("strict",)), touch_sets(), moments())
+@given(definitions(modes=("strict",)), touch_sets(versions=True), moments())
 def test_strict(definition, touches, now_ms):
     """In a strict journey every figure of a customer is that of the reference."""
     now_ms = after_all(touches, now_ms)
     assert by_engine(definition, touches, now_ms) == by_reference(definition, touches, now_ms)
 
 
-@given(definitions(modes=("any",)), touch_sets(most=6), moments())
+@given(definitions(modes=("any",)), touch_sets(most=6, versions=True), moments())
 def test_any_order(definition, touches, now_ms):
     """In any order the depth is that of the reference, and where rules do not overlap so is everything else."""
     now_ms = after_all(touches, now_ms)
@@ -39,7 +39,7 @@ def test_any_order(definition, touches, now_ms):
     assert _only(names, engine) == _only(names, slow)
 
 
-@given(definitions(keyed=True, modes=("sequential", "strict")), touch_sets(), moments(), st.data())
+@given(definitions(keyed=True, modes=("sequential", "strict")), touch_sets(versions=True), moments(), st.data())
 def test_keyed(definition, touches, now_ms, data):
     """Each instance of a keyed journey is folded by itself."""
     now_ms = after_all(touches, now_ms)

@@ -21,7 +21,7 @@ from tracker.figures.contribution import NOTHING
 from tracker.figures.tally import Tally, written
 from tracker.journey.definition import Definition
 from tracker.records.account_links import read as read_account_links
-from tracker.records.log import ID_BYTES, short_id
+from tracker.records.log import ID_BYTES, latest, short_id, twin
 from tracker.records.state import VERSION, Journey, Record, decode, encode
 from tracker.records.timer import look_at_ms
 from tracker.touch import Touch
@@ -224,20 +224,32 @@ class CustomerFold:
         """Remember the ids of touches that bear on no journey, so that each counts once; returns how many are new."""
         if all(fate & BEARING for fate in list(batch.fates)):
             return 0
-        known = {record.other_ids[at : at + ID_BYTES] for at in range(0, len(record.other_ids), ID_BYTES)}
-        new: list[bytes] = []
+        ids = record.other_ids
+        known = set(_each(ids))
+        new = 0
         for place, touch in enumerate(batch.touches):
             if batch.fates[place] & BEARING:
                 continue
-            short = short_id(touch.event_id)
-            if short in known:
+            short = short_id(touch.event_id, touch.is_browser)
+            other = twin(short)
+            if short in known or (touch.is_browser and other in known):
                 batch.fates[place] |= DUPLICATE
+                continue
+            if other in known:
+                # A server's version takes the place of a browser's.
+                batch.fates[place] |= DUPLICATE
+                ids = b"".join([short if each == other else each for each in _each(ids)])
+                known.remove(other)
             else:
-                known.add(short)
-                new.append(short)
-        ids = record.other_ids + b"".join(new)
-        record.other_ids = ids if self._max_ids is None else ids[-self._max_ids :]
-        return len(new)
+                ids += short
+                new += 1
+            known.add(short)
+        record.other_ids = ids if self._max_ids is None else latest(ids, self._max_ids)
+        return new
+
+
+def _each(ids: bytes) -> list[bytes]:
+    return [ids[at : at + ID_BYTES] for at in range(0, len(ids), ID_BYTES)]
 
 
 def _arm(record: Record, due_ms: int | None, now_ms: int) -> int | None:

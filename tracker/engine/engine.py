@@ -16,7 +16,7 @@ from tracker.engine.funnel import Steps
 from tracker.engine.instant import must_count_together, together
 from tracker.engine.matcher import Matcher, segment_coder
 from tracker.journey.definition import Buckets, Definition
-from tracker.records.log import ID_BYTES, Entry, Layout, short_id
+from tracker.records.log import ID_BYTES, Entry, Layout, latest, short_id
 from tracker.records.state import Instance, Progress, decode_progress, encode
 from tracker.touch import Touch
 
@@ -94,26 +94,30 @@ def _entries(
     matcher: Matcher, layout: Layout, definition: Definition, *, takes_all: bool
 ) -> Callable[[Sequence[Touch]], list[tuple[Entry, int]]]:
     """A function from touches to entries, each with its place, without those that cannot affect the journey."""
-    match, order_of = matcher.match, layout.order
+    order_of = layout.order
+    # Nobody leaves a journey on the word of a browser, which anybody may have sent.
+    of_browsers = Matcher(definition, exits=False) if definition.exits else matcher
     code_segments = segment_coder(definition.segments) if definition.segments else None
-    # Matches that depend on channel and type alone, where no condition has to be tried.
-    ready: dict[tuple[str, str], tuple[int, int, tuple[int, ...]]] = {}
+    # Matches that depend on trust, channel and type alone, where no condition has to be tried.
+    ready: dict[tuple[bool, str, str], tuple[int, int, tuple[int, ...]]] = {}
 
     def try_all(touch: Touch) -> tuple[int, int, tuple[int, ...]]:
-        bits, rule = match(touch)
+        trying = of_browsers if touch.is_browser else matcher
+        bits, rule = trying.match(touch)
         found = bits, rule, order_of(bits)
-        if len(ready) < MAX_READY and matcher.ready(touch.channel, touch.type) is not None:
-            ready[touch.channel, touch.type] = found
+        if len(ready) < MAX_READY and trying.ready(touch.channel, touch.type) is not None:
+            ready[touch.is_browser, touch.channel, touch.type] = found
         return found
 
     def entries(touches: Sequence[Touch]) -> list[tuple[Entry, int]]:
         made: list[tuple[Entry, int]] = []
         for place, touch in enumerate(touches):
-            bits, rule, order = ready.get((touch.channel, touch.type)) or try_all(touch)
+            is_browser = touch.is_browser
+            bits, rule, order = ready.get((is_browser, touch.channel, touch.type)) or try_all(touch)
             if bits or takes_all:
                 segments = code_segments(touch) if code_segments is not None else b""
                 # Half the time of calling Entry, whose own constructor is a Python function.
-                entry = _new(Entry, (touch.at_ms, order, short_id(touch.event_id), bits, rule, segments))
+                entry = _new(Entry, (touch.at_ms, order, short_id(touch.event_id, is_browser), bits, rule, segments))
                 made.append((entry, place))
         return made
 
@@ -259,10 +263,13 @@ class Engine:
             self._relieve(instance)
 
     def replace(self, instance: Instance, index: int, entry: Entry) -> None:
-        """Late path: replace the entry at `index` by another version of the same touchpoint that sorts before it."""
+        """Late path: replace the entry at `index` by the version of the same touchpoint that counts."""
         size = self.layout.size
         instance.log = instance.log[: index * size] + instance.log[(index + 1) * size :]
-        self.insert(instance, [entry])
+        if self.is_beyond(instance, entry):
+            self.apply_late(instance, entry)
+        else:
+            self.insert(instance, [entry])
 
     def apply_late(self, instance: Instance, entry: Entry) -> None:
         """Late path beyond the horizon: fold the entry on top of the base, in arrival order.
@@ -320,4 +327,4 @@ class Engine:
 
     def _remember(self, instance: Instance, entries: Iterable[Entry]) -> None:
         ids = instance.former_ids + b"".join(entry.id for entry in entries)
-        instance.former_ids = ids[-MAX_IDS:]
+        instance.former_ids = latest(ids, MAX_IDS)

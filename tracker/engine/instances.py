@@ -15,7 +15,7 @@ from tracker.figures.contribution import NOTHING, Contributor
 from tracker.figures.feedback import Listener
 from tracker.journey.conditions import getter
 from tracker.journey.definition import Definition
-from tracker.records.log import holds_id
+from tracker.records.log import holds_id, is_browsers, twin
 from tracker.records.state import Instance
 from tracker.touch import Touch
 
@@ -135,10 +135,12 @@ class InstanceFold:
         log, former = instance.log, instance.former_ids
         newest_ms = self.engine.layout.newest_ms(log)
         for (at_ms, _, short, _, _, _), _ in items:
-            if at_ms <= newest_ms or short in log or short in former:
+            # Twins differ in the last byte, so one search for the others finds both.
+            most = short[:-1]
+            if at_ms <= newest_ms or ((most in log or most in former) and _is_either_in(short, log, former)):
                 return False
             newest_ms = at_ms
-        return len(items) == 1 or len({item[0][2] for item in items}) == len(items)
+        return len(items) == 1 or _are_all_different(items)
 
     def _is_order_free(self, instance: Instance, items: list[Item]) -> bool:
         """Whether nothing in the batch can end up beyond the horizon.
@@ -233,13 +235,20 @@ class InstanceFold:
                 )
 
     def _new_ones(self, instance: Instance, items: list[Item], batch: Batch) -> list[Item]:
-        """The items that are no duplicates. A version of a known touchpoint that sorts before it replaces it."""
+        """The items that are no duplicates. A version of a known touchpoint replaces it where it sorts before it, or
+        where a server's meets a browser's.
+        """
         layout, log, former = self.engine.layout, instance.log, instance.former_ids
         # A look-up in the log is a scan. From nine items on, building a set costs less.
         ids = {entry.id for entry in layout.unpack(log)} if len(items) > 8 and log else None
-        if not log and not former and len({item[0][2] for item in items}) == len(items):
+        if not log and not former and _are_all_different(items):
             return items
+
+        def is_in_log(short: bytes) -> bool:
+            return (short in ids) if ids is not None else (short in log and layout.find(log, short) >= 0)
+
         seen: set[bytes] = set()
+        came: set[bytes] = set()
         new: list[Item] = []
         for item in items:
             short = item[0].id
@@ -247,13 +256,24 @@ class InstanceFold:
                 batch.fates[item[1]] |= DUPLICATE
                 continue
             seen.add(short)
-            if (short in ids) if ids is not None else (short in log and layout.find(log, short) >= 0):
+            if is_in_log(short):
                 batch.fates[item[1]] |= DUPLICATE
                 self._take_version(instance, item, batch)
-            elif former and holds_id(former, short):
+                continue
+            if former and holds_id(former, short):
                 batch.fates[item[1]] |= DUPLICATE
-            else:
-                new.append(item)
+                continue
+            other = twin(short)
+            if is_browsers(short):
+                came = came or {entry.id for entry, _ in items}
+                if other in came or is_in_log(other) or holds_id(former, other):
+                    batch.fates[item[1]] |= DUPLICATE
+                    continue
+            elif is_in_log(other):
+                batch.fates[item[1]] |= DUPLICATE
+                self._replace(instance, layout.find(instance.log, other), item, batch)
+                continue
+            new.append(item)
         return new
 
     def _take_version(self, instance: Instance, item: Item, batch: Batch) -> None:
@@ -263,9 +283,12 @@ class InstanceFold:
         if index < 0 or self.engine.is_beyond(instance, entry):
             return
         if entry < layout.unpack(instance.log[index * layout.size : (index + 1) * layout.size])[0]:
-            before = view(instance.progress)
-            self.engine.replace(instance, index, entry)
-            self._tell_corrected(instance, before, item, batch)
+            self._replace(instance, index, item, batch)
+
+    def _replace(self, instance: Instance, index: int, item: Item, batch: Batch) -> None:
+        before = view(instance.progress)
+        self.engine.replace(instance, index, item[0])
+        self._tell_corrected(instance, before, item, batch)
 
     def _tell_corrected(self, instance: Instance, before: ProgressView, item: Item, batch: Batch) -> None:
         if view(instance.progress) != before:
@@ -276,3 +299,17 @@ class InstanceFold:
                     batch.customer, instance.key, before, instance.progress, batch.touches[place], entry.rule
                 )
             )
+
+
+def _is_either_in(short: bytes, log: bytes, former: bytes) -> bool:
+    """Whether a short id or its twin may be in one of them."""
+    other = twin(short)
+    return short in log or short in former or other in log or other in former
+
+
+def _are_all_different(items: list[Item]) -> bool:
+    """Whether no touchpoint is there twice, or in a browser's and in a server's version."""
+    shorts, count = [item[0][2] for item in items], len(items)
+    if len({short[:-1] for short in shorts}) == count:
+        return True
+    return len(set(shorts)) == count == len({twin(short) if is_browsers(short) else short for short in shorts})

@@ -58,15 +58,19 @@ def rule_names(definition: Definition) -> list[tuple[str, int]]:
 class Matcher:
     """The rules of one journey, looked up by channel and type before any condition is tried."""
 
-    def __init__(self, definition: Definition) -> None:
+    def __init__(self, definition: Definition, *, exits: bool = True) -> None:
+        """`exits`: whether the rules for leaving the journey count; they have their numbers in any case."""
         rules = ranked(definition)
+        exit_bit = 0 if exits else 1 << len(definition.stages)
         bits = len(definition.stages) + 1 + len(definition.funnel.exclude)
         if bits > MAX_BITS:
             raise ValueError(f"journey {definition.journey}: more than {MAX_BITS - 1} stages and exclusions")
         self._channels = {rule.channel for _, rule in rules} - {None}
         self._types = {rule.type for _, rule in rules} - {None}
         numbered = [(bit, rule, min(place, NO_RULE - 1)) for place, (bit, rule) in enumerate(rules)]
-        compiled = [(rule, _Candidate(bit, place, compile_where(rule))) for bit, rule, place in numbered]
+        compiled = [
+            (rule, _Candidate(bit, place, compile_where(rule))) for bit, rule, place in numbered if bit != exit_bit
+        ]
         self._table: dict[tuple[str | None, str | None], Match | list[_Candidate]] = {
             (channel, kind): self._plan(
                 [

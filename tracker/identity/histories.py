@@ -20,7 +20,7 @@ from tracker.engine.fold import UNCOUNTED, begin
 from tracker.engine.instances import InstanceFold
 from tracker.engine.transitions import ProgressView, view
 from tracker.figures.feedback import join
-from tracker.records.log import ID_BYTES, NO_RULE, Entry
+from tracker.records.log import ID_BYTES, NO_RULE, Entry, counting, is_browsers, latest, twin
 from tracker.records.state import FIRST_VALUE, VERSION, Instance, Journey, Record, decode_progress, encode
 
 Views = Mapping[tuple[str, str | None], ProgressView]
@@ -196,19 +196,20 @@ def _merge(engine: Engine, target: Journey, history: Instance) -> set[bytes]:
         return set(theirs)
     mine = {entry.id: entry for entry in layout.unpack(instance.log)}
     known = short_ids(instance.former_ids)
-    # Of two versions of a touchpoint the one that sorts first counts, as in the engine.
+    # Of two versions of a touchpoint the one that sorts first counts, and a server's before a browser's, as in the
+    # engine.
     union = mine | {short: min(entry, mine.get(short, entry)) for short, entry in theirs.items() if short not in known}
     if history.base is not None:
         # Real touchpoints replace landmarks with the same id, never the other way round.
         union = {entry.id: entry for entry in _landmarks(engine, history.base)} | union
-    instance.former_ids = (history.former_ids + instance.former_ids)[-MAX_IDS:]
+    instance.former_ids = latest(history.former_ids + instance.former_ids, MAX_IDS)
     instance.feedback = join(instance.feedback, history.feedback)
     # A maximum and no sum, because the same history may come twice.
     instance.corrections = max(instance.corrections, history.corrections)
-    entries = sorted(union.values())
+    entries = sorted(counting(union.values(), known | short_ids(history.former_ids)))
     instance.log = layout.pack_all(entries)
     _refold(engine, instance, entries, instance)
-    return set(theirs) - set(mine) - known
+    return {entry.id for entry in entries if entry.id in theirs} - set(mine)
 
 
 def _refold(engine: Engine, instance: Instance, entries: list[Entry], before: Instance) -> None:
@@ -264,4 +265,5 @@ def _landmarks(engine: Engine, base: bytes) -> Iterable[Entry]:
             continue
         at_ms, bits = progress.zero_ms + at, 1 << stage
         short = blake2b(f"{stage}@{at_ms}".encode(), digest_size=ID_BYTES).digest()
+        short = twin(short) if is_browsers(short) else short
         yield Entry(at_ms, engine.layout.order(bits), short, bits, NO_RULE, bytes(progress.segments))

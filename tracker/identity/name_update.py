@@ -321,7 +321,7 @@ class NameUpdate:
         record = decode(change.after)
         there = self._histories.ids(record)
         for alias, touch in self.incoming.under:
-            short = short_id(touch.event_id)
+            short = short_id(touch.event_id, touch.is_browser)
             if short in there and short not in held:
                 self._tag(alias, {short})
                 held.add(short)

@@ -3,7 +3,7 @@
 It knows how an entry is packed, ordered and found again; the engine knows what it means.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from hashlib import blake2b
 from struct import Struct
 from typing import Final, NamedTuple
@@ -17,6 +17,11 @@ _HASH_BYTES: Final = ID_BYTES - _PREFIX_BYTES
 _UUID_LENGTH: Final = 36
 _UUID_BYTES: Final = 16
 _TIME_BYTES: Final = 6
+# The top bit of the last byte says whose version of the touchpoint it is: set where a browser sent it. So an id has two
+# short forms, the twins, and of each is known which one it is; it takes no room. Of a hash a bit is lost, and no whole
+# id is another's twin, since it would end in half a character.
+_TWIN: Final = 128
+_FLIPPED: Final = [bytes((end ^ _TWIN,)) for end in range(256)]
 _WIDTHS: Final = ((8, "B"), (16, "H"), (32, "I"), (64, "Q"))
 
 NO_RULE: Final = 255
@@ -37,27 +42,67 @@ class Entry(NamedTuple):
     """One code a segment."""
 
 
-def short_id(event_id: str) -> bytes:
-    """An event id in 12 bytes: short ids whole, longer ones and UUIDs as 6 bytes and a hash."""
-    if len(event_id) == _UUID_LENGTH:
+def short_id(event_id: str, is_browser: bool = False) -> bytes:
+    """An event id in 12 bytes: short ids whole, others as 6 bytes and a hash; a browser's version has the twin."""
+    packed = b""
+    if len(event_id) == _UUID_LENGTH and event_id[8] == "-":
         try:
             packed = bytes.fromhex(event_id.replace("-", ""))
         except ValueError:
             packed = b""
+    if len(packed) == _UUID_BYTES:
         # Hashed as bytes, so that a UUID in upper and in lower case is one id.
-        if len(packed) == _UUID_BYTES and event_id[8] == "-":
-            return packed[:_PREFIX_BYTES] + blake2b(packed, digest_size=_HASH_BYTES).digest()
-    text = event_id.encode("utf-8", "surrogatepass")
-    # The padding is NUL, so an id that contains NUL is hashed: it could equal a shorter one.
-    if len(text) <= ID_BYTES and b"\0" not in text:
-        return text.ljust(ID_BYTES, b"\0")
-    return text[:_PREFIX_BYTES] + blake2b(text, digest_size=_HASH_BYTES).digest()
+        short = packed[:_PREFIX_BYTES] + blake2b(packed, digest_size=_HASH_BYTES).digest()
+    else:
+        text = event_id.encode("utf-8", "surrogatepass")
+        # The padding is NUL, so an id that contains NUL is hashed: it could equal a shorter one.
+        if len(text) <= ID_BYTES and b"\0" not in text:
+            short = text.ljust(ID_BYTES, b"\0")
+        else:
+            short = text[:_PREFIX_BYTES] + blake2b(text, digest_size=_HASH_BYTES).digest()
+    last = short[-1]
+    return short if (last >= _TWIN) == is_browser else short[:-1] + _FLIPPED[last]
+
+
+def twin(short: bytes) -> bytes:
+    """The short id of the other version of the touchpoint, a browser's of a server's or a server's of a browser's."""
+    return short[:-1] + _FLIPPED[short[-1]]
+
+
+def is_browsers(short: bytes) -> bool:
+    """Whether it is the short id of a browser's version."""
+    return short[-1] >= _TWIN
 
 
 def readable_id(short: bytes) -> str:
     """A short id for people: the id itself where it was kept whole, else its bytes in hexadecimal."""
+    short = twin(short) if is_browsers(short) else short
     text = short.rstrip(b"\0")
     return text.decode() if text and text.isascii() and text.decode().isprintable() else short.hex() + "…"
+
+
+def counting(entries: Iterable["Entry"], former: Collection[bytes] = ()) -> list["Entry"]:
+    """The entries without a browser's versions of what is here, or was formerly, in a server's version."""
+    every = list(entries)
+    servers = {entry.id for entry in every}
+    return [
+        entry
+        for entry in every
+        if not is_browsers(entry.id) or ((other := twin(entry.id)) not in servers and other not in former)
+    ]
+
+
+def latest(ids: bytes, most: int) -> bytes:
+    """The last of a string of short ids, `most` bytes of them; a browser's go first, the oldest before the others."""
+    over = (len(ids) - most) // ID_BYTES
+    if over <= 0:
+        return ids
+    ends = ids[ID_BYTES - 1 :: ID_BYTES]
+    if not ends.isascii():
+        every = [ids[at : at + ID_BYTES] for at in range(0, len(ids), ID_BYTES)]
+        gone = [place for place, end in enumerate(ends) if end >= _TWIN][:over]
+        ids = b"".join([short for place, short in enumerate(every) if place not in gone])
+    return ids[-most:]
 
 
 def holds_id(ids: bytes, short: bytes) -> bool:

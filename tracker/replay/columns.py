@@ -196,6 +196,10 @@ class Columns:
         name, channel, properties, context, account, is_browser = self._looks[kind]
         return Touch("", 0, name, channel, "", properties, context, account=account, is_browser=is_browser)
 
+    def is_browser(self, kind: int) -> bool:
+        """Whether touchpoints of this kind came with a browser's key."""
+        return self._looks[kind][5]
+
     def touch(self, customer: str, event: Event) -> Touch:
         """The touchpoint of an event, with the parts that the definitions use."""
         touch = self.look(event[2])

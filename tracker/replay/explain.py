@@ -6,7 +6,7 @@ how moments are written.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import compress, groupby
 from typing import Any, Final
 
 from schemas.transition import Transition
@@ -20,7 +20,7 @@ from tracker.engine.summary import Summary, summarise
 from tracker.figures.feedback import Answers, Listener, latest, told
 from tracker.journey.definition import Definition
 from tracker.journey.words import describe
-from tracker.records.log import NO_RULE, Entry
+from tracker.records.log import NO_RULE, Entry, counting, is_browsers, twin
 from tracker.records.state import Instance, Progress, decode, decode_progress
 from tracker.replay.columns import Columns, Event
 from tracker.replay.line import is_nameless
@@ -269,8 +269,8 @@ def explain(
     """The explanation of one customer of a replay. Events are in order of time."""
     folder = Folder(definition, columns)
     narrator = _Narrator(folder.instance_fold, customer)
-    once = unique(events)
-    others = [_other(columns, customer, event, "a duplicate: it counts once") for event in _repeated(events)]
+    once = unique(columns, events)
+    others = [_other(columns, customer, event, "a duplicate: it counts once") for event in _repeated(columns, events)]
     groups: dict[str | None, list[tuple[Entry, Line]]] = {}
     heard: dict[str | None, list[Touch]] = {}
     for event in once:
@@ -286,6 +286,13 @@ def explain(
             line.answers = narrator.answers([touch])
             groups.setdefault(key, []).append((entry, line))
             heard.setdefault(key, []).append(touch)
+    for key, pairs in groups.items():
+        left = {entry.id for entry in counting(entry for entry, _ in pairs)}
+        for _, line in (pair for pair in pairs if pair[0].id not in left):
+            line.effects = ["a browser's version: a server's with the same id counts"]
+            others.append(line)
+        counted = [entry.id in left for entry, _ in pairs]
+        groups[key], heard[key] = list(compress(pairs, counted)), list(compress(heard[key], counted))
     stories = [_story(narrator, key, pairs, now_ms) for key, pairs in groups.items()]
     for story, (key, pairs) in zip(stories, groups.items(), strict=True):
         if story is not None:
@@ -319,13 +326,14 @@ def _finished(narrator: _Narrator, instance: Instance, lines: list[Line], now_ms
     return Story(summary, lines, _next(instance_fold, summary, now_ms))
 
 
-def _repeated(events: Sequence[Event]) -> list[Event]:
-    seen: set[str] = set()
+def _repeated(columns: Columns, events: Sequence[Event]) -> list[Event]:
+    seen: set[tuple[str, bool]] = set()
     repeated = []
     for event in events:
-        if event[1] in seen:
+        version = event[1], columns.is_browser(event[2])
+        if version in seen:
             repeated.append(event)
-        seen.add(event[1])
+        seen.add(version)
     return repeated
 
 
@@ -381,6 +389,7 @@ def _stored(narrator: _Narrator, instance: Instance, now_ms: int) -> Story | Non
 
 def _short(short: bytes) -> str:
     """A stored id as text: whole, or its beginning, or its bytes in hexadecimal."""
+    short = twin(short) if is_browsers(short) else short
     for kept, more in ((short.rstrip(b"\0"), ""), (short[: len(short) // 2], "…")):
         if kept.isascii() and kept.decode("ascii").isprintable():
             return kept.decode("ascii") + more

@@ -16,7 +16,7 @@ from tracker.engine.matcher import as_text
 from tracker.engine.summary import Summary, summarise
 from tracker.journey.conditions import getter
 from tracker.journey.definition import Definition
-from tracker.records.log import Entry, short_id
+from tracker.records.log import Entry, counting, is_browsers, short_id
 from tracker.records.state import Instance
 from tracker.replay.account_folder import AccountFolder
 from tracker.replay.columns import Columns, Event
@@ -121,8 +121,8 @@ class Folder:
         Events must be in order of time, each id once.
         """
         results = []
-        for key, entries in self._grouped(events).items():
-            entries.sort()
+        for key, group in self._grouped(events).items():
+            entries = _counting(group)
             progress = self.instance_fold.engine.fold(entry for entry, _ in entries)
             if progress is None:
                 continue
@@ -156,8 +156,8 @@ class Folder:
 
     @staticmethod
     def _entry(template: Entry, event: Event) -> Entry:
-        _, order, _, bits, rule, segments = template
-        return Entry(event[0], order, short_id(event[1]), bits, rule, segments)
+        _, order, of_kind, bits, rule, segments = template
+        return Entry(event[0], order, short_id(event[1], is_browsers(of_kind)), bits, rule, segments)
 
     def _kind(self, number: int) -> _Kind:
         kind = self._kinds.get(number)
@@ -225,9 +225,10 @@ class Replay:
         for customer, events in self._columns.customers():
             if customer.startswith(CANARY):
                 continue
-            once = unique(events)
-            self.report.applied += len(once)
-            self.report.duplicate += len(events) - len(once)
+            once = unique(self._columns, events)
+            applied = len({event[1] for event in once})
+            self.report.applied += applied
+            self.report.duplicate += len(events) - applied
             results = self._kept(self.folder.fold(customer, once, self.now_ms))
             for one in results:
                 self._count(one)
@@ -264,12 +265,23 @@ class Replay:
         by[value].add(result)
 
 
-def unique(events: Sequence[Event]) -> Sequence[Event]:
-    """The events without repeated ids: of two with the same id the first counts."""
+def unique(columns: Columns, events: Sequence[Event]) -> Sequence[Event]:
+    """The events without repeated ids: of two with the same id the first counts.
+
+    A browser's and a server's are both there: which of them counts is a question of each journey.
+    """
     if len({event[1] for event in events}) == len(events):
         return events
-    seen: set[str] = set()
-    return [event for event in events if not (event[1] in seen or seen.add(event[1]))]  # type: ignore[func-returns-value]
+    first: dict[tuple[str, bool], Event] = {}
+    for event in events:
+        first.setdefault((event[1], columns.is_browser(event[2])), event)
+    return list(first.values())
+
+
+def _counting(entries: Sequence[tuple[Entry, str | None]]) -> list[tuple[Entry, str | None]]:
+    """The entries in order, without a browser's version where a server's is there."""
+    left = {entry.id for entry in counting(entry for entry, _ in entries)}
+    return sorted(pair for pair in entries if pair[0].id in left)
 
 
 def replay(definition: Definition, columns: Columns, now_ms: int | None = None) -> Report:

@@ -9,6 +9,7 @@ from tracker.engine.customer import MAX_INSTANCES, CustomerFold
 from tracker.engine.migration import UnknownDefinitionError
 from tracker.engine.summary import summaries
 from tracker.journey.definition import Definition, Funnel, Rule
+from tracker.records.state import decode
 
 
 def transitions_of(definition: Definition, text: str) -> list[str]:
@@ -203,3 +204,19 @@ def test_aggregates_are_always_the_sum_of_contributions(seed):
         for name, count in change.aggregates.items():
             total[name] = total.get(name, 0) + count
         assert {name: count for name, count in total.items() if count} == journeys.contribution(record)
+
+
+def test_ids_that_bear_on_no_journey_count_once_for_servers():
+    """A browser's is a duplicate where a server's is known, and gives way to it; and it is forgotten first."""
+    ways = CustomerFold([journey("a")])
+    claims = [touch("nothing", 1, f"n{place}") for place in range(40)]
+    for one in claims:
+        one.is_browser = True
+    own = [touch("nothing", 2, f"n{place}") for place in range(3)]
+    before = ways.fold("c", None, claims[:3], START_MS)
+    after = ways.fold("c", before.after, own, START_MS)
+    assert (before.applied, after.applied, after.duplicate) == (3, 0, 3)
+    swapped = ways.fold("c", ways.fold("c", None, own, START_MS).after, claims[:3], START_MS)
+    assert decode(swapped.after).other_ids == decode(after.after).other_ids
+    full = ways.fold("c", after.after, claims, START_MS)
+    assert ways.fold("c", full.after, own, START_MS).duplicate == 3

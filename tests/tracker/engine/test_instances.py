@@ -6,7 +6,8 @@ from tests.tracker.making import DAY_MS, HOUR_MS, START_MS, journey, stage, touc
 from tracker.engine.batch import BEARING, DUPLICATE, LATE, Batch
 from tracker.engine.instances import MAX_KEY_LENGTH, InstanceFold
 from tracker.figures.tally import written
-from tracker.journey.definition import Definition
+from tracker.journey.definition import Definition, Rule
+from tracker.touch import Touch
 
 
 def instance_fold(*stages, horizon_ms: int | None = None, **more) -> InstanceFold:
@@ -80,3 +81,61 @@ def test_touches_are_grouped_by_their_key():
     given = [touch("a", place, properties={"order": order}) for place, order in enumerate(["1", "2", "1", None])]
     groups = keyed.groups(Batch("c", given, START_MS, {}))
     assert {key: [place for _, place in items] for key, items in groups.items()} == {"1": [0, 2], "2": [1]}
+
+
+def by_browser(kind: str, hours: float = 0, event_id: str | None = None, **more) -> Touch:
+    made = touch(kind, hours, event_id, **more)
+    made.is_browser = True
+    return made
+
+
+ORDER = "0c7f43cd-3aa6-4c80-9bb4-6b3e51eb9b2a"
+
+
+@pytest.mark.parametrize("event_id", ["order-1001", ORDER, "a-long-id-of-an-order-1001"])
+def test_a_browser_that_uses_an_orders_id_first_keeps_nothing_out(event_id):
+    """The shop's own replaces it, and what had been reported is corrected."""
+    claim, order = by_browser("c", 1, event_id), touch("b", 5, event_id)
+    late, batch = taken(instance_fold(), [touch("a")], [claim], [order])
+    alone, _ = taken(instance_fold(), [touch("a")], [order])
+    assert (late.progress, late.log) == (alone.progress, alone.log)
+    assert ([one.kind for one in batch.transitions], list(batch.fates)) == (["corrected"], [BEARING | DUPLICATE])
+
+
+def test_a_browsers_version_of_what_a_server_sent_is_a_duplicate():
+    """In the same batch, in a later one, and when the server's has left the log."""
+    claim, order = by_browser("c", 9, ORDER), touch("b", 5, ORDER)
+    for batches in ([touch("a"), claim, order],), ([touch("a"), order], [claim]):
+        both, batch = taken(instance_fold(), *batches)
+        alone, _ = taken(instance_fold(), [touch("a"), order])
+        assert (both.progress, both.log) == (alone.progress, alone.log)
+        assert list(batch.fates).count(BEARING | DUPLICATE) == 1
+    old = [touch("a", hours, f"a{hours}") for hours in range(30)]
+    way, past = instance_fold(horizon_ms=DAY_MS), [order, *old]
+    gone, _ = taken(way, past, [touch("a", 500, "x"), touch("a", 501, "y")])
+    way.engine._fold_away(gone, START_MS + 400 * HOUR_MS)
+    batch = Batch("c", [by_browser("c", 502, "a29")], START_MS, {})
+    way.fold(gone, way.items(batch), batch)
+    assert list(batch.fates) == [BEARING | DUPLICATE]
+
+
+def test_what_a_browser_sent_and_has_left_the_log_stays_beside_the_servers():
+    """It cannot be taken back, and keeps the server's out no more than before."""
+    way = instance_fold(horizon_ms=DAY_MS)
+    past = [by_browser("b", 1, ORDER), *(touch("a", 2 + hours / 10, f"a{hours}") for hours in range(30))]
+    gone, _ = taken(way, past, [touch("a", 500, "x")])
+    way.engine._fold_away(gone, START_MS + 400 * HOUR_MS)
+    batch = Batch("c", [touch("c", 501, ORDER)], START_MS, {})
+    way.fold(gone, way.items(batch), batch)
+    assert list(batch.fates) == [BEARING]
+    assert gone.progress.stage == 2
+
+
+def test_a_browser_leaves_no_journey():
+    """Its touchpoint meets the rules of stages alone; a server's ends the journey."""
+    leaves = (Rule(type="b"), Rule(type="x"))
+    for sent, exits in ((by_browser, False), (touch, True)):
+        left, _ = taken(instance_fold("a", "b", exits=leaves), [touch("a")], [sent("x", 1)])
+        assert (left.progress.exited is not None) is exits
+        left, _ = taken(instance_fold("a", "b", exits=leaves), [touch("a")], [sent("b", 1)])
+        assert (left.progress.stage, left.progress.exited is not None) == (1, exits)

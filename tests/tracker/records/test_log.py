@@ -5,7 +5,7 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.records.log import ID_BYTES, holds_id, short_id
+from tracker.records.log import ID_BYTES, holds_id, is_browsers, latest, readable_id, short_id, twin
 
 
 def test_uuids_that_count_up_stay_apart() -> None:
@@ -34,3 +34,26 @@ def test_different_ids_have_different_short_ids(ids: set[str]) -> None:
 def test_an_id_is_found_at_its_own_place_alone(ids: list[bytes], sought: bytes) -> None:
     """Bytes that lie across two ids are none."""
     assert holds_id(b"".join(ids), sought) == (sought in ids)
+
+
+@given(st.sets(st.text(min_size=1, max_size=40), min_size=1, max_size=20))
+def test_each_id_has_two_forms_and_shows_whose_it_is(ids: set[str]) -> None:
+    """A browser's and a server's, each the other's twin, and no id's is another's."""
+    forms = {one: (short_id(one), short_id(one, True)) for one in ids}
+    assert all((twin(server), twin(browser)) == (browser, server) for server, browser in forms.values())
+    assert all((is_browsers(server), is_browsers(browser)) == (False, True) for server, browser in forms.values())
+    assert len({form for each in forms.values() for form in each}) == 2 * len(ids)
+
+
+def test_a_browsers_id_reads_as_a_servers() -> None:
+    """People know the id, and not its twin."""
+    assert readable_id(short_id("order-1001", True)) == "order-1001"
+
+
+def test_a_browsers_ids_are_forgotten_first() -> None:
+    """The oldest of them; a server's only where no browser's is left."""
+    own, junk = [short_id(f"o{place}") for place in range(3)], [short_id(f"j{place}", True) for place in range(4)]
+    mixed = b"".join([own[0], *junk, *own[1:]])
+    assert latest(mixed, 5 * ID_BYTES) == b"".join([own[0], *junk[2:], *own[1:]])
+    assert latest(mixed, 2 * ID_BYTES) == b"".join(own[1:])
+    assert latest(mixed, 9 * ID_BYTES) == mixed

@@ -73,6 +73,15 @@ def test_what_has_no_effect():
     assert [line.effects for line in others] == [["a duplicate: it counts once"]]
 
 
+def test_a_browsers_version_is_told_where_a_servers_counts():
+    """It is listed with the reason, and the server's does what it does."""
+    claim = touch("order", 1, "order-1", paid=True)
+    claim.is_browser = True
+    found = explained([claim, touch("page", 0, "order-1")], 1)
+    assert [line.effects for line in found.others] == [["a browser's version: a server's with the same id counts"]]
+    assert effects(found.stories[0]) == [["entered the journey at visit", "reached funnel depth 1 (visit)"]]
+
+
 @pytest.mark.parametrize(
     ("touches", "now_hour", "expected"),
     [

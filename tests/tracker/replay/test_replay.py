@@ -112,6 +112,17 @@ def test_duplicates_count_once():
     assert events == {"applied": 2, "duplicate": 1, "late": 0, "rejected": 0}
 
 
+def test_a_servers_version_counts_whatever_a_browser_sent_under_its_id():
+    """As in the live tracker: the browser's is a duplicate, and ends no journey."""
+    ends = Definition("shop", 3, PLAIN.stages, exits=(Rule(type="return"),))
+    claims = [touch("ann", "return", 0, "order-1"), touch("bob", "return", 9, "r")]
+    for one in claims:
+        one.is_browser = True
+    report = run(ends, [*claims, touch("ann", "order", 3, "order-1"), touch("bob", "visit", 1)])
+    assert report.as_json()["events"] == {"applied": 3, "duplicate": 1, "late": 0, "rejected": 0}
+    assert column(report, "current") == [0, 1, 1]
+
+
 def test_keyed_journeys_count_instances():
     """Every figure of a keyed journey counts instances; events without the key belong to none."""
     keyed = Definition("orders", 1, (stage("visit"), stage("order")), key=("context", "order"))
