@@ -91,3 +91,6 @@ TYPES: Final[dict[str, str]] = {
     "Friend Invited": SUPPORT,
 }
 """By type: the channel that the shipped tables send it to."""
+
+OF_BUSINESS: Final = frozenset({"Email Sent", "Email Delivered", "Email Bounced", "Order Updated"})
+"""What the business does and the person has no part in. The shipped tables mark these with `context.by: business`."""

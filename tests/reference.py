@@ -59,17 +59,24 @@ def trusted(definition: Definition, touches: Sequence[Touch]) -> list[Touch]:
         touch.event_id
         for touch in touches
         if not touch.is_browser
-        and (definition.takes_all or matches(definition, touch) or any(meets(rule, touch) for rule in rules))
+        and (
+            (definition.takes_all and not is_passive(definition, touch))
+            or matches(definition, touch)
+            or any(meets(rule, touch) for rule in rules)
+        )
     }
     return [touch for touch in touches if not touch.is_browser or touch.event_id not in servers]
 
 
-def fold_one(definition: Definition, touches: Sequence[Touch], now_ms: int) -> Journey | None:
+def fold_one(  # noqa: C901 - one choice after another
+    definition: Definition, touches: Sequence[Touch], now_ms: int
+) -> Journey | None:
     """One journey over one set of touchpoints."""
     ordered = order(definition, touches)
     stages = definition.stages
     drops: list[int] = []
     recoveries: list[int] = []
+    taken_out = False
     reached: dict[int, int] = {}
     visits: dict[int, int] = {}
     counted: list[tuple[Touch, int]] = []
@@ -78,6 +85,14 @@ def fold_one(definition: Definition, touches: Sequence[Touch], now_ms: int) -> J
     exited = False
     for position, stage in in_counting_order(definition, ordered):
         touch = ordered[position]
+        if is_passive(definition, touch):  # 20
+            if current is not None and not exited and any(meets(rule, touch) for rule in definition.exits):
+                exited, taken_out = True, quiet(stages[current], last_at, touch.at_ms)
+                drops += [last_at + drops_after(stages[current])] * taken_out
+            continue
+        if taken_out and stage is not None:  # 20
+            recoveries.append(touch.at_ms)
+            taken_out = False
         if current is not None and not exited and quiet(stages[current], last_at, touch.at_ms):
             drops.append(last_at + drops_after(stages[current]))  # 14
             recoveries.append(touch.at_ms)
@@ -149,8 +164,15 @@ def order(definition: Definition, touches: Sequence[Touch]) -> list[Touch]:
 
 
 def matches(definition: Definition, touch: Touch) -> list[int]:
-    """The indices of all stages that the touchpoint matches."""
+    """The indices of all stages that the touchpoint matches; none where it is not the customer's activity."""
+    if is_passive(definition, touch):
+        return []
     return [i for i, stage in enumerate(definition.stages) if any(meets(rule, touch) for rule in stage.touchpoints)]
+
+
+def is_passive(definition: Definition, touch: Touch) -> bool:
+    """Choice 20: whether it is not the customer's activity."""
+    return any(meets(rule, touch) for rule in definition.not_activity)
 
 
 # Drop-off
@@ -293,9 +315,12 @@ def may_follow(definition: Definition, last: int | None, stage: int, served: tup
 
 
 def ends(definition: Definition, served: tuple[int, ...], touch: Touch) -> bool:
-    """Whether a touchpoint that serves no step of a chain ends it: choices 10 and 11."""
-    return definition.funnel.mode == "strict" or any(
-        meets(exclusion.rule, touch) and within(definition, exclusion.between, served)
+    """Whether a touchpoint that serves no step of a chain ends it: choices 10, 11 and 20."""
+    strict = definition.funnel.mode == "strict"
+    if strict and not is_passive(definition, touch):
+        return True
+    return any(
+        meets(exclusion.rule, touch) and (strict or within(definition, exclusion.between, served))
         for exclusion in definition.funnel.exclude
     )
 

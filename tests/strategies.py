@@ -68,6 +68,7 @@ def definitions(
         order=draw(st.sampled_from(("free", "forward"))),
         funnel=draw(_funnels(count, modes)),
         exits=tuple(draw(st.lists(rules(), max_size=1))) if draw(st.integers(0, 2)) == 0 else (),
+        not_activity=draw(_not_activity()),
         segments=draw(_segments(count)),
         key=key,
         buckets=draw(st.sampled_from((Buckets(), Buckets((UNIT_MS,), (2 * UNIT_MS, 9 * UNIT_MS))))),
@@ -86,6 +87,11 @@ def _funnels(draw: st.DrawFn, count: int, modes: Sequence[str]) -> Funnel:
         step_windows_ms=draw(step_windows) if draw(st.booleans()) else {},
         exclude=tuple(draw(st.lists(exclusions, max_size=2))) if draw(st.booleans()) else (),
     )
+
+
+def _not_activity() -> st.SearchStrategy[tuple[Rule, ...]]:
+    business = Rule(where=(Condition(("context", "by"), "eq", "business"),))
+    return st.sampled_from(((), (business,), (Rule(type="b"),), (Rule(type="a", channel="web"), business)))
 
 
 def _surveys() -> st.SearchStrategy[Survey]:
@@ -131,6 +137,8 @@ def _touches(draw: st.DrawFn, event_id: str, hours: int) -> Touch:
         properties["key"] = draw(st.sampled_from(("k1", "k2", 3)))
     if draw(st.booleans()):
         context["seg"] = draw(st.sampled_from(("x", "y", "undeclared", None)))
+    if draw(st.integers(0, 3)) == 0:
+        context["by"] = "business"
     at_ms = BASE_MS + draw(st.integers(0, hours)) * UNIT_MS
     return Touch(
         "customer",

@@ -27,6 +27,9 @@ def chain_of(steps: Steps, entries: Sequence[Entry], depth: int) -> list[Link]:
     """The chain of this depth, in order; empty where the entries hold none (the log may begin too late)."""
     if depth == 0:
         return []
+    if steps.passive:
+        # What is not the customer's activity lies between no steps, but it may end a chain.
+        entries = [entry for entry in entries if not entry.bits & steps.passive or entry.bits & steps.break_mask]
     moments = _until_complete(steps, [_Moment(steps, list(group)) for _, group in groupby(entries, _time)], depth)
     if not moments:
         return []

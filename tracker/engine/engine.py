@@ -14,7 +14,7 @@ from zlib import crc32
 from tracker.engine.fold import UNCOUNTED, begin, compile_step
 from tracker.engine.funnel import Steps
 from tracker.engine.instant import must_count_together, together
-from tracker.engine.matcher import Matcher, segment_coder
+from tracker.engine.matcher import Matcher, bit_count, segment_coder
 from tracker.journey.definition import Buckets, Definition
 from tracker.records.log import ID_BYTES, Entry, Layout, latest, short_id
 from tracker.records.state import Instance, Progress, decode_progress, encode
@@ -52,6 +52,8 @@ def fingerprint(definition: Definition, rules: int = RULES) -> int:
         definition.funnel,
         definition.exits,
         [segment.attribution for segment in definition.segments],
+        # Only where the file has it, so that other journeys keep the fingerprint they had.
+        *((definition.not_activity,) if definition.not_activity else ()),
         # How an account follows from its people; its own touchpoints do not exist.
         *((definition.accounts,) if definition.of_people is not None else ()),
         # Only where they make a difference, so that states of other journeys are not looked at anew.
@@ -69,6 +71,7 @@ def shape(definition: Definition) -> tuple[object, ...]:
         definition.key,
         # Included only where the file sets them, so that journeys without them keep the fingerprint they had.
         *((definition.buckets,) if definition.buckets != Buckets() else ()),
+        *(("not_activity",) if definition.not_activity else ()),
     )
 
 
@@ -94,7 +97,7 @@ def _entries(
     matcher: Matcher, layout: Layout, definition: Definition, *, takes_all: bool
 ) -> Callable[[Sequence[Touch]], list[tuple[Entry, int]]]:
     """A function from touches to entries, each with its place, without those that cannot affect the journey."""
-    order_of = layout.order
+    order_of, is_passive, passive = layout.order, matcher.is_passive, matcher.passive
     # Nobody leaves a journey on the word of a browser, which anybody may have sent.
     of_browsers = Matcher(definition, exits=False) if definition.exits else matcher
     code_segments = segment_coder(definition.segments) if definition.segments else None
@@ -103,7 +106,7 @@ def _entries(
 
     def try_all(touch: Touch) -> tuple[int, int, tuple[int, ...]]:
         trying = of_browsers if touch.is_browser else matcher
-        bits, rule = trying.match(touch)
+        bits, rule = trying.match_active(touch)
         found = bits, rule, order_of(bits)
         if len(ready) < MAX_READY and trying.ready(touch.channel, touch.type) is not None:
             ready[touch.is_browser, touch.channel, touch.type] = found
@@ -113,7 +116,13 @@ def _entries(
         made: list[tuple[Entry, int]] = []
         for place, touch in enumerate(touches):
             is_browser = touch.is_browser
-            bits, rule, order = ready.get((is_browser, touch.channel, touch.type)) or try_all(touch)
+            if is_passive is not None and is_passive(touch):
+                bits, rule = (of_browsers if is_browser else matcher).match_passive(touch)
+                if bits == passive:
+                    continue
+                order = order_of(bits)
+            else:
+                bits, rule, order = ready.get((is_browser, touch.channel, touch.type)) or try_all(touch)
             if bits or takes_all:
                 segments = code_segments(touch) if code_segments is not None else b""
                 # Half the time of calling Entry, whose own constructor is a Python function.
@@ -136,7 +145,9 @@ class Engine:
         count = len(definition.stages)
         self.steps: Final = Steps(definition)
         self.matcher: Final = Matcher(definition)
-        self.layout: Final = Layout(count, count + 1 + len(definition.funnel.exclude), len(definition.segments))
+        self.passive: Final = self.matcher.passive
+        """The bit of entries that are not the customer's activity; 0 where the journey names none."""
+        self.layout: Final = Layout(count, bit_count(definition), len(definition.segments))
         self._compact_from = COMPACT_FROM * self.layout.size
         self.step: Final = compile_step(definition, self.steps)
         self._must_count_together = must_count_together(self.steps)
@@ -213,7 +224,7 @@ class Engine:
 
     def dropped_ms(self, progress: Progress) -> int | None:
         """When the customer last dropped off; None where they never did."""
-        if progress.is_dropped:
+        if progress.is_dropped and progress.exited is None:
             return self.deadline_ms(progress)
         return None if progress.dropped is None else progress.zero_ms + progress.dropped
 
@@ -291,13 +302,19 @@ class Engine:
         alone does not know it.
         """
         before = instance.progress
-        deadline_ms = self.deadline_ms(before) if before.is_dropped else None
         progress = self.fold(log, decode_progress(instance.base) if instance.base is not None else None)
         if progress is None:
             return
-        if deadline_ms is not None and self.deadline_ms(progress) == deadline_ms:
-            progress.is_dropped = True
+        self.keep_reported(progress, self.deadline_ms(before) if before.is_dropped else None)
         instance.progress = progress
+
+    def keep_reported(self, progress: Progress, deadline_ms: int | None) -> None:
+        """Keep a drop-off that the clock reported, at this deadline, while the folded progress has the same one.
+
+        Whether somebody dropped off before they were taken out of the journey, the fold itself knows.
+        """
+        if progress.exited is None:
+            progress.is_dropped = deadline_ms is not None and self.deadline_ms(progress) == deadline_ms
 
     def _relieve(self, instance: Instance) -> None:
         """Move entries beyond the horizon into the base once they are half of the log, and cut a log above MAX_LOG.

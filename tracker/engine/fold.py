@@ -40,8 +40,42 @@ def begin(definition: Definition, at_ms: int) -> Progress:
     )
 
 
-def compile_step(definition: Definition, steps: Steps) -> Step:  # noqa: C901, PLR0915 - closures, straight when called
+def compile_step(definition: Definition, steps: Steps) -> Step:
     """The function that folds one touchpoint into a progress; touchpoints come in the order of the set."""
+    step = _compile_step(definition, steps)
+    return _with_passive(step, definition, steps) if steps.passive else step
+
+
+def _with_passive(step: Step, definition: Definition, steps: Steps) -> Step:
+    """The step, with touchpoints that are not the customer's activity: they change neither stage nor silence."""
+    passive, break_mask, exit_bit = steps.passive, steps.break_mask, 1 << len(definition.stages)
+    limits = tuple(stage.drops_after_ms for stage in definition.stages)
+    advance = any_order(steps) if steps.mode == "any" else chained(steps, strict=steps.mode == "strict")
+
+    def take_out(progress: Progress, at: int) -> None:
+        """An exit that the customer has no part in. Whoever had gone quiet before it has dropped off."""
+        stage, last = progress.stage, progress.last
+        limit = limits[stage]
+        progress.is_dropped = limit is not None and at - last > limit
+        if progress.is_dropped:
+            progress.dropped = last + (limit or 0)
+        progress.spent[stage] += at - progress.since
+        progress.exited = at
+
+    def step_or_aside(progress: Progress, at_ms: int, bits: int, segments: bytes, counted: int) -> int:
+        if not bits & passive:
+            return step(progress, at_ms, bits, segments, counted)
+        at = max(at_ms - progress.zero_ms, progress.last)
+        if bits & break_mask:
+            advance(progress, at, bits, 0)
+        if bits & exit_bit and progress.stage >= 0 and progress.exited is None:
+            take_out(progress, at)
+        return -1
+
+    return step_or_aside
+
+
+def _compile_step(definition: Definition, steps: Steps) -> Step:  # noqa: C901, PLR0915 - closures, straight when called
     count = len(definition.stages)
     stage_mask, exit_bit = steps.mask, 1 << count
     limits = tuple(stage.drops_after_ms for stage in definition.stages)
@@ -67,6 +101,14 @@ def compile_step(definition: Definition, steps: Steps) -> Step:  # noqa: C901, P
         progress.dropped = progress.last + limit
         progress.recovered = at
 
+    def come_back(progress: Progress, at: int) -> None:
+        """The recovery of a customer who had dropped off and was then taken out of the journey by others."""
+        gaps = progress.gaps or [0] * count
+        gaps[progress.stage] += 1
+        progress.gaps = gaps
+        progress.recovered = at
+        progress.is_dropped = False
+
     def leave(progress: Progress, at: int) -> None:
         """An exit: the clock stops."""
         if progress.stage < 0 or progress.exited is not None:
@@ -82,7 +124,7 @@ def compile_step(definition: Definition, steps: Steps) -> Step:  # noqa: C901, P
             leave(progress, at)
         return -1
 
-    def step(  # noqa: C901 - the hot path
+    def step(  # noqa: C901, PLR0912 - the hot path
         progress: Progress, at_ms: int, bits: int, segments: bytes, counted: int
     ) -> int:
         happened = at_ms - progress.zero_ms
@@ -122,6 +164,8 @@ def compile_step(definition: Definition, steps: Steps) -> Step:  # noqa: C901, P
         if after != before or not was_in:
             if was_in:
                 progress.spent[before] += at - progress.since
+            elif progress.is_dropped:
+                come_back(progress, at)
             progress.exited = None
             progress.stage = after
             progress.since = at

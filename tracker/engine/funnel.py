@@ -54,6 +54,9 @@ class Steps:
         )
         """By exclusion: its bit, and the steps [low, high) whose chains it ends."""
         self.break_mask: Final = sum(bit for bit, _, _ in self.breaks)
+        self.passive: Final = 1 << (self.count + 1 + len(self.breaks)) if definition.not_activity else 0
+        """The bit of touchpoints that are not the customer's activity: they may end chains, and lie between no steps
+        otherwise."""
 
 
 def descending(mask: int) -> list[int]:

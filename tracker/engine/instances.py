@@ -96,7 +96,9 @@ class InstanceFold:
             return
         before = self.contributor.facts_before(instance)
         if self._listener is not None:
-            instance.feedback = self._listener.hear(instance.feedback, [batch.touches[place] for _, place in items])
+            passive = self.engine.passive
+            heard = [batch.touches[place] for entry, place in items if not entry.bits & passive]
+            instance.feedback = self._listener.hear(instance.feedback, heard)
         if are_newest:
             self._advance(instance, items, batch)
             self.engine.append(instance, items)

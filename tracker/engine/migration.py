@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 from tracker.engine.engine import Engine, shape
 from tracker.engine.fold import begin
-from tracker.engine.matcher import ranked, rule_names
+from tracker.engine.matcher import passive_bit, ranked, rule_names
 from tracker.journey.definition import Definition
 from tracker.records.log import NO_RULE, Entry
 from tracker.records.state import FIRST_VALUE, OTHER, Instance, Progress, decode_progress, encode
@@ -63,8 +63,8 @@ def migrate(instance: Instance, old: Engine, new: Engine, *, keeps_chains: bool 
     )
     after.progress = new.fold(entries, base) or begin(new.definition, instance.progress.zero_ms)
     # A drop-off that was reported stays reported while its deadline is the same.
-    is_dropped = instance.progress.is_dropped
-    after.progress.is_dropped = is_dropped and old.deadline_ms(instance.progress) == new.deadline_ms(after.progress)
+    reported = instance.progress
+    new.keep_reported(after.progress, old.deadline_ms(reported) if reported.is_dropped else None)
     return after
 
 
@@ -106,6 +106,8 @@ def _bit_map(old: Definition, new: Definition) -> list[tuple[int, int]]:
     pairs = [(1 << place, 1 << news[stage.name]) for place, stage in enumerate(old.stages) if stage.name in news]
     if new.exits:
         pairs.append((1 << len(old.stages), 1 << len(new.stages)))
+    if old.not_activity and new.not_activity:
+        pairs.append((passive_bit(old), passive_bit(new)))
     for was, one in enumerate(old.funnel.exclude):
         for now, other in enumerate(new.funnel.exclude):
             if one.rule == other.rule:

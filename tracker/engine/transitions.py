@@ -162,7 +162,10 @@ class TransitionTeller:
             if not was_dropped:
                 add("dropped", was, was, progress.zero_ms + (progress.dropped or 0), _CLOCK)
             add("recovered", was, was, now_ms, why)
-        elif was_dropped:
+        elif progress.is_dropped and not was_dropped:
+            # Taken out of the journey by others, before the timer: the drop-off is reported now, with its own time.
+            add("dropped", was, was, progress.zero_ms + (progress.dropped or 0), _CLOCK)
+        elif was_dropped and not progress.is_dropped:
             # The clock had reported a drop-off, and then a touchpoint arrived that had happened in time.
             add("corrected", was, stage, now_ms, why)
         if stage >= 0 and (was < 0 or (was_out and not is_out)):

@@ -54,6 +54,8 @@ class Facts(NamedTuple):
 NOTHING: Final = Facts(0, -1, 0, 0, 0, [], [], [], [], [], 0, ())
 _STATUS: Final = {name: place for place, name in enumerate(STATUSES)}
 _DROPPED, _EXITED = _STATUS["dropped"], _STATUS["exited"]
+# Exited as well, and counted so; but the customer had dropped off before others ended the journey.
+_EXITED_DROPPED: Final = len(STATUSES)
 _new = tuple.__new__
 
 
@@ -62,7 +64,7 @@ class Cells(NamedTuple):
 
     cohort: Cell
     current: tuple[tuple[Cell, ...], ...]
-    """By stage and status."""
+    """By stage and status; exited twice, the second time for those who had dropped off."""
     reached: tuple[tuple[Cell, ...], ...]
     """By stage and WITHIN."""
     funnel: tuple[Cell, ...]
@@ -108,11 +110,11 @@ class Contributor:
 
     def status(self, progress: Progress) -> str | None:
         """One of STATUSES; None before the journey begins."""
-        return STATUSES[self._status(progress)] if progress.stage >= 0 else None
+        return STATUSES[min(self._status(progress), _EXITED)] if progress.stage >= 0 else None
 
     def _status(self, progress: Progress) -> int:
         if progress.exited is not None:
-            return _EXITED
+            return _EXITED_DROPPED if progress.is_dropped else _EXITED
         return _DROPPED if progress.is_dropped else self._calm[progress.stage]
 
     def segment_values(self, progress: Progress) -> list[tuple[str, str]]:
@@ -188,9 +190,9 @@ class Contributor:
         if was_at != is_at or was != status:
             _count(tally, cells.current[was_at][was], -1)
             _count(tally, cells.current[is_at][status], 1)
-            if was == _EXITED:
+            if was >= _EXITED:
                 _count(tally, cells.exits[was_at], -1)
-            if status == _EXITED:
+            if status >= _EXITED:
                 _count(tally, cells.exits[is_at], 1)
         if was_deep != depth:
             if was_deep:
@@ -225,8 +227,8 @@ class Contributor:
 
     def _change_visits(self, tally: Tally, before: Facts, after: Facts, cells: Cells) -> None:
         # The last stay in the current stage is open, so it is in no histogram until it ends. An exit ends it.
-        was_in = -1 if before.status == _EXITED else before.stage
-        is_in = -1 if after.status == _EXITED else after.stage
+        was_in = -1 if before.status >= _EXITED else before.stage
+        is_in = -1 if after.status >= _EXITED else after.stage
         stages = zip(before.visits, after.visits, before.spent, after.spent, strict=True)
         for stage, (visited, visits, spent, spends) in enumerate(stages):
             if visited != visits:
@@ -247,7 +249,7 @@ class Contributor:
         cells = self._cells_of((facts.zero_ms + began) // DAY_MS, segments)
         _count(tally, cells.cohort, sign)
         _count(tally, cells.current[stage][status], sign)
-        if status == _EXITED:
+        if status >= _EXITED:
             _count(tally, cells.exits[stage], sign)
             stage = -1
         if depth:
@@ -293,7 +295,7 @@ class Contributor:
             if gaps:
                 _count(tally, cells.recoveries[stage], sign * gaps)
                 _count(tally, cells.dropoffs[stage], sign * gaps)
-        if facts.status == _DROPPED:
+        if facts.status in (_DROPPED, _EXITED_DROPPED):
             _count(tally, cells.dropoffs[facts.stage], sign)
 
     def cells(self, progress: Progress, began: int) -> Cells:
@@ -329,7 +331,10 @@ class Contributor:
             return tuple(Cell(fields(figure, *parts, stage)) for stage in stages)
 
         stages = self._stages
-        current = tuple(tuple(Cell(fields("current", stage, status)) for status in STATUSES) for stage in stages)
+        current = tuple(
+            tuple(Cell(fields("current", stage, status)) for status in (*STATUSES, STATUSES[_EXITED]))
+            for stage in stages
+        )
         completions = tuple(
             fields("completions", stage) if goal else [] for stage, goal in zip(stages, self._goals, strict=True)
         )

@@ -38,8 +38,8 @@ def with_accounts(definitions: Iterable[Definition]) -> tuple[Definition, ...]:
 
 
 def _derived(people: Definition, name: str) -> Definition:
-    # An account never returns to a stage, because it has only one moment for each. Exclusions and answers are left out,
-    # because they are facts of single touchpoints, which stay with the person.
+    # An account never returns to a stage, because it has only one moment for each. Exclusions, answers and what is no
+    # activity are left out, because they are facts of single touchpoints, which stay with the person.
     return replace(
         people,
         journey=name,
@@ -47,6 +47,7 @@ def _derived(people: Definition, name: str) -> Definition:
         order="forward",
         funnel=Funnel(people.funnel.mode, people.funnel.window_ms, people.funnel.step_windows_ms),
         feedback=(),
+        not_activity=(),
         examples=(),
         of_people=people.journey,
     )

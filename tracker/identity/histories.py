@@ -18,6 +18,7 @@ from tracker.engine.customer import MAX_INSTANCES, CustomerFold
 from tracker.engine.engine import MAX_IDS, Engine
 from tracker.engine.fold import UNCOUNTED, begin
 from tracker.engine.instances import InstanceFold
+from tracker.engine.matcher import bit_count
 from tracker.engine.transitions import ProgressView, view
 from tracker.figures.feedback import join
 from tracker.records.log import ID_BYTES, NO_RULE, Entry, counting, is_browsers, latest, twin
@@ -215,20 +216,21 @@ def _merge(engine: Engine, target: Journey, history: Instance) -> set[bytes]:
 def _refold(engine: Engine, instance: Instance, entries: list[Entry], before: Instance) -> None:
     """Fold base and entries; a drop-off that was reported stays reported while its deadline is the same."""
     reported = before.progress
-    deadline_ms = engine.deadline_ms(reported) if reported.is_dropped else None
     base = decode_progress(instance.base) if instance.base is not None else None
     progress = engine.fold(entries, base) or begin(engine.definition, reported.zero_ms)
-    progress.is_dropped = deadline_ms is not None and engine.deadline_ms(progress) == deadline_ms
+    engine.keep_reported(progress, engine.deadline_ms(reported) if reported.is_dropped else None)
     instance.progress = progress
 
 
 def _look_at(engine: Engine, entries: Iterable[Entry]) -> None:
     definition = engine.definition
-    bits = len(definition.stages) + 1 + len(definition.funnel.exclude)
+    bits, stages = bit_count(definition), (1 << len(definition.stages)) - 1
     codes = [FIRST_VALUE + len(segment.values) for segment in definition.segments]
     for entry in entries:
         if entry.bits >> bits or any(code >= most for code, most in zip(entry.segments, codes, strict=False)):
             raise ValueError("a touchpoint with stages or segments that the journey does not have")
+        if entry.bits & engine.passive and entry.bits & stages:
+            raise ValueError("a touchpoint with a stage that is not the customer's activity")
 
 
 def _try_on(engine: Engine, data: bytes) -> None:
@@ -247,8 +249,10 @@ def _try_on(engine: Engine, data: bytes) -> None:
         numbers = field if isinstance(field, list) else [field]
         if not all(each is None or abs(each) < LARGEST for each in numbers):
             raise ValueError("a number of no journey")
-    # One of the last stage alone, one of all stages at once, one of none that is an exit and every exclusion.
-    for bits in (1 << count - 1, (1 << count) - 1, (1 << others) - 1 << count):
+    # One of the last stage alone, one of all stages at once, one of none that is an exit and every exclusion, and the
+    # same as what is not the customer's activity.
+    ends = (1 << others) - 1 << count
+    for bits in (1 << count - 1, (1 << count) - 1, ends, ends | engine.passive):
         engine.step(
             decode_progress(data), progress.zero_ms + progress.last, bits, bytes(len(definition.segments)), UNCOUNTED
         )

@@ -193,7 +193,8 @@ def _spans(
     The base knows only its first and last touchpoint; the gaps between are in the report alone.
     """
     points = [(at_ms, at_ms) for at_ms in reached.values()]
-    points += [(entry.at_ms, entry.at_ms) for entry in engine.layout.unpack(instance.log)]
+    log, passive = engine.layout.unpack(instance.log), engine.passive
+    points += [(entry.at_ms, entry.at_ms) for entry in log if not entry.bits & passive]
     if instance.base is not None:
         base = decode_progress(instance.base)
         until_ms = base.zero_ms + base.last

@@ -218,6 +218,9 @@ class Definition:
     buckets: Buckets = field(default_factory=Buckets)
     feedback: tuple[Survey, ...] = ()
     accounts: Accounts | None = None
+    not_activity: tuple[Rule, ...] = ()
+    """Touchpoints that the customer has no part in, such as mails that were sent. They break no silence, bear on no
+    stage and lie between no steps; they may still end the journey or a chain."""
     of_people: str | None = None
     """For a journey of accounts: the journey of its people. It matches no touchpoints itself."""
 

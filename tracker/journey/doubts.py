@@ -9,8 +9,9 @@ from itertools import combinations
 from typing import get_type_hints
 
 from schemas.properties import BY_CHANNEL
+from schemas.vocabulary import OF_BUSINESS
 from tracker import paths
-from tracker.journey.definition import Rule
+from tracker.journey.definition import Condition, Rule
 from tracker.journey.fields import MAX_RULES
 from tracker.journey.reader import Block, Reader, rule_of
 from tracker.journey.rule_logic import disjoint, never, within
@@ -39,12 +40,13 @@ def doubt(reader: Reader, journey: Block, channels: Sequence[str]) -> None:
     exits = _placed(journey.get("exits", ()))
     funnel: Block | None = journey.get("funnel")
     exclusions = _placed(funnel.get("exclude", ())) if funnel else []
+    passive = _placed(journey.get("not_activity", ()))
     in_stages = [placed for _, _, rules in stages for placed in rules]
-    if (count := len(in_stages) + len(exits) + len(exclusions)) > MAX_RULES:
+    if (count := len(in_stages) + len(exits) + len(exclusions) + len(passive)) > MAX_RULES:
         reader.note(journey.place("stages"), f"{count} touchpoint rules",
                     f"use up to {MAX_RULES}: `in: [one, two]` joins several rules into one")  # fmt: skip
         return
-    for placed in [*in_stages, *exits, *exclusions]:
+    for placed in [*in_stages, *exits, *exclusions, *passive]:
         _contradiction(reader, placed)
         _channel(reader, placed.block, channels)
         for condition, node in placed.block.get("where", ()):
@@ -58,7 +60,10 @@ def doubt(reader: Reader, journey: Block, channels: Sequence[str]) -> None:
     for (name, _, rules), (later_name, _, later_rules) in combinations(stages, 2):
         _overlap(reader, name, rules, later_name, later_rules)
     _self_exclusion(reader, stages, exclusions)
-    _spelling(reader, [*in_stages, *exits, *exclusions], journey, channels)
+    _spelling(reader, [*in_stages, *exits, *exclusions, *passive], journey, channels)
+    _never_counts(reader, in_stages, passive)
+    if not passive and any("drops_after" in stage.nodes for _, stage, _ in stages):
+        _business(reader, in_stages)
 
 
 def _placed(blocks: Iterable[Block]) -> list[Placed]:
@@ -115,6 +120,28 @@ def _unreachable(reader: Reader, name: str, stage: Block, rules: list[Placed], e
         reader.note(stage.place("touchpoints"),
                     f"whoever reaches {name!r} leaves the journey at once: its touchpoints are exits too (line {line})",
                     "make the exit or the stage more specific", "warning")  # fmt: skip
+
+
+def _never_counts(reader: Reader, rules: list[Placed], passive: list[Placed]) -> None:
+    """Warn of rules of stages that only what is not the customer's activity can meet."""
+    for placed in rules:
+        wider = next((other for other in passive if within(placed.rule, other.rule)), None)
+        if wider:
+            reader.note(placed.block.node, "no touchpoint counts by this rule: `not_activity` "
+                        f"(line {wider.line}) says that the customer has no part in them",
+                        "name what the customer does, or make `not_activity` more specific", "warning")  # fmt: skip
+
+
+def _business(reader: Reader, rules: list[Placed]) -> None:
+    """Warn of types that are the business's doing, where they break the customers' silence."""
+    by_business = Rule(where=(Condition(("context", "by"), "eq", "business"),))
+    for placed in rules:
+        kind = placed.rule.type
+        if kind in OF_BUSINESS and not disjoint(placed.rule, by_business):
+            message = f"{kind!r} is what the business does, and breaks the customers' silence"
+            reader.note(placed.block.place("type"), message,
+                        "add `not_activity: [{where: {context.by: business}}]`, and name what the customer does",
+                        "warning")  # fmt: skip
 
 
 def _repeats(reader: Reader, rules: list[Placed]) -> None:

@@ -150,6 +150,9 @@ BLOCKS: Final[dict[str, tuple[Field, ...]]] = {
         Field("funnel", "block", "how the steps are counted", of="funnel"),
         Field("exits", "blocks", "touchpoints that end the journey for a customer", of="rule",
               example="[{type: Account Closed}]"),
+        Field("not_activity", "blocks", "touchpoints that are not the customer's doing, such as mails that were sent: "
+              "they break no silence, recover nobody and belong to no stage; they may still be `exits` or excluded",
+              of="rule", default="all are the customer's", example="[{where: {context.by: business}}]"),
         Field("segments", "named", "declared properties to break the figures down by", of="segment"),
         Field("key", "path", "runs one instance of the journey per value found here: per order, cart, ticket",
               default="one journey per customer", example="properties.order_id"),

@@ -123,6 +123,7 @@ def _definition(block: Block, name: str) -> Definition:
         order=block.get("order", "free"),
         funnel=_funnel(block.get("funnel")),
         exits=tuple(rule_of(each) for each in block.get("exits", ())),
+        not_activity=tuple(rule_of(each) for each in block.get("not_activity", ())),
         segments=tuple(_segment(key, each) for key, (_, each) in block.get("segments", {}).items()),
         key=block.get("key"),
         buckets=_buckets(block.get("buckets")),

@@ -88,6 +88,8 @@ def meaning(definition: Definition) -> dict[str, Any]:
         "order": definition.order,
         "funnel": plain["funnel"],
         "exits": plain["exits"],
+        # Included only where the file has it, so that other definitions keep the digest they had.
+        **({"not_activity": plain["not_activity"]} if definition.not_activity else {}),
         "segments": plain["segments"],
         "key": plain["key"],
         "buckets": plain["buckets"],
@@ -112,6 +114,7 @@ def _differences(before: Definition, after: Definition) -> Iterator[DefinitionDi
     yield from _value("order", before.order, after.order)
     yield from _funnel(before.funnel, after.funnel, gains)
     yield from _rules("exits", before.exits, after.exits)
+    yield from _rules("not_activity", before.not_activity, after.not_activity)
     segments, is_segments = ({segment.name: segment for segment in one.segments} for one in (before, after))
     for name, of, to in _pairs(segments, is_segments):
         yield from _segment(f"segments.{name}", of, to)

@@ -40,6 +40,7 @@ def _rules(definition: Definition) -> Iterator[Rule]:
     for stage in definition.stages:
         yield from stage.touchpoints
     yield from definition.exits
+    yield from definition.not_activity
     for exclusion in definition.funnel.exclude:
         yield exclusion.rule
     for survey in definition.feedback:

@@ -24,7 +24,7 @@ from tracker.records.log import NO_RULE, Entry, counting, is_browsers, twin
 from tracker.records.state import Instance, Progress, decode, decode_progress
 from tracker.replay.columns import Columns, Event
 from tracker.replay.line import is_nameless
-from tracker.replay.replay import Folder, unique
+from tracker.replay.replay import NOT_ACTIVITY, Folder, unique
 from tracker.touch import Touch
 
 ShowTime = Callable[[int | None], str | None]
@@ -169,7 +169,8 @@ class _Narrator:
         self._rules = rule_names(definition)
         stages = [rule for stage in definition.stages for rule in stage.touchpoints]
         self._listener = Listener(definition.feedback)
-        self._texts = [*stages, *definition.exits, *(exclusion.rule for exclusion in definition.funnel.exclude)]
+        exclusions = (exclusion.rule for exclusion in definition.funnel.exclude)
+        self._texts = [*stages, *definition.exits, *exclusions, *definition.not_activity]
 
     def rule(self, number: int) -> str | None:
         """The rule of a number in words, with its stage and place."""
@@ -208,6 +209,8 @@ class _Narrator:
             effects.append(f"stayed in {self.names[progress.stage]}")
         if progress.depth > depth:
             effects.append(f"reached funnel depth {progress.depth} ({self.names[progress.depth - 1]})")
+        if entry.bits & self.instance_fold.engine.passive:
+            return [*effects, NOT_ACTIVITY]
         return effects or ["changed nothing, but shows that the customer is not quiet"]
 
 
@@ -276,9 +279,7 @@ def explain(
     for event in once:
         entry, key = folder.entry(event), folder.key(event)
         if entry is None or (definition.key is not None and not key):
-            why = (
-                "it meets no rule of this journey" if entry is None else f"it has no {paths.show(definition.key or ())}"
-            )
+            why = folder.why_not(event) if entry is None else f"it has no {paths.show(definition.key or ())}"
             others.append(_other(columns, customer, event, why))
         else:
             line, touch = _line(columns, customer, event), columns.touch(customer, event)

@@ -24,6 +24,7 @@ from tracker.replay.report import CustomerResult, ReplayFigures, Report
 
 OTHER: Final = "other"
 NONE: Final = "(none)"
+NOT_ACTIVITY: Final = "not the customer's activity: it breaks no silence and belongs to no stage"
 # A breakdown by an undeclared path could have a value for every customer.
 MAX_VALUES: Final = 1_000
 
@@ -141,6 +142,13 @@ class Folder:
         """An event as the fold sees it; None where it cannot affect the journey."""
         template = self._kind(event[2]).entry
         return None if template is None else self._entry(template, event)
+
+    def why_not(self, event: Event) -> str:
+        """Why an event cannot affect the journey, in words."""
+        is_passive = self.instance_fold.engine.matcher.is_passive
+        if is_passive is not None and is_passive(self._columns.look(event[2])):
+            return NOT_ACTIVITY
+        return "it meets no rule of this journey"
 
     def key(self, event: Event) -> str | None:
         """The instance of a keyed journey that an event belongs to."""

@@ -72,3 +72,36 @@ def test_hundreds_of_rules_are_refused() -> None:
     definition, problems = read(TWO.format(f"[{rules}]", "{type: b}"), "x")
     assert definition is None
     assert "401 touchpoint rules" in problems[0].message
+
+
+QUIET = "stages: [{{name: one, touchpoints: [{}, {{type: a}}], drops_after: 1d}}]\n"
+
+
+def test_what_the_business_does_is_warned_of() -> None:
+    """A stage that counts mails that were sent is told what that does to the silence, unless the file settles it."""
+    words = "'Email Sent' is what the business does"
+    counted = QUIET.format("{type: Email Sent}")
+    assert [words in each.message for each in warnings(counted)] == [True]
+    assert warnings(counted.replace(", drops_after: 1d", "")) == []
+    theirs = QUIET.format("{type: Order Updated, where: {context.by: {ne: business}}}")
+    assert warnings(theirs) == []
+    settled = warnings(counted + "not_activity: {where: {context.by: business}}")
+    assert settled == []
+
+
+def test_a_rule_that_only_others_meet_is_warned_of() -> None:
+    """A stage's rule within `not_activity` never counts; the other rules of the stage do."""
+    found = warnings(QUIET.format("{type: Email Sent}") + "not_activity: {type: Email Sent}")
+    assert [(each.line, "no touchpoint counts by this rule" in each.message) for each in found] == [(1, True)]
+    assert warnings(QUIET.format("{type: b}") + "not_activity: {type: b, channel: shop}") == []
+
+
+def test_rules_of_what_is_no_activity_are_judged_like_others() -> None:
+    """A contradiction, an unknown channel and a misspelling are found in them too."""
+    definition, problems = read(
+        QUIET.format("{type: b}") + "not_activity: {where: {properties.n: {gt: 3, lt: 2}}}", "x"
+    )
+    assert definition is None
+    assert "can never match" in problems[0].message
+    found = warnings(QUIET.format("{type: Mail Sent}") + "not_activity: {channel: wbe, type: mail-sent}")
+    assert ["wbe" in each.message or "is written" in each.message for each in found] == [True, True]

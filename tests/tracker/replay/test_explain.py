@@ -67,6 +67,26 @@ def test_drop_off_and_recovery():
     ]
 
 
+def test_what_is_not_the_customers_activity():
+    """A mail that was sent says so and nothing else; an exit by others says both, in a replay and in a stored state."""
+    definition = replace(DEFINITION, not_activity=(Rule(where=(Condition(("context", "by"), "eq", "business"),)),))
+    mail, closing = touch("mail", 1), touch("close", 90)
+    for one in (mail, closing):
+        one.context["by"] = "business"
+    touches = [touch("page", 0), mail, closing]
+    columns = columns_of([definition], touches)
+    told = explain(definition, columns, "ann", columns.of("ann"), BASE_MS + 99 * UNIT_MS)
+    reason = "not the customer's activity: it breaks no silence and belongs to no stage"
+    assert [line.effects for line in told.others] == [[reason]]
+    ended = ["had dropped off in visit, having been quiet for too long", "left the journey from visit", reason]
+    assert effects(told.stories[0])[1] == ended
+    assert told.stories[0].lines[1].rule == "exit, rule 1: close"
+    journeys = CustomerFold([definition])
+    record = journeys.fold("ann", None, touches, BASE_MS + 99 * UNIT_MS).after
+    (stored,) = explain_record(journeys, "ann", record, BASE_MS + 99 * UNIT_MS)
+    assert effects(stored.stories[0])[1] == ended
+
+
 def test_what_has_no_effect():
     """Duplicates and touchpoints without a journey are listed with the reason."""
     others = explained([touch("page", 0, "e"), touch("page", 0, "e")], 1).others
