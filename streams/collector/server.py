@@ -21,6 +21,7 @@ from streams.collector.app import Wired, wire
 from streams.collector.connection import MOST_CONNECTIONS, BoundedConnection, Crowd
 from streams.errors import ExitCode, TrackerError, Unreachable
 from streams.process.health import Pages
+from streams.process.logs import announce
 from streams.process.open_files import open_files_beside
 from streams.process.restarts import NONE, Restarts
 from streams.process.supervisor import Child
@@ -110,7 +111,7 @@ def children(count: int, settings: Settings, port: int, environ: Mapping[str, st
 async def run(
     settings: Settings,
     listening: socket.socket,
-    announce: Callable[[str], Any] = print,
+    tell: Callable[[str], Any] = announce,
     *,
     supervised: bool = False,
     restarts: Restarts = NONE,
@@ -142,8 +143,7 @@ async def run(
     host, port = listening.getsockname()[:2]
     metrics = f"http://{settings.http_host}:{metrics_port}/metrics"
     log.info("collector starts", address=f"http://{host}:{port}", metrics=metrics)
-    with contextlib.suppress(OSError):  # stdout may go to a disk that is full
-        announce(f"http://{host}:{port}")
+    tell(f"http://{host}:{port}")
     try:
         await server.serve([listening])
     finally:

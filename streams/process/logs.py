@@ -6,6 +6,7 @@ Lines of third parties (Faust, aiokafka, kafka-python) pass through here as well
 
 import contextlib
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -61,6 +62,16 @@ class Outlet:
         """Bring what was written to where it goes, if that is possible."""
         with contextlib.suppress(OSError, ValueError):
             self._stream.flush()
+
+
+def announce(text: str) -> None:
+    """Print a line at once, also where stdout is a file; where it cannot be written, what is printed goes nowhere."""
+    try:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except OSError:
+        # The line stays in the buffer, and bringing it out at the end would fail again: that would be the exit code.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def configure(settings: Settings) -> None:

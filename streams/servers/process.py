@@ -150,6 +150,10 @@ class ServerProcess(ABC):
         """Freeze the server: connections stay open and nothing answers."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+        # A thread that runs on another core ends what it is at before it sees the signal, and may answer meanwhile.
+        until = time.monotonic() + READY_S
+        while not _stands_still(self._process.pid) and time.monotonic() < until:
+            time.sleep(LOOK_S)
 
     def resume(self) -> None:
         """Let a paused server run again."""
@@ -212,3 +216,12 @@ Report = Callable[[str], None]
 
 def silence(_line: str) -> None:
     """A report that prints nothing."""
+
+
+def _stands_still(pid: int) -> bool:
+    """Whether every thread of the process is stopped (or has ended); True where the system does not tell."""
+    try:
+        stats = [(task / "stat").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+    except OSError:
+        return True
+    return all(stat.rpartition(") ")[2][:1] in "TtZX" for stat in stats)

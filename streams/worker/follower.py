@@ -5,6 +5,7 @@ store's record says, whoever changed it. Each partition's owner moves the partit
 """
 
 import asyncio
+import threading
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from time import time
@@ -63,6 +64,8 @@ class Follower:
         self._turns: dict[int, Turn] = {}
         self._planners: dict[int, Planner] = {}
         self._asked = asyncio.Event()
+        # Of threads: whoever asks while another one plans the newest revision waits for it, and then has it too.
+        self._reading = threading.Lock()
         self._seen = _moments(paths())
 
     def planner(self, revision: int) -> Planner:
@@ -89,7 +92,7 @@ class Follower:
         pause_s = FIRST_PAUSE_S
         while True:
             try:
-                await _in_thread(self._begin)
+                await self._in_thread(self._begin)
             except Unavailable as error:
                 log.warning("redis does not answer; waiting for the definitions", reason=str(error))
                 await asyncio.sleep(pause_s)
@@ -103,7 +106,7 @@ class Follower:
         `at_least`: a marker that was seen. Where the record has no such revision it was lost, with Redis or without it;
         what this process knows of it is written again.
         """
-        await _in_thread(lambda: self._refresh(at_least))
+        await self._in_thread(lambda: self._refresh(at_least))
 
     async def run(self) -> None:
         """Follow the record, and apply files that change or that SIGHUP asks for, until cancelled."""
@@ -130,7 +133,7 @@ class Follower:
         if self._asked.is_set() or moments != self._seen:
             self._asked.clear()
             self._seen = moments
-            await _in_thread(lambda: self._apply("reload"))
+            await self._in_thread(lambda: self._apply("reload"))
         else:
             await self.refresh()
 
@@ -170,13 +173,17 @@ class Follower:
         self._began(versions)
         log.info("definitions loaded", revision=newest.number, by=newest.by, versions=versions)
 
+    async def _in_thread(self, call: Callable[[], None]) -> None:
+        """Make a call that blocks, after the one that is under way. Raises Unavailable where Redis does not answer."""
 
-async def _in_thread(call: Callable[[], None]) -> None:
-    """Make a call that blocks. Raises Unavailable where Redis does not answer."""
-    try:
-        await asyncio.to_thread(call)
-    except (redis_errors.RedisError, OSError) as error:
-        raise Unavailable(f"{type(error).__name__}: {error}") from error
+        def alone() -> None:
+            with self._reading:
+                call()
+
+        try:
+            await asyncio.to_thread(alone)
+        except (redis_errors.RedisError, OSError) as error:
+            raise Unavailable(f"{type(error).__name__}: {error}") from error
 
 
 def _report(outcome: Applied) -> None:

@@ -77,7 +77,8 @@ def test_no_room_for_the_log(rig: Make) -> None:
 
 def test_no_room_for_the_log_of_the_collector(private_servers: PrivateServers, tmp_path: Path) -> None:
     """A collector writes nothing but its log either: it accepts what comes, and ends in order."""
-    served = Served(tmp_path, private_servers.kafka().bootstrap, TRACKER_LOG_LEVEL="debug")
+    # Empty: what is printed to a file waits in a buffer, as everywhere outside of images.
+    served = Served(tmp_path, private_servers.kafka().bootstrap, TRACKER_LOG_LEVEL="debug", PYTHONUNBUFFERED="")
     try:
         resource.prlimit(served.process.pid, resource.RLIMIT_FSIZE, (0, 0))
         written = served.log.stat().st_size

@@ -8,6 +8,7 @@ from contextlib import closing
 import pytest
 from kafka import KafkaProducer
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+from kafka.errors import InvalidTimestampError
 from redis import Redis
 
 from schemas.topics import REJECTED, ROUTED
@@ -64,17 +65,29 @@ YEAR_MS = 365 * 86_400_000
 IN_1970_MS, IN_2100_MS = 5_000, 4_102_444_800_000
 
 
-def allow_any_timestamp(installation: Installation) -> None:
-    """As brokers before 4.0 do: today's refuse what is more than an hour ahead."""
+def allow_any_timestamp(installation: Installation, producer: KafkaProducer) -> None:
+    """As brokers before 4.0 do: today's refuse what is more than an hour ahead.
+
+    Returns when the broker has heard of it: it has taken a first record of 2100, which is sent again later.
+    """
     limit = {"message.timestamp.after.max.ms": str(2**63 - 1)}
     with closing(KafkaAdminClient(bootstrap_servers=installation.kafka)) as admin:
         admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, WEB, limit)])
+
+    def is_taken() -> bool:
+        try:
+            producer.send(WEB, touchpoint("c41", IN_2100_MS), partition=1, timestamp_ms=IN_2100_MS).get(30)
+        except InvalidTimestampError:
+            return False
+        return True
+
+    wait_until(is_taken, 30)
 
 
 @pytest.mark.parametrize("behind", [False, True], ids=["live", "a backlog"])
 def test_clocks_of_1970_and_2100(installation: Installation, producer: KafkaProducer, behind: bool) -> None:
     """Nobody drops off for another's clock, the records count at the time of those around them, and are counted."""
-    allow_any_timestamp(installation)
+    allow_any_timestamp(installation, producer)
     now_ms = int(time.time() * 1000)
 
     def send() -> None:

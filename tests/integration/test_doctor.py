@@ -158,15 +158,20 @@ def test_idle_workers_are_well(installation: Installation) -> None:
 
 
 def test_a_lag_that_grows_and_then_shrinks(installation: Installation) -> None:
-    """Slower workers than senders are a warning; once nobody sends, the remark says when they have caught up."""
+    """Slower workers than senders are a warning; once nobody sends, a remark says when they have caught up."""
     installation.rig.feed(60_000, 4000)
     wait_until(lambda: "grows" in str(installation.doctor("--look", "2")[1]["lag"]), 60)
     feeder = installation.rig.feeder
     feeder.stop()
     feeder.join(20)
-    code, said = installation.doctor()
-    assert code == ExitCode.OK
-    assert {state for state, _ in said["lag"]} == {"remark"} and "caught up in about" in str(said["lag"]), said["lag"]
+
+    def shrinks() -> bool:
+        # What was sent last may still be on its way through journey.routed, or all of it may be applied by now.
+        code, said = installation.doctor()
+        states = {state for state, _ in said["lag"]}
+        return code == ExitCode.OK and (states == {"ok"} or "caught up in about" in str(said["lag"]))
+
+    wait_until(shrinks, 60)
 
 
 def test_half_of_the_partitions_stand_still(installation: Installation) -> None:

@@ -10,10 +10,12 @@ from redis import Redis
 
 from streams.definitions import apply as applying
 from streams.definitions.apply import JourneyFile, apply, change, compare, read_record
+from streams.definitions.keeper import OTHERS_S, RecordKeeper
 from streams.definitions.record import DamagedRecord, DefinitionRecord, Revision, record_key
 from streams.definitions.served import read_markers, read_served
 from streams.errors import ExitCode, Mismatch, UsageError
 from streams.stores.keys import keys
+from streams.stores.store import Unavailable
 from streams.worker.follower import Follower
 from tests.stored import SHOP, definition
 from tracker.engine.customer import CustomerFold
@@ -116,6 +118,21 @@ def test_a_running_worker_writes_a_damaged_record_again(client, tmp_path: Path, 
     record = read_record(client)
     assert first == second == record.newest.number > 1
     assert record.newest.by == "restore" and record.current(record.newest) == (definition(),)
+
+
+def test_a_lost_record_is_first_left_to_those_who_know_more(client):
+    """A process that knows less than a marker says waits, and writes what it knows only when nobody else has."""
+    apply(client, [given()], "start")
+    seconds = [0.0]
+    keeper = RecordKeeper(lambda: client, monotonic_s=lambda: seconds[0])
+    keeper.refresh()
+    client.delete(record_key())
+    for seconds[0] in (0.0, OTHERS_S - 0.1):
+        with pytest.raises(Unavailable, match="waiting for a worker"):
+            keeper.refresh(2)
+    assert not client.exists(record_key())
+    seconds[0] = OTHERS_S
+    assert keeper.refresh(2) and keeper.record.newest.by == "restore" and keeper.record.newest.number > 2
 
 
 class Made:
