@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from schemas.routed import Offer, Ruling, Tie, Weight
+from schemas.routed import Clearance, Offer, Ruling, Tie, Weight
 from tracker.identity.kinds import Kinds
 from tracker.records.state import UnreadableStateError
 
@@ -54,6 +54,12 @@ class Ties(msgspec.Struct, array_like=True, gc=False):
     """The end of this structure before version 0.2."""
     held: tuple[str, ...] = ()
     """Peers that are refused (`tracker/identity/refusals.py`), as last told to them."""
+    suspect_ms: int = -1
+    """When the name became suspect; -1 where it is not."""
+    cleared_ms: int = -1
+    """When a person last ruled on the suspicion; -1 for never."""
+    is_cleared: bool = False
+    """A person ruled that the name is not suspect, whatever it gathers."""
     close: bool = True
     """Makes the last byte differ from that of a record without ties (see `may_have_ties`)."""
 
@@ -94,6 +100,11 @@ class Ties(msgspec.Struct, array_like=True, gc=False):
                 # No messages cross a cut, so the offer would become stale. A ruling that ends the cut brings a new one.
                 edge.offer = None
             fresh.add(message.peer)
+
+    def clear(self, message: Clearance) -> None:
+        """Apply a person's ruling on the suspicion; the latest holds."""
+        latest = max((self.cleared_ms, self.is_cleared), (message.at_ms, message.is_cleared))
+        self.cleared_ms, self.is_cleared = latest
 
 
 _encode: Final = msgspec.msgpack.Encoder().encode
