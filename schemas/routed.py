@@ -87,6 +87,15 @@ class Ruling(_Routed, frozen=True, tag="ruling"):
     linked: bool
 
 
+class Clearance(_Routed, frozen=True, tag="clearance"):
+    """A person's decision that a name is not suspect, whatever it gathers, or that it may be suspect again."""
+
+    name: str
+    at_ms: int
+    """When it was decided; of several decisions the latest holds."""
+    is_cleared: bool
+
+
 class History(_Routed, frozen=True, tag="history"):
     """Touchpoints of an alias, in the form of a record, on the way to its home or from there to its customer."""
 
@@ -148,4 +157,4 @@ class Enrolled(_Routed, frozen=True, tag="enrolled"):
     """Whether the home is to answer in any case, with how far the person has come."""
 
 
-Routed = RoutedTouchpoint | Tie | Ruling | History | Release | Adopted | Erase | Forget | Member | Enrolled
+Routed = RoutedTouchpoint | Tie | Ruling | Clearance | History | Release | Adopted | Erase | Forget | Member | Enrolled

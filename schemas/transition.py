@@ -54,8 +54,8 @@ class Transition(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, 
     alias: str | None = None
     """The alias that was linked, unlinked, claimed by two customers, or erased."""
     other: str | None = None
-    """For `conflict`: the other customer, who claims the alias too and does not get it; or the alias that the customer
-    or alias refuses, such as a second number of one shop."""
+    """For `conflict`: the other customer, who claims the alias too and does not get it; or the alias that is
+    refused, such as a second number of one shop. Missing where `alias` has become suspect: it gathers too much."""
     again: bool = False
     """True if it was published before: Redis was lost, or a part of it, and the tracker reads its input again. Ignore
     these if you act on transitions."""

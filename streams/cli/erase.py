@@ -24,7 +24,8 @@ from streams.person import requests
 from streams.person.identity import Identity, members, whole
 from streams.person.opened import opened_store
 from streams.person.redis_data import StoredPlace, counts, places
-from streams.person.show import look_up, spellings
+from streams.person.show import look_up
+from streams.person.spellings import spellings
 from streams.person.times import shown
 from streams.process.terminal import printable
 from streams.settings.settings import Settings, read
@@ -54,6 +55,7 @@ def erase(
     Examples:
       tracker erase c-1042
       tracker erase anonymous_id:a-17 --yes --receipt a-17.json
+      tracker erase jo@mail.example
     """
     settings = read(os.environ)
     digests = Digests(_salt(settings))
@@ -66,7 +68,7 @@ def erase(
         journeys = customer_fold(client, settings)
         prefix = served_prefix(client)
         _require_new(client, digests, alias, settings, prefix)
-        identity = whole(client, alias, settings.partitions, settings.kinds, prefix)
+        identity = whole(client, alias, settings.partitions, settings.kinds, prefix, hash_key=settings.hash_key)
         removed = {name: counts(client, one, journeys, prefix) for name, one in identity.members.items()}
         remains = places(settings, int(time() * 1000))
         if not yes:
@@ -103,7 +105,7 @@ def _is_out(client: Any, digests: Digests, name: str, settings: Settings, prefix
 
 def _require_new(client: Any, digests: Digests, alias: str, settings: Settings, prefix: str) -> None:
     """Raises TrackerError where the name was erased; another customer with a similar name is not erased instead."""
-    for name in spellings(alias, settings.kinds):
+    for name in spellings(alias, settings.kinds, settings.hash_key):
         if look_up(client, name, settings.partitions, prefix) is not None:
             return
         if _is_out(client, digests, name, settings, prefix):

@@ -38,7 +38,9 @@ def explain(
     settings = read(os.environ)
     with opened_store(settings) as client:
         journeys = customer_fold(client, settings)
-        stored, alias = follow(client, customer, settings.partitions, settings.kinds, served_prefix(client))
+        stored, alias = follow(
+            client, customer, settings.partitions, settings.kinds, served_prefix(client), hash_key=settings.hash_key
+        )
     explanations = explain_record(journeys, stored.customer, stored.record, int(time() * 1000))
     if as_json:
         journeys_data = [each.as_json(show_time) for each in explanations]

@@ -41,13 +41,14 @@ def export(
     Examples:
       tracker export c-1042 > c-1042.json
       tracker export anonymous_id:a-17 --with-kafka > a-17.json
+      tracker export +46701234567 > person.json
     """
     settings = read(os.environ)
     now_ms = int(time() * 1000)
     with opened_store(settings) as client:
         journeys = customer_fold(client, settings)
         prefix = served_prefix(client)
-        identity = whole(client, alias, settings.partitions, settings.kinds, prefix)
+        identity = whole(client, alias, settings.partitions, settings.kinds, prefix, hash_key=settings.hash_key)
         data: dict[str, Any] = {"exported_at": shown(now_ms), **describe(client, identity, journeys, prefix)}
     data["elsewhere"] = [place.as_data() for place in places(settings, now_ms)]
     if with_kafka:

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Final, Literal
 
 import typer
 
-from streams.cli.options import AsJson
+from schemas.routed import Clearance
+from streams.cli.options import OTHER_NAMES, AsJson
 from streams.cli.progress import progress
 from streams.definitions.reader import served_prefix
 from streams.errors import ExitCode, TrackerError, UsageError
@@ -22,7 +23,7 @@ from streams.process.terminal import printable
 from streams.settings.settings import Settings
 from streams.settings.settings import read as read_settings
 from streams.stores.keys import keys
-from tracker.identity.ties import root
+from tracker.identity.ties import Ties, root
 
 app = typer.Typer(help="Show which names are one customer, and link or unlink names.")
 
@@ -30,7 +31,7 @@ app = typer.Typer(help="Show which names are one customer, and link or unlink na
 SETTLE_S: Final = 3.0
 Outcome = Literal["linked", "unlinked", "conflict", "together", "sent"]
 
-Alias = Annotated[str, typer.Argument(help="A customer's id, or an alias such as anonymous_id:a-17.")]
+Alias = Annotated[str, typer.Argument(help=f"A customer's id, {OTHER_NAMES}")]
 Wait = Annotated[float, typer.Option("--wait", min=0.1, help="Seconds to wait until it takes effect.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Send the request and do not wait.")]
 
@@ -51,7 +52,9 @@ def show(alias: Alias, *, as_json: AsJson = False) -> int:
     settings = read_settings(os.environ)
     with opened_store(settings) as client:
         described = identity.describe(
-            identity.whole(client, alias, settings.partitions, settings.kinds, served_prefix(client))
+            identity.whole(
+                client, alias, settings.partitions, settings.kinds, served_prefix(client), hash_key=settings.hash_key
+            )
         )
     print(json.dumps(described, indent=2) if as_json else _as_text(described))
     return ExitCode.OK
@@ -109,12 +112,88 @@ def conflicts(*, as_json: AsJson = False) -> int:
     return ExitCode.OK
 
 
+@app.command()
+def suspects(*, as_json: AsJson = False) -> int:
+    """List the names that gather too much, and so link no further.
+
+    A name that was seen with TRACKER_SUSPECT_AFTER customer ids, or addresses, within a day is suspect: the number of a
+    till, the address of an office. `tracker identity release` lets it link again; released names are listed too.
+
+    Examples:
+      tracker identity suspects
+      tracker identity suspects --json
+    """
+    settings = read_settings(os.environ)
+    with opened_store(settings) as client:
+        prefix = served_prefix(client)
+        total = sum(int(client.hlen(keys(each, prefix).states)) for each in range(settings.partitions))
+        with progress("names", total) as advance:
+            found = list(identity.suspects(client, settings.partitions, advance, prefix, kinds=settings.kinds))
+    if as_json:
+        print(json.dumps({"suspects": found}, indent=2))
+    else:
+        print("\n".join(map(_suspect, found)) or "No name is suspect.")
+    return ExitCode.OK
+
+
+@app.command()
+def release(
+    alias: Alias,
+    *,
+    undo: Annotated[bool, typer.Option("--undo", help="Take an earlier release back.")] = False,
+    wait: Wait = 30.0,
+    no_wait: NoWait = False,
+    as_json: AsJson = False,
+) -> int:
+    """Release a suspect name, so that it links again whatever it gathers.
+
+    All that it was seen with then belongs to one customer, also what was refused so far. The release holds until it is
+    taken back by --undo.
+
+    Exit codes: 10 when the name is not stored, 12 when no worker carries the request out in time.
+
+    Examples:
+      tracker identity release c-1042
+      tracker identity release c-1042 --undo
+    """
+    settings = read_settings(os.environ)
+    with opened_store(settings) as client:
+        prefix = served_prefix(client)
+        name = find(client, alias, settings.partitions, prefix, settings.kinds, hash_key=settings.hash_key).customer
+
+        def ties() -> Ties:
+            (found,) = identity.members(client, [name], settings.partitions, prefix)
+            return found.ties
+
+        # The latest ruling wins; this one must win even where an earlier one came from a clock that was ahead.
+        at_ms = max(int(time() * 1000), ties().cleared_ms + 1)
+        with requests.producer(settings) as producer:
+            requests.send(
+                producer, [Clearance(name, at_ms, not undo)], settings.partitions, requests.kept_builds(client)
+            )
+        if not no_wait and not requests.held(lambda: ties().cleared_ms >= at_ms, wait):
+            raise TrackerError(
+                f"The request was sent, but has no effect within {wait:g} s.",
+                "Check that workers run: it waits in journey.routed until they read it.",
+                ExitCode.STALLED,
+            )
+        is_suspect = ties().suspect_ms >= 0
+    if as_json:
+        print(json.dumps({"name": name, "released": not undo, "sent_only": no_wait, "suspect": is_suspect}, indent=2))
+    elif no_wait:
+        print(printable(f"The request about {name} is sent."))
+    else:
+        print(printable(f"{name} is {'suspect' if is_suspect else 'not suspect'}"))
+    return ExitCode.OK
+
+
 def _rule(one: str, other: str, *, linked: bool, wait_s: float | None, as_json: bool) -> int:
     settings = read_settings(os.environ)
     with opened_store(settings) as client:
         prefix = served_prefix(client)
         first, second = (
-            find(client, each, settings.partitions, prefix, settings.kinds).customer for each in (one, other)
+            find(client, each, settings.partitions, prefix, settings.kinds, hash_key=settings.hash_key).customer
+            for each in (one, other)
         )
         _require_two(first, second, settings)
 
@@ -240,6 +319,13 @@ def _when(seen: Mapping[str, Any]) -> str:
     parts += [" by a browser"] if seen["trust"] == "browser" else []
     parts += [f", linked by a person {seen['ruled_at']}"] if seen["ruled_at"] else []
     return "".join(parts)
+
+
+def _suspect(one: Mapping[str, Any]) -> str:
+    since = f"released {one['released_at']}" if one["released_at"] else f"suspect since {one['suspect_since']}"
+    peers = ", ".join(f"{count} {kind}" for kind, count in one["seen_with"].items())
+    refused = f"; {one['refused']} of them refused" if one["refused"] else ""
+    return printable(f"{one['name']} ({one['belongs_to']}) {since}, seen with {peers}{refused}")
 
 
 def _conflict(one: Mapping[str, Any]) -> str:

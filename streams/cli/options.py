@@ -1,12 +1,13 @@
 """Arguments and options that several commands share, with one help text each."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
-Customer = Annotated[str, typer.Argument(help="The customer's id, or an alias such as anonymous_id:a-17.")]
-Person = Annotated[str, typer.Argument(help="The person's customer id, or an alias such as anonymous_id:a-17.")]
+OTHER_NAMES: Final = "an alias such as anonymous_id:a-17, an e-mail address or a telephone number."
+Customer = Annotated[str, typer.Argument(help=f"The customer's id, {OTHER_NAMES}")]
+Person = Annotated[str, typer.Argument(help=f"The person's customer id, {OTHER_NAMES}")]
 JourneyFile = Annotated[Path, typer.Argument(metavar="DEFINITION", help="The journey file.")]
 Events = Annotated[
     list[str] | None,

@@ -38,11 +38,14 @@ def show(
     Examples:
       tracker show c-1042
       tracker show anonymous_id:a-17 --json
+      tracker show jo@mail.example
     """
     settings = read(os.environ)
     with opened_store(settings) as client:
         journeys = customer_fold(client, settings)
-        stored, alias = follow(client, customer, settings.partitions, settings.kinds, served_prefix(client))
+        stored, alias = follow(
+            client, customer, settings.partitions, settings.kinds, served_prefix(client), hash_key=settings.hash_key
+        )
         described = {"alias": alias, **describe(stored, journeys)} if alias else describe(stored, journeys)
     if as_json:
         print(json.dumps(described, indent=2, ensure_ascii=False))

@@ -8,7 +8,7 @@ from typing import Final
 
 from streams.clients.failures import door
 from streams.collector.checkup import findings as collector_findings
-from streams.doctor import brokers, definitions, installed, lag, pages, stored, transactions, workers
+from streams.doctor import brokers, definitions, installed, lag, names, pages, stored, transactions, workers
 from streams.doctor.finding import Finding, Inquiry, Result, Unaskable
 from streams.errors import ExitCode, TrackerError
 from streams.settings.settings import Settings
@@ -28,6 +28,7 @@ CHECKS: Final[dict[str, Callable[[Inquiry], Iterator[Result]]]] = {
     "created anew": stored.topic_ids,
     "messages": stored.messages,
     "erasures": stored.erasures,
+    "ids": names.alike,
     "exporter": pages.exporter,
     "canary": pages.canary,
     "collector": lambda inquiry: collector_findings(inquiry.settings),
@@ -43,6 +44,7 @@ NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
     "created anew": ("kafka", "redis"),
     "messages": ("redis",),
     "erasures": ("redis",),
+    "ids": ("redis",),
     "exporter": ("redis",),
     "canary": ("redis",),
 }

@@ -3,6 +3,7 @@
 It reads the records at the homes of the names; `tracker/identity/ties.py` decides who belongs to whom.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -54,9 +55,17 @@ class Identity:
         return list(dict.fromkeys([self.customer, *self.members]))
 
 
-def whole(client: Any, asked: str, partitions: int, kinds: Kinds = KINDS, prefix: str = PREFIX) -> Identity:
+def whole(
+    client: Any,
+    asked: str,
+    partitions: int,
+    kinds: Kinds = KINDS,
+    prefix: str = PREFIX,
+    *,
+    hash_key: str | None = None,
+) -> Identity:
     """The identity that a name belongs to. Raises TrackerError, NOT_FOUND."""
-    found = _member(find(client, asked, partitions, prefix, kinds))
+    found = _member(find(client, asked, partitions, prefix, kinds, hash_key=hash_key))
     identity = Identity(found.name, root(found.name, found.ties))
     seen, wanted = set[str](), [identity.customer, found.name]
     while wanted:
@@ -102,7 +111,36 @@ def _note_claims(identity: Identity, others: Iterable[IdentityMember]) -> None:
 def conflicts(
     client: Any, partitions: int, advance: Callable[[int], None] = lambda _names: None, prefix: str = PREFIX
 ) -> Iterator[dict[str, Any]]:
-    """Every alias that more than one unique name claims, partition by partition."""
+    """Every alias that more than one unique name claims, and every refused claim, partition by partition."""
+    for name, ties in _tied(client, partitions, advance, prefix):
+        if ties.refused:
+            yield _conflict(name, ties)
+
+
+def suspects(
+    client: Any,
+    partitions: int,
+    advance: Callable[[int], None] = lambda _names: None,
+    prefix: str = PREFIX,
+    *,
+    kinds: Kinds = KINDS,
+) -> Iterator[dict[str, Any]]:
+    """Every name that is suspect, and every name that was cleared, partition by partition."""
+    for name, ties in _tied(client, partitions, advance, prefix):
+        if ties.suspect_ms >= 0 or ties.is_cleared:
+            peers = Counter(kinds.kind_of(peer) for peer, edge in ties.edges.items() if not edge.is_cut)
+            yield {
+                "name": name,
+                "belongs_to": root(name, ties),
+                "suspect_since": moment(seen_ms(ties.suspect_ms)) if ties.suspect_ms >= 0 else None,
+                "released_at": moment(ties.cleared_ms) if ties.is_cleared else None,
+                "seen_with": dict(sorted(peers.items())),
+                "refused": len(ties.held),
+            }
+
+
+def _tied(client: Any, partitions: int, advance: Callable[[int], None], prefix: str) -> Iterator[tuple[str, Ties]]:
+    """Every stored name that has ties, with them."""
     for partition in range(partitions):
         cursor: int | None = None
         reported: set[bytes] = set()
@@ -112,10 +150,8 @@ def conflicts(
                 # HSCAN may return a name several times.
                 if name in reported or not may_have_ties(record):
                     continue
-                ties = read(decode(record).ties)
-                if ties.refused:
-                    reported.add(name)
-                    yield _conflict(name.decode(), ties)
+                reported.add(name)
+                yield name.decode(), read(decode(record).ties)
             advance(len(page))
 
 

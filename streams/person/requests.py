@@ -1,4 +1,4 @@
-"""Requests about names: to link, cut or erase them. They are sent to the homes of the names and awaited.
+"""Requests about names: to link, cut, clear or erase them. They are sent to the homes of the names and awaited.
 
 The workers carry them out; this file knows the messages and how to wait for their effect.
 """
@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from time import monotonic, sleep
 from typing import Any, Final
 
-from schemas.routed import Erase, Ruling
+from schemas.routed import Clearance, Erase, Ruling
 from streams.clients.clients import kafka_arguments, probe_kafka
 from streams.clients.failures import door
 from streams.definitions.builds import builds_of, routed_of
@@ -29,7 +29,7 @@ PRODUCER: Final[Mapping[str, Any]] = {
 CONFIRM_WITHIN_S: Final = 30.0
 LOOK_EVERY_S: Final = 0.1
 
-Request = Ruling | Erase
+Request = Ruling | Clearance | Erase
 
 
 @contextmanager

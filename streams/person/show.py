@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Final
 
-from streams.errors import ExitCode, TrackerError
+from streams.errors import ExitCode, TrackerError, UsageError
 from streams.person.accounts import account_links
+from streams.person.spellings import is_address, spellings
 from streams.person.times import shown
 from streams.stores.keys import PREFIX, keys
 from tracker.engine.customer import CustomerFold
@@ -17,7 +18,7 @@ from tracker.engine.instances import InstanceFold
 from tracker.figures.feedback import told
 from tracker.figures.fields import unescape
 from tracker.home import home
-from tracker.identity.kinds import KINDS, AliasTooLong, Kinds
+from tracker.identity.kinds import KINDS, Kinds
 from tracker.identity.ties import read, root
 from tracker.problem import nearest
 from tracker.records.state import Instance, Journey, Progress, Record, UnreadableStateError, decode
@@ -37,19 +38,56 @@ class Stored:
     record: bytes
 
 
-def find(client: Any, customer: str, partitions: int, prefix: str = PREFIX, kinds: Kinds = KINDS) -> Stored:
-    """The record of a name, or of an alias with that value. Raises TrackerError, NOT_FOUND."""
-    for spelling in spellings(customer, kinds):
-        found = look_up(client, spelling, partitions, prefix)
-        if found is not None:
-            return found
-    near = similar(client, customer, partitions, prefix)
-    raise TrackerError(
-        f"There is no customer {customer!r}.",
+def find(
+    client: Any,
+    asked: str,
+    partitions: int,
+    prefix: str = PREFIX,
+    kinds: Kinds = KINDS,
+    *,
+    hash_key: str | None = None,
+) -> Stored:
+    """The record of a name, of an alias with that value, or of the hash of that address or telephone number.
+
+    Raises TrackerError, NOT_FOUND, and UsageError where it means several customers.
+    """
+    names = spellings(asked, kinds, hash_key)
+    found = [one for name in names if (one := look_up(client, name, partitions, prefix)) is not None]
+    if not found:
+        raise _missing(client, asked, partitions, prefix, hash_key)
+    if len(found) == 1 or (found[0].customer == asked and not is_address(asked)):
+        return found[0]
+    customers = {root(one.customer, read(opened(one).ties)): one for one in reversed(found)}
+    if len(customers) > 1:
+        whose = ", ".join(f"{one.customer!r} of {customer!r}" for customer, one in sorted(customers.items()))
+        raise UsageError(
+            f"{asked!r} means several customers: {whose}.", "Say which one, by a name as it is written here."
+        )
+    return found[0]
+
+
+def _missing(client: Any, asked: str, partitions: int, prefix: str, hash_key: str | None) -> TrackerError:
+    if is_address(asked):
+        if hash_key is None:
+            return TrackerError(
+                f"There is no customer {asked!r}; only the plain hash of it could be looked for.",
+                "Set TRACKER_HASH_KEY (or TRACKER_HASH_KEY_FILE) to the key of the collector, with which addresses and "
+                "numbers are hashed.",
+                ExitCode.NOT_FOUND,
+            )
+        return TrackerError(
+            f"There is no customer {asked!r}, nor one with its hash.",
+            "Compare TRACKER_HASH_KEY with the collector's: another key makes another hash. A telephone number "
+            "needs its country code.",
+            ExitCode.NOT_FOUND,
+        )
+    near = similar(client, asked, partitions, prefix)
+    return TrackerError(
+        f"There is no customer {asked!r}.",
         f"Did you mean {near!r}?"
         if near
         else "Write the id as in the touchpoints. A customer without a customer_id is named by an alias, such as "
-        "`anonymous_id:...`.",
+        "`anonymous_id:...` or `woocommerce_customer@SOURCE:...`.",
         ExitCode.NOT_FOUND,
     )
 
@@ -62,23 +100,20 @@ def look_up(client: Any, name: str, partitions: int, prefix: str = PREFIX) -> St
 
 
 def follow(
-    client: Any, asked: str, partitions: int, kinds: Kinds = KINDS, prefix: str = PREFIX
+    client: Any,
+    asked: str,
+    partitions: int,
+    kinds: Kinds = KINDS,
+    prefix: str = PREFIX,
+    *,
+    hash_key: str | None = None,
 ) -> tuple[Stored, str | None]:
     """The customer whom a name belongs to, and the name if it is an alias. Raises TrackerError."""
-    found = find(client, asked, partitions, prefix, kinds)
+    found = find(client, asked, partitions, prefix, kinds, hash_key=hash_key)
     customer = root(found.customer, read(opened(found).ties))
     # While a history is being moved, the customer may have no record yet.
     stored = look_up(client, customer, partitions, prefix) if customer != found.customer else None
     return (stored, found.customer) if stored is not None else (found, None)
-
-
-def spellings(customer: str, kinds: Kinds = KINDS) -> list[str]:
-    """The names under which an id may be stored, the likeliest first."""
-    try:
-        plain = kinds.normalise(customer)
-    except AliasTooLong:
-        plain = None
-    return list(dict.fromkeys([customer, *(kinds.name(kind, plain) for kind in kinds.order if plain)]))
 
 
 def similar(client: Any, customer: str, partitions: int, prefix: str = PREFIX) -> str | None:

@@ -33,6 +33,8 @@ PIPELINE: Final = (
     Series("tracker_routed_repeats_total", "counter", "Messages between partitions dropped because they came before."),
     Series("tracker_touchpoints_suppressed_total", "counter", "Touchpoints dropped because their customer is erased."),
     Series("tracker_identity_conflicts_total", "counter", "Aliases refused to a customer: they belong to another."),
+    Series("tracker_identity_suspects_total", "counter",
+           "Names that became suspect: they were seen with too many people within a day."),
     Series("tracker_aliases_refused_total", "counter", "Ties refused: the name has as many as it may have."),
     Series("tracker_members_refused_total", "counter", "Times that an account with its most people met one more."),
     Series("tracker_names_erased_total", "counter", "Names whose record was removed for good."),

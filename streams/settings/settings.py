@@ -17,7 +17,7 @@ from schemas.touchpoint import ALIAS_KINDS
 from streams.errors import ConfigurationError
 from streams.settings import parsing
 from streams.settings.parsing import Setting
-from tracker.identity.kinds import Kinds, kinds_of
+from tracker.identity.kinds import MAX_ALIASES, SUSPECT_AFTER, Kinds, kinds_of
 from tracker.identity.pseudonym import nobodies
 
 PROTOCOLS: Final = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
@@ -78,6 +78,9 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("TRACKER_NO_IDS", "no_ids", parsing.texts(), "",
          "Texts that are no ids here, such as the number of the till's own customer: 99999,walk-in. Blanks around, "
          "upper and lower case do not matter. Use the same value for all processes."),
+    Setting("TRACKER_SUSPECT_AFTER", "suspect_after", parsing.whole("names", 0, MAX_ALIASES), str(SUSPECT_AFTER),
+         "A name that is seen with so many customer ids, or addresses, within a day is suspect and links no further. "
+         "Use the same value for all processes. 0: never."),
     Setting("TRACKER_JOURNEYS", "journeys", parsing.files(os.pathsep), "",
          "Journey files, or folders of them; all journeys run side by side. Unset: the seven stages of the demo."),
     Setting("TRACKER_LATENESS_HORIZON_S", "lateness_horizon_s", parsing.whole("seconds", 0, 400 * 86_400), "604800",
@@ -172,6 +175,7 @@ class Settings:
     retention_days: int | None
     alias_kinds: tuple[str, ...]
     no_ids: tuple[str, ...] | None
+    suspect_after: int
     journeys: tuple[Path, ...] | None
     lateness_horizon_s: int
     batch_records: int
@@ -218,7 +222,7 @@ class Settings:
     @property
     def kinds(self) -> Kinds:
         """The kinds of alias, as `tracker/identity` needs them."""
-        return _kinds(self.alias_kinds, self.no_ids, self.hash_key)
+        return _kinds(self.alias_kinds, self.no_ids, self.hash_key, self.suspect_after)
 
     def topics(self) -> tuple[Topic, ...]:
         """The topics of this installation."""
@@ -245,14 +249,15 @@ def kinds(environ: Mapping[str, str]) -> Kinds:
     Raises ConfigurationError.
     """
     settings = {one.field: one for one in SETTINGS}
+    needed = ("alias_kinds", "no_ids", "hash_key", "suspect_after")
     try:
-        return _kinds(*(_value(settings[field], environ) for field in ("alias_kinds", "no_ids", "hash_key")))
+        return _kinds(*(_value(settings[field], environ) for field in needed))
     except ValueError as problem:
         raise ConfigurationError(str(problem), _REMEDY) from problem
 
 
-def _kinds(words: Sequence[str], no_ids: Sequence[str] | None, hash_key: str | None) -> Kinds:
-    return kinds_of(words, no_ids or (), nobodies(hash_key) if hash_key else ())
+def _kinds(words: Sequence[str], no_ids: Sequence[str] | None, hash_key: str | None, suspect_after: int) -> Kinds:
+    return kinds_of(words, no_ids or (), nobodies(hash_key) if hash_key else (), suspect_after)
 
 
 def read(environ: Mapping[str, str]) -> Settings:

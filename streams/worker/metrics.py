@@ -34,6 +34,7 @@ COUNTED: Final = {
     "repeats": "tracker_routed_repeats_total",
     "suppressed": "tracker_touchpoints_suppressed_total",
     "conflicts": "tracker_identity_conflicts_total",
+    "suspects": "tracker_identity_suspects_total",
     "aliases_refused": "tracker_aliases_refused_total",
     "members_refused": "tracker_members_refused_total",
     "erased": "tracker_names_erased_total",

@@ -100,6 +100,10 @@ EDGES: dict[str, tuple[dict[str, list], dict[str, list]]] = {
     ),
     # 15 minutes hold 20 and more in each; a tenth of a point around one in a hundred.
     "TouchpointsRejectedJump": (rejected(1000, 10), rejected(1000, 11)),
+    "IdentitySuspect": (
+        {"tracker_identity_suspects_total": steady(7)},
+        {"tracker_identity_suspects_total": [*steady(7, 80), *steady(8, 10)]},
+    ),
     "TouchpointsUnforeseen": (
         {
             'tracker_touchpoints_rejected_total{reason="unforeseen"}': steady(7),

@@ -31,6 +31,7 @@ from tests.touchpoints import START_MS, Record
 from tracker.engine.customer import CustomerFold
 from tracker.home import home
 from tracker.identity.accounts import with_accounts
+from tracker.identity.kinds import KINDS, Kinds
 from tracker.journey.definition import Definition
 from tracker.journey.file import read
 from tracker.planning.marks import AGAIN, EPOCH, GENERATION, PARTITION, SEQUENCE
@@ -65,8 +66,9 @@ class Crash(BaseException):
 class World:
     """What outlives a worker: Kafka, the store, and the clock."""
 
-    def __init__(self, partitions: int = 2, journey: str = JOURNEY) -> None:
+    def __init__(self, partitions: int = 2, journey: str = JOURNEY, kinds: Kinds = KINDS) -> None:
         self.partitions = partitions
+        self.kinds = kinds
         self.journeys = CustomerFold(with_accounts([definition(journey)]))
         self.store = MemoryStore()
         self.now_ms = START_MS
@@ -180,7 +182,7 @@ class Worker:
         self.ended: list[object] = []
         self.acknowledged: list[tuple[str, int, int]] = []
         self._batch = batch
-        self._planner = Planner(world.journeys, world.partitions)
+        self._planner = Planner(world.journeys, world.partitions, world.kinds)
         self._build = build
         self.commit = Commit(
             planners or OnePlanner(self._planner),

@@ -26,7 +26,7 @@ from tracker.identity.kinds import strongest
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(240)]
 AT_MS = 1_795_000_000_000
 SALT = "a long random text"
-KINDS = "customer_id,anonymous_id,email_sha256:20,device_id:2,account_id"
+KINDS = "customer_id,anonymous_id,email_sha256:25,device_id:2,account_id"
 
 
 @dataclass
@@ -39,9 +39,11 @@ class Shop(Installation):
     def environ(self) -> dict[str, str]:
         return super().environ | {"TRACKER_ID_SALT": self.salt, "TRACKER_ALIAS_KINDS": KINDS}
 
-    def see(self, event_id: str, type_: str = "Page Viewed", channel: str = "web", **ids: str) -> None:
+    def see(
+        self, event_id: str, type_: str = "Page Viewed", channel: str = "web", at_ms: int = AT_MS, **ids: str
+    ) -> None:
         """A touchpoint under some ids, with the broker on return."""
-        event = {"event_id": event_id, "type": type_, "channel": channel, "occurred_at": AT_MS, "ids": ids}
+        event = {"event_id": event_id, "type": type_, "channel": channel, "occurred_at": at_ms, "ids": ids}
         producer = KafkaProducer(bootstrap_servers=self.kafka)
         key = (strongest(ids) or "").encode()
         producer.send(f"touchpoints.{channel}", key=key, value=json.dumps(event).encode()).get(20)
@@ -129,6 +131,23 @@ def test_a_number_belongs_to_its_system(shop: Shop) -> None:
     assert shop.aliases("woocommerce_customer@se:732") == {"woocommerce_customer@se:732"}
     assert shop.printed("identity", "unlink", "woocommerce_customer@se:731", "home")["outcome"] == "unlinked"
     wait_until(lambda: shop.aliases("home") == {"woocommerce_customer@se:732", "anonymous_id:home"})
+    assert shop.is_sound()
+
+
+def test_a_suspect_is_listed_and_released(shop: Shop) -> None:
+    """The till's number takes twenty addresses of a day; the next two come in when a person says so, and go again."""
+    for place in range(22):
+        shop.see(f"till-{place}", customer_id="till", email_sha256=f"{place:064x}a", at_ms=AT_MS + place * 60_000)
+    wait_until(lambda: [one["refused"] for one in shop.printed("identity", "suspects")["suspects"]] == [2])
+    [found] = shop.printed("identity", "suspects")["suspects"]
+    assert (found["name"], found["seen_with"]) == ("till", {"email_sha256": 22})
+    assert "till (till) suspect since" in shop.tracker("identity", "suspects").stdout
+    assert len(shop.aliases("till")) == 21
+    assert shop.printed("identity", "release", "till")["suspect"] is False
+    wait_until(lambda: len(shop.aliases("till")) == 23)
+    assert shop.is_sound()
+    assert shop.tracker("identity", "release", "till", "--undo").stdout.strip() == "till is suspect"
+    wait_until(lambda: len(shop.aliases("till")) == 21)
     assert shop.is_sound()
 
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from schemas.routed import Adopted, Enrolled, Forget, History, Member, Release, Ruling, Tie
+from schemas.routed import Adopted, Clearance, Enrolled, Forget, History, Member, Release, Ruling, Tie
 from tracker.touch import Touch
 
 Original = tuple[bytes, int | None]
@@ -18,7 +18,7 @@ class Incoming(msgspec.Struct, gc=False):
     """For a name that may belong to another: its own touchpoints as bytes, in the order of the touches."""
     under: list[tuple[str, Touch]] = []
     """Touchpoints of its aliases that count for it, each with its alias."""
-    messages: list[Tie | Ruling | History | Release | Adopted | Forget | Member | Enrolled] = []
+    messages: list[Tie | Ruling | Clearance | History | Release | Adopted | Forget | Member | Enrolled] = []
     late: list[Tie | Member] = []
     """Messages that replace the one before, but came outside of their sender's order: a newer one may be here already.
     Their sender is asked how things stand."""

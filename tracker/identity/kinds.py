@@ -16,7 +16,10 @@ from tracker.identity.placeholders import LONGEST_WORD, NOBODY, means_nobody
 
 CUSTOMER: Final = "customer_id"
 ACCOUNT: Final = "account_id"
+ANONYMOUS: Final = "anonymous_id"
+ADDRESSES: Final = ("email_sha256", "phone_sha256")
 MAX_ALIASES: Final = 100
+SUSPECT_AFTER: Final = 20
 SCOPED: Final = re.compile(r"[a-z][a-z0-9_]{0,31}@[A-Za-z0-9._-]{1,64}")
 """A kind that is scoped by its source: what the number is, and which source gave it."""
 MAX_KIND_LENGTH: Final = 32 + 1 + 64
@@ -52,15 +55,18 @@ class Kinds:
         limit: int = MAX_ALIASES,
         no_ids: Iterable[str] = (),
         hashes: Iterable[str] = (),
+        suspect_after: int = SUSPECT_AFTER,
     ) -> None:
         """`limits`: by kind, how many of it one customer may have; `limit`: how many of all kinds.
 
         `no_ids`: texts of this installation that mean nobody, such as the number of the till's own customer; `hashes`:
-        keyed hashes of texts that mean nobody.
+        keyed hashes of texts that mean nobody. `suspect_after`: a name with so many strong peers of one kind within a
+        day is suspect; 0 for never.
         """
         self.order: Final = tuple(order)
         self.limits: Final = dict(limits or {})
         self.limit: Final = limit
+        self.suspect_after: Final = suspect_after
         self.least_limit: Final = min((limit, *self.limits.values()))
         own = [text.strip().lower() for text in no_ids]
         self._nobody = NOBODY.union(own, (text.upper() for text in own), hashes)
@@ -68,6 +74,8 @@ class Kinds:
         # No word for nobody ends with one of these, unless an installation adds such a word.
         self._digits = "" if any(text[-1:].isdigit() for text in own) else "123456789"
         self._strengths = {kind: 2 * place for place, kind in enumerate(self.order)}
+        # `anonymous_id` and what stands behind it are ids of devices; a person has many of them.
+        self._devices = self._strengths.get(ANONYMOUS, len(self.order) * 2)
         self._first = CUSTOMER if self.order[:1] == (CUSTOMER,) else ""
         self._prefixes = tuple(f"{kind}:" for kind in self.order)
 
@@ -186,6 +194,10 @@ class Kinds:
         """Whether the name is a `customer_id`: it stands for one person and never merges with another unique name."""
         return ":" not in name or self.kind_of(name) == CUSTOMER
 
+    def is_strong(self, kind: str) -> bool:
+        """Whether a kind stands for a person rather than for a device: no name may gather many of it in a day."""
+        return self._strengths.get(kind, SCOPED_STRENGTH) < self._devices or kind in ADDRESSES
+
     def links(self, name: str) -> bool:
         """Whether the name may be tied to others."""
         return self.kind_of(name) != ACCOUNT
@@ -198,10 +210,15 @@ KINDS_ALLOWED: Final = (
 _WORD: Final = re.compile(r"([a-z][a-z0-9_]{0,31})(?::([1-9][0-9]{0,2}))?")
 
 
-def kinds_of(words: Sequence[str], no_ids: Iterable[str] = (), hashes: Iterable[str] = ()) -> Kinds:
+def kinds_of(
+    words: Sequence[str],
+    no_ids: Iterable[str] = (),
+    hashes: Iterable[str] = (),
+    suspect_after: int = SUSPECT_AFTER,
+) -> Kinds:
     """The kinds that some words ask for, such as `customer_id`, `device_id:10`. Raises ValueError.
 
-    `no_ids`, `hashes`: further texts that mean nobody, as `Kinds` takes them.
+    The other arguments are those of `Kinds`.
     """
     found = [_WORD.fullmatch(word) for word in words]
     pairs = [(match[1], match[2]) for match in found if match is not None]
@@ -215,7 +232,7 @@ def kinds_of(words: Sequence[str], no_ids: Iterable[str] = (), hashes: Iterable[
         or any(limit > MAX_ALIASES for limit in limits.values())
     ):
         raise ValueError(f"{' '.join(words)!r}: these must be {KINDS_ALLOWED}")
-    return Kinds(order, limits, no_ids=no_ids, hashes=hashes)
+    return Kinds(order, limits, no_ids=no_ids, hashes=hashes, suspect_after=suspect_after)
 
 
 KINDS: Final = Kinds()

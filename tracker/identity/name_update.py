@@ -24,6 +24,7 @@ from typing import Final
 
 from schemas.routed import (
     Adopted,
+    Clearance,
     Enrolled,
     Forget,
     History,
@@ -82,6 +83,7 @@ class NameUpdate:
         """Whether the name is an account and has messages about its people."""
         self.is_migrated = False
         """Whether its journeys were of other definitions than the present ones."""
+        self._becomes_suspect = False
         self.account_links = account_links.read(record.account_links)
         self._marked = set(self.account_links.marks)
         self.before_fold = b""
@@ -141,6 +143,8 @@ class NameUpdate:
                     edges[message.peer].offer = None
             elif isinstance(message, Ruling):
                 self.ties.obey(message, fresh)
+            elif isinstance(message, Clearance):
+                self.ties.clear(message)
             elif isinstance(message, Forget):
                 edges.pop(message.peer, None)
                 fresh.discard(message.peer)
@@ -173,25 +177,33 @@ class NameUpdate:
 
     def _refuse(self, fresh: set[str]) -> None:
         """Refuse peers that stay known as claims; those that this changes for get a message."""
-        held = refusals(self.ties, self._kinds)
+        held, suspect_ms = refusals(self.ties, self._kinds)
         fresh.update(set(held).symmetric_difference(self.ties.held) & self.ties.edges.keys())
-        self.ties.held = tuple(held)
+        self.ties.held = held
+        self._becomes_suspect = self.ties.suspect_ms < 0 <= suspect_ms
+        self.ties.suspect_ms = suspect_ms
 
     def announce(self) -> None:
         """Step 2: report the name's new customer, and once each customer who claims the name and does not get it."""
         if self.belongs != self.was:
             self.transitions.append(_moved(self.name, self.was, self.belongs, self.ties, self.now_ms))
+        if self._becomes_suspect:
+            self.counts["suspects"] += 1
+            self._announce_conflict(self.ties.suspect_ms)
         refused = conflicts(self.name, self.ties, self._kinds)
         for other in sorted(refused.keys() - set(self.ties.refused)):
             edge = refused[other]
             self.counts["conflicts"] += 1
-            self.transitions.append(
-                Transition(
-                    kind="conflict", customer=self.belongs, journey="", version=0, alias=self.name, other=other,
-                    at_ms=min(seen_ms(edge.at_ms), self.now_ms), why=Why(edge.event_id or None),
-                )
-            )  # fmt: skip
+            self._announce_conflict(edge.at_ms, other, edge.event_id)
         self.ties.refused = tuple(sorted(refused))
+
+    def _announce_conflict(self, at_ms: int, other: str | None = None, event_id: str = "") -> None:
+        self.transitions.append(
+            Transition(
+                kind="conflict", customer=self.belongs, journey="", version=0, alias=self.name, other=other,
+                at_ms=min(seen_ms(at_ms), self.now_ms), why=Why(event_id or None),
+            )
+        )  # fmt: skip
 
     def hand_over(self) -> None:
         """Step 3: the name's history goes to its new customer, or is asked back from the former one."""

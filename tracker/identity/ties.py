@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from schemas.routed import BROWSER_MS, Offer, Ruling, Tie, Weight
+from schemas.routed import BROWSER_MS, Clearance, Offer, Ruling, Tie, Weight
 from tracker.identity.kinds import Kinds
 from tracker.identity.trust import NEVER_MS, is_by_server
 from tracker.records.state import UnreadableStateError
@@ -56,6 +56,12 @@ class Ties(msgspec.Struct, array_like=True, gc=False):
     """The end of this structure before version 0.2."""
     held: tuple[str, ...] = ()
     """Peers that are refused (`tracker/identity/refusals.py`), as last told to them."""
+    suspect_ms: int = -1
+    """When the name became suspect, as a moment that is compared (`tracker/identity/trust.py`); -1 where it is not."""
+    cleared_ms: int = -1
+    """When a person last ruled on the suspicion; -1 for never."""
+    is_cleared: bool = False
+    """A person ruled that the name is not suspect, whatever it gathers."""
     close: bool = True
     """Makes the last byte differ from that of a record without ties (see `may_have_ties`)."""
 
@@ -98,6 +104,11 @@ class Ties(msgspec.Struct, array_like=True, gc=False):
                 edge.offer = None
             fresh.add(message.peer)
 
+    def clear(self, message: Clearance) -> None:
+        """Apply a person's ruling on the suspicion; the latest holds."""
+        latest = max((self.cleared_ms, self.is_cleared), (message.at_ms, message.is_cleared))
+        self.cleared_ms, self.is_cleared = latest
+
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(Ties).decode
@@ -131,7 +142,8 @@ def is_anchored(ties: Ties) -> bool:
     """Whether a server, or a ruling, has tied the name to another that agrees. Browsers then do not move it."""
     # A peer without an offer may have refused the tie; a name learns that only where it was first to know of it.
     return any(
-        not edge.is_cut and edge.offer is not None and 0 <= moment(edge)[0] < BROWSER_MS for edge in ties.edges.values()
+        not edge.is_cut and edge.offer is not None and 0 <= moment(edge)[0] < BROWSER_MS and peer not in ties.held
+        for peer, edge in ties.edges.items()
     )
 
 

@@ -50,7 +50,7 @@ class Who:
         for one in ties.values():
             for peer in excess(one, self._kinds):
                 del one.edges[peer]
-            for peer in refusals(one, self._kinds):
+            for peer in refusals(one, self._kinds).peers:
                 del one.edges[peer]
         return ties
 

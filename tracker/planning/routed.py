@@ -11,7 +11,19 @@ from typing import Final, NamedTuple, get_args
 import msgspec
 
 from schemas.rejection import RoutedReason
-from schemas.routed import READS, UNSAID, History, Member, Offer, Routed, RoutedTouchpoint, Ruling, Tie, Trace
+from schemas.routed import (
+    READS,
+    UNSAID,
+    Clearance,
+    History,
+    Member,
+    Offer,
+    Routed,
+    RoutedTouchpoint,
+    Ruling,
+    Tie,
+    Trace,
+)
 from schemas.touchpoint import MAX_EVENT_ID_LENGTH, MAX_ID_BYTES
 from schemas.unreadable import UNREADABLE
 from tracker.identity.kinds import MAX_KIND_LENGTH
@@ -109,7 +121,7 @@ def _fault(message: Routed) -> str | None:
         return "a name that is tied to itself"
     if isinstance(message, Tie):
         return _fault_of_tie(message)
-    if isinstance(message, Ruling) and not _are_times((message.at_ms,)):
+    if isinstance(message, Ruling | Clearance) and not _are_times((message.at_ms,)):
         return f"`at_ms` is {message.at_ms}"
     if isinstance(message, Member):
         return _fault_of_member(message)

@@ -6,7 +6,7 @@ import pytest
 from redis import Redis
 
 from streams.cli import main
-from streams.doctor import examination, stored
+from streams.doctor import examination, names, stored
 from streams.doctor.examination import examine
 from streams.doctor.finding import Finding, Inquiry, verdict, worst_first
 from streams.errors import ExitCode, Unreachable
@@ -175,6 +175,19 @@ def test_wrong_redis_password_is_denied(private_servers, monkeypatch, capsys) ->
     assert main.main(["doctor"]) == ExitCode.DENIED
     said = capsys.readouterr().out
     assert "refuses the name or password" in said and "REDIS_PASSWORD" in said and "wr0ng" not in said
+
+
+@pytest.mark.integration
+def test_ids_that_look_alike_are_told(empty_redis) -> None:
+    """With what they differ by, a number of a spreadsheet too; others are in order."""
+    mine = Inquiry(settings.read({"REDIS_URL": empty_redis, "TRACKER_PARTITIONS": "2"}))
+    assert list(names.alike(mine)) == []
+    with Redis.from_url(empty_redis) as client:
+        client.hset(keys(0).states, mapping={"12345": b"", "c-1": b"", "anonymous_id:C-1": b""})
+        client.hset(keys(1).states, mapping={"12345.0": b"", "C-1": b""})
+    [(state, message, remedy)] = names.alike(mine)
+    assert state == "warning" and message.startswith("2 of 5 ids looked at differ") and "link them" in remedy
+    assert "'12345.0' beside '12345' (decimals)" in message and "'C-1' beside 'c-1' (case)" in message
 
 
 @pytest.mark.integration

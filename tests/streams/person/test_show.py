@@ -2,7 +2,8 @@ import pytest
 
 from streams.cli import show as command
 from streams.errors import ExitCode, TrackerError
-from streams.person.show import Stored, describe, find, spellings
+from streams.person.show import Stored, describe, find
+from streams.person.spellings import spellings
 from tests.stored import DAY_MS, MONDAY_MS, Redis, crowd, fill, journeys, touch
 from tracker.touch import Touch
 

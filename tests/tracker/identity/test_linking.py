@@ -2,7 +2,7 @@
 
 import msgspec
 
-from schemas.routed import Adopted, History, Offer, Release, RoutedTouchpoint, Ruling, Tie
+from schemas.routed import Adopted, Clearance, History, Offer, Release, RoutedTouchpoint, Ruling, Tie
 from tests.tracker.making import journey, touch
 from tracker.engine.customer import CustomerFold
 from tracker.engine.summary import summaries
@@ -207,3 +207,27 @@ def test_a_second_number_of_a_system_is_told_once() -> None:
 
 
 PLACES = ((12, 1_000), (13, 2_000))
+
+
+def test_a_suspect_is_told_once_and_can_be_cleared() -> None:
+    """By the twentieth address of a day; each one after it is a claim. A person clears it, or takes that back."""
+    links = [(f"email_sha256:{place}", 1_000 + place, f"e{place}") for place in range(22)]
+    relation = relate("till", links=links)
+    told = [(one.kind, one.alias, one.other) for one in relation.change.transitions]
+    assert told == [
+        ("conflict", "till", None), ("conflict", "till", "email_sha256:20"), ("conflict", "till", "email_sha256:21"),
+    ]  # fmt: skip
+    assert (relation.counts["suspects"], relation.counts["conflicts"]) == (1, 2)
+    assert [one.name for one in relation.messages if one.offer is None] == ["email_sha256:20", "email_sha256:21"]
+    assert ties(relation).suspect_ms == 1_019
+    again = relate("till", relation.change.after, links=[("email_sha256:22", 2_000, "e22")])
+    assert (again.counts["suspects"], again.counts["conflicts"]) == (0, 1)
+    cleared = relate("till", again.change.after, messages=[Clearance("till", 3_000, is_cleared=True)])
+    assert [(one.name, one.offer) for one in cleared.messages] == [
+        (f"email_sha256:{place}", Offer(("till",))) for place in (20, 21, 22)
+    ]
+    assert (ties(cleared).suspect_ms, ties(cleared).held) == (-1, ())
+    late = relate("till", cleared.change.after, messages=[Clearance("till", 2_000, is_cleared=False)])
+    assert ties(late).suspect_ms == -1
+    back = relate("till", late.change.after, messages=[Clearance("till", 4_000, is_cleared=False)])
+    assert ties(back).suspect_ms == 1_019
