@@ -44,7 +44,7 @@ class Details(TypedDict, total=False):
     phone_sha256: str | None
     account_id: str | int | None
     ids: Mapping[str, str | int | None]
-    """Aliases of further kinds, by the kinds of TRACKER_ALIAS_KINDS."""
+    """Aliases of further kinds: those of TRACKER_ALIAS_KINDS, and numbers such as `woocommerce_customer@shop-se`."""
     occurred_at: datetime | int
     """A datetime with an offset, or milliseconds since 1970. Without it: now."""
     event_id: str

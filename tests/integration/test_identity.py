@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -22,11 +22,13 @@ from tests.servers import PrivateServers, start_private_servers, wait_until
 from tests.touchpoints import START_MS, touchpoint
 from tests.virtual_time import run
 from tracker.identity.kinds import strongest
+from tracker.identity.pseudonym import hidden
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(240)]
 AT_MS = 1_795_000_000_000
 SALT = "a long random text"
-KINDS = "customer_id,anonymous_id,email_sha256:25,device_id:2,account_id"
+HASH_KEY = "a key of the collector"
+KINDS = "customer_id,anonymous_id,email_sha256:25,phone_sha256,device_id:2,account_id"
 
 
 @dataclass
@@ -34,10 +36,15 @@ class Shop(Installation):
     """An installation that may erase."""
 
     salt: str = SALT
+    hash_key: str = HASH_KEY
 
     @property
     def environ(self) -> dict[str, str]:
-        return super().environ | {"TRACKER_ID_SALT": self.salt, "TRACKER_ALIAS_KINDS": KINDS}
+        return super().environ | {
+            "TRACKER_ID_SALT": self.salt,
+            "TRACKER_ALIAS_KINDS": KINDS,
+            "TRACKER_HASH_KEY": self.hash_key,
+        }
 
     def see(
         self, event_id: str, type_: str = "Page Viewed", channel: str = "web", at_ms: int = AT_MS, **ids: str
@@ -193,6 +200,30 @@ def test_an_erasure_is_asked_for_twice(shop: Shop) -> None:
     wait_until(lambda: shop.aliases("anonymous_id:stays"))
     assert "was erased before" in shop.tracker("erase", "stays", "--yes").stderr, "a namesake is not erased instead"
     assert shop.aliases("anonymous_id:stays")
+
+
+def test_a_person_is_found_by_address_and_number(shop: Shop) -> None:
+    """Every command takes what a request names; whose id is the address, and whose id is not; then it is erased."""
+    jo, ann = hidden({"customer_id": "jo@mail.example"}, HASH_KEY), hidden({"phone": "+46 70-123 45 67"}, HASH_KEY)
+    shop.see("p1", **jo)
+    shop.see("p2", customer_id="ann", **ann)
+    wait_until(lambda: shop.aliases("Jo@mail.example") == {jo["customer_id"], f"email_sha256:{jo['email_sha256']}"}, 60)
+    wait_until(lambda: len(shop.aliases("+46701234567")) == 2, 60)
+    assert shop.printed("show", "jo@mail.example")["customer"] == jo["customer_id"]
+    assert shop.printed("explain", "+46 70 123 45 67")["customer"] == "ann"
+    assert shop.tracker("identity", "show", "0046701234567").stdout.startswith(
+        f"phone_sha256:{ann['phone_sha256']} belongs"
+    )
+    assert "p2" in shop.tracker("export", "+46701234567").stdout
+    refused = replace(shop, hash_key="").tracker("show", "jo@mail.example")
+    assert (refused.returncode, "Set TRACKER_HASH_KEY" in refused.stderr) == (ExitCode.NOT_FOUND, True)
+    shop.see("p3", customer_id="other", anonymous_id="jo@mail.example")
+    wait_until(lambda: shop.aliases("other"))
+    several = shop.tracker("erase", "jo@mail.example", "--yes")
+    assert (several.returncode, "several customers" in several.stderr) == (ExitCode.USAGE, True)
+    assert shop.tracker("erase", jo["customer_id"], "--yes").returncode == 0
+    assert json.loads(shop.tracker("erase", "+46701234567", "--yes").stdout)["erased"] == "ann"
+    assert shop.is_sound()
 
 
 def test_a_person_is_exported_and_erased(shop: Shop, tmp_path: Path) -> None:

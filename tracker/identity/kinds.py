@@ -72,7 +72,8 @@ class Kinds:
         self._nobody = NOBODY.union(own, (text.upper() for text in own), hashes)
         self._longest = max(LONGEST_WORD, *map(len, own), 0)
         # No word for nobody ends with one of these, unless an installation adds such a word.
-        self._digits = "" if any(text[-1:].isdigit() for text in own) else "123456789"
+        has_digits = any(text[-1:].isdigit() for text in own)
+        self._digits, self._zero = ("", "") if has_digits else ("123456789", "0")
         self._strengths = {kind: 2 * place for place, kind in enumerate(self.order)}
         # `anonymous_id` and what stands behind it are ids of devices; a person has many of them.
         self._devices = self._strengths.get(ANONYMOUS, len(self.order) * 2)
@@ -89,12 +90,14 @@ class Kinds:
 
         Raises `AliasTooLong`.
         """
-        # A text that begins with a letter or digit and ends with 1 to 9, or is long, means nobody only where it is the
-        # hash of such a text. Most ids are of this form, so it is tried first.
+        # A text that begins with a letter or digit and ends with a digit, or is long, means nobody only where it is
+        # zeros alone or the hash of such a text. Most ids are of this form, so it is tried first.
         if value.__class__ is str and value and value.isascii() and value.isprintable() and value[0].isalnum():
             last = value[-1]
             if len(value) <= MAX_ID_BYTES // 4 and (
-                last in self._digits or (len(value) > self._longest and last != "0" and last.isalnum())
+                last in self._digits
+                or (last == self._zero and value[0] != "0")
+                or (len(value) > self._longest and last != "0" and last.isalnum())
             ):
                 return None if value in self._nobody else value
         if value is None:
@@ -108,7 +111,7 @@ class Kinds:
         # A text of at most a quarter of the bound in characters cannot exceed it in bytes.
         if len(text) > MAX_ID_BYTES // 4 and len(text.encode()) > MAX_ID_BYTES:
             raise AliasTooLong(f"an id of more than {MAX_ID_BYTES} bytes")
-        if text[0].isalnum() and text[-1] in self._digits:
+        if text[0].isalnum() and (text[-1] in self._digits or (text[-1] == self._zero and text[0] != "0")):
             return None if text in self._nobody else text
         return None if means_nobody(text, self._nobody) else text
 
@@ -137,7 +140,9 @@ class Kinds:
             # Most touchpoints have a value that is its own name, so this is checked first, as `normalise` does.
             last = value[-1]
             if (
-                last in self._digits or (len(value) > self._longest and last != "0" and last.isalnum())
+                last in self._digits
+                or (last == self._zero and value[0] != "0")
+                or (len(value) > self._longest and last != "0" and last.isalnum())
             ) and value not in self._nobody:
                 return value
         name: str | None = None
