@@ -10,6 +10,7 @@ from schemas import segment as tables
 from streams.collector.admission import blank, digest, event_id
 from streams.collector.paths import first, found
 from streams.collector.problems import Refused
+from tracker.moment import milliseconds
 
 
 def calls(document: Any, name: str) -> list[Any]:
@@ -76,8 +77,8 @@ def moment_ms(value: Any) -> int | None:
 
 
 def _read(text: str) -> datetime | None:
+    at_ms = milliseconds(text)
     try:
-        read = datetime.fromisoformat(text.strip())
-    except ValueError:
+        return None if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC)
+    except (ValueError, OverflowError):
         return None
-    return read if read.tzinfo else read.replace(tzinfo=UTC)

@@ -5,6 +5,7 @@ from typing import Final
 
 from streams.errors import UsageError
 from tracker.duration import DurationError, parse
+from tracker.moment import milliseconds
 
 FIRST_MS: Final = -62_135_596_800_000
 LAST_MS: Final = 253_402_300_799_999
@@ -20,13 +21,12 @@ def moment_ms(text: str, now_ms: int) -> int:
         return now_ms - parse(text)
     except DurationError:
         pass
-    try:
-        at = datetime.fromisoformat(text.strip())
-    except ValueError:
+    at_ms = milliseconds(text)
+    if at_ms is None:
         raise UsageError(
             f"{text!r} is no moment.", "Write how long ago (2h, 1d12h), a day (2026-11-22) or 2026-11-22T14:00:00Z."
-        ) from None
-    return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+        )
+    return at_ms
 
 
 def shown(at_ms: int) -> str:

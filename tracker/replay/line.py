@@ -4,7 +4,6 @@ It knows the two forms and how to distinguish them, and nothing of files, journe
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -13,6 +12,7 @@ import msgspec
 from schemas.touchpoint import MAX_EVENT_ID_LENGTH
 from schemas.unreadable import MAX_NESTING, UNREADABLE, explained, is_too_deep
 from tracker.identity.kinds import KINDS, AliasTooLong, Kinds
+from tracker.moment import milliseconds
 from tracker.planning.decode import EARLIEST_MS, LATEST_MS, MAX_SHOWN, Flaw, decode
 from tracker.touch import Touch
 
@@ -127,18 +127,12 @@ def _read_wire(line: bytes, kinds: Kinds) -> Touch | Flaw | None:
 
 
 def parse_time(value: str | float) -> int | None:
-    """Milliseconds since 1970 of epoch milliseconds or of an ISO 8601 text; without an offset it means UTC."""
+    """Milliseconds since 1970 of epoch milliseconds or of a text; without an offset it means UTC."""
     if isinstance(value, int):
         return value
     if isinstance(value, float):
         return round(value) if value == value and abs(value) < LATEST_MS * 2 else None  # noqa: PLR0124  # NaN
-    try:
-        moment = datetime.fromisoformat(value.strip())
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        return round(moment.timestamp() * 1000)
-    except (ValueError, OverflowError):
-        return None
+    return milliseconds(value)
 
 
 def _time_help(value: object) -> str:
