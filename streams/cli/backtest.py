@@ -12,14 +12,15 @@ from typing import Annotated, Final
 import typer
 
 from schemas.topics import touchpoint_topic
-from streams.cli.options import AsJson, Events, JourneyFile, Until
+from streams.cli.event_input import EventInput, Form, Maps
+from streams.cli.options import AsJson, Events, JourneyFile, SourceName, Until
 from streams.cli.paint import Paint
 from streams.cli.replay import named, outcome, say_what_was_read
 from streams.cli.spans import lasting
 from streams.errors import ExitCode, UsageError
-from streams.events.files import ReadTally
-from streams.events.gathering import Gathered, gather, gather_from, moment, show_time, watched
-from streams.settings.settings import kinds, read
+from streams.events.files import ReadTally, TimeSpan
+from streams.events.gathering import Gathered, gather_from, moment, show_time, watched
+from streams.settings.settings import read
 from tracker.alerts.backtest import Backtest, BacktestRow, Firing, as_data
 from tracker.alerts.history import FigureHistory
 from tracker.alerts.rules import MINUTE_MS
@@ -56,6 +57,9 @@ def backtest(
         str | None, typer.Option(metavar="T", help="Start at this time. Left out: at the first event.")
     ] = None,
     until: Until = None,
+    maps: Maps = None,
+    source: SourceName = None,
+    form: Form = None,
     as_json: AsJson = False,
 ) -> int:
     """Show which alerts recorded touchpoints would have raised.
@@ -75,6 +79,7 @@ def backtest(
       tracker backtest my-journey.yaml events/*.jsonl.gz
       tracker backtest my-journey.yaml events.jsonl --truth 2026-11-03T14:00:00Z --json
       zcat events/*.gz | tracker backtest my-journey.yaml - --odds 1.5,2,2.5 --z 3,4
+      tracker backtest my-journey.yaml orders.csv --map examples/imports/orders.yaml
       tracker backtest my-journey.yaml --kafka
     """
     journey = load(definition)
@@ -82,10 +87,12 @@ def backtest(
     sizes, limits = _numbers("--odds", odds), _numbers("--z", z)
     truths = [at for each in truth or [] if (at := moment("--truth", each)) is not None]
     until_ms = moment("--until", until)
+    if kafka and maps:
+        raise UsageError("--map is about files, not --kafka.", "Give files or --kafka, not both.")
     if kafka:
         gathered = held(journey, events, until_ms)
     else:
-        gathered = gather([journey], named(events), until_ms=until_ms, kinds=kinds(os.environ))
+        gathered = EventInput(named(events), maps or (), source, form, TimeSpan(None, until_ms)).gather([journey])
     history = folded(gathered, begun(journey, gathered, moment("--since", since), step_ms))
     tested = Backtest(journey, history, truths)
     firings, rows = tested.firings(), tested.sweep(sizes, limits)

@@ -15,13 +15,17 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from streams.cli.against import Foresight, foresee
 from streams.cli.against import as_data as against_data
 from streams.cli.against import as_lines as against_lines
-from streams.cli.against import foresee
-from streams.cli.options import AsJson
+from streams.cli.event_input import EventInput, Form, Maps, is_events, tell
+from streams.cli.meeting import Meeting
+from streams.cli.options import AsJson, SourceName
 from streams.cli.paint import Paint
+from streams.cli.replay import say_what_was_rejected
 from streams.definitions.apply import read_files
 from streams.errors import ExitCode, UsageError
+from streams.events.files import ReadTally
 from streams.settings import settings
 from tracker.journey.definition import Definition
 from tracker.journey.file import read_bytes, read_file
@@ -61,7 +65,7 @@ class _Check(TyperCommand):
         words: list[str] = []
         for word, following in zip_longest(args, args[1:], fillvalue=""):
             words.append(word)
-            if word == "--against" and "://" not in following:
+            if word == "--against" and "://" not in following and not is_events(following):
                 words.append("")
         return super().parse_args(ctx, words)
 
@@ -80,10 +84,14 @@ def check(
         str | None,
         typer.Option(
             "--against",
-            metavar="[REDIS_URL]",
-            help="Also say what applying the files would mean for this store; without a value, that of REDIS_URL.",
+            metavar="[REDIS_URL|FILE]",
+            help="Also say what applying the files would mean for this store (without a value, that of REDIS_URL), or "
+            "what of a file of touchpoints meets their rules.",
         ),
     ] = None,
+    maps: Maps = None,
+    source: SourceName = None,
+    form: Form = None,
     as_json: AsJson = False,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of journey files instead.")] = False,
     keys: Annotated[bool, typer.Option("--keys", help="Print all keys of journey files instead.")] = False,
@@ -96,6 +104,9 @@ def check(
     nothing, a fold of the stored states and how long it takes, or history from Kafka, how long that takes, and whether
     Kafka still holds enough. Of Redis the password is read from REDIS_PASSWORD alone.
 
+    With --against FILE (.jsonl, or an export with --map) each type of touchpoint that meets no rule is named with its
+    count, and each stage that none meets.
+
     Exit codes: 0 when there are at most warnings, 1 when an example fails or --against finds that a file would be
     refused, 2 when a file has problems.
 
@@ -104,6 +115,7 @@ def check(
       tracker check --strict journeys/
       tracker check my-journey.yaml --against
       tracker check my-journey.yaml --against redis://redis.example:6379 --json
+      tracker check my-journey.yaml --against orders.csv --map examples/imports/orders.yaml
       tracker check --schema > journey.schema.json
     """
     if schema:
@@ -114,21 +126,52 @@ def check(
         return ExitCode.OK
     asked = settings.read(os.environ)
     reports = [examine(file, asked.channels) for file in journey_files(files or [])]
+    reading = EventInput([against], maps or (), source, form) if against and is_events(against) else None
+    if reading is None and (maps or source or form):
+        raise UsageError("--map, --source and --format are about a file of touchpoints.", "Add --against FILE.")
+    meetings = meet(reports, reading) if reading else []
     foresight = None
-    if against is not None and all(report.definition for report in reports):
+    if reading is None and against is not None and all(report.definition for report in reports):
         foresight = foresee(asked, read_files([_path(report.file) for report in reports]), against)
-    if as_json:
-        found = as_data(reports, strict=strict) | ({"against": against_data(foresight)} if foresight else {})
-        print(json.dumps(found, indent=2, ensure_ascii=False))
-    else:
-        paint = Paint(sys.stdout)
-        for report in reports:
-            show(report, paint)
-        print(summary(reports, paint))
-        if foresight:
-            print("\n".join(against_lines(foresight)))
+    say(reports, foresight, meetings, strict=strict, as_json=as_json)
     code = exit_code(reports, strict=strict)
     return ExitCode.FAILED if code is ExitCode.OK and foresight and not foresight.is_taken else code
+
+
+def say(
+    reports: Sequence[CheckReport],
+    foresight: Foresight | None,
+    meetings: Sequence[Meeting],
+    *,
+    strict: bool,
+    as_json: bool,
+) -> None:
+    """Print everything that was found."""
+    if as_json:
+        found = as_data(reports, strict=strict) | ({"against": against_data(foresight)} if foresight else {})
+        met = {"met": [each.as_data() for each in meetings]} if meetings else {}
+        print(json.dumps(found | met, indent=2, ensure_ascii=False))
+        return
+    paint = Paint(sys.stdout)
+    for report in reports:
+        show(report, paint)
+    print(summary(reports, paint))
+    if foresight:
+        print("\n".join(against_lines(foresight)))
+    for each in meetings:
+        print("\n".join(each.as_lines()))
+
+
+def meet(reports: Sequence[CheckReport], reading: EventInput) -> list[Meeting]:
+    """What of the touchpoints meets the rules of each file that could be read."""
+    meetings = [Meeting(report.file, report.definition) for report in reports if report.definition]
+    files, tally = reading.mapped(), ReadTally()
+    for touch in files.touches(tally, reading.span):
+        for each in meetings:
+            each.see(touch)
+    tell(files)
+    say_what_was_rejected(tally)
+    return meetings
 
 
 def _path(file: str) -> Path:

@@ -4,18 +4,17 @@ It prints what `tracker/replay/compare.py` counts.
 """
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from streams.cli.options import AsJson, Events, Now, Until
+from streams.cli.event_input import EventInput, Form, Maps, span_of
+from streams.cli.options import AsJson, Events, Now, Since, SourceName, Until
 from streams.cli.paint import Paint
 from streams.cli.replay import named, outcome, say_what_was_read, share
-from streams.events.gathering import gather, moment
-from streams.settings.settings import kinds
+from streams.events.gathering import moment
 from tracker.journey.file import load
 from tracker.replay.compare import Comparison
 from tracker.replay.compare import compare as compare_definitions
@@ -30,7 +29,11 @@ def compare(
     events: Events = None,
     *,
     now: Now = None,
+    since: Since = None,
     until: Until = None,
+    maps: Maps = None,
+    source: SourceName = None,
+    form: Form = None,
     as_json: AsJson = False,
 ) -> int:
     """Compare two versions of a journey on the same touchpoints.
@@ -41,10 +44,12 @@ def compare(
     Examples:
       tracker compare retail-v1.yaml retail-v2.yaml events.jsonl.gz
       tracker compare retail-v1.yaml retail-v2.yaml events.jsonl --json
+      tracker compare retail-v1.yaml retail-v2.yaml orders.csv --map orders.yaml
     """
     before, after = load(old), load(new)
-    now_ms, until_ms = moment("--now", now), moment("--until", until)
-    gathered = gather([before, after], named(events), now_ms=now_ms, until_ms=until_ms, kinds=kinds(os.environ))
+    now_ms = moment("--now", now)
+    reading = EventInput(named(events), maps or (), source, form, span_of(since, until))
+    gathered = reading.gather([before, after], now_ms=now_ms)
     comparison = compare_definitions(before, after, gathered.columns, now_ms)
     if as_json:
         print(json.dumps(comparison.as_json(gathered.tally.rejected), ensure_ascii=False))

@@ -3,16 +3,16 @@
 It chooses the file and its format; `tracker/maps/grid.py` makes the map.
 """
 
-import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
-from streams.cli.options import JourneyFile
+from streams.cli.event_input import EventInput, Maps
+from streams.cli.options import JourneyFile, SourceName
 from streams.errors import ExitCode, TrackerError, UsageError
 from tracker.journey.definition import Definition
 from tracker.journey.file import load
@@ -48,6 +48,8 @@ def draw(
             "--with", metavar="EVENTS", help="A file of touchpoints to count figures from; repeat it for more."
         ),
     ] = None,
+    maps: Maps = None,
+    source: SourceName = None,
     form: Annotated[
         MapFormat,
         typer.Option(help="The journey as it is, the day around it, the planned journey, or the service behind it."),
@@ -65,11 +67,11 @@ def draw(
     Examples:
       tracker draw my-journey.yaml -o map.svg
       tracker draw my-journey.yaml --with events.jsonl --form blueprint -o map.html
-      tracker draw my-journey.yaml > map.md
+      tracker draw my-journey.yaml --with orders.csv --map examples/imports/orders.yaml > map.md
     """
     to_text = chosen_format(output)
     journey = load(definition)
-    drawn = to_text(journey_map(journey, form.value, figures(journey, events or [])))
+    drawn = to_text(journey_map(journey, form.value, figures(journey, EventInput(events or [], maps or (), source))))
     if output is None:
         print(drawn, end="")
     else:
@@ -88,17 +90,15 @@ def chosen_format(output: Path | None) -> Callable[[Map], str]:
     return FORMATS[ending]
 
 
-def figures(journey: Definition, events: Sequence[str]) -> dict[str, Any] | None:
+def figures(journey: Definition, reading: EventInput) -> dict[str, Any] | None:
     """The figures of a replay of these files; None without files."""
-    if not events:
+    if not reading.files:
         return None
     # Imported here, since a map without figures reads no events and is drawn at once.
     from streams.cli.replay import say_what_was_read
-    from streams.events.gathering import gather
-    from streams.settings.settings import kinds
     from tracker.replay.replay import replay
 
-    gathered = gather([journey], events, kinds=kinds(os.environ))
+    gathered = reading.gather([journey])
     say_what_was_read(gathered)
     return replay(journey, gathered.columns).as_json(gathered.tally.rejected)
 

@@ -5,21 +5,23 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
 import typer
 
 from schemas.touchpoint import Touchpoint
+from streams.cli.import_output import Said, as_data, say
 from streams.cli.interrupt import ending_in_order
-from streams.cli.options import SummaryAsJson
-from streams.cli.paint import Paint
+from streams.cli.options import SourceName, SummaryAsJson
 from streams.cli.progress import progress
 from streams.errors import ExitCode, UsageError
 from streams.events.files import STDIN
 from streams.imports.files import format_of, rows
+from streams.imports.joins import Joins
 from streams.imports.mapping import load
-from streams.imports.run import Import, ImportTally, Notes, Position, Sender, columns
+from streams.imports.run import Import, Notes, Position, Sender
+from streams.imports.to_file import opened, shown
 from streams.settings.settings import Settings, read
 
 SHOWN: Final = 3
@@ -34,9 +36,18 @@ def import_(
     form: Annotated[
         str | None, typer.Option("--format", metavar="NAME", help="csv or jsonl. Left out: by the file's name.")
     ] = None,
+    source: SourceName = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Read everything, show what would be sent, send and write nothing.")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Send nothing: show what would be sent, three touchpoints on a terminal and all to a pipe or file.",
+        ),
     ] = False,
+    out: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write the touchpoints to this file, for replays, in place of Kafka."),
+    ] = None,
     from_start: Annotated[
         bool, typer.Option("--from-start", help="Begin at the first row, whatever was imported before.")
     ] = False,
@@ -53,42 +64,62 @@ def import_(
     Each row makes one or more touchpoints, which are checked as the workers check them. The same row always makes the
     same event_id, so importing it twice counts once. Ctrl-C stops after the current block. The same command continues
     there, and imports what was added to the file since. Bad rows are kept with line and reason. examples/imports has
-    tables for GA4, HubSpot and Zendesk.
+    tables for shops, help desks, CRMs, newsletters and analytics.
 
     Exit codes: 0 when every row was good, 1 when some were bad.
 
     Examples:
       tracker import orders.csv --map orders.yaml --dry-run
-      tracker import tickets.jsonl.gz --map examples/imports/zendesk-tickets.yaml
+      tracker import tickets.jsonl.gz --map examples/imports/zendesk-tickets.yaml --source desk
+      tracker import orders.csv --map orders.yaml --dry-run | tracker replay my-journey.yaml -
       zcat old/*.gz | tracker import - --format jsonl --map orders.yaml --json
     """
     if form not in {None, "csv", "jsonl"}:
         raise UsageError(f"--format: {form!r} is not a format.", "Use csv or jsonl.")
     if form is None and file == STDIN:
         raise UsageError("Standard input has no name that shows its format.", "Add --format csv or --format jsonl.")
+    if out is not None and dry_run:
+        raise UsageError("--out and --dry-run cannot be combined.", "Neither sends anything; leave out --dry-run.")
+    if as_json and out == STDIN:
+        raise UsageError("--json and --out - both write to standard output.", "Name a file, or leave out --json.")
+    # A dry run that is piped gives all touchpoints on, as a file of events.
+    is_piped = dry_run and not as_json and not sys.stdout.isatty()
+    target = STDIN if is_piped else out
+    said = Said(to_kafka=not dry_run and target is None, out=sys.stderr if target == STDIN else sys.stdout)
     settings = read(os.environ)
-    table = load(mapping, settings.kinds)
-    notes = None if dry_run or file == STDIN else _notes(file, mapping, position, rejected)
-    samples: list[Touchpoint] = []
-    with progress("importing", _size(file)) as count, _sender(settings, dry_run=dry_run) as sender:
-        source = rows(file, form or format_of(file), columns(table), table.delimiter, count)  # type: ignore[arg-type]
-        running = Import(source, table, sender, notes)
+    table = load(mapping, settings.kinds, source)
+    notes = _notes(file, mapping, source, position, rejected) if said.to_kafka and file != STDIN else None
+    joins = Joins(settings.kinds)
+
+    def look(touchpoint: Touchpoint) -> None:
+        joins.see(touchpoint.channel, touchpoint.ids)
+        if dry_run and not is_piped and len(said.samples) < SHOWN:
+            said.samples.append(shown(touchpoint, settings.hash_key))
+
+    with progress("importing", _size(file)) as count, _sender(settings, target, dry_run=dry_run) as sender:
+        found = rows(file, form or format_of(file), table, count, said.lacks.append)  # type: ignore[arg-type]
+        running = Import(found, table, sender, notes)
         done: Position | None = notes.begin(again=from_start) if notes else None
         with ending_in_order(running.stop):
-            tally = running.run(done, lambda each: samples.append(each) if len(samples) < SHOWN else None)
-    say(tally, notes, samples if dry_run else [], as_json=as_json, dry_run=dry_run, stopped=running.stopped)
+            tally = running.run(done, look)
+    said.joins, said.stopped = list(joins.sentences()), running.stopped
+    if as_json:
+        print(msgspec.json.encode(as_data(tally, notes, said)).decode())
+    else:
+        say(tally, notes, said)
     if running.stopped:
         return ExitCode.INTERRUPTED
     return ExitCode.FAILED if tally.rejected else ExitCode.OK
 
 
-def _notes(file: str, mapping: Path, position: Path | None, rejected: Path | None) -> Notes:
-    source = Path(file)
+def _notes(file: str, mapping: Path, source: str | None, position: Path | None, rejected: Path | None) -> Notes:
+    path = Path(file)
     return Notes(
-        source,
-        mapping.read_bytes(),
-        position or source.with_name(source.name + ".position"),
-        rejected or source.with_name(source.name + ".rejected"),
+        path,
+        # Another source makes other touchpoints, as another table does.
+        mapping.read_bytes() + (f"\0{source}".encode() if source else b""),
+        position or path.with_name(path.name + ".position"),
+        rejected or path.with_name(path.name + ".rejected"),
     )
 
 
@@ -99,53 +130,14 @@ def _size(file: str) -> int | None:
 
 
 @contextmanager
-def _sender(settings: Settings, *, dry_run: bool) -> Iterator[Sender | None]:
-    if dry_run:
+def _sender(settings: Settings, target: str | None, *, dry_run: bool) -> Iterator[Sender | None]:
+    if target is not None:
+        with opened(target, settings.hash_key) as file:
+            yield file
+    elif dry_run:
         yield None
-        return
-    from streams.sdk.producer import connect
+    else:
+        from streams.sdk.producer import connect
 
-    with connect(settings) as producer:
-        yield producer
-
-
-def say(
-    tally: ImportTally, notes: Notes | None, samples: list[Touchpoint], *, as_json: bool, dry_run: bool, stopped: bool
-) -> None:
-    """Print the summary to stdout and what was wrong to stderr."""
-    if as_json:
-        print(msgspec.json.encode(_data(tally, notes, samples, stopped=stopped)).decode())
-        return
-    for sample in samples:
-        print(msgspec.json.encode(sample).decode())
-    before = f" (after {tally.begins_at:,} of earlier runs)" if tally.begins_at else ""
-    sent = "" if dry_run else ", all confirmed by Kafka"
-    print(f"{tally.rows:,} rows{before}: {tally.touchpoints:,} touchpoints{sent}")
-    for name, count in tally.by_type.most_common(12):
-        print(f"  {name}  {count:,}")
-    if tally.without:
-        print(f"  {tally.without:,} rows matched no condition")
-    paint = Paint(sys.stderr)
-    for example in tally.examples:
-        print(paint("yellow", example), file=sys.stderr)
-    if tally.rejected:
-        counts = ", ".join(f"{count:,} {reason}" for reason, count in tally.rejected.most_common())
-        where = f"; they are in {notes.rejected}" if notes else ""
-        print(paint("yellow", f"{tally.rejected.total():,} rows were rejected: {counts}{where}."), file=sys.stderr)
-    if stopped:
-        print("Stopped. Run the same command again to continue here.", file=sys.stderr)
-
-
-def _data(tally: ImportTally, notes: Notes | None, samples: list[Touchpoint], *, stopped: bool) -> dict[str, Any]:
-    return {
-        "rows": tally.rows,
-        "begins_at": tally.begins_at,
-        "touchpoints": tally.touchpoints,
-        "by_type": dict(tally.by_type),
-        "without": tally.without,
-        "rejected": dict(tally.rejected),
-        "examples": tally.examples,
-        "rejected_file": str(notes.rejected) if notes and tally.rejected else None,
-        "stopped": stopped,
-        "samples": samples,
-    }
+        with connect(settings) as producer:
+            yield producer

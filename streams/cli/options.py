@@ -17,6 +17,13 @@ Now = Annotated[
     str | None,
     typer.Option(metavar="T", help="Compute the figures for this time. Left out: the time of the last event."),
 ]
+Since = Annotated[str | None, typer.Option(metavar="T", help="Ignore events before this time.")]
 Until = Annotated[str | None, typer.Option(metavar="T", help="Ignore events after this time.")]
+SourceName = Annotated[
+    str | None,
+    typer.Option(
+        "--source", metavar="NAME", help="The system that the file is from: its numbers are aliases of their own."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 SummaryAsJson = Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")]

@@ -4,23 +4,22 @@ It prints what `tracker/replay/replay.py` counts.
 """
 
 import json
-import os
 import sys
 from typing import Annotated, Any, Final
 
 import typer
 
-from streams.cli.options import AsJson, Events, JourneyFile, Now, Until
+from streams.cli.event_input import EventInput, Form, Maps, span_of
+from streams.cli.options import AsJson, Events, JourneyFile, Now, Since, SourceName, Until
 from streams.cli.paint import Paint
 from streams.cli.spans import lasting
 from streams.errors import ExitCode, TrackerError, UsageError
-from streams.events.files import STDIN
-from streams.events.gathering import Gathered, gather, moment, show_time, watched
-from streams.settings.settings import kinds
+from streams.events.files import STDIN, ReadTally
+from streams.events.gathering import Gathered, moment, show_time, watched
 from tracker.journey.definition import Definition
 from tracker.journey.file import load
 from tracker.replay.explain import explain
-from tracker.replay.replay import Breakdown, BreakdownError, Replay, breakdown
+from tracker.replay.replay import Breakdown, BreakdownError, Entered, Replay, breakdown
 from tracker.replay.report import ReplayFigures, Report, customer_as_json
 
 BAR: Final = 24
@@ -32,7 +31,21 @@ def replay(
     events: Events = None,
     *,
     now: Now = None,
+    since: Since = None,
     until: Until = None,
+    entered_since: Annotated[
+        str | None,
+        typer.Option(metavar="T", help="Count only customers who entered the journey at this time or later."),
+    ] = None,
+    entered_until: Annotated[
+        str | None,
+        typer.Option(
+            metavar="T", help="Count only customers who entered at this time or earlier; what follows counts."
+        ),
+    ] = None,
+    maps: Maps = None,
+    source: SourceName = None,
+    form: Form = None,
     customers: Annotated[
         bool, typer.Option("--customers", help="Also print each customer's stage and status.")
     ] = False,
@@ -58,13 +71,17 @@ def replay(
       tracker replay my-journey.yaml events.jsonl.gz
       zcat events/*.gz | tracker replay my-journey.yaml - --by plan --json
       tracker replay my-journey.yaml events.jsonl --explain c-1042
+      tracker replay my-journey.yaml orders.csv --map examples/imports/orders.yaml
+      tracker replay my-journey.yaml events.jsonl --entered-since 2026-10-01 --entered-until 2026-10-31T23:59:59Z
     """
     journey = load(definition)
     chosen = broken_down(journey, by)
-    now_ms, until_ms = moment("--now", now), moment("--until", until)
+    now_ms = moment("--now", now)
     also = [chosen.path] if chosen and chosen.path else []
-    gathered = gather([journey], named(events), now_ms=now_ms, until_ms=until_ms, also=also, kinds=kinds(os.environ))
-    running = Replay(journey, gathered.columns, now_ms, chosen)
+    reading = EventInput(named(events), maps or (), source, form, span_of(since, until))
+    entered = Entered(moment("--entered-since", entered_since), moment("--entered-until", entered_until))
+    gathered = reading.gather([journey], now_ms=now_ms, also=also)
+    running = Replay(journey, gathered.columns, now_ms, chosen, entered)
     if explain is not None:
         return print_explanation(running, gathered, explain, as_json=as_json)
     by_customer: dict[str, Any] = {}
@@ -129,19 +146,25 @@ def say_what_was_read(gathered: Gathered) -> None:
     """Print to stderr how much was read, how fast, and what could not be read."""
     tally, spent_s = gathered.tally, gathered.spent_s()
     paint = Paint(sys.stderr)
+    say_what_was_rejected(tally)
+    if said := gathered.said_of_future():
+        print(paint("yellow", said), file=sys.stderr)
+    if not tally.lines:
+        print(paint("yellow", "No events were read: the input is empty."), file=sys.stderr)
+    cut = f", {tally.cut:,} outside of --since and --until left out" if tally.cut else ""
+    rate = f"{tally.lines / spent_s:,.0f} a second"
+    print(paint("dim", f"{tally.lines:,} events in {spent_s:.1f} s ({rate}){cut}"), file=sys.stderr)
+
+
+def say_what_was_rejected(tally: ReadTally) -> None:
+    """Print to stderr which lines are no touchpoints."""
+    paint = Paint(sys.stderr)
     for one in tally.examples:
         print(paint("yellow", f"{one.file}:{one.line}: {one.reason}: {one.detail}"), file=sys.stderr)
     if tally.rejected:
         counts = ", ".join(f"{count:,} {reason}" for reason, count in tally.reasons.most_common())
         rest = f"{tally.rejected:,} of {tally.lines:,} lines were left out: {counts}."
         print(paint("yellow", rest), file=sys.stderr)
-    if said := gathered.said_of_future():
-        print(paint("yellow", said), file=sys.stderr)
-    if not tally.lines:
-        print(paint("yellow", "No events were read: the input is empty."), file=sys.stderr)
-    cut = f", {tally.cut:,} after --until left out" if tally.cut else ""
-    rate = f"{tally.lines / spent_s:,.0f} a second"
-    print(paint("dim", f"{tally.lines:,} events in {spent_s:.1f} s ({rate}){cut}"), file=sys.stderr)
 
 
 def draw(report: Report, by: str | None, by_customer: dict[str, Any] | None) -> None:
@@ -164,6 +187,8 @@ def draw(report: Report, by: str | None, by_customer: dict[str, Any] | None) -> 
     if by_customer is not None:
         print()
         print("\n".join(customer_lines(by_customer, paint)))
+    if report.left_out is not None:
+        print(f"\n{paint('dim', f'{report.left_out:,} {counted} entered at other times and are left out')}")
     counts = f"{report.applied:,} applied, {report.duplicate:,} duplicate"
     print(f"\n{paint('dim', f'touchpoints: {counts}')}")
 

@@ -3,6 +3,7 @@
 It knows files and their faults; `tracker/replay/line.py` reads the lines.
 """
 
+import codecs
 import gzip
 import io
 import sys
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Protocol
+from typing import Any, BinaryIO, Final, Protocol, cast
 
 import msgspec
 
@@ -40,6 +41,18 @@ _WIDE: Final = (b"\xff\xfe", b"\xfe\xff")
 Buffered: Final[Any] = io.BufferedReader
 
 
+class WrongLine(Protocol):
+    """Why something is no touchpoint."""
+
+    @property
+    def reason(self) -> str:
+        """A word."""
+
+    @property
+    def detail(self) -> str:
+        """A sentence."""
+
+
 class ByteSource(Protocol):
     """A source of bytes that is read line by line."""
 
@@ -64,7 +77,7 @@ class ReadTally:
     lines: int = 0
     bytes: int = 0
     cut: int = 0
-    """Touchpoints left out because they are later than the end of the span."""
+    """Touchpoints left out because they are outside of the span."""
     reasons: Counter[str] = field(default_factory=Counter)
     examples: list[Rejected] = field(default_factory=list)
     """The first few of each reason."""
@@ -74,23 +87,39 @@ class ReadTally:
         """How many lines were not touchpoints."""
         return self.reasons.total()
 
-    def reject(self, file: str, line: int, flaw: Flaw) -> None:
+    def reject(self, file: str, line: int, flaw: WrongLine) -> None:
         """Count a line that could not be read, and keep it if it is among the first of its reason."""
         self.reasons[flaw.reason] += 1
         if self.reasons[flaw.reason] <= SHOWN:
             self.examples.append(Rejected(file, line, flaw.reason, flaw.detail[:MAX_DETAIL]))
 
 
+@dataclass(frozen=True, slots=True)
+class TimeSpan:
+    """Which touchpoints are read, by their time; both ends belong to it."""
+
+    since_ms: int | None = None
+    until_ms: int | None = None
+
+    def holds(self, at_ms: int) -> bool:
+        """Whether a moment is in the span."""
+        return (self.since_ms is None or at_ms >= self.since_ms) and (self.until_ms is None or at_ms <= self.until_ms)
+
+
+ALL_TIME: Final = TimeSpan()
+
+
 def touches(
     names: Sequence[str],
     tally: ReadTally,
-    until_ms: int | None = None,
+    span: TimeSpan = ALL_TIME,
     progress: Callable[[int, int], None] = lambda _lines, _bytes: None,
     kinds: Kinds = KINDS,
 ) -> Iterator[Touch]:
     """Every touchpoint of the files, in the order of their lines. Raises TrackerError for an unreadable file."""
     if names.count(STDIN) > 1:
         raise UsageError("standard input is named twice", "name `-` once")
+    everything = span == ALL_TIME
     for name in names:
         read = reader(kinds)
         number = 0
@@ -105,10 +134,10 @@ def touches(
             touch = read(line) if len(line) <= MAX_LINE_BYTES else _too_large()
             if type(touch) is Flaw:
                 tally.reject(name, number, touch)
-            elif until_ms is not None and touch.at_ms > until_ms:  # type: ignore[union-attr]
-                tally.cut += 1
-            else:
+            elif everything or span.holds(touch.at_ms):  # type: ignore[union-attr]
                 yield touch  # type: ignore[misc]
+            else:
+                tally.cut += 1
     progress(tally.lines, tally.bytes)
 
 
@@ -116,11 +145,14 @@ def _too_large() -> Flaw:
     return Flaw("too_large", f"a line of more than {MAX_LINE_BYTES} bytes; one JSON object a line is wanted")
 
 
-def lines(name: str) -> Iterator[bytes]:
-    """The lines of one file; a line that is too long is cut. Raises TrackerError for an unreadable file."""
+def lines(name: str, *, wide: bool = False) -> Iterator[bytes]:
+    """The lines of one file; a line that is too long is cut. Raises TrackerError for an unreadable file.
+
+    `wide`: UTF-16 with its mark is read too, as spreadsheets save it; the lines are UTF-8.
+    """
     with _opened(name) as file:
         try:
-            yield from _lines(file)
+            yield from _lines(_narrowed(file, name) if wide else file)
         except EOFError:
             raise _unreadable(name, "the gzip file ends too early", "copy or compress it again") from None
         except (gzip.BadGzipFile, zlib.error) as error:
@@ -141,6 +173,41 @@ def _lines(file: ByteSource) -> Iterator[bytes]:
         while len(line) > MAX_LINE_BYTES and not line.endswith(b"\n"):
             line = file.readline(MAX_LINE_BYTES + 1)
         line = file.readline(MAX_LINE_BYTES + 1)
+
+
+def _narrowed(file: Any, name: str) -> ByteSource:
+    """A file of text as UTF-8, whether it is UTF-8 or UTF-16. Raises TrackerError."""
+    first = file.peek(4)[:4]
+    if not _is_wide(first):
+        return cast(ByteSource, file)
+    if not first.startswith(_WIDE) or first[2:] == b"\0\0":
+        raise _unreadable(name, "it is no UTF-8 text", "save it as CSV UTF-8")
+    return _Narrowed(file)
+
+
+class _Narrowed:
+    """Lines of UTF-16 as UTF-8."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._decoder = codecs.getincrementaldecoder("utf-16")("replace")
+        self._text = b""
+        self._place = 0
+
+    def readline(self, size: int, /) -> bytes:
+        """The next line, or its first `size` bytes."""
+        end = self._text.find(b"\n", self._place)
+        while end < 0 and len(self._text) - self._place < size:
+            data = self._file.read1(BUFFER_BYTES)
+            said = self._decoder.decode(data, not data).encode("utf-8", "replace")
+            searched = len(self._text) - self._place
+            self._text, self._place = self._text[self._place :] + said, 0
+            end = self._text.find(b"\n", searched)
+            if not data:
+                break
+        begin, whole = self._place, len(self._text) if end < 0 else end + 1
+        self._place = min(whole, begin + size)
+        return self._text[begin : self._place]
 
 
 def _is_wide(first: bytes) -> bool:

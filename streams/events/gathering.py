@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Final, TypeVar
 
 from streams.errors import UsageError
-from streams.events.files import ReadTally, touches
+from streams.events.files import ReadTally
 from tracker.identity.kinds import KINDS, Kinds
 from tracker.journey.definition import Definition
 from tracker.planning.decode import LATEST_MS
@@ -46,28 +46,6 @@ class Gathered:
         return f"{lie} in the future ({'' if columns.future == 1 else 'up to '}{furthest}): taken for {taken_for}."
 
 
-def gather(
-    definitions: Sequence[Definition],
-    files: Sequence[str],
-    *,
-    now_ms: int | None = None,
-    until_ms: int | None = None,
-    also: Iterable[Path] = (),
-    kinds: Kinds = KINDS,
-) -> Gathered:
-    """The events of the files, with the fields that the definitions use. Raises TrackerError for an unreadable file.
-
-    `now_ms`: the moment of looking. If it is after the wall clock, events up to it are not in the future.
-    """
-    return gather_from(
-        definitions,
-        lambda tally, show: touches(files, tally, until_ms, show, kinds),
-        now_ms=now_ms,
-        also=also,
-        kinds=kinds,
-    )
-
-
 def gather_from(
     definitions: Sequence[Definition],
     source: Callable[[ReadTally, Callable[[int, int], None]], Iterable[Touch]],
@@ -76,7 +54,11 @@ def gather_from(
     also: Iterable[Path] = (),
     kinds: Kinds = KINDS,
 ) -> Gathered:
-    """The events of a source, which gets the tally to count into and the function that shows progress."""
+    """The events of a source, which gets the tally to count into and the function that shows progress.
+
+    Kept are the fields that the definitions use. Raises TrackerError for an unreadable file.
+    `now_ms`: the moment of looking. If it is after the wall clock, events up to it are not in the future.
+    """
     tally = ReadTally()
     present_ms = max(int(time.time() * 1000), now_ms or 0)
     columns = Columns(definitions, also, kinds, present_ms)

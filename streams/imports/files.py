@@ -4,7 +4,8 @@ It knows the formats and their faults; `streams/imports/rows.py` makes touchpoin
 """
 
 import csv
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -13,11 +14,13 @@ import msgspec
 from schemas.unreadable import MAX_NESTING, UNREADABLE, explained, is_too_deep
 from streams.errors import UsageError
 from streams.events.files import MAX_LINE_BYTES, lines
+from streams.imports.header import check
+from streams.imports.mapping import ImportMap
 from streams.imports.rows import RowFlaw
-from tracker.problem import nearest
 
 Format = Literal["csv", "jsonl"]
 DELIMITERS: Final = ",;\t|"
+_SEP: Final = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 _decode: Final = msgspec.json.Decoder().decode
 
 
@@ -42,16 +45,24 @@ def format_of(name: str) -> Format:
 
 
 def rows(
-    name: str, form: Format, columns: Iterable[tuple[str, ...]], delimiter: str | None, count: Callable[[int], None]
+    name: str,
+    form: Format,
+    table: ImportMap,
+    count: Callable[[int], None] = lambda _bytes: None,
+    tell: Callable[[str], None] = lambda _sentence: None,
 ) -> Iterator[FileRow]:
-    """The rows of a file with these columns; `count` is called with the bytes of each line. Raises TrackerError."""
+    """The rows of a file that a table reads.
+
+    `count` is called with the bytes of each line, `tell` with what the file lacks and the table can do without.
+    Raises TrackerError.
+    """
 
     def counted() -> Iterator[bytes]:
-        for line in lines(name):
+        for line in lines(name, wide=form == "csv"):
             count(len(line))
             yield line
 
-    return _csv(name, counted(), columns, delimiter) if form == "csv" else _jsonl(counted())
+    return _csv(name, counted(), table, tell) if form == "csv" else _jsonl(counted())
 
 
 def _jsonl(source: Iterator[bytes]) -> Iterator[FileRow]:
@@ -75,11 +86,14 @@ def _jsonl(source: Iterator[bytes]) -> Iterator[FileRow]:
             yield FileRow(number, {"": found}, RowFlaw("not_json", "no JSON object"))
 
 
-def _csv(
-    name: str, source: Iterator[bytes], columns: Iterable[tuple[str, ...]], delimiter: str | None
-) -> Iterator[FileRow]:
+def _csv(name: str, source: Iterator[bytes], table: ImportMap, tell: Callable[[str], None]) -> Iterator[FileRow]:
     first = next(source, b"")
-    sign = delimiter or max(DELIMITERS, key=_readable(first).count)
+    skipped = 0
+    hint = _SEP.fullmatch(_readable(first).strip())
+    if hint:
+        # A line of Excel's, before the names: `sep=;`.
+        first, skipped = next(source, b""), 1
+    sign = table.delimiter or (hint[1] if hint else max(DELIMITERS, key=_readable(first).count))
     reader = csv.reader(_texts(first, source), delimiter=sign)
     try:
         header = [each.strip() for each in next(reader, [])]
@@ -87,9 +101,10 @@ def _csv(
         raise UsageError(
             f"{name}: the line of column names cannot be read: {error}.", "Save it as CSV again."
         ) from None
-    _check_header(name, header, columns)
+    for sentence in check(name, header, table):
+        tell(sentence)
     while True:
-        line = reader.line_num + 1
+        line = reader.line_num + 1 + skipped
         try:
             cells = next(reader)
         except StopIteration:
@@ -117,14 +132,3 @@ def _texts(first: bytes, source: Iterator[bytes]) -> Iterator[str]:
 
 def _readable(line: bytes) -> str:
     return line.decode("utf-8", errors="replace")
-
-
-def _check_header(name: str, header: list[str], columns: Iterable[tuple[str, ...]]) -> None:
-    twice = sorted({each for each in header if each and header.count(each) > 1})
-    if twice:
-        raise UsageError(f"{name}: the column {twice[0]!r} is there twice.", "Rename one of the two.")
-    missing = [some[0] for some in dict.fromkeys(columns) if not any(each in header for each in some)]
-    if missing:
-        near = nearest(missing[0], header)
-        remedy = f"Did you mean {near!r}?" if near else f"It has: {', '.join(header)[:300]}."
-        raise UsageError(f"{name} has no column {', '.join(map(repr, missing))}.", remedy)

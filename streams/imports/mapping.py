@@ -3,23 +3,30 @@
 It knows the table's keys; `streams/imports/rows.py` applies the table to rows.
 """
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, get_type_hints
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from schemas.properties import BY_CHANNEL
 from streams.errors import ExitCode, TrackerError, UsageError
-from streams.imports.values import AS_IT_IS, KINDS
+from streams.imports.values import AS_IT_IS, EMPTY, KINDS
 from tracker.identity.kinds import KINDS as ALIAS_KINDS
 from tracker.identity.kinds import Kinds
 from tracker.problem import Problem, choose
 from tracker.yaml_tree import MAX_BYTES, Mapping, Node, Scalar, Sequence, YamlError, grow, kind, plain
 
-TOP: Final = ("import", "delimiter", "zone", "ids", "context", "touchpoints")
+TOP: Final = (
+    "import", "source", "customer_id", "delimiter", "zone", "empty", "ids", "context", "occurred_at", "event_id",
+    "touchpoints",
+)  # fmt: skip
 ENTRY: Final = ("channel", "type", "occurred_at", "event_id", "if", "ids", "properties", "context")
 SPEC: Final = ("from", "as", "format", "value", "words", "default")
+SCOPED: Final = re.compile(r"([a-z][a-z0-9_]{0,31}@)([A-Za-z0-9._-]{1,64})?")
+"""A kind of number that a system gave; the source's name follows, in the table or when it is read."""
+SOURCE: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,12 @@ class TouchpointEntry:
     properties: dict[str, Value]
     context: dict[str, Value]
 
+    @property
+    def title(self) -> str:
+        """The type, or those that the words of a column may become."""
+        words = dict.fromkeys(str(word) for word in self.type.words.values())
+        return str(self.type.constant) if self.type.constant else ", ".join(words) or " or ".join(self.type.columns)
+
     def columns(self) -> Iterator[tuple[str, ...]]:
         """Every column that the entry uses, each with its alternatives."""
         values = (self.channel, self.type, self.occurred_at, *self.ids.values(), *self.properties.values())
@@ -70,10 +83,29 @@ class ImportMap:
     delimiter: str | None
     entries: tuple[TouchpointEntry, ...]
     kinds: Kinds = ALIAS_KINDS
+    source: str = ""
+    """The system that the rows are of; its numbers are aliases of their own."""
+    prefix: str = ""
+    """What each event_id begins with."""
+    empty: frozenset[str] = EMPTY
+    """Texts that stand for nothing."""
 
 
-def load(path: Path, kinds: Kinds = ALIAS_KINDS) -> ImportMap:
-    """The table in a file. Raises TrackerError with all its problems, each with line, column and remedy."""
+NAMES: Final = "letters, digits, dots, dashes and underscores, 64 at most"
+
+
+def joined(first: Value, second: Value) -> Value:
+    """One value of the columns of two: those of the first are tried before."""
+    return replace(first, columns=(*first.columns, *second.columns)) if first.columns and second.columns else first
+
+
+def load(path: Path, kinds: Kinds = ALIAS_KINDS, source: str | None = None) -> ImportMap:
+    """The table in a file. Raises TrackerError with all its problems, each with line, column and remedy.
+
+    `source`: the name of the system that the rows are of, in place of the table's.
+    """
+    if source is not None and not SOURCE.fullmatch(source):
+        raise UsageError(f"--source: {source[:80]!r} is no name of a source.", f"Write {NAMES}.")
     try:
         text = path.read_bytes()[: MAX_BYTES + 1].decode("utf-8")
     except FileNotFoundError:
@@ -81,20 +113,20 @@ def load(path: Path, kinds: Kinds = ALIAS_KINDS) -> ImportMap:
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
         raise UsageError(f"{path} cannot be read: {why}.", "Check the path and its permissions.") from None
-    table, problems = read(text, kinds)
+    table, problems = read(text, kinds, source)
     if table is None or problems:
         lines = [f"{path}:{each.line}:{each.column}: {each.message}: {each.remedy}" for each in sorted(problems)]
         raise UsageError("\n       ".join(lines), "docs/import.md explains every key.")
     return table
 
 
-def read(text: str, kinds: Kinds = ALIAS_KINDS) -> tuple[ImportMap | None, list[Problem]]:
+def read(text: str, kinds: Kinds = ALIAS_KINDS, source: str | None = None) -> tuple[ImportMap | None, list[Problem]]:
     """The table and its problems; the table is None where there are problems."""
     try:
         root, problems = grow(text)
     except YamlError as error:
         return None, [*error.problems, error.problem]
-    reader = _TableReader(problems, kinds)
+    reader = _TableReader(problems, kinds, source)
     table = reader.table(root)
     return (None if reader.problems else table), reader.problems
 
@@ -102,33 +134,65 @@ def read(text: str, kinds: Kinds = ALIAS_KINDS) -> tuple[ImportMap | None, list[
 class _TableReader:
     """Reads the YAML tree and collects the problems."""
 
-    def __init__(self, problems: list[Problem], kinds: Kinds) -> None:
+    def __init__(self, problems: list[Problem], kinds: Kinds, source: str | None) -> None:
         self.problems = problems
         self.kinds = kinds
+        self.source = source
+        self.is_own = False
+        """Whether the numbers that the system gave are the company's `customer_id`."""
 
     def table(self, root: Node | None) -> ImportMap | None:
         if not isinstance(root, Mapping):
             self.problems.append(Problem(1, 1, "no mapping table", "begin with `import: <a name>` and `touchpoints:`"))
             return None
         self._known(root, TOP)
+        named = self._source(root)
         ids, context = self._values(root, "ids", "text"), self._values(root, "context")
         delimiter = self._text(root, "delimiter") or None
         if delimiter and len(delimiter) != 1:
             self._wrong(root.entries["delimiter"][1], "the delimiter is not one sign", 'write ";", "," or "\\t"')
         found = self._needed(root, "touchpoints")
         items = found.items if isinstance(found, Sequence) else [found] if found else []
-        entries = [self._entry(item, ids, context) for item in items]
+        entries = [self._entry(item, root, ids, context) for item in items]
         if not items and found is not None:
             self._wrong(found, "no touchpoints", "say at least one, with `type` and `occurred_at`")
         name = self._text(root, "import") if self._needed(root, "import") else ""
-        return ImportMap(name, self._zone(root), delimiter, tuple(each for each in entries if each), self.kinds)
+        return ImportMap(
+            name,
+            self._zone(root),
+            delimiter,
+            tuple(each for each in entries if each),
+            self.kinds,
+            self.source or "",
+            # Two shops that are imported by one table have an order 1001 each.
+            name if self.source in {None, named} else f"{name}@{self.source}",
+            EMPTY | frozenset(self._texts(root, "empty")),
+        )
 
-    def _entry(self, node: Node, ids: dict[str, Value], context: dict[str, Value]) -> TouchpointEntry | None:
+    def _source(self, root: Mapping) -> str | None:
+        """The source that the table names; `self.source` is that of the caller where there is one."""
+        named = self._text(root, "source") or None
+        if named and not SOURCE.fullmatch(named):
+            self._wrong(root.entries["source"][1], f"{named[:80]!r} is no name of a source", f"write {NAMES}")
+        self.source = self.source or named
+        self.is_own = self._text(root, "customer_id") == "own"
+        if "customer_id" in root.entries and not self.is_own:
+            self._wrong(
+                root.entries["customer_id"][1],
+                "`customer_id` can only be `own`",
+                "leave it out, or write `customer_id: own` where the source's number is the company's customer number",
+            )
+        return named
+
+    def _entry(
+        self, node: Node, root: Mapping, ids: dict[str, Value], context: dict[str, Value]
+    ) -> TouchpointEntry | None:
         if not isinstance(node, Mapping):
             self._wrong(node, f"{kind(node)} is no touchpoint", "write its keys: channel, type, occurred_at")
             return None
         self._known(node, ENTRY)
-        channel, type_, when = (self._needed(node, name) for name in ("channel", "type", "occurred_at"))
+        channel, type_ = (self._needed(node, name) for name in ("channel", "type"))
+        when = self._needed(root if "occurred_at" in root.entries.keys() - node.entries.keys() else node, "occurred_at")
         own = ids | self._values(node, "ids", "text")
         if not own:
             self._wrong(node, "it belongs to nobody", f"say `ids`, one of: {', '.join(self.kinds.order)}")
@@ -139,7 +203,7 @@ class _TableReader:
             channel=where,
             type=self._value(type_, constant=True),
             occurred_at=self._value(when, "time"),
-            event_id=self._texts(node, "event_id"),
+            event_id=self._texts(node if "event_id" in node.entries else root, "event_id"),
             conditions=tuple(self._conditions(node)),
             ids=own,
             properties=self._values(node, "properties", channel=str(where.constant)),
@@ -153,14 +217,34 @@ class _TableReader:
         if not isinstance(found, Mapping):
             self._wrong(found, f"{kind(found)} is no table", "write `name: column`, one a line")
             return {}
-        if name == "ids":
-            self._known(found, self.kinds.order)
         numbers = {"float": "number", "str": "text"}
         hints = get_type_hints(BY_CHANNEL[channel]) if channel in BY_CHANNEL else {}
         usuals = {key: numbers.get(hint.__name__, usual) for key, hint in hints.items()}
         if name == "ids":
             usuals = {"email_sha256": "email_sha256", "phone_sha256": "phone_sha256"}
-        return {key: self._value(value, usuals.get(key, usual)) for key, (_, value) in found.entries.items()}
+        made = {key: self._value(value, usuals.get(key, usual)) for key, (_, value) in found.entries.items()}
+        return self._scoped(found, made) if name == "ids" else made
+
+    def _scoped(self, node: Mapping, made: dict[str, Value]) -> dict[str, Value]:
+        """The ids with the source's name after each kind of number that a system gave."""
+        ids: dict[str, Value] = {}
+        for key, value in made.items():
+            place = node.entries[key][0]
+            scoped = SCOPED.fullmatch(key)
+            if scoped is None and key not in self.kinds.order:
+                self._wrong(place, f"{key[:80]!r} is no key here", choose(key, self.kinds.order))
+            kind_ = key
+            if scoped and not scoped[2]:
+                if self.is_own:
+                    kind_ = "customer_id"
+                elif self.source:
+                    kind_ = f"{key}{self.source}"
+                else:
+                    self._wrong(
+                        place, f"{key!r} is a number of which system?", "add `source: NAME`, or say --source NAME"
+                    )
+            ids[kind_] = joined(ids[kind_], value) if kind_ in ids else value
+        return ids
 
     def _value(self, node: Node, usual: str = AS_IT_IS, *, constant: bool = False) -> Value:
         """One value: a column (or a constant), a list of alternative columns, or a mapping with the keys of SPEC."""

@@ -9,6 +9,7 @@ from schemas.touchpoint import Touchpoint
 from streams.imports.mapping import ImportMap, TouchpointEntry, Value
 from streams.imports.values import KINDS, Unfit, lookup
 from streams.sdk.packing import NotATouchpoint, event_id, pack
+from tracker.identity.kinds import AliasTooLong, normalise
 
 _canonical: Final = msgspec.json.Encoder(order="deterministic").encode
 
@@ -24,8 +25,11 @@ def touchpoints(row: dict[str, Any], table: ImportMap) -> list[Touchpoint] | Row
     """The touchpoints of a row: none where no condition holds, all or none where a value is wrong."""
     made: list[Touchpoint] = []
     for entry in table.entries:
-        if not _applies(entry, row):
-            continue
+        try:
+            if not _applies(entry, row, table):
+                continue
+        except Unfit as unfit:
+            return RowFlaw("wrong_value", str(unfit))
         touchpoint = _touchpoint(entry, row, table)
         if isinstance(touchpoint, RowFlaw):
             return touchpoint
@@ -37,9 +41,16 @@ def touchpoints(row: dict[str, Any], table: ImportMap) -> list[Touchpoint] | Row
     return made
 
 
-def _applies(entry: TouchpointEntry, row: dict[str, Any]) -> bool:
+def unmet(row: dict[str, Any], table: ImportMap) -> list[tuple[str, str]]:
+    """Of a row that met no condition: the columns that conditions ask for, each with the row's value."""
+    columns = dict.fromkeys(column for entry in table.entries for column, _ in entry.conditions)
+    values = ((column, lookup(row, column, table.empty)) for column in columns)
+    return [(column, "" if value is None else _written(value)) for column, value in values]
+
+
+def _applies(entry: TouchpointEntry, row: dict[str, Any], table: ImportMap) -> bool:
     for column, wanted in entry.conditions:
-        found = lookup(row, column)
+        found = lookup(row, column, table.empty)
         if found is None or (wanted is not None and _written(found) not in wanted):
             return False
     return True
@@ -59,7 +70,7 @@ def _touchpoint(entry: TouchpointEntry, row: dict[str, Any], table: ImportMap) -
         if not ids:
             return RowFlaw("no_id", f"{', '.join(map(_named, entry.ids.values()))}: all are empty")
         return Touchpoint(
-            event_id=event_id(table.name, type_, *_name(entry, row)),
+            event_id=event_id(table.prefix, type_, *_name(entry, row, table)),
             type=_needed("type", type_),
             channel=_needed("channel", channel),
             occurred_at=at_ms,
@@ -71,12 +82,24 @@ def _touchpoint(entry: TouchpointEntry, row: dict[str, Any], table: ImportMap) -
         return RowFlaw("wrong_value", str(unfit))
 
 
-def _name(entry: TouchpointEntry, row: dict[str, Any]) -> list[str]:
-    """The parts that identify the event among all others; the same row has the same name in every run."""
-    parts = [lookup(row, column) for column in entry.event_id]
-    if parts and None not in parts:
+def _name(entry: TouchpointEntry, row: dict[str, Any], table: ImportMap) -> list[str]:
+    """The parts that identify the event among all others; the same row has the same name in every run.
+
+    Where one is empty, or the first is a word for nothing (`n/a`), the whole row is the name: else all rows without a
+    number would be one event.
+    """
+    parts = [lookup(row, column, table.empty) for column in entry.event_id]
+    if parts and None not in parts and not is_no_id(parts[0]):
         return [_written(part) for part in parts]
     return [blake2b(_canonical(row), digest_size=16).hexdigest()]
+
+
+def is_no_id(value: Any) -> bool:
+    """Whether a value stands for no number at all, as `n/a` and `0` do."""
+    try:
+        return normalise(_written(value)) is None
+    except AliasTooLong:
+        return False
 
 
 def _all(values: dict[str, Value], row: dict[str, Any], table: ImportMap) -> dict[str, Any]:
@@ -88,7 +111,7 @@ def _made(value: Value, row: dict[str, Any], table: ImportMap) -> Any:
     if not value.columns:
         return value.constant
     column, found = next(
-        ((each, found) for each in value.columns if (found := lookup(row, each)) is not None), ("", None)
+        ((each, found) for each in value.columns if (found := lookup(row, each, table.empty)) is not None), ("", None)
     )
     if found is None:
         return value.default

@@ -5,7 +5,7 @@ prints nothing.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import islice
@@ -19,11 +19,14 @@ from schemas.unreadable import UNREADABLE
 from streams.errors import Mismatch, TrackerError
 from streams.imports.files import FileRow
 from streams.imports.mapping import ImportMap
-from streams.imports.rows import RowFlaw, touchpoints
+from streams.imports.rows import RowFlaw, touchpoints, unmet
 
 # About half a second of work. After a crash, at most one block is sent twice.
 BLOCK_ROWS: Final = 2_000
 SHOWN: Final = 5
+# A column of free text has a value for each row.
+MAX_VALUES: Final = 1_000
+OTHERS: Final = "(other values)"
 HEAD_BYTES: Final = 64 * 1024
 
 
@@ -65,6 +68,15 @@ class ImportTally:
     """The first rejections, as sentences."""
     begins_at: int = 0
     """Rows that earlier runs have imported."""
+    unmet: dict[str, Counter[str]] = field(default_factory=dict)
+    """Of the rows that met no condition: how often each value stood in each column that conditions ask for."""
+
+    def meets_nothing(self, values: Iterable[tuple[str, str]]) -> None:
+        """Count the values of a row that met no condition."""
+        self.without += 1
+        for column, value in values:
+            counts = self.unmet.setdefault(column, Counter())
+            counts[value if value in counts or len(counts) < MAX_VALUES else OTHERS] += 1
 
 
 @dataclass
@@ -152,7 +164,8 @@ class Import:
                 if len(tally.examples) < SHOWN:
                     tally.examples.append(f"line {row.line}: {made.reason}: {made.detail}")
                 continue
-            tally.without += not made
+            if not made:
+                tally.meets_nothing(unmet(row.data, self.table))
             for touchpoint in made:
                 look(touchpoint)
                 if self.sender:
@@ -183,9 +196,3 @@ def _append(path: Path, lines: list[bytes]) -> int:
 def _end(file: BinaryIO) -> int:
     file.flush()
     return file.tell()
-
-
-def columns(table: ImportMap) -> Iterator[tuple[str, ...]]:
-    """Every column that a table uses, each with its alternatives."""
-    for entry in table.entries:
-        yield from entry.columns()

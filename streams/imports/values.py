@@ -4,21 +4,31 @@ It knows how other systems write texts, numbers and times; it knows nothing of r
 """
 
 import re
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Container, Iterator
+from datetime import datetime
+from functools import lru_cache
 from math import isfinite
 from typing import Any, Final
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+import msgspec
+
+from schemas.unreadable import UNREADABLE, is_too_deep
 from tracker.identity.pseudonym import email_sha256, phone_sha256
+from tracker.moment import candidates, milliseconds
 
 AS_IT_IS: Final = "as_it_is"
+EMPTY: Final = frozenset({"(not set)", "(null)", "<null>", "NULL", "\\N", "#N/A"})
+"""Texts that exports write where there is nothing; `empty:` in a table adds others."""
+_decode: Final = msgspec.json.Decoder().decode
 _NUMBER: Final = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]{1,3})?")
 TRUE: Final = frozenset({"true", "yes", "y", "1", "on"})
 FALSE: Final = frozenset({"false", "no", "n", "0", "off"})
 # BigQuery's export wraps each value in one of these keys.
 _TYPED: Final = frozenset({"string_value", "int_value", "float_value", "double_value"})
+# Moments of this century have so many digits.
+AS_BY_DIGITS: Final = {10: "seconds", 13: "milliseconds", 16: "microseconds"}
 UNITS_A_MS: Final = {"seconds": 0.001, "milliseconds": 1, "microseconds": 1000}
 
 
@@ -26,16 +36,63 @@ class Unfit(ValueError):  # noqa: N818  # says what is wrong with the value
     """A value that cannot be converted to the wanted kind."""
 
 
-def lookup(row: dict[str, Any], column: str) -> Any:
-    """The value of a column, or of a path such as `user.plan` in JSON; None where it is missing or empty."""
-    found = row[column] if column in row else _walk(row, column)
+def lookup(row: dict[str, Any], column: str, empty: Container[str] = EMPTY) -> Any:
+    """The value of a column, or of a path such as `user.plan` in JSON; None where it is missing or empty.
+
+    `empty`: the texts that stand for nothing. A text of JSON on the way is read, as in a CSV's column of JSON.
+    Raises Unfit for one that cannot be.
+    """
+    found = row[column] if column in row else _found(row, column)
     if isinstance(found, dict) and found and found.keys() <= _TYPED:
         found = next((value for value in found.values() if value is not None), None)
-    return None if found is None or (isinstance(found, str) and not found.strip()) else found
+    return None if found is None or (isinstance(found, str) and _is_empty(found.strip(), empty)) else found
 
 
-def _walk(node: Any, path: str) -> Any:
+def _is_empty(text: str, empty: Container[str]) -> bool:
+    return not text or text in empty
+
+
+def places(column: str) -> Iterator[tuple[str, str]]:
+    """The columns that a value may be in, each with the path into it: `a.b.c` itself, `c` in `a.b`, `b.c` in `a`."""
+    yield column, ""
+    before, dot, after = column.rpartition(".")
+    while dot:
+        yield before, after
+        before, dot, rest = before.rpartition(".")
+        after = f"{rest}.{after}"
+
+
+def _found(row: dict[str, Any], column: str) -> Any:
+    for place, path in places(column):
+        if path and place in row:
+            return _walk(row[place], path, place)
+    return None
+
+
+@lru_cache(maxsize=64)
+def _json(text: str) -> Any:
+    """The value of a text of JSON. Cached, since each path into a column of JSON asks for it."""
+    data = text.encode(errors="surrogatepass")
+    try:
+        return None if is_too_deep(data) else _decode(data)
+    except UNREADABLE:
+        return None
+
+
+def _opened(text: str, column: str) -> Any:
+    """The value of a text on the way of a path; None for one that is not meant to be JSON. Raises Unfit."""
+    if text.lstrip()[:1] not in {"{", "["}:
+        return None
+    found = _json(text)
+    if found is None:
+        raise Unfit(f"column {column!r}: {text[:60]!r} is no JSON")
+    return found
+
+
+def _walk(node: Any, path: str, column: str) -> Any:
     for part in path.split("."):
+        if isinstance(node, str):
+            node = _opened(node, column)
         if isinstance(node, list) and part.isdecimal():
             node = node[int(part)] if int(part) < len(node) else None
         elif isinstance(node, list):
@@ -93,18 +150,29 @@ def _time(value: Any, form: str | None, zone: ZoneInfo) -> int:
     """Milliseconds since 1970; a text without an offset is taken to be in the zone."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    text = str(value).strip().removesuffix(" UTC")
+    text = str(value).strip()
     try:
         if form:
             moment = datetime.strptime(text, form)  # noqa: DTZ007  # the zone follows
-        else:
-            moment = datetime.fromisoformat(text)
-            if text != str(value).strip():
-                moment = moment.replace(tzinfo=UTC)
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=zone)
-        return round(moment.timestamp() * 1000)
+            return round((moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp() * 1000)
     except (ValueError, OverflowError):
-        raise Unfit(f"no time as {form!r} writes it" if form else "no time as 2026-11-22T10:00:00Z is") from None
+        raise Unfit(f"no time as {form!r} writes it") from None
+    at_ms = milliseconds(text, zone)
+    if at_ms is None:
+        raise Unfit(f"no time as 2026-11-22T10:00:00Z is{_remedy(text)}")
+    return at_ms
+
+
+def _remedy(text: str) -> str:
+    """What to write in the table so that a time in this form is read."""
+    forms = [f'format: "{form}"' for form in candidates(text)]
+    if len(forms) > 1:
+        return f"; it may begin with the day or the month: write {forms[0]} or {forms[1]} in the table"
+    if forms:
+        return f"; write {forms[0]} in the table"
+    if text.isdecimal() and len(text) in AS_BY_DIGITS:
+        return f"; write as: {AS_BY_DIGITS[len(text)]} in the table"
+    return '; say in the table how it is written, as in format: "%d/%m/%Y %H:%M"'
 
 
 def _since_1970(unit: str) -> Callable[[Any, str | None, ZoneInfo], int]:

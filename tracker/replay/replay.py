@@ -36,6 +36,27 @@ class Breakdown:
     """For a path: `first`, `last`, or the stage whose first touchpoint gives the value."""
 
 
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """When customers entered the journey who are counted; both ends belong to it."""
+
+    since_ms: int | None = None
+    until_ms: int | None = None
+
+    @property
+    def is_anytime(self) -> bool:
+        """Whether nobody is left out."""
+        return self.since_ms is None and self.until_ms is None
+
+    def holds(self, result: CustomerResult) -> bool:
+        """Whether a customer is counted."""
+        at_ms = result.summary.began_ms
+        return (self.since_ms is None or at_ms >= self.since_ms) and (self.until_ms is None or at_ms <= self.until_ms)
+
+
+ANYTIME: Final = Entered()
+
+
 class BreakdownError(ValueError):
     """A breakdown that the definition does not allow; the message lists what it allows."""
 
@@ -167,9 +188,17 @@ class Replay:
     """Folds all customers, one after another, and adds up their figures."""
 
     def __init__(
-        self, definition: Definition, columns: Columns, now_ms: int | None = None, by: Breakdown | None = None
+        self,
+        definition: Definition,
+        columns: Columns,
+        now_ms: int | None = None,
+        by: Breakdown | None = None,
+        entered: Entered = ANYTIME,
     ) -> None:
-        """`now_ms`: the moment of the figures; None: that of the newest touchpoint."""
+        """`now_ms`: the moment of the figures; None: that of the newest touchpoint.
+
+        `entered`: which customers are counted, and accounts likewise. All their touchpoints count, also later ones.
+        """
         self.definition: Final = definition
         self.now_ms: Final = now_ms if now_ms is not None else (columns.newest_ms or 0)
         self._columns = columns
@@ -177,6 +206,9 @@ class Replay:
         self._accounts = AccountFolder(definition) if definition.accounts is not None else None
         self.folder: Final = Folder(definition, columns, by, self._accounts)
         self.report: Final = Report(definition, self.now_ms, ReplayFigures(definition), self._values(by))
+        self._entered = entered
+        if not entered.is_anytime:
+            self.report.left_out = 0
 
     def _values(self, by: Breakdown | None) -> dict[str, ReplayFigures] | None:
         if by is None:
@@ -193,14 +225,24 @@ class Replay:
             once = unique(events)
             self.report.applied += len(once)
             self.report.duplicate += len(events) - len(once)
-            results = self.folder.fold(customer, once, self.now_ms)
+            results = self._kept(self.folder.fold(customer, once, self.now_ms))
             for one in results:
                 self._count(one)
             yield results
         if self._accounts is not None:
             self.report.accounts = ReplayFigures(self.definition)
             for account in self._accounts.accounts(self.now_ms):
-                self.report.accounts.add(CustomerResult(*account, None))
+                result = CustomerResult(*account, None)
+                if self._entered.holds(result):
+                    self.report.accounts.add(result)
+
+    def _kept(self, results: list[CustomerResult]) -> list[CustomerResult]:
+        """Those who entered in the span; the others are counted as left out."""
+        if self.report.left_out is None:
+            return results
+        kept = [one for one in results if self._entered.holds(one)]
+        self.report.left_out += len(results) - len(kept)
+        return kept
 
     def run(self) -> Report:
         """The figures of all customers."""

@@ -105,6 +105,8 @@ class Report:
     """The figures of the journey of accounts, where the definition has one."""
     applied: int = 0
     duplicate: int = 0
+    left_out: int | None = None
+    """Customers who entered outside of the span that was asked for; None: no span was."""
 
     def as_json(self, rejected: int = 0) -> dict[str, Any]:
         """The object that `--json` prints, without single customers."""
@@ -114,6 +116,8 @@ class Report:
             "customers": self.figures.customers,
             "stages": self.figures.as_json(),
         }
+        if self.left_out is not None:
+            document["left_out"] = self.left_out
         if self.by is not None:
             document["by"] = {value: figures.as_json() for value, figures in self.by.items()}
         if self.accounts is not None and self.definition.accounts is not None:

@@ -1,3 +1,4 @@
+import gzip
 import json
 from pathlib import Path
 
@@ -33,9 +34,75 @@ def test_a_dry_run_leaves_nothing_behind(orders, capsys) -> None:
     assert main(["import", str(orders), "--map", TABLE, "--dry-run"]) == ExitCode.FAILED
     said = capsys.readouterr()
     assert json.loads(said.out.splitlines()[0])["event_id"] == "orders/Order Completed/1001"
-    assert "7 rows: 2 touchpoints\n" in said.out
+    assert len(said.out.splitlines()) == 2
+    assert "7 rows: 2 touchpoints\n" in said.err
     assert "line 6: wrong_value: column 'placed': 'yesterday'" in said.err
     assert sorted(path.name for path in orders.parent.iterdir()) == ["orders.csv"]
+
+
+def test_a_dry_run_into_a_pipe_is_a_file_of_events(tmp_path, capsys, monkeypatch) -> None:
+    """All touchpoints go to stdout and the summary to stderr, so that a replay can read them."""
+    rows, table, journey = (tmp_path / name for name in ("rows.csv", "map.yaml", "j.yaml"))
+    rows.write_text("who,what,at\n" + "".join(f"c{n},A,2026-01-05 10:{n}:00\n" for n in range(10, 60)))
+    table.write_text(
+        "import: r\nids: {customer_id: who}\ntouchpoints:\n  - {channel: web, type: {from: what}, occurred_at: at}\n"
+    )
+    journey.write_text("journey: t\nstages:\n  - {name: look, touchpoints: [{type: A}]}\n")
+    assert main(["import", str(rows), "--map", str(table), "--dry-run"]) == ExitCode.OK
+    events = tmp_path / "events.jsonl"
+    events.write_text(capsys.readouterr().out)
+    assert main(["replay", str(journey), str(events), "--json"]) == ExitCode.OK
+    assert json.loads(capsys.readouterr().out)["customers"] == 50
+
+
+def test_a_dry_run_on_a_terminal_shows_three(orders, capsys, monkeypatch) -> None:
+    """A person sees a few touchpoints above the summary."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert main(["import", str(orders), "--map", TABLE, "--dry-run"]) == ExitCode.FAILED
+    said = capsys.readouterr()
+    assert json.loads(said.out.splitlines()[0])["event_id"] == "orders/Order Completed/1001"
+    assert "7 rows: 2 touchpoints\n" in said.out
+
+
+def test_an_import_goes_into_a_file(orders, capsys, monkeypatch) -> None:
+    """--out writes what would be sent, addresses hashed with the key, and needs no Kafka; `-` is stdout."""
+    monkeypatch.setenv("TRACKER_HASH_KEY", "k" * 32)
+    for name in ("events.jsonl", "events.jsonl.gz"):
+        out = orders.with_name(name)
+        assert main(["import", str(orders), "--map", TABLE, "--out", str(out)]) == ExitCode.FAILED
+        read = gzip.decompress(out.read_bytes()) if name.endswith(".gz") else out.read_bytes()
+        first, second = map(json.loads, read.splitlines())
+        assert (first["ids"]["customer_id"], second["ids"]["email_sha256"][:5]) == ("c-17", "hmac-")
+        assert "7 rows: 2 touchpoints\n" in capsys.readouterr().out
+    assert main(["import", str(orders), "--map", TABLE, "--out", "-"]) == ExitCode.FAILED
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    assert sorted(path.name for path in orders.parent.iterdir()) == ["events.jsonl", "events.jsonl.gz", "orders.csv"]
+
+
+def test_rows_that_meet_no_condition_are_named(orders, capsys) -> None:
+    """With the values of the columns that conditions ask for, and their counts."""
+    assert main(["import", str(orders), "--map", TABLE, "--dry-run"]) == ExitCode.FAILED
+    assert "  1 rows matched no condition\n    state: open 1\n" in capsys.readouterr().err
+
+
+def test_what_does_not_join_is_said(tmp_path, capsys) -> None:
+    """Fifteen customers of a shop, none of whom was on the web, and addresses that two numbers claim."""
+    rows, table = tmp_path / "rows.csv", tmp_path / "map.yaml"
+    lines = [
+        f"{kind}-{n},{n}@example.com,{place},2026-01-05\n"
+        for n in range(15)
+        for kind, place in (("s", "shop"), ("w", "web"))
+    ]
+    rows.write_text("who,mail,place,at\n" + "".join(lines))
+    table.write_text(
+        "import: r\nids: {customer_id: who, email_sha256: mail}\n"
+        "touchpoints:\n  - {channel: {from: place}, type: A, occurred_at: at}\n"
+    )
+    for words in (["--dry-run"], ["--out", str(tmp_path / "out.jsonl")]):
+        assert main(["import", str(rows), "--map", str(table), *words]) == ExitCode.OK
+        said = capsys.readouterr().err
+        assert "Of 15 customers of `shop` none was ever seen on `web`. Add an id under `ids` that both have" in said
+        assert "15 addresses are claimed by two numbers" in said
 
 
 def test_an_import_has_a_summary_for_machines(orders, broker, capsys) -> None:
@@ -67,6 +134,8 @@ def test_from_start_begins_again(orders, broker, capsys) -> None:
         (["orders.bin", "--map", TABLE], ExitCode.USAGE, "Say --format csv"),
         (["-", "--map", TABLE], ExitCode.USAGE, "Standard input has no name"),
         (["a.csv", "--map", TABLE, "--format", "xml"], ExitCode.USAGE, "'xml' is not a format"),
+        (["a.csv", "--map", TABLE, "--source", "a b"], ExitCode.USAGE, "'a b' is no name of a source"),
+        (["a.csv", "--map", TABLE, "--out", "b"], ExitCode.USAGE, "--out and --dry-run cannot be combined"),
         (["a.csv", "--map", "missing.yaml"], ExitCode.NOT_FOUND, "missing.yaml: there is no such file"),
     ],
 )
