@@ -65,7 +65,6 @@ TYPES: Final[dict[str, str]] = {
     "Payment Failed": SHOP,
     # Sales: leads, contacts and deals of a CRM.
     "Contact Created": SHOP,
-    "Contact Updated": SHOP,
     "Lead Created": SHOP,
     "Lead Contacted": SHOP,
     "Lead Qualified": SHOP,

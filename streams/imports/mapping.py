@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from schemas.properties import BY_CHANNEL
 from streams.errors import ExitCode, TrackerError, UsageError
 from streams.imports.values import AS_IT_IS, EMPTY, KINDS
+from tracker.identity.kinds import ACCOUNT, CUSTOMER, Kinds
 from tracker.identity.kinds import KINDS as ALIAS_KINDS
-from tracker.identity.kinds import Kinds
 from tracker.problem import Problem, choose
 from tracker.yaml_tree import MAX_BYTES, Mapping, Node, Scalar, Sequence, YamlError, grow, kind, plain
 
@@ -23,10 +23,17 @@ TOP: Final = (
     "touchpoints",
 )  # fmt: skip
 ENTRY: Final = ("channel", "type", "occurred_at", "event_id", "if", "ids", "properties", "context")
-SPEC: Final = ("from", "as", "format", "value", "words", "default")
+SPEC: Final = ("from", "as", "format", "value", "words", "default", "unless", "unless_begins", "unless_same")
+MEMBERS: Final = "*"
+"""The property whose column is an object: all of its members are properties."""
 SCOPED: Final = re.compile(r"([a-z][a-z0-9_]{0,31}@)([A-Za-z0-9._-]{1,64})?")
 """A kind of number that a system gave; the source's name follows, in the table or when it is read."""
+OF_ACCOUNT: Final = "account_id@"
 SOURCE: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+Conditions = tuple[tuple[str, frozenset[str] | None], ...]
+"""Columns with the values that are asked for; None: anything but empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,14 @@ class Value:
     words: dict[str, Any] = field(default_factory=dict)
     """Replacements of single values."""
     default: Any = None
+    unless: Conditions = ()
+    """Columns with the values beside which this value counts as empty."""
+    unless_begins: tuple[str, ...] = ()
+    """Beginnings of texts that count as empty; of MEMBERS, those of names that are left out."""
+    unless_same: tuple[str, ...] = ()
+    """Columns whose value this one must not repeat."""
+    prefix: str = ""
+    """What is put before the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +67,7 @@ class TouchpointEntry:
     occurred_at: Value
     event_id: tuple[str, ...]
     """Columns that identify the event; without any, the whole row does."""
-    conditions: tuple[tuple[str, frozenset[str] | None], ...]
-    """Columns with their allowed values; None: anything but empty."""
+    conditions: Conditions
     ids: dict[str, Value]
     properties: dict[str, Value]
     context: dict[str, Value]
@@ -92,6 +106,13 @@ class ImportMap:
 
 
 NAMES: Final = "letters, digits, dots, dashes and underscores, 64 at most"
+
+
+def usual_kinds(channel: str) -> dict[str, str]:
+    """By property that a channel names: the kind of its values."""
+    hints = get_type_hints(BY_CHANNEL[channel]) if channel in BY_CHANNEL else {}
+    numbers = {"float": "number", "str": "text"}
+    return {key: numbers.get(hint.__name__, AS_IT_IS) for key, hint in hints.items()} | {"currency": "currency"}
 
 
 def joined(first: Value, second: Value) -> Value:
@@ -204,7 +225,7 @@ class _TableReader:
             type=self._value(type_, constant=True),
             occurred_at=self._value(when, "time"),
             event_id=self._texts(node if "event_id" in node.entries else root, "event_id"),
-            conditions=tuple(self._conditions(node)),
+            conditions=self._conditions(node, "if"),
             ids=own,
             properties=self._values(node, "properties", channel=str(where.constant)),
             context=context | self._values(node, "context"),
@@ -217,9 +238,7 @@ class _TableReader:
         if not isinstance(found, Mapping):
             self._wrong(found, f"{kind(found)} is no table", "write `name: column`, one a line")
             return {}
-        numbers = {"float": "number", "str": "text"}
-        hints = get_type_hints(BY_CHANNEL[channel]) if channel in BY_CHANNEL else {}
-        usuals = {key: numbers.get(hint.__name__, usual) for key, hint in hints.items()}
+        usuals = usual_kinds(channel)
         if name == "ids":
             usuals = {"email_sha256": "email_sha256", "phone_sha256": "phone_sha256"}
         made = {key: self._value(value, usuals.get(key, usual)) for key, (_, value) in found.entries.items()}
@@ -228,21 +247,23 @@ class _TableReader:
     def _scoped(self, node: Mapping, made: dict[str, Value]) -> dict[str, Value]:
         """The ids with the source's name after each kind of number that a system gave."""
         ids: dict[str, Value] = {}
-        for key, value in made.items():
+        for key, given in made.items():
+            value = given
             place = node.entries[key][0]
             scoped = SCOPED.fullmatch(key)
             if scoped is None and key not in self.kinds.order:
                 self._wrong(place, f"{key[:80]!r} is no key here", choose(key, self.kinds.order))
             kind_ = key
             if scoped and not scoped[2]:
-                if self.is_own:
-                    kind_ = "customer_id"
-                elif self.source:
-                    kind_ = f"{key}{self.source}"
-                else:
+                if not self.source and not self.is_own:
                     self._wrong(
                         place, f"{key!r} is a number of which system?", "add `source: NAME`, or say --source NAME"
                     )
+                if key == OF_ACCOUNT:
+                    # An account is shared, so its number cannot be an alias of a person.
+                    kind_, value = ACCOUNT, value if self.is_own else replace(value, prefix=f"{self.source}:")
+                else:
+                    kind_ = CUSTOMER if self.is_own else f"{key}{self.source}"
             ids[kind_] = joined(ids[kind_], value) if kind_ in ids else value
         return ids
 
@@ -272,18 +293,20 @@ class _TableReader:
             plain(node.entries["value"][1]) if "value" in node.entries else None,
             words,
             plain(node.entries["default"][1]) if "default" in node.entries else None,
+            self._conditions(node, "unless"),
+            self._texts(node, "unless_begins"),
+            self._texts(node, "unless_same"),
         )
 
-    def _conditions(self, node: Mapping) -> Iterator[tuple[str, frozenset[str] | None]]:
-        if "if" not in node.entries:
-            return
-        found = node.entries["if"][1]
-        if isinstance(found, Mapping):
-            for column, (_, value) in found.entries.items():
-                wanted = value.items if isinstance(value, Sequence) else [value]
-                yield column, frozenset(each.text for each in wanted if isinstance(each, Scalar))
-        else:
-            yield from ((column, None) for column in self._texts(node, "if"))
+    def _conditions(self, node: Mapping, name: str) -> Conditions:
+        found = node.entries[name][1] if name in node.entries else None
+        if not isinstance(found, Mapping):
+            return tuple((column, None) for column in self._texts(node, name))
+        asked = []
+        for column, (_, value) in found.entries.items():
+            wanted = value.items if isinstance(value, Sequence) else [value]
+            asked.append((column, frozenset(each.text for each in wanted if isinstance(each, Scalar))))
+        return tuple(asked)
 
     def _zone(self, root: Mapping) -> ZoneInfo:
         name = self._text(root, "zone") or "UTC"

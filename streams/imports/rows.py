@@ -6,8 +6,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from schemas.touchpoint import Touchpoint
-from streams.imports.mapping import ImportMap, TouchpointEntry, Value
-from streams.imports.values import KINDS, Unfit, lookup
+from streams.imports.mapping import MEMBERS, ImportMap, TouchpointEntry, Value, usual_kinds
+from streams.imports.values import AS_IT_IS, KINDS, UTC_ZONE, Unfit, lookup, opened
 from streams.sdk.packing import NotATouchpoint, event_id, pack
 from tracker.identity.kinds import AliasTooLong, normalise
 
@@ -49,11 +49,12 @@ def unmet(row: dict[str, Any], table: ImportMap) -> list[tuple[str, str]]:
 
 
 def _applies(entry: TouchpointEntry, row: dict[str, Any], table: ImportMap) -> bool:
-    for column, wanted in entry.conditions:
-        found = lookup(row, column, table.empty)
-        if found is None or (wanted is not None and _written(found) not in wanted):
-            return False
-    return True
+    return all(_holds(column, wanted, row, table) for column, wanted in entry.conditions)
+
+
+def _holds(column: str, wanted: frozenset[str] | None, row: dict[str, Any], table: ImportMap) -> bool:
+    found = lookup(row, column, table.empty)
+    return found is not None and (wanted is None or _written(found) in wanted)
 
 
 def _written(value: Any) -> str:
@@ -75,7 +76,7 @@ def _touchpoint(entry: TouchpointEntry, row: dict[str, Any], table: ImportMap) -
             channel=_needed("channel", channel),
             occurred_at=at_ms,
             ids=ids,
-            properties=_all(entry.properties, row, table) or None,
+            properties=_properties(entry, row, table, str(channel)) or None,
             context=_all(entry.context, row, table) or None,
         )
     except Unfit as unfit:
@@ -110,17 +111,60 @@ def _all(values: dict[str, Value], row: dict[str, Any], table: ImportMap) -> dic
 def _made(value: Value, row: dict[str, Any], table: ImportMap) -> Any:
     if not value.columns:
         return value.constant
+    if any(_holds(column, wanted, row, table) for column, wanted in value.unless):
+        return value.default
     column, found = next(
-        ((each, found) for each in value.columns if (found := lookup(row, each, table.empty)) is not None), ("", None)
+        (
+            (each, found)
+            for each in value.columns
+            if (found := lookup(row, each, table.empty)) is not None and not _is_ruled_out(found, value, row, table)
+        ),
+        ("", None),
     )
     if found is None:
         return value.default
     if value.words and (said := _written(found)) in value.words:
         return value.words[said]
     try:
-        return KINDS[value.kind](found, value.format, table.zone)
+        made = KINDS[value.kind](found, value.format, table.zone)
+        return f"{value.prefix}{made}" if value.prefix else made
     except Unfit as unfit:
         raise Unfit(f"column {column!r}: {str(found)[:60]!r} is {unfit}") from None
+
+
+def _is_ruled_out(found: Any, value: Value, row: dict[str, Any], table: ImportMap) -> bool:
+    """Whether a value counts as empty for what it begins with, or for what stands elsewhere."""
+    if isinstance(found, str) and value.unless_begins and found.strip().startswith(value.unless_begins):
+        return True
+    return any(
+        (other := lookup(row, column, table.empty)) is not None and _written(other) == _written(found)
+        for column in value.unless_same
+    )
+
+
+def _properties(entry: TouchpointEntry, row: dict[str, Any], table: ImportMap, channel: str) -> dict[str, Any]:
+    properties = _all(entry.properties, row, table)
+    if MEMBERS not in properties:
+        return properties
+    members = _members(entry.properties[MEMBERS], properties.pop(MEMBERS), channel)
+    return members | properties
+
+
+def _members(value: Value, found: Any, channel: str) -> dict[str, Any]:
+    """The members of an object as properties, those that the channel names in its types where they can be."""
+    members = opened(found, value.columns[0]) if isinstance(found, str) else found
+    if not isinstance(members, dict):
+        raise Unfit(f"column {value.columns[0]!r}: {str(found)[:60]!r} is no object")
+    usual, made = usual_kinds(channel), {}
+    for name, member in members.items():
+        if member is None or (value.unless_begins and name.startswith(value.unless_begins)):
+            continue
+        try:
+            made[name] = KINDS[usual.get(name, AS_IT_IS)](member, None, UTC_ZONE)
+        except Unfit:
+            # A journey that asks for a number finds none; the rest of the event is worth keeping.
+            continue
+    return made
 
 
 def _needed(what: str, value: Any) -> str:

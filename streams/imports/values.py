@@ -19,6 +19,7 @@ from tracker.identity.pseudonym import email_sha256, phone_sha256
 from tracker.moment import candidates, milliseconds
 
 AS_IT_IS: Final = "as_it_is"
+UTC_ZONE: Final = ZoneInfo("UTC")
 EMPTY: Final = frozenset({"(not set)", "(null)", "<null>", "NULL", "\\N", "#N/A"})
 """Texts that exports write where there is nothing; `empty:` in a table adds others."""
 _decode: Final = msgspec.json.Decoder().decode
@@ -79,7 +80,7 @@ def _json(text: str) -> Any:
         return None
 
 
-def _opened(text: str, column: str) -> Any:
+def opened(text: str, column: str) -> Any:
     """The value of a text on the way of a path; None for one that is not meant to be JSON. Raises Unfit."""
     if text.lstrip()[:1] not in {"{", "["}:
         return None
@@ -92,7 +93,7 @@ def _opened(text: str, column: str) -> Any:
 def _walk(node: Any, path: str, column: str) -> Any:
     for part in path.split("."):
         if isinstance(node, str):
-            node = _opened(node, column)
+            node = opened(node, column)
         if isinstance(node, list) and part.isdecimal():
             node = node[int(part)] if int(part) < len(node) else None
         elif isinstance(node, list):
@@ -188,6 +189,11 @@ def _since_1970(unit: str) -> Callable[[Any, str | None, ZoneInfo], int]:
     return read
 
 
+def _currency(value: Any, form: str | None, zone: ZoneInfo) -> str:
+    """A currency as ISO 4217 writes it: several systems write it small."""
+    return _text(value, form, zone).upper()
+
+
 def _url_path(value: Any, form: str | None, zone: ZoneInfo) -> str:
     try:
         return urlsplit(_text(value, form, zone)).path or "/"
@@ -211,6 +217,7 @@ KINDS: Final[dict[str, Callable[[Any, str | None, ZoneInfo], Any]]] = {
     AS_IT_IS: lambda value, _format, _zone: value,
     "text": _text,
     "url_path": _url_path,
+    "currency": _currency,
     "number": _number,
     "number_with_comma": _number_with_comma,
     "whole": _whole,

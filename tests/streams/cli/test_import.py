@@ -9,7 +9,7 @@ from streams.errors import ExitCode
 from streams.sdk.producer import Producer
 from tests.streams.broker import Broker
 
-HERE = Path(__file__).parents[1] / "imports"
+HERE = Path(__file__).parents[1] / "imports" / "samples"
 TABLES = Path(__file__).parents[3] / "examples" / "imports"
 TABLE = str(TABLES / "orders.yaml")
 

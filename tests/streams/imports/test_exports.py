@@ -88,6 +88,27 @@ def test_every_recommended_event_has_its_type(tmp_path) -> None:
     assert not {each.type for each in found} & set(names)
 
 
+def test_hubspots_eight_stages(tmp_path) -> None:
+    """Each lifecycle stage that has a date is a touchpoint with the stage's name."""
+    stages = {
+        "a Subscriber": "Newsletter Subscribed", "a Lead": "Lead Created",
+        "a Marketing Qualified Lead": "Lead Qualified",
+        "a Sales Qualified Lead": "Lead Qualified", "an Opportunity": "Deal Created", "a Customer": "Customer Won",
+        "an Evangelist": "Customer Advocated", "an Other Lifecycle": "Lead Disqualified",
+    }  # fmt: skip
+    path = tmp_path / "contacts.csv"
+    path.write_text(
+        ",".join(["Record ID", "Email", *(f"Became {name} Date" for name in stages)])
+        + "\n501,ann@example.com," + ",".join(f"2026-01-0{day} 9:15" for day in range(1, 9)) + "\n"
+    )  # fmt: skip
+    told: list[str] = ["(told)"]
+    found = made(path, load(TABLES / "hubspot-contacts.yaml", source="crm"), told)
+    assert [each.type for each in found] == list(stages.values())
+    assert len({each.properties["stage"] for each in found}) == 8
+    assert found[0].ids["hubspot_contact@crm"] == "501"
+    assert "no column 'Create Date': no row makes 'Contact Created'" in told
+
+
 def test_a_person_gets_a_number(tmp_path) -> None:
     """A ticket that is exported before and after its requester has a customer number is one ticket of one person."""
     path = tmp_path / "tickets.jsonl"

@@ -13,7 +13,7 @@ from streams.imports.run import Import, Notes
 from streams.sdk.producer import Producer, Undelivered
 from tests.streams.broker import Broker
 
-HERE = Path(__file__).parent
+SAMPLES = Path(__file__).parent / "samples"
 SAY_HOW = '; say in the table how it is written, as in format: "%d/%m/%Y %H:%M"'
 TABLES = Path(__file__).parents[3] / "examples" / "imports"
 
@@ -22,7 +22,7 @@ def run(
     name, path: Path | None = None, broker: Broker | None = None, notes: Notes | None = None, hash_key=None, **options
 ):
     """An import of a sample by its own table: what came of it, and what was sent."""
-    path = path or next(HERE.glob(f"{name}.*"))
+    path = path or next(SAMPLES.glob(f"{name}.*"))
     table = load(TABLES / f"{name}.yaml")
     broker = broker or Broker()
     source = rows(str(path), format_of(path.name), table)
@@ -184,7 +184,7 @@ def test_a_file_that_does_not_fit_its_table(tmp_path, content, message) -> None:
 def test_broken_lines_are_rows_like_others(tmp_path) -> None:
     """What cannot be read is rejected with its line; the rest is imported, also from a gzipped file."""
     path = tmp_path / "tickets.jsonl.gz"
-    good = (HERE / "zendesk-tickets.jsonl").read_bytes()
+    good = (SAMPLES / "zendesk-tickets.jsonl").read_bytes()
     path.write_bytes(gzip.compress(b'{"id": 1,\n\n[1]\n' + b"[" * 10_000 + b'\n{"id":"\xff"}\n' + good))
     tally, sent = run("zendesk-tickets", path)
     assert (tally.rows, tally.rejected, len(sent)) == (6, {"not_json": 4}, 4)
