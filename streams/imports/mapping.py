@@ -57,6 +57,11 @@ class Value:
     prefix: str = ""
     """What is put before the text."""
 
+    @property
+    def has_exceptions(self) -> bool:
+        """Whether some values of the columns count as empty."""
+        return bool(self.unless_begins or self.unless_same)
+
 
 @dataclass(frozen=True, slots=True)
 class TouchpointEntry:

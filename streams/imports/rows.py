@@ -111,17 +111,14 @@ def _all(values: dict[str, Value], row: dict[str, Any], table: ImportMap) -> dic
 def _made(value: Value, row: dict[str, Any], table: ImportMap) -> Any:
     if not value.columns:
         return value.constant
-    if any(_holds(column, wanted, row, table) for column, wanted in value.unless):
+    if value.unless and any(_holds(column, wanted, row, table) for column, wanted in value.unless):
         return value.default
-    column, found = next(
-        (
-            (each, found)
-            for each in value.columns
-            if (found := lookup(row, each, table.empty)) is not None and not _is_ruled_out(found, value, row, table)
-        ),
-        ("", None),
-    )
-    if found is None:
+    found, column = None, ""
+    for column in value.columns:
+        found = lookup(row, column, table.empty)
+        if found is not None and not (value.has_exceptions and _is_ruled_out(found, value, row, table)):
+            break
+    else:
         return value.default
     if value.words and (said := _written(found)) in value.words:
         return value.words[said]

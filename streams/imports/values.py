@@ -46,11 +46,10 @@ def lookup(row: dict[str, Any], column: str, empty: Container[str] = EMPTY) -> A
     found = row[column] if column in row else _found(row, column)
     if isinstance(found, dict) and found and found.keys() <= _TYPED:
         found = next((value for value in found.values() if value is not None), None)
-    return None if found is None or (isinstance(found, str) and _is_empty(found.strip(), empty)) else found
-
-
-def _is_empty(text: str, empty: Container[str]) -> bool:
-    return not text or text in empty
+    if isinstance(found, str):
+        text = found.strip()
+        return found if text and text not in empty else None
+    return found
 
 
 def places(column: str) -> Iterator[tuple[str, str]]:
