@@ -11,9 +11,10 @@ import msgspec
 import typer
 
 from schemas.touchpoint import Touchpoint
+from streams.cli.event_input import span_of
 from streams.cli.import_output import Said, as_data, say
 from streams.cli.interrupt import ending_in_order
-from streams.cli.options import SourceName, SummaryAsJson
+from streams.cli.options import Since, SourceName, SummaryAsJson, Until
 from streams.cli.progress import progress
 from streams.errors import ExitCode, UsageError
 from streams.events.files import STDIN
@@ -48,6 +49,8 @@ def import_(
         str | None,
         typer.Option(metavar="FILE", help="Write the touchpoints to this file, for replays, in place of Kafka."),
     ] = None,
+    since: Since = None,
+    until: Until = None,
     from_start: Annotated[
         bool, typer.Option("--from-start", help="Begin at the first row, whatever was imported before.")
     ] = False,
@@ -88,7 +91,9 @@ def import_(
     said = Said(to_kafka=not dry_run and target is None, out=sys.stderr if target == STDIN else sys.stdout)
     settings = read(os.environ)
     table = load(mapping, settings.kinds, source)
-    notes = _notes(file, mapping, source, position, rejected) if said.to_kafka and file != STDIN else None
+    notes = (
+        _notes(file, mapping, (source, since, until), position, rejected) if said.to_kafka and file != STDIN else None
+    )
     joins = Joins(settings.kinds)
 
     def look(touchpoint: Touchpoint) -> None:
@@ -98,7 +103,7 @@ def import_(
 
     with progress("importing", _size(file)) as count, _sender(settings, target, dry_run=dry_run) as sender:
         found = rows(file, form or format_of(file), table, count, said.lacks.append)  # type: ignore[arg-type]
-        running = Import(found, table, sender, notes)
+        running = Import(found, table, sender, notes, span_of(since, until))
         done: Position | None = notes.begin(again=from_start) if notes else None
         with ending_in_order(running.stop):
             tally = running.run(done, look)
@@ -112,12 +117,14 @@ def import_(
     return ExitCode.FAILED if tally.rejected else ExitCode.OK
 
 
-def _notes(file: str, mapping: Path, source: str | None, position: Path | None, rejected: Path | None) -> Notes:
+def _notes(
+    file: str, mapping: Path, asked: tuple[str | None, ...], position: Path | None, rejected: Path | None
+) -> Notes:
     path = Path(file)
     return Notes(
         path,
-        # Another source makes other touchpoints, as another table does.
-        mapping.read_bytes() + (f"\0{source}".encode() if source else b""),
+        # Another source or span makes other touchpoints, as another table does.
+        mapping.read_bytes() + (repr(asked).encode() if any(asked) else b""),
         position or path.with_name(path.name + ".position"),
         rejected or path.with_name(path.name + ".rejected"),
     )

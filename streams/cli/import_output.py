@@ -40,6 +40,8 @@ def say(tally: ImportTally, notes: Notes | None, said: Said) -> None:
     print(f"{tally.rows:,} rows{before}: {tally.touchpoints:,} touchpoints{sent}", file=said.out)
     for name, count in tally.by_type.most_common(SHOWN_VALUES):
         print(f"  {name}  {count:,}", file=said.out)
+    if tally.cut:
+        print(f"  {tally.cut:,} outside of --since and --until left out", file=said.out)
     for line in unmet_lines(tally):
         print(f"  {line}", file=said.out)
     paint = Paint(sys.stderr)
@@ -75,6 +77,7 @@ def as_data(tally: ImportTally, notes: Notes | None, said: Said) -> dict[str, An
         "begins_at": tally.begins_at,
         "touchpoints": tally.touchpoints,
         "by_type": dict(tally.by_type),
+        "cut": tally.cut,
         "without": tally.without,
         "unmet": {column: dict(counts.most_common()) for column, counts in tally.unmet.items()},
         "rejected": dict(tally.rejected),

@@ -10,7 +10,7 @@ from hashlib import blake2b
 from itertools import combinations
 from typing import Any, Final
 
-from tracker.identity.kinds import ACCOUNT, CUSTOMER, KINDS, AliasTooLong, Kinds, normalise
+from tracker.identity.kinds import ACCOUNT, CUSTOMER, KINDS, AliasTooLong, Kinds
 
 MAX_NAMES: Final = 200_000
 """About 60 MB; of larger files the first ids are looked at."""
@@ -50,7 +50,7 @@ class Joins:
         """Take in the ids of a touchpoint."""
         names = []
         for kind, given in ids.items():
-            value = _value(given)
+            value = self._value(given)
             if kind == ACCOUNT or value is None:
                 continue
             number = self._number(kind, value)
@@ -63,6 +63,12 @@ class Joins:
         for _, kind, other in names[1:]:
             self._join(strongest, other, kind)
         self._groups[self._root(strongest)] |= self._bits.setdefault(group, 1 << len(self._bits))
+
+    def _value(self, given: Any) -> str | None:
+        try:
+            return self.kinds.normalise(given) if isinstance(given, str | int) else None
+        except AliasTooLong:
+            return None
 
     def _strength(self, kind: str) -> int:
         if kind == CUSTOMER:
@@ -157,13 +163,6 @@ def plainly(value: str) -> str:
     """An id without what spelling adds to it: blanks, case, `.0` of a number that a spreadsheet took for a float."""
     text = "".join(value.split()).casefold()
     return text[:-2] if text.endswith(".0") and text[:-2].isdecimal() else text
-
-
-def _value(given: Any) -> str | None:
-    try:
-        return normalise(given) if isinstance(given, str | int) else None
-    except AliasTooLong:
-        return None
 
 
 def _digest(text: str) -> bytes:

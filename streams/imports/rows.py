@@ -9,7 +9,7 @@ from schemas.touchpoint import Touchpoint
 from streams.imports.mapping import MEMBERS, ImportMap, TouchpointEntry, Value, usual_kinds
 from streams.imports.values import AS_IT_IS, KINDS, UTC_ZONE, Unfit, lookup, opened
 from streams.sdk.packing import NotATouchpoint, event_id, pack
-from tracker.identity.kinds import AliasTooLong, normalise
+from tracker.identity.kinds import AliasTooLong, Kinds
 
 _canonical: Final = msgspec.json.Encoder(order="deterministic").encode
 
@@ -90,15 +90,15 @@ def _name(entry: TouchpointEntry, row: dict[str, Any], table: ImportMap) -> list
     number would be one event.
     """
     parts = [lookup(row, column, table.empty) for column in entry.event_id]
-    if parts and None not in parts and not is_no_id(parts[0]):
+    if parts and None not in parts and not is_no_id(parts[0], table.kinds):
         return [_written(part) for part in parts]
     return [blake2b(_canonical(row), digest_size=16).hexdigest()]
 
 
-def is_no_id(value: Any) -> bool:
+def is_no_id(value: Any, kinds: Kinds) -> bool:
     """Whether a value stands for no number at all, as `n/a` and `0` do."""
     try:
-        return normalise(_written(value)) is None
+        return kinds.normalise(_written(value)) is None
     except AliasTooLong:
         return False
 

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Protocol
+from typing import Any, BinaryIO, Final, Protocol, cast
 
 import msgspec
 
 from schemas.touchpoint import Touchpoint
 from schemas.unreadable import UNREADABLE
 from streams.errors import Mismatch, TrackerError
+from streams.events.files import ALL_TIME, TimeSpan
 from streams.imports.files import FileRow
 from streams.imports.mapping import ImportMap
 from streams.imports.rows import RowFlaw, touchpoints, unmet
@@ -60,6 +61,8 @@ class ImportTally:
     rows: int = 0
     """Rows read in this run."""
     touchpoints: int = 0
+    cut: int = 0
+    """Touchpoints outside of the span that was asked for."""
     without: int = 0
     """Rows from which the table makes no touchpoint."""
     rejected: Counter[str] = field(default_factory=Counter)
@@ -98,7 +101,7 @@ class Notes:
         except UNREADABLE:
             raise self._stranger("is no position of an import") from None
         if found.table != _digest(self.table):
-            raise self._stranger("was made with another mapping table")
+            raise self._stranger("was made with another mapping table, source or span")
         if found.head != self._head(found.head_bytes):
             raise self._stranger(f"was made with another {self.source.name}")
         if self.rejected.exists():
@@ -136,6 +139,8 @@ class Import:
     """None: a dry run."""
     notes: Notes | None = None
     """None: no position is saved, as for a dry run and for standard input."""
+    span: TimeSpan = ALL_TIME
+    """Touchpoints outside of it are not sent."""
     block_rows: int = BLOCK_ROWS
     stopped: bool = False
 
@@ -166,13 +171,15 @@ class Import:
                 continue
             if not made:
                 tally.meets_nothing(unmet(row.data, self.table))
-            for touchpoint in made:
+            kept = [each for each in made if self.span.holds(cast(int, each.occurred_at))]
+            tally.cut += len(made) - len(kept)
+            for touchpoint in kept:
                 look(touchpoint)
                 if self.sender:
                     self.sender.send(touchpoint)
             # Counted as sent when the block is flushed: until then an error ends the run.
-            tally.touchpoints += len(made)
-            tally.by_type.update(f"{each.channel}: {each.type}" for each in made)
+            tally.touchpoints += len(kept)
+            tally.by_type.update(f"{each.channel}: {each.type}" for each in kept)
         if self.sender:
             self.sender.flush()
         if self.notes:

@@ -79,6 +79,25 @@ def test_an_import_goes_into_a_file(orders, capsys, monkeypatch) -> None:
     assert sorted(path.name for path in orders.parent.iterdir()) == ["events.jsonl", "events.jsonl.gz", "orders.csv"]
 
 
+def test_a_span_is_imported(orders, capsys) -> None:
+    """What happened later came by webhook, under other event ids: it is left out and counted."""
+    words = ["import", str(orders), "--map", TABLE, "--dry-run", "--json"]
+    assert main([*words, "--until", "2026-11-20T13:05:30Z"]) == ExitCode.FAILED
+    found = json.loads(capsys.readouterr().out)
+    assert (found["touchpoints"], found["cut"]) == (1, 1)
+    assert main([*words, "--since", "2026-11-20T13:05:30Z"]) == ExitCode.FAILED
+    assert json.loads(capsys.readouterr().out)["samples"][0]["event_id"] == "orders/Order Completed/1002"
+
+
+def test_another_span_or_source_does_not_go_on(orders, broker, capsys) -> None:
+    """What was done for one would be passed over for the other."""
+    words = ["import", str(orders), "--map", TABLE]
+    assert main([*words, "--until", "2026-11-20"]) == ExitCode.FAILED
+    for other in ([], ["--source", "shop-no"]):
+        assert main([*words, *other]) == ExitCode.MISMATCH
+        assert "was made with another mapping table, source or span" in capsys.readouterr().err
+
+
 def test_rows_that_meet_no_condition_are_named(orders, capsys) -> None:
     """With the values of the columns that conditions ask for, and their counts."""
     assert main(["import", str(orders), "--map", TABLE, "--dry-run"]) == ExitCode.FAILED
