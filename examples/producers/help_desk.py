@@ -15,7 +15,7 @@ from urllib.request import urlopen
 from streams.errors import TrackerError
 from streams.sdk.producer import Producer, connect, event_id
 
-TYPES = {"created": "Ticket Opened", "solved": "Ticket Solved", "rated": "Ticket Rated"}
+TYPES = {"created": "Ticket Opened", "solved": "Ticket Solved", "rated": "Satisfaction Rated"}
 
 
 def bring(producer: Producer, news: Iterable[dict[str, Any]]) -> str | None:

@@ -34,6 +34,7 @@ Form = Annotated[
     str | None,
     typer.Option("--format", metavar="NAME", help="csv or jsonl, of files with a table. Left out: by the name."),
 ]
+SHEETS: Final = (".csv", ".tsv")
 EVENTS: Final = "-"
 """In place of a table: the file is one of events."""
 
@@ -69,6 +70,9 @@ class EventInput:
             for given, option in ((self.source, "--source"), (self.form, "--format")):
                 if given is not None:
                     raise UsageError(f"{option} is about files with a mapping table.", "Add --map TABLE.")
+            sheet = next((name for name in self.files if name.lower().removesuffix(".gz").endswith(SHEETS)), None)
+            if sheet is not None:
+                raise UsageError(f"{sheet} is a table of a spreadsheet.", "Add --map TABLE; docs/import.md has some.")
         if self.form not in {None, "csv", "jsonl"}:
             raise UsageError(f"--format: {self.form!r} is not a format.", "Use csv or jsonl.")
         if len(self.maps) > 1 and len(self.maps) != len(self.files):

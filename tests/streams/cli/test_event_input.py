@@ -134,6 +134,8 @@ def test_check_names_what_meets_no_rule(place, capsys) -> None:
         (["replay", "j.yaml", "rows.csv", "--since", "2026-02-01", "--until", "2026-01-01"], "--since is later"),
         (["replay", "j.yaml", "rows.csv", "--entered-since", "soon"], "--entered-since: 'soon' is no moment"),
         (["backtest", "j.yaml", "--kafka", "--map", "map.yaml"], "--map is about files, not --kafka"),
+        (["replay", "j.yaml", "rows.csv"], "Add --map TABLE"),
+        (["check", "j.yaml", "--against", "rows.csv"], "Add --map TABLE"),
         (["check", "j.yaml", "--map", "map.yaml"], "Add --against FILE"),
     ],
 )
