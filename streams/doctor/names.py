@@ -8,7 +8,6 @@ from typing import Any, Final
 from streams.clients.clients import redis_client
 from streams.definitions.reader import served_prefix
 from streams.doctor.finding import Inquiry, Result
-from streams.person.show import printable
 from streams.stores.keys import keys
 from tracker.identity.lookalikes import lookalikes
 
@@ -26,7 +25,7 @@ def alike(inquiry: Inquiry) -> Iterator[Result]:
         looked = list(_names(client, settings.partitions, served_prefix(client)))
     found = list(lookalikes(looked, settings.kinds))
     if found:
-        shown = ", ".join(printable(f"{one.other!r} beside {one.one!r} ({one.differ})") for one in found[:EXAMPLES])
+        shown = ", ".join(f"{one.other!r} beside {one.one!r} ({one.differ})" for one in found[:EXAMPLES])
         message = f"{len(found)} of {len(looked)} ids looked at differ from another by their spelling alone: {shown}."
         yield "warning", message, "They are two customers each. Let the senders agree on one spelling, or link them."
     elif inquiry.in_full:
