@@ -11,6 +11,7 @@ from itertools import combinations
 from typing import Any, Final
 
 from tracker.identity.kinds import ACCOUNT, CUSTOMER, KINDS, AliasTooLong, Kinds
+from tracker.identity.lookalikes import plain
 
 MAX_NAMES: Final = 200_000
 """About 60 MB; of larger files the first ids are looked at."""
@@ -90,7 +91,7 @@ class Joins:
 
     def _compare(self, kind: str, value: str) -> None:
         """Remember an id, and note one that differs from it by blanks, case or `.0` alone."""
-        key = _digest(f"{kind}:{plainly(value)}")
+        key = _digest(plain(f"{kind}:{value}", self.kinds))
         first = self._plain.setdefault(key, value.encode())
         if first != value.encode():
             self._alike.setdefault(kind, {}).setdefault(key, (first.decode(), value))
@@ -157,12 +158,6 @@ ALL: Final = KINDS.order
 
 def _is_unique(kind: str) -> bool:
     return kind == CUSTOMER or "@" in kind
-
-
-def plainly(value: str) -> str:
-    """An id without what spelling adds to it: blanks, case, `.0` of a number that a spreadsheet took for a float."""
-    text = "".join(value.split()).casefold()
-    return text[:-2] if text.endswith(".0") and text[:-2].isdecimal() else text
 
 
 def _digest(text: str) -> bytes:

@@ -30,13 +30,13 @@ def lookalikes(names: Iterable[str], kinds: Kinds = KINDS) -> Iterator[Lookalike
     first: dict[str, str] = {}
     told: set[str] = set()
     for name in names:
-        earlier = first.setdefault(_plain(name, kinds), name)
+        earlier = first.setdefault(plain(name, kinds), name)
         if earlier != name and name not in told:
             told.add(name)
             yield Lookalike(earlier, name, _difference(earlier, name))
 
 
-def _plain(name: str, kinds: Kinds) -> str:
+def plain(name: str, kinds: Kinds) -> str:
     """The name without what a spelling may add; equal for names that look alike."""
     kind = kinds.kind_of(name)
     value = "".join(name.removeprefix(f"{kind}:").split()).casefold()

@@ -1,6 +1,6 @@
 import pytest
 
-from streams.imports.joins import Joins, plainly
+from streams.imports.joins import Joins
 
 
 def said(*touchpoints: tuple[str, dict], most: int = 200_000) -> list[str]:
@@ -46,13 +46,12 @@ def test_addresses_that_two_numbers_claim_are_told(kind) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "two"), [("12345", "12345.0"), ("A-17", "a-17"), ("a 17", "a17"), ("Ab", "aB")]
+    ("one", "two"), [("12345", "12345.0"), ("A-17", "a-17"), ("17", "17.00"), ("a 17", "a17"), ("Ab", "aB")]
 )  # fmt: skip
 def test_ids_that_look_alike_are_told(one, two) -> None:
     """They differ by what a spreadsheet or a person adds, and count as two customers."""
     (sentence,) = said(("shop", {"customer_id": one}), ("shop", {"customer_id": two}))
     assert sentence.startswith(f"1 id of `customer_id` is written in two ways ({one!r} and {two!r})")
-    assert plainly(one) == plainly(two)
     assert said(("shop", {"customer_id": one}), ("shop", {"anonymous_id": two})) == []
 
 
