@@ -47,7 +47,7 @@ class Notification:
     def __init__(self, sender: WebhookSender, letter: Letter, event: Any) -> None:
         self._sender = sender
         self._letter = letter
-        self._event = walk(event, sender.root) if sender.root else event
+        self.event: Final = walk(event, sender.root) if sender.root else event
 
     def find(self, *tables: Paths) -> Any:
         """The first value that is not empty, by the paths of the first table, then of the next."""
@@ -62,7 +62,7 @@ class Notification:
             rule = self._sender.signature
             header = self._letter.headers.get(rule.header, "") if rule else ""
             return named(rule, header, path[len(SIGNATURE) :])
-        return walk(self._letter.body, path[len(BODY) :]) if path.startswith(BODY) else walk(self._event, path)
+        return walk(self._letter.body, path[len(BODY) :]) if path.startswith(BODY) else walk(self.event, path)
 
     def meets(self, conditions: Mapping[str, Paths]) -> bool:
         """Whether each path has one of its values."""
@@ -119,6 +119,9 @@ class Mapper:
     def _event_id(self, source: str, sender: WebhookSender, mapping: Webhook, message: Notification) -> str:
         once = mapping.once or sender.once
         marks = [message.find(tuple(path.split("|"))) for path in once]
+        if all(mark is None for mark in marks):
+            # What says nothing of itself is told from others by all that it says.
+            marks = [message.event]
         kind = "" if sender.once_of_any_type else mapping.type
         return hmac.digest(self._key, _canonical([source, kind, *marks]), sha256).hex()[:32]
 

@@ -170,3 +170,29 @@ def test_the_page_names_every_sender() -> None:
     for name, sender in SENDERS.items():
         for mapping in sender.mappings:
             assert all(word in rows[name] or word in text for word in mapping.type.split()), (name, mapping.type)
+
+
+def test_words_need_no_quotes_in_yaml(tmp_path) -> None:
+    """Grades and yes or no are words too, as YAML writes them."""
+    file = tmp_path / "tables.yaml"
+    file.write_text(CHAT.replace("{rocket: high}", "{103: 5, true: 1, rocket: high}"))
+    (mapping,) = tables.load(file).senders["chat"].mappings
+    assert mapping.properties["priority"].words == {"103": 5, "true": 1, "rocket": "high"}
+
+
+def test_a_body_is_as_large_as_its_sender_needs(tmp_path) -> None:
+    """Klaviyo's thousand events come in one request; nobody else's body may be as large."""
+    collector = Collector(tmp_path, {"COLLECTOR_KEY_EVENTS_PER_S": "100000"})
+    (tmp_path / "secret").write_text("new secret")
+    for sender in ("klaviyo", "intercom"):
+        collector.add(sender, sender=sender, secret_file=tmp_path / "secret")
+    events = [{"external_id": str(number), "topic": "event:klaviyo.opened_email", "payload": {
+        "data": {"attributes": {"datetime": NOW, "event_properties": {"Subject": "x" * 500}}},
+        "included": [{"type": "profile", "attributes": {"email": f"a{number}@example.com"}}]}}
+        for number in range(1_000)]  # fmt: skip
+    raw, stamp = json.dumps({"data": events}).encode(), str(int(time.time()))
+    made = hmac.new(b"new secret", raw + stamp.encode(), hashlib.sha256).hexdigest()
+    headers = {"klaviyo-signature": made, "klaviyo-timestamp": stamp}
+    assert len(raw) > 512_000
+    assert collector.ask("/v1/webhooks/klaviyo", raw, key=None, headers=headers).said == {"accepted": 1_000}
+    assert collector.ask("/v1/webhooks/intercom", raw, key=None).status == 413
