@@ -38,7 +38,9 @@ def test_senders_ask_before_a_webhook_is_made(collector) -> None:
     assert answer.status == 200
     assert answer.headers["webhook-allowed-origin"] == "eventemitter.example.com"
     assert answer.headers["webhook-allowed-rate"] == "*"
-    for path, bad in (("/v1/webhooks/nobody", "a.example"), ("/v1/webhooks/intercom", "no origin")):
+    assert collector.ask("/v1/cloudevents", b"", method="OPTIONS", key=None, headers=origin).status == 200
+    for path, bad in (("/v1/webhooks/nobody", "a.example"), ("/v1/webhooks/intercom", "no origin"),
+                      ("/v1/track", "a.example")):  # fmt: skip
         asked = {"webhook-request-origin": bad}
         assert collector.ask(path, b"", method="OPTIONS", key=None, headers=asked).status in {404, 405}
     assert collector.ask("/v1/webhooks/intercom", b"", method="OPTIONS", key=None).status == 204

@@ -188,7 +188,9 @@ def test_an_unpaid_session_is_not_paid() -> None:
     unpaid = STRIPE_SESSION | {"payment_status": "unpaid"}
     assert wire("stripe", stripe("checkout.session.completed", unpaid))["type"] == "Order Placed"
     paid = wire("stripe", stripe("checkout.session.async_payment_succeeded", STRIPE_SESSION))
-    assert (paid["type"], paid["properties"]["order_id"]) == ("Order Completed", "order-17")
+    assert (paid["type"], paid["properties"]["order_id"]) == ("Order Completed", "pi_1")
+    numbered = STRIPE_SESSION | {"metadata": {"order_id": "17"}}
+    assert wire("stripe", stripe("checkout.session.completed", numbered))["properties"]["order_id"] == "17"
     assert paid["ids"] == {"stripe_customer@stripe": "cus_1", "email": "ann@example.com"}
 
 
