@@ -135,6 +135,8 @@ class WebhookSender(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     that it is another's number nowhere else."""
     one_id: bool = False
     """Only the first of the ids that is found counts: for ids that the person may have written, which tie nothing."""
+    account_alone: bool = False
+    """Whether what names an account and no person belongs to the account, and not to nobody."""
     challenge: Challenge | None = None
     ping: str = ""
     """What an unsigned message begins with that says nothing but a number, when a webhook is made."""

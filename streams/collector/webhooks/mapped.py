@@ -17,7 +17,7 @@ from streams.collector.segment import moment, moment_ms
 from streams.collector.sources import NamedSource
 from streams.collector.webhooks.places import text, walk
 from streams.collector.webhooks.signatures import BODY, HEADER, SIGNATURE, Letter, named, since_1970
-from tracker.identity.kinds import AliasTooLong, normalise
+from tracker.identity.kinds import ACCOUNT, CUSTOMER, AliasTooLong, normalise
 from tracker.journey.definition import SCALES
 
 MAX_ITEMS: Final = 50
@@ -93,10 +93,11 @@ class Mapper:
         meant = [mapping for mapping in sender.mappings if topic in mapping.topics]
         mapping = next((each for each in meant if _applies(each, message)), None)
         if mapping is None:
-            # What is nobody's is kept as such, whichever of the tables of its topic it might have met.
-            if not meant or _ids(source, sender, meant[0], message):
+            # A draft that has no person yet is nobody's, and kept as such; one that has is just no order.
+            draft = next((each for each in meant if message.meets(each.where)), None)
+            if draft is None or _ids(source, sender, draft, message):
                 return Mapped(topic, None, "unmapped")
-            mapping = meant[0]
+            mapping = draft
         if not message.meets(mapping.agrees):
             raise Refused("bad_signature", "The name of the message is not signed, and the body says otherwise.")
         channel = source.rules.channel or mapping.channel
@@ -157,7 +158,8 @@ def _ids(source: NamedSource, sender: WebhookSender, mapping: Webhook, message: 
         made.setdefault(name, value)
         if sender.one_id:
             break
-    return made
+    # A ticket of a company without a requester is nobody's: the company would be taken for a person.
+    return {} if made.keys() == {ACCOUNT} and not sender.account_alone else made
 
 
 def _usable(message: Notification, tables: tuple[Paths, ...]) -> Iterator[str | int]:
@@ -179,11 +181,11 @@ def _scoped(kind: str, value: str | int, source: NamedSource) -> tuple[str, str 
     """The kind and value of an alias that is a number of its sender."""
     if not kind.endswith("@"):
         return kind, value
-    is_account = kind == "account_id@"
+    is_account = kind == f"{ACCOUNT}@"
     if source.rules.customer_id == "own":
-        return ("account_id" if is_account else "customer_id"), value
+        return (ACCOUNT if is_account else CUSTOMER), value
     # An account has one kind for all senders, so its name says whose number it is.
-    return ("account_id", f"{source.name}:{value}") if is_account else (f"{kind}{source.name}", value)
+    return (ACCOUNT, f"{source.name}:{value}") if is_account else (f"{kind}{source.name}", value)
 
 
 def _values(table: Values, message: Notification, channel: str) -> dict[str, Any]:
