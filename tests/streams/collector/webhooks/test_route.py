@@ -1,5 +1,6 @@
 """What senders ask and how they are answered: handshakes, keys in the address, acknowledgements, users' own senders."""
 
+import base64
 import hashlib
 import hmac
 import json
@@ -61,6 +62,27 @@ def test_a_key_in_the_address_is_a_last_resort(collector, capsys) -> None:
     assert kept["type"] == "Newsletter Subscribed"
     for secret in (collector.mailchimp_key, collector.key, collector.shopify_key):
         assert secret not in capsys.readouterr().out + json.dumps(kept)
+
+
+def test_hubspot_signs_the_public_address(tmp_path) -> None:
+    """Behind a proxy the source says which address the sender calls; without one it is that of the request, by TLS."""
+    collector = Collector(tmp_path)
+    (tmp_path / "secret").write_text("new secret")
+    public = "https://in.example.com/hooks/crm"
+    collector.add("proxied", sender="hubspot", secret_file=tmp_path / "secret", public_url=public)
+    collector.add("plain", sender="hubspot", secret_file=tmp_path / "secret")
+    event = {"eventId": 1, "portalId": 3, "occurredAt": 1, "subscriptionType": "contact.propertyChange", "objectId": 5,
+             "propertyName": "email", "propertyValue": "ann@example.com"}  # fmt: skip
+    raw, stamp = json.dumps([event | {"occurredAt": int(time.time() * 1000)}]).encode(), str(int(time.time() * 1000))
+    for source, url, status in (
+        ("proxied", public, 200), ("proxied", "https://internal/v1/webhooks/proxied", 401),
+        ("plain", "https://internal/v1/webhooks/plain", 200), ("plain", public, 401),
+    ):  # fmt: skip
+        made = hmac.new(b"new secret", b"POST" + url.encode() + raw + stamp.encode(), hashlib.sha256).digest()
+        headers = {"x-hubspot-signature-v3": base64.b64encode(made).decode(), "x-hubspot-request-timestamp": stamp,
+                   "host": "internal"}  # fmt: skip
+        assert collector.ask(f"/v1/webhooks/{source}", raw, key=None, headers=headers).status == status
+    assert [event["type"] for event in collector.kept] == ["Identified"] * 2
 
 
 def test_salesforce_waits_for_an_acknowledgement(collector) -> None:
