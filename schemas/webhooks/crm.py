@@ -87,6 +87,8 @@ SALESFORCE: Final = WebhookSender(
     at=("sObject.LastModifiedDate", "sObject.SystemModstamp", "sObject.CreatedDate"),
     # Each notification has an id of its own, which is the same when it is sent again.
     once=("Id",),
+    # Opportunities often name the account alone.
+    account_alone=True,
     answer="soap",
     ids={
         "salesforce_contact@": ("sObject.ContactId", "sObject.ConvertedContactId"),

@@ -51,7 +51,7 @@ _ZENDESK_SCORE: Final = WebhookValue(
 
 ZENDESK: Final = WebhookSender(
     signature=Signature(
-        header="x-zendesk-webhook-signature", parts=("header:x-zendesk-webhook-signature-timestamp", "body")
+        header="x-zendesk-webhook-signature", timestamp_header="x-zendesk-webhook-signature-timestamp"
     ),
     topic=("type",),
     window_s=600,

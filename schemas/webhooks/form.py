@@ -41,8 +41,15 @@ class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     `decoded_url` (without codes for `:`, `@` and the like), `text:…` (itself), or a path."""
     between: str = ""
     """What stands between the parts."""
+    timestamp_header: str | None = None
+    """Short for the parts `header:NAME` and `body`."""
     secret: Literal["text", "base64"] = "text"  # noqa: S105  # how it is written, not the secret
     """How a secret is written; `base64`: it may have `whsec_` before it, as Standard Webhooks say."""
+
+    @property
+    def signed(self) -> tuple[str, ...]:
+        """The parts, in full."""
+        return (f"header:{self.timestamp_header}", "body") if self.timestamp_header else self.parts
 
 
 class Challenge(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -103,6 +110,8 @@ class WebhookSender(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """The name in the query of the address under which the write key may stand, for a sender that can neither sign nor
     set headers."""
     body: Literal["json", "form", "xml"] = "json"
+    most_bytes: int = 512_000
+    """How large a body may be; larger for a sender that puts many events into one."""
     each: str = ""
     """The path of the list whose elements are the events, as it is or as a text of JSON. Empty: the body is the event,
     or a list of events."""
@@ -126,6 +135,8 @@ class WebhookSender(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     that it is another's number nowhere else."""
     one_id: bool = False
     """Only the first of the ids that is found counts: for ids that the person may have written, which tie nothing."""
+    account_alone: bool = False
+    """Whether what names an account and no person belongs to the account, and not to nobody."""
     challenge: Challenge | None = None
     ping: str = ""
     """What an unsigned message begins with that says nothing but a number, when a webhook is made."""

@@ -21,6 +21,8 @@ KLAVIYO: Final = WebhookSender(
     signature=Signature(header="klaviyo-signature", encoding="hex", parts=("body", "header:klaviyo-timestamp")),
     window_s=600,
     moment=("header:klaviyo-timestamp",),
+    # Up to 1,000 events in one request.
+    most_bytes=4_000_000,
     each="data",
     topic=("topic",),
     at=("payload.data.attributes.datetime", "payload.data.attributes.timestamp"),

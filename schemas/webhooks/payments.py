@@ -13,7 +13,7 @@ def _money(*paths: str) -> Values:
     return {"amount": WebhookValue(paths=paths, minor="currency"), "currency": "currency"}
 
 
-_REFERENCE: Final = ("metadata.order_id", "client_reference_id", "payment_intent", "id")
+_REFERENCE: Final = ("metadata.order_id", "payment_intent", "id")
 _SUBSCRIPTION: Final = "subscription|parent.subscription_details.subscription"
 _PERSON: Final = {
     "stripe_customer@": ("customer",),

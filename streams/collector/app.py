@@ -28,7 +28,7 @@ from streams.collector.sdks.doors import SdkDoors
 from streams.collector.sources import NamedSource, Sources
 from streams.collector.tables import Tables, load
 from streams.collector.webhooks.mapped import Mapper
-from streams.collector.webhooks.route import METHODS, WebhookRoute
+from streams.collector.webhooks.route import METHODS, WebhookRoute, consent
 from streams.errors import ConfigurationError
 from streams.process.health import Check
 from streams.settings.settings import Settings
@@ -75,7 +75,7 @@ class Collector:
         calls = {name: name for name in (*segment_tables.TYPES, "batch")} | segment_tables.SHORT
         return [
             Endpoint("/v1/touchpoints", self.touchpoints),
-            Endpoint("/v1/cloudevents", self.cloudevents),
+            Endpoint("/v1/cloudevents", self.cloudevents, "POST", "OPTIONS"),
             *(Endpoint(f"/v1/{path}", self._segment(name)) for path, name in calls.items()),
             Endpoint("/beacon/v1/batch", self._segment("batch")),
             Endpoint("/v1/import", self._segment("batch")),
@@ -104,7 +104,9 @@ class Collector:
         return answer(taken, {"accepted": taken.accepted})
 
     async def cloudevents(self, request: Request) -> Response:
-        """CloudEvents 1.0: structured, in batches, or binary."""
+        """CloudEvents 1.0: structured, in batches, or binary; and the handshake of senders that ask first."""
+        if request.method == "OPTIONS":
+            return consent(request)
         known = self._intake.known(request) or self._intake.source_of(None)
         kind = content_type(request)
         async with self._intake.reading() as body:

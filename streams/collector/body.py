@@ -37,8 +37,9 @@ class Budget:
 class Body:
     """One body; `async with` gives its bytes back to the budget at the end."""
 
-    def __init__(self, budget: Budget, deadline_s: float = DEADLINE_S) -> None:
+    def __init__(self, budget: Budget, deadline_s: float = DEADLINE_S, limit: int = MAX_BYTES) -> None:
         self._budget = budget
+        self._limit = limit
         self._deadline_s = deadline_s
         self._taken = 0
 
@@ -52,8 +53,8 @@ class Body:
         """The bytes of the body, inflated. Raises `Refused`."""
         if announced is not None and not (announced.isascii() and announced.isdigit()):
             raise Refused("bad_request", "Content-Length is not a number.", close=True)
-        if announced is not None and int(announced[:20]) > MAX_BYTES:
-            raise _too_large()
+        if announced is not None and int(announced[:20]) > self._limit:
+            raise _too_large(self._limit)
         if encoding not in {"", "identity", "gzip", "x-gzip"}:
             raise Refused("wrong_type", "Content-Encoding must be gzip or left out.", close=True)
         inflate = zlib.decompressobj(GZIP) if "gzip" in encoding else None
@@ -66,9 +67,9 @@ class Body:
     def inflated(self, raw: bytes) -> bytes:
         """The content of bytes in gzip that no header told of. Raises `Refused`."""
         inflate = zlib.decompressobj(GZIP)
-        part = _inflated(inflate, raw, MAX_BYTES + 1)
-        if len(part) > MAX_BYTES:
-            raise _too_large()
+        part = _inflated(inflate, raw, self._limit + 1, self._limit)
+        if len(part) > self._limit:
+            raise _too_large(self._limit)
         if not inflate.eof or inflate.unused_data:
             raise Refused("bad_encoding", "The body is not one complete gzip stream.")
         self._budget.take(len(part))
@@ -80,10 +81,10 @@ class Body:
         arrived = size = 0
         async for chunk in chunks:
             arrived += len(chunk)
-            part = _inflated(inflate, chunk, MAX_BYTES - size + 1) if inflate else chunk
+            part = _inflated(inflate, chunk, self._limit - size + 1, self._limit) if inflate else chunk
             size += len(part)
-            if max(arrived, size) > MAX_BYTES:
-                raise _too_large()
+            if max(arrived, size) > self._limit:
+                raise _too_large(self._limit)
             self._budget.take(len(part))
             self._taken += len(part)
             parts.append(part)
@@ -92,16 +93,16 @@ class Body:
         return b"".join(parts)
 
 
-def _inflated(inflate: "zlib._Decompress", chunk: bytes, room: int) -> bytes:
+def _inflated(inflate: "zlib._Decompress", chunk: bytes, room: int, limit: int) -> bytes:
     """The inflated chunk, at most `room` bytes: a gzip bomb is not unpacked to be measured."""
     try:
         part = inflate.decompress(chunk, room)
     except zlib.error as error:
         raise Refused("bad_encoding", "The body is not a gzip stream.", close=True) from error
     if inflate.unconsumed_tail and len(part) >= room:
-        raise _too_large()
+        raise _too_large(limit)
     return part
 
 
-def _too_large() -> Refused:
-    return Refused("too_large", f"A body may have at most {MAX_BYTES} bytes, also when inflated.", close=True)
+def _too_large(limit: int) -> Refused:
+    return Refused("too_large", f"A body may have at most {limit} bytes, also when inflated.", close=True)

@@ -71,7 +71,7 @@ def _source(
     if rule is not None and source.secret_file is None:
         message = f"The source {name} has no secret, and {source.sender} signs; its webhooks are refused."
         yield "problem", message, f"`tracker keys new {name} --secret-file FILE` names it."
-    if rule is not None and {"url", "decoded_url"} & set(rule.parts) and source.public_url is None:
+    if rule is not None and {"url", "decoded_url"} & set(rule.signed) and source.public_url is None:
         message = f"{source.sender} signs the address that it calls, and the source {name} does not name it."
         remedy = f"`tracker keys new {name} --public-url https://HOST/v1/webhooks/{name}`, if a proxy changes the host."
         yield "warning", message, remedy

@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from schemas.topics import REJECTED
 from streams.collector.admission import Admission, AdmissionVerdict
-from streams.collector.body import Body, Budget
+from streams.collector.body import MAX_BYTES, Body, Budget
 from streams.collector.delivery import Delivery
 from streams.collector.metrics import CollectorMetrics
 from streams.collector.problems import HttpProblem, Refused
@@ -59,9 +59,9 @@ class Intake:
         self._keys = keys
         self._budget = budget
 
-    def reading(self) -> Body:
+    def reading(self, limit: int = MAX_BYTES) -> Body:
         """The body of a request, to be read within `async with`."""
-        return Body(self._budget)
+        return Body(self._budget, limit=limit)
 
     async def body_of(self, request: Request, body: Body) -> bytes:
         """The bytes. Raises `Refused`."""

@@ -95,9 +95,21 @@ def _own() -> Document:
             {JSON: {"anyOf": [one, some, wrapped]}, **events},
             "accepted",
         ),
-        "/v1/cloudevents": _post(
-            "CloudEvents 1.0: structured, in batches, or binary.", {**events, JSON: {}}, "accepted"
-        ),
+        "/v1/cloudevents": {
+            **_post("CloudEvents 1.0: structured, in batches, or binary.", {**events, JSON: {}}, "accepted"),
+            "options": _consent(),
+        },
+    }
+
+
+def _consent() -> Document:
+    return {
+        "summary": "The handshake of CloudEvents for webhooks (WebHook-Request-Origin), else a browser's preflight.",
+        "security": [{}],
+        "responses": {
+            "200": {"description": "The origin may send."},
+            "204": {"description": "A browser's page may send."},
+        },
     }
 
 
@@ -147,15 +159,8 @@ def _webhooks() -> Document:
         "security": [{}],
         "responses": {"200": ready, **missing},
     }
-    consent = {
-        "summary": "The handshake of CloudEvents for webhooks (WebHook-Request-Origin), else a browser's preflight.",
-        "security": [{}],
-        "responses": {
-            "200": {"description": "The origin may send."},
-            "204": {"description": "A browser's page may send."},
-            **missing,
-        },
-    }
+    consent = _consent()
+    consent["responses"] |= missing
     return {"/v1/webhooks/{source}": {"parameters": [name], **body, "get": asked, "head": asked, "options": consent}}
 
 

@@ -1,6 +1,7 @@
 """The tables of the adapters: those of `schemas/`, preceded by the user's own from YAML."""
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import yaml
@@ -54,9 +55,18 @@ def load(path: Path | None, channels: tuple[str, ...] = CHANNELS) -> Tables:
 
 def _read(path: Path) -> ExtraTables:
     try:
-        return msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")) or {}, ExtraTables)
+        return msgspec.convert(_named(yaml.safe_load(path.read_text(encoding="utf-8")) or {}), ExtraTables)
     except (yaml.YAMLError, msgspec.ValidationError, OSError, UnicodeDecodeError) as error:
         raise _wrong(path, " ".join(str(error).split())) from error
+
+
+def _named(value: Any) -> Any:
+    """The value with texts for the names in it: YAML takes `103: 5` and `true: 1` for other things."""
+    if isinstance(value, dict):
+        return {
+            str(name).lower() if isinstance(name, bool) else str(name): _named(each) for name, each in value.items()
+        }
+    return [_named(each) for each in value] if isinstance(value, list) else value
 
 
 def _wrong(path: Path | None, why: str) -> ConfigurationError:

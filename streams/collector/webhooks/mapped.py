@@ -17,7 +17,7 @@ from streams.collector.segment import moment, moment_ms
 from streams.collector.sources import NamedSource
 from streams.collector.webhooks.places import text, walk
 from streams.collector.webhooks.signatures import BODY, HEADER, SIGNATURE, Letter, named, since_1970
-from tracker.identity.kinds import AliasTooLong, normalise
+from tracker.identity.kinds import ACCOUNT, CUSTOMER, AliasTooLong, normalise
 from tracker.journey.definition import SCALES
 
 MAX_ITEMS: Final = 50
@@ -47,7 +47,7 @@ class Notification:
     def __init__(self, sender: WebhookSender, letter: Letter, event: Any) -> None:
         self._sender = sender
         self._letter = letter
-        self._event = walk(event, sender.root) if sender.root else event
+        self.event: Final = walk(event, sender.root) if sender.root else event
 
     def find(self, *tables: Paths) -> Any:
         """The first value that is not empty, by the paths of the first table, then of the next."""
@@ -62,7 +62,7 @@ class Notification:
             rule = self._sender.signature
             header = self._letter.headers.get(rule.header, "") if rule else ""
             return named(rule, header, path[len(SIGNATURE) :])
-        return walk(self._letter.body, path[len(BODY) :]) if path.startswith(BODY) else walk(self._event, path)
+        return walk(self._letter.body, path[len(BODY) :]) if path.startswith(BODY) else walk(self.event, path)
 
     def meets(self, conditions: Mapping[str, Paths]) -> bool:
         """Whether each path has one of its values."""
@@ -93,10 +93,11 @@ class Mapper:
         meant = [mapping for mapping in sender.mappings if topic in mapping.topics]
         mapping = next((each for each in meant if _applies(each, message)), None)
         if mapping is None:
-            # What is nobody's is kept as such, whichever of the tables of its topic it might have met.
-            if not meant or _ids(source, sender, meant[0], message):
+            # A draft that has no person yet is nobody's, and kept as such; one that has is just no order.
+            draft = next((each for each in meant if message.meets(each.where)), None)
+            if draft is None or _ids(source, sender, draft, message):
                 return Mapped(topic, None, "unmapped")
-            mapping = meant[0]
+            mapping = draft
         if not message.meets(mapping.agrees):
             raise Refused("bad_signature", "The name of the message is not signed, and the body says otherwise.")
         channel = source.rules.channel or mapping.channel
@@ -119,6 +120,9 @@ class Mapper:
     def _event_id(self, source: str, sender: WebhookSender, mapping: Webhook, message: Notification) -> str:
         once = mapping.once or sender.once
         marks = [message.find(tuple(path.split("|"))) for path in once]
+        if all(mark is None for mark in marks):
+            # What says nothing of itself is told from others by all that it says.
+            marks = [message.event]
         kind = "" if sender.once_of_any_type else mapping.type
         return hmac.digest(self._key, _canonical([source, kind, *marks]), sha256).hex()[:32]
 
@@ -154,7 +158,8 @@ def _ids(source: NamedSource, sender: WebhookSender, mapping: Webhook, message: 
         made.setdefault(name, value)
         if sender.one_id:
             break
-    return made
+    # A ticket of a company without a requester is nobody's: the company would be taken for a person.
+    return {} if made.keys() == {ACCOUNT} and not sender.account_alone else made
 
 
 def _usable(message: Notification, tables: tuple[Paths, ...]) -> Iterator[str | int]:
@@ -176,11 +181,11 @@ def _scoped(kind: str, value: str | int, source: NamedSource) -> tuple[str, str 
     """The kind and value of an alias that is a number of its sender."""
     if not kind.endswith("@"):
         return kind, value
-    is_account = kind == "account_id@"
+    is_account = kind == f"{ACCOUNT}@"
     if source.rules.customer_id == "own":
-        return ("account_id" if is_account else "customer_id"), value
+        return (ACCOUNT if is_account else CUSTOMER), value
     # An account has one kind for all senders, so its name says whose number it is.
-    return ("account_id", f"{source.name}:{value}") if is_account else (f"{kind}{source.name}", value)
+    return (ACCOUNT, f"{source.name}:{value}") if is_account else (f"{kind}{source.name}", value)
 
 
 def _values(table: Values, message: Notification, channel: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Senders give up on webhooks that fail, so what is signed and cannot be used is a
 aside where it holds something.
 """
 
+import asyncio
 import re
 from dataclasses import dataclass
 from time import time
@@ -14,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from schemas.webhooks.form import WebhookSender
-from streams.collector.intake import NOBODY, Accepted, Intake
+from streams.collector.intake import NOBODY, STRETCH, Accepted, Intake
 from streams.collector.metrics import CollectorMetrics
 from streams.collector.problems import Refused
 from streams.collector.sources import NamedSource
@@ -58,7 +59,7 @@ class WebhookRoute:
         return await self._post(request, source, sender)
 
     async def _post(self, request: Request, source: NamedSource, sender: WebhookSender) -> Response:
-        async with self.intake.reading() as body:
+        async with self.intake.reading(sender.most_bytes) as body:
             raw = await self.intake.body_of(request, body)
             if _is_ping(sender, raw):
                 return _answer(sender, {"accepted": 0})
@@ -66,7 +67,11 @@ class WebhookRoute:
             now_ms = int(time() * 1000)
             if (said := _challenged(sender, letter, now_ms)) is not None:
                 return said
-            mapped = read(self.mapper, source, sender, letter, now_ms)
+            mapped: list[Mapped] = []
+            for index, message in enumerate(messages(sender, letter, now_ms)):
+                if index % STRETCH == STRETCH - 1:
+                    await asyncio.sleep(0)
+                mapped.append(self.mapper.touchpoint(source, sender, message, now_ms))
             taken = await self._take(request, source, mapped)
         return _answer(sender, _told(taken, mapped), taken.headers if taken else {})
 
@@ -77,7 +82,7 @@ class WebhookRoute:
         if rule is None:
             known = self._keyed(request, sender)
             # A key of pages, which everybody can read, speaks for no sender.
-            if known is None or known.name != source.name or getattr(known, "browser", False):
+            if known is None or known.name != source.name or known.browser:
                 raise Refused("no_key", "This sender does not sign; it must send a write key of its source.")
             return letter._replace(body=bodies.read(sender, raw))
         if reads_body(rule):
@@ -108,14 +113,14 @@ class WebhookRoute:
         return taken
 
 
-def read(mapper: Mapper, source: NamedSource, sender: WebhookSender, letter: Letter, now_ms: int) -> list[Mapped]:
-    """What becomes of each event of a genuine request. Raises `Refused`."""
-    messages = [Notification(sender, letter, event) for event in bodies.events(sender, letter.body)]
+def messages(sender: WebhookSender, letter: Letter, now_ms: int) -> list[Notification]:
+    """The events of a genuine request, when it is not too old. Raises `Refused`."""
+    found = [Notification(sender, letter, event) for event in bodies.events(sender, letter.body)]
     # Where the request has a time of its own, all of its events have it.
-    timed = messages[:1] if all(path.startswith(OF_REQUEST) for path in sender.moment) else messages
+    timed = found[:1] if all(path.startswith(OF_REQUEST) for path in sender.moment) else found
     for message in timed:
         require_recent(sender, message.find(sender.moment), now_ms)
-    return [mapper.touchpoint(source, sender, message, now_ms) for message in messages]
+    return found
 
 
 def consent(request: Request) -> Response:

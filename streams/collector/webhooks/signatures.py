@@ -111,7 +111,7 @@ def _given(rule: Signature, header: str) -> Iterator[bytes]:
 
 def _signed(rule: Signature, letter: Letter) -> bytes | None:
     """What the sender signed; None where a part is missing."""
-    parts = [_part(rule, letter, part) for part in rule.parts]
+    parts = [_part(rule, letter, part) for part in rule.signed]
     found = [part for part in parts if part is not None]
     return rule.between.encode().join(found) if len(found) == len(parts) else None
 
@@ -154,4 +154,4 @@ def _key(rule: Signature, secret: bytes) -> bytes:
 
 def reads_body(rule: Signature) -> bool:
     """Whether parts of the body must be read before the signature can be checked."""
-    return any(part not in WHOLE and not part.startswith((TEXT, HEADER, SIGNATURE)) for part in rule.parts)
+    return any(part not in WHOLE and not part.startswith((TEXT, HEADER, SIGNATURE)) for part in rule.signed)

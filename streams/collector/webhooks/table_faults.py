@@ -9,6 +9,8 @@ from streams.collector.webhooks.places import steps
 from streams.collector.webhooks.signatures import BODY, HEADER, SIGNATURE, TEXT, WHOLE
 
 KIND: Final = re.compile(r"[a-z][a-z0-9_]{0,31}@?")
+MOST_BYTES: Final = 4_000_000
+"""A body is read whole, and other requests wait while it is parsed."""
 _HEADER_NAME: Final = re.compile(r"[a-z0-9-]{1,64}")
 
 
@@ -20,6 +22,8 @@ def faults(name: str, sender: WebhookSender, channels: Iterable[str]) -> Iterato
         yield f"{place}.topic: it names no path of the name of the message"
     if sender.moment and not sender.window_s:
         yield f"{place}: `moment` needs `window_s`, which says how old a message may be"
+    if not 0 < sender.most_bytes <= MOST_BYTES:
+        yield f"{place}.most_bytes: {sender.most_bytes} is not between 1 and {MOST_BYTES}"
     yield from _paths(f"{place}.topic", sender.topic)
     yield from _paths(f"{place}.moment", sender.moment)
     yield from _paths(f"{place}.at", sender.at)
@@ -60,9 +64,11 @@ def _signature(place: str, sender: WebhookSender) -> Iterator[str]:
         yield f"{place}: a sender that signs needs no `key_parameter`"
     if not _HEADER_NAME.fullmatch(rule.header):
         yield f"{where}.header: {rule.header!r} is no name of a header in small letters"
-    if not rule.parts:
+    if not rule.signed:
         yield f"{where}.parts: nothing is signed"
-    for part in rule.parts:
+    if rule.timestamp_header and rule.parts != ("body",):
+        yield f"{where}: `timestamp_header` is short for `parts`; write one of them"
+    for part in rule.signed:
         if part not in WHOLE and not part.startswith(TEXT):
             yield from _paths(f"{where}.parts", (part,))
 

@@ -12,7 +12,7 @@ from schemas.webhooks.form import WebhookSender
 from streams.collector.sources import NamedSource, Source
 from streams.collector.webhooks import bodies
 from streams.collector.webhooks.mapped import Mapped, Mapper
-from streams.collector.webhooks.route import read
+from streams.collector.webhooks.route import messages
 from streams.collector.webhooks.signatures import Letter, reads_body, verify
 
 SECRET = b"a secret of the tests"
@@ -87,7 +87,8 @@ def judged(sender: WebhookSender, given: Letter, name: str, *, own: bool = False
     if rule is not None:
         verify(rule, given._replace(body=bodies.read(sender, given.raw)) if reads_body(rule) else given, (SECRET,))
     source = NamedSource(name, Source(customer_id="own" if own else None))
-    return read(Mapper("key"), source, sender, given._replace(body=bodies.read(sender, given.raw)), NOW_MS)
+    found = messages(sender, given._replace(body=bodies.read(sender, given.raw)), NOW_MS)
+    return [Mapper("key").touchpoint(source, sender, message, NOW_MS) for message in found]
 
 
 def wire(name: str, body: Any, **options: Any) -> dict[str, Any]:

@@ -1,23 +1,29 @@
 """What holds for every table of webhooks that ships."""
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any, get_type_hints
 
 import jsonschema
+import msgspec
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from schemas.properties import BY_CHANNEL
 from schemas.topics import CHANNELS
 from schemas.vocabulary import TYPES
 from schemas.webhooks import SENDERS
 from schemas.webhooks.form import ANY, NONE, Webhook, WebhookSender, WebhookValue
+from streams.collector.problems import Refused
 from streams.collector.sources import NamedSource, Source
 from streams.collector.webhooks.mapped import Mapped, Mapper, Notification
 from streams.collector.webhooks.places import steps, walk
+from streams.collector.webhooks.route import messages
 from streams.collector.webhooks.signatures import Letter
 from streams.collector.webhooks.table_faults import faults
-from tests.streams.collector.webhooks.letters import NOW_MS, NOW_S
+from tests.streams.collector.webhooks.letters import NOW, NOW_MS, NOW_S
 
 PUBLISHED = json.loads((Path(__file__).parents[4] / "schemas/published/touchpoint.schema.json").read_text())
 VALIDATOR = jsonschema.validators.validator_for(PUBLISHED)(PUBLISHED)
@@ -186,3 +192,49 @@ def test_mails_sent_and_orders_edited_are_the_business() -> None:
                 assert always, mapping
             if mapping.type in {"Email Opened", "Email Link Clicked", "Order Placed", "Order Completed"}:
                 assert by is None, mapping
+
+
+NAMES = sorted({
+    step.name
+    for sender in SENDERS.values()
+    for paths in (*sender.ids.values(), sender.topic, sender.at)
+    for path in paths
+    if ":" not in path
+    for step in steps(path)
+    if step.name
+} | {"type", "status", "0", "data"})  # fmt: skip
+WORDS = sorted({topic for sender in SENDERS.values() for topic in sender.topics} | {"paid", "contact", "", "0", NOW})
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(WORDS)
+ANYTHING = st.recursive(
+    LEAVES,
+    lambda inside: st.lists(inside, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inside, max_size=5),
+    max_leaves=20,
+)
+
+
+@pytest.mark.parametrize("name", SENDERS)
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(event=ANYTHING, topic=st.sampled_from(WORDS))
+def test_no_content_breaks_a_table(name, event, topic) -> None:
+    """Whatever a signed message holds, it becomes a touchpoint, is passed over, or is refused with a reason."""
+    sender = SENDERS[name]
+    if isinstance(event, dict):
+        with contextlib.suppress(TypeError, ValueError, IndexError):
+            plant(event, sender.topic[0].partition(":")[2] or sender.topic[0], topic)
+    headers = {sender.topic[0].removeprefix("header:"): topic}
+    whole: dict[str, Any] = {"topic": topic, "type": topic}
+    for path in filter(None, (sender.each, sender.root)):
+        plant(whole, path, event)
+    letter = Letter("POST", "", headers, b"", whole if sender.each or sender.root else event)
+    timeless = msgspec.structs.replace(sender, moment=())
+    refused: Refused | None = None
+    made: list[Mapped] = []
+    try:
+        found = messages(timeless, letter, NOW_MS)
+        made = [Mapper("key").touchpoint(NamedSource("s", Source()), timeless, each, NOW_MS) for each in found]
+    except Refused as error:
+        refused = error
+    assert refused is None or refused.status < 500
+    for each in made:
+        assert each.wire is not None or each.why
+        json.dumps(each.wire)

@@ -107,6 +107,12 @@ def test_objects_of_salesforce(kind, fields, type_) -> None:
     assert made.get("properties", {}).get("amount") == (1200.5 if "Amount" in fields else None)
 
 
+def test_a_deal_may_be_an_account_s() -> None:
+    """An opportunity without a contact belongs to its account, whose number is that of the source."""
+    made = wire("salesforce", envelope(notification("Opportunity", Id="006A", StageName="Proposal", AccountId="001A")))
+    assert made["ids"] == {"account_id": "salesforce:001A"}
+
+
 def test_salesforce_sends_up_to_a_hundred_notifications() -> None:
     """Each notification is one event, and one that is sent again has the same id."""
     lead = notification("Lead", Id="00Q1", Email="ann@example.com", CreatedDate=NOW)

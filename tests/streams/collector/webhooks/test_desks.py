@@ -23,6 +23,8 @@ def test_a_ticket_is_its_requester_s() -> None:
     assert wire("zendesk", TICKET)["ids"] == {"zendesk_requester@zendesk": "900", "account_id": "zendesk:12"}
     nobody = TICKET | {"detail": {"id": "35436", "external_id": "erp-9"}}
     assert wire("zendesk", nobody)["ids"] == {}
+    company = TICKET | {"detail": {"id": "35436", "organization_id": "12", "requester_id": None}}
+    assert wire("zendesk", company)["ids"] == {}
 
 
 @pytest.mark.parametrize(

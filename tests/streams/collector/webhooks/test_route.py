@@ -1,5 +1,6 @@
 """What senders ask and how they are answered: handshakes, keys in the address, acknowledgements, users' own senders."""
 
+import base64
 import hashlib
 import hmac
 import json
@@ -38,7 +39,9 @@ def test_senders_ask_before_a_webhook_is_made(collector) -> None:
     assert answer.status == 200
     assert answer.headers["webhook-allowed-origin"] == "eventemitter.example.com"
     assert answer.headers["webhook-allowed-rate"] == "*"
-    for path, bad in (("/v1/webhooks/nobody", "a.example"), ("/v1/webhooks/intercom", "no origin")):
+    assert collector.ask("/v1/cloudevents", b"", method="OPTIONS", key=None, headers=origin).status == 200
+    for path, bad in (("/v1/webhooks/nobody", "a.example"), ("/v1/webhooks/intercom", "no origin"),
+                      ("/v1/track", "a.example")):  # fmt: skip
         asked = {"webhook-request-origin": bad}
         assert collector.ask(path, b"", method="OPTIONS", key=None, headers=asked).status in {404, 405}
     assert collector.ask("/v1/webhooks/intercom", b"", method="OPTIONS", key=None).status == 204
@@ -59,6 +62,27 @@ def test_a_key_in_the_address_is_a_last_resort(collector, capsys) -> None:
     assert kept["type"] == "Newsletter Subscribed"
     for secret in (collector.mailchimp_key, collector.key, collector.shopify_key):
         assert secret not in capsys.readouterr().out + json.dumps(kept)
+
+
+def test_hubspot_signs_the_public_address(tmp_path) -> None:
+    """Behind a proxy the source says which address the sender calls; without one it is that of the request, by TLS."""
+    collector = Collector(tmp_path)
+    (tmp_path / "secret").write_text("new secret")
+    public = "https://in.example.com/hooks/crm"
+    collector.add("proxied", sender="hubspot", secret_file=tmp_path / "secret", public_url=public)
+    collector.add("plain", sender="hubspot", secret_file=tmp_path / "secret")
+    event = {"eventId": 1, "portalId": 3, "occurredAt": 1, "subscriptionType": "contact.propertyChange", "objectId": 5,
+             "propertyName": "email", "propertyValue": "ann@example.com"}  # fmt: skip
+    raw, stamp = json.dumps([event | {"occurredAt": int(time.time() * 1000)}]).encode(), str(int(time.time() * 1000))
+    for source, url, status in (
+        ("proxied", public, 200), ("proxied", "https://internal/v1/webhooks/proxied", 401),
+        ("plain", "https://internal/v1/webhooks/plain", 200), ("plain", public, 401),
+    ):  # fmt: skip
+        made = hmac.new(b"new secret", b"POST" + url.encode() + raw + stamp.encode(), hashlib.sha256).digest()
+        headers = {"x-hubspot-signature-v3": base64.b64encode(made).decode(), "x-hubspot-request-timestamp": stamp,
+                   "host": "internal"}  # fmt: skip
+        assert collector.ask(f"/v1/webhooks/{source}", raw, key=None, headers=headers).status == status
+    assert [event["type"] for event in collector.kept] == ["Identified"] * 2
 
 
 def test_salesforce_waits_for_an_acknowledgement(collector) -> None:
@@ -170,3 +194,29 @@ def test_the_page_names_every_sender() -> None:
     for name, sender in SENDERS.items():
         for mapping in sender.mappings:
             assert all(word in rows[name] or word in text for word in mapping.type.split()), (name, mapping.type)
+
+
+def test_words_need_no_quotes_in_yaml(tmp_path) -> None:
+    """Grades and yes or no are words too, as YAML writes them."""
+    file = tmp_path / "tables.yaml"
+    file.write_text(CHAT.replace("{rocket: high}", "{103: 5, true: 1, rocket: high}"))
+    (mapping,) = tables.load(file).senders["chat"].mappings
+    assert mapping.properties["priority"].words == {"103": 5, "true": 1, "rocket": "high"}
+
+
+def test_a_body_is_as_large_as_its_sender_needs(tmp_path) -> None:
+    """Klaviyo's thousand events come in one request; nobody else's body may be as large."""
+    collector = Collector(tmp_path, {"COLLECTOR_KEY_EVENTS_PER_S": "100000"})
+    (tmp_path / "secret").write_text("new secret")
+    for sender in ("klaviyo", "intercom"):
+        collector.add(sender, sender=sender, secret_file=tmp_path / "secret")
+    events = [{"external_id": str(number), "topic": "event:klaviyo.opened_email", "payload": {
+        "data": {"attributes": {"datetime": NOW, "event_properties": {"Subject": "x" * 500}}},
+        "included": [{"type": "profile", "attributes": {"email": f"a{number}@example.com"}}]}}
+        for number in range(1_000)]  # fmt: skip
+    raw, stamp = json.dumps({"data": events}).encode(), str(int(time.time()))
+    made = hmac.new(b"new secret", raw + stamp.encode(), hashlib.sha256).hexdigest()
+    headers = {"klaviyo-signature": made, "klaviyo-timestamp": stamp}
+    assert len(raw) > 512_000
+    assert collector.ask("/v1/webhooks/klaviyo", raw, key=None, headers=headers).said == {"accepted": 1_000}
+    assert collector.ask("/v1/webhooks/intercom", raw, key=None).status == 413

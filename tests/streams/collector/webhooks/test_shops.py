@@ -1,5 +1,6 @@
 """Webhooks of Shopify, WooCommerce, Ecwid and Stripe: what a message becomes, and what it must not."""
 
+import msgspec
 import pytest
 
 from schemas.webhooks import SENDERS
@@ -187,7 +188,9 @@ def test_an_unpaid_session_is_not_paid() -> None:
     unpaid = STRIPE_SESSION | {"payment_status": "unpaid"}
     assert wire("stripe", stripe("checkout.session.completed", unpaid))["type"] == "Order Placed"
     paid = wire("stripe", stripe("checkout.session.async_payment_succeeded", STRIPE_SESSION))
-    assert (paid["type"], paid["properties"]["order_id"]) == ("Order Completed", "order-17")
+    assert (paid["type"], paid["properties"]["order_id"]) == ("Order Completed", "pi_1")
+    numbered = STRIPE_SESSION | {"metadata": {"order_id": "17"}}
+    assert wire("stripe", stripe("checkout.session.completed", numbered))["properties"]["order_id"] == "17"
     assert paid["ids"] == {"stripe_customer@stripe": "cus_1", "email": "ann@example.com"}
 
 
@@ -222,3 +225,14 @@ def test_a_late_retry_of_stripe_is_accepted_and_a_replay_is_not() -> None:
     with pytest.raises(Refused) as refused:
         judged(SENDERS["stripe"], old, "stripe")
     assert refused.value.word == "too_old"
+
+
+def test_messages_that_say_nothing_of_themselves_are_told_apart() -> None:
+    """Where none of what identifies an event is there, all that it says does: two such messages are two events."""
+    one, other = ({"topic": "x", "email": f"{name}@example.com", "total": "1"} for name in "ab")
+    topic = {
+        "x_wc_webhook_topic": "order.created",
+        "sender": msgspec.structs.replace(SENDERS["woocommerce"], moment=()),
+    }
+    assert wire("woocommerce", one, **topic)["event_id"] == wire("woocommerce", dict(one), **topic)["event_id"]
+    assert wire("woocommerce", one, **topic)["event_id"] != wire("woocommerce", other, **topic)["event_id"]

@@ -1,11 +1,17 @@
 """Signatures of webhooks: every part of their tables, with genuine requests and forged ones."""
 
+import json
+from urllib.parse import urlencode
+
 import pytest
 
+from schemas.webhooks import SENDERS
 from schemas.webhooks.form import Signature
 from streams.collector.problems import Refused
-from streams.collector.webhooks.signatures import Letter, since_1970, verify
-from tests.streams.collector.webhooks.letters import NOW, NOW_MS, NOW_S, SECRET, b64, mac
+from streams.collector.webhooks.bodies import read
+from streams.collector.webhooks.mapped import Notification
+from streams.collector.webhooks.signatures import Letter, require_recent, since_1970, verify
+from tests.streams.collector.webhooks.letters import NOW, NOW_MS, NOW_S, SECRET, URL, b64, mac, signed
 
 RAW = b'{"a": 1}'
 STAMP = str(NOW_S)
@@ -103,3 +109,51 @@ def test_times_are_read_as_senders_write_them(written) -> None:
 def test_other_values_are_no_times(written) -> None:
     """What is no time is none."""
     assert since_1970(written) is None
+
+
+SIGNING = sorted(name for name, sender in SENDERS.items() if sender.signature)
+TIMED = ("stripe", "hubspot", "klaviyo")
+
+
+def body_of(name: str) -> bytes:
+    if name == "mandrill":
+        return urlencode({"mandrill_events": "[]"}).encode()
+    facts = {"eventCreated": NOW_S, "eventId": "80aece08", "updated_at": NOW, "date_created_gmt": NOW}
+    return json.dumps(facts).encode()
+
+
+def is_genuine(name: str, given: Letter) -> bool:
+    sender = SENDERS[name]
+    rule = sender.signature
+    assert rule is not None
+    try:
+        verify(rule, given._replace(body=read(sender, given.raw)), (b"an older secret", SECRET))
+        require_recent(sender, Notification(sender, given, read(sender, given.raw)).find(sender.moment), NOW_MS)
+    except Refused:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("name", SIGNING)
+def test_each_sender_is_believed_by_its_documented_rule(name) -> None:
+    """A request signed as the sender documents it is genuine; unsigned, changed or with another secret it is not."""
+    raw = body_of(name)
+    given = Letter("POST", URL, signed(name, raw), raw)
+    assert is_genuine(name, given)
+    assert not is_genuine(name, given._replace(headers={}))
+    assert not is_genuine(name, given._replace(headers=signed(name, raw, secret=b"another secret")))
+    assert not is_genuine(name, given._replace(headers=signed(name, raw, secret=b"")))
+    changed = raw.replace(b"80aece08", b"80aece09").replace(b"%5B%5D", b"%5B1%5D")
+    assert not is_genuine(name, given._replace(raw=changed))
+    if name in {"hubspot", "mandrill"}:
+        assert not is_genuine(name, given._replace(url="https://elsewhere.example/v1/webhooks/crm"))
+
+
+@pytest.mark.parametrize("name", TIMED)
+@pytest.mark.parametrize(
+    ("late_s", "is_fresh"), [(0, True), (-250, True), (-700, False), (400, False), (-(10**8), False)]
+)
+def test_a_recorded_request_is_too_old(name, late_s, is_fresh) -> None:
+    """Where the time of the request is signed, it must be recent, and not of the future."""
+    raw = body_of(name)
+    assert is_genuine(name, Letter("POST", URL, signed(name, raw, stamp_s=NOW_S + late_s), raw)) == is_fresh
