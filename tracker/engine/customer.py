@@ -11,10 +11,10 @@ import msgspec
 
 from schemas.routed import Trace
 from schemas.transition import Transition
-from tracker.engine.batch import BEARING, DUPLICATE, LATE, Batch
+from tracker.engine.batch import BEARING, DUPLICATE, LATE, Batch, Item
 from tracker.engine.canaries import CANARY
 from tracker.engine.engine import DEFAULT_HORIZON_MS, MAX_IDS
-from tracker.engine.instances import InstanceFold
+from tracker.engine.instances import InstanceFold, are_browsers
 from tracker.engine.migration import UnknownDefinitionError, migrate, same_shape
 from tracker.engine.people import refolded
 from tracker.figures.contribution import NOTHING
@@ -22,12 +22,13 @@ from tracker.figures.tally import Tally, written
 from tracker.journey.definition import Definition
 from tracker.records.account_links import read as read_account_links
 from tracker.records.log import ID_BYTES, latest, short_id, twin
-from tracker.records.state import VERSION, Journey, Record, decode, encode
+from tracker.records.state import VERSION, Instance, Journey, Record, decode, encode
 from tracker.records.timer import look_at_ms
 from tracker.touch import Touch
 
 # A customer with more orders than this is a reseller or a machine. No further instances begin, and their touchpoints
-# are ignored: each instance is in the record, which is read and written whole.
+# are ignored: each instance is in the record, which is read and written whole. Only what browsers alone have sent gives
+# way: without that, anybody could fill a customer's record before the shop does.
 MAX_INSTANCES: Final = 500
 
 
@@ -50,6 +51,8 @@ class Change(msgspec.Struct, gc=False):
     """Of the applied ones: those older than the lateness horizon, which were folded on top of the base."""
     ignored: int = 0
     """Of the applied ones: those that bear on no journey."""
+    refused: int = 0
+    """Instances beyond the most that a customer may have: those that did not begin, and those that gave way."""
 
 
 class CustomerFold:
@@ -106,6 +109,7 @@ class CustomerFold:
             duplicate,
             late,
             ignored,
+            batch.refused,
         )
 
     def contribution(self, data: bytes) -> dict[str, int]:
@@ -210,10 +214,13 @@ class CustomerFold:
                 due_ms = next_ms
         for key, items in groups.items():
             if len(journey.instances) >= MAX_INSTANCES:
-                break
+                batch.refused += 1
+                if not _give_way(instance_fold, journey, items, batch):
+                    continue
             instance = instance_fold.engine.open(
                 key, min([entry for entry, _ in items]) if len(items) > 1 else items[0][0]
             )
+            instance.by_browsers = instance_fold.is_keyed and are_browsers(items)
             journey.instances.append(instance)
             next_ms = instance_fold.fold(instance, items, batch)
             if next_ms is not None and (due_ms is None or next_ms < due_ms):
@@ -246,6 +253,22 @@ class CustomerFold:
             known.add(short)
         record.other_ids = ids if self._max_ids is None else latest(ids, self._max_ids)
         return new
+
+
+def _give_way(instance_fold: InstanceFold, journey: Journey, items: Sequence[Item], batch: Batch) -> bool:
+    """Remove an instance for a new one of these touches, where there is one of browsers and a server sent a touch."""
+    place = None if are_browsers(items) else weakest(journey.instances)
+    if place is None:
+        return False
+    gone = journey.instances.pop(place)
+    instance_fold.contributor.change(batch.tally, instance_fold.contributor.facts(gone), NOTHING)
+    return True
+
+
+def weakest(instances: Sequence[Instance]) -> int | None:
+    """The place of the instance that gives way first: of those of browsers alone the one that began last."""
+    places = [place for place, one in enumerate(instances) if one.by_browsers]
+    return max(places, key=lambda place: (instances[place].progress.zero_ms, instances[place].key or ""), default=None)
 
 
 def _each(ids: bytes) -> list[bytes]:

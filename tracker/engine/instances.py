@@ -3,6 +3,7 @@
 It knows duplicates, order and lateness, and reports transitions. Records are `tracker/engine/customer.py`'s.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from tracker.engine.batch import BEARING, DUPLICATE, LATE, Batch, Item
@@ -80,6 +81,8 @@ class InstanceFold:
             if self.is_keyed:
                 for _, place in items:
                     batch.fates[place] |= BEARING
+                if instance.by_browsers and not are_browsers(items):
+                    instance.by_browsers = False
             self._take(instance, items, batch)
         due_ms = self.due_ms(instance)
         if due_ms is None or batch.now_ms < due_ms:
@@ -243,12 +246,8 @@ class InstanceFold:
         ids = {entry.id for entry in layout.unpack(log)} if len(items) > 8 and log else None
         if not log and not former and _are_all_different(items):
             return items
-
-        def is_in_log(short: bytes) -> bool:
-            return (short in ids) if ids is not None else (short in log and layout.find(log, short) >= 0)
-
         seen: set[bytes] = set()
-        came: set[bytes] = set()
+        came: set[bytes] | None = None
         new: list[Item] = []
         for item in items:
             short = item[0].id
@@ -256,7 +255,7 @@ class InstanceFold:
                 batch.fates[item[1]] |= DUPLICATE
                 continue
             seen.add(short)
-            if is_in_log(short):
+            if (short in ids) if ids is not None else (short in log and layout.find(log, short) >= 0):
                 batch.fates[item[1]] |= DUPLICATE
                 self._take_version(instance, item, batch)
                 continue
@@ -265,11 +264,12 @@ class InstanceFold:
                 continue
             other = twin(short)
             if is_browsers(short):
-                came = came or {entry.id for entry, _ in items}
-                if other in came or is_in_log(other) or holds_id(former, other):
+                if came is None:
+                    came = {entry.id for entry, _ in items}
+                if other in came or layout.find(log, other) >= 0 or holds_id(former, other):
                     batch.fates[item[1]] |= DUPLICATE
                     continue
-            elif is_in_log(other):
+            elif other in log and layout.find(log, other) >= 0:
                 batch.fates[item[1]] |= DUPLICATE
                 self._replace(instance, layout.find(instance.log, other), item, batch)
                 continue
@@ -299,6 +299,11 @@ class InstanceFold:
                     batch.customer, instance.key, before, instance.progress, batch.touches[place], entry.rule
                 )
             )
+
+
+def are_browsers(items: Iterable[Item]) -> bool:
+    """Whether browsers sent all of them."""
+    return all(is_browsers(entry.id) for entry, _ in items)
 
 
 def _is_either_in(short: bytes, log: bytes, former: bytes) -> bool:

@@ -71,6 +71,8 @@ class Instance(msgspec.Struct, array_like=True, gc=False):
     corrections: int = 0
     feedback: tuple[int, ...] = ()
     """The latest answer of each kind, in the form of `tracker/figures/feedback.py`."""
+    by_browsers: bool = False
+    """Of a keyed journey: no server has sent anything of it, so it gives way to those of which one has."""
 
 
 class Journey(msgspec.Struct, array_like=True, gc=False):

@@ -1,6 +1,7 @@
 """Customers: several journeys and instances in one record, counts, transitions, deadlines."""
 
 import random
+from collections import Counter
 
 import pytest
 
@@ -95,6 +96,25 @@ def test_a_customer_has_a_bounded_number_of_instances():
     assert change.ignored == 5
     on = journeys.fold("c", change.after, [touch("b", 9, properties={"order": 3})], START_MS)
     assert [one.kind for one in on.transitions] == ["advanced"]
+
+
+def test_carts_of_a_browser_displace_no_order_of_a_server():
+    """Of 1,200 the last give way to orders, and those with a server's touch stay; figures are those of the rest."""
+    journeys = CustomerFold([journey("a", "b", key=("properties", "order"))])
+    carts = [touch("a", n / 100, f"e{n}", properties={"order": f"cart{n}"}) for n in range(1_200)]
+    for cart in carts:
+        cart.is_browser = True
+    orders = [touch("a", 50 + n, f"o{n}", properties={"order": f"order{n}"}) for n in range(40)]
+    orders.append(touch("b", 60, "claimed", properties={"order": "cart499"}))
+    record, figures, refused = None, Counter(), 0
+    for batch in (carts[:700], orders[::-1], carts[700:]):
+        change = journeys.fold("c", record, batch, START_MS)
+        record, refused = change.after, refused + change.refused
+        figures.update(change.aggregates)
+    keys = {one.key for one in summaries(journeys, record)}
+    assert keys == {f"cart{n}" for n in [*range(459), 499]} | {f"order{n}" for n in range(40)}
+    assert refused == 200 + 40 + 500
+    assert {name: count for name, count in figures.items() if count} == journeys.contribution(record)
 
 
 def test_journeys_run_side_by_side_on_the_same_touches():
