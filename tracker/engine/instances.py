@@ -143,7 +143,7 @@ class InstanceFold:
             if at_ms <= newest_ms or ((most in log or most in former) and _is_either_in(short, log, former)):
                 return False
             newest_ms = at_ms
-        return len(items) == 1 or _are_all_different(items)
+        return len(items) == 1 or len({item[0][2][:-1] for item in items}) == len(items) or _are_all_different(items)
 
     def _is_order_free(self, instance: Instance, items: list[Item]) -> bool:
         """Whether nothing in the batch can end up beyond the horizon.
@@ -315,6 +315,4 @@ def _is_either_in(short: bytes, log: bytes, former: bytes) -> bool:
 def _are_all_different(items: list[Item]) -> bool:
     """Whether no touchpoint is there twice, or in a browser's and in a server's version."""
     shorts, count = [item[0][2] for item in items], len(items)
-    if len({short[:-1] for short in shorts}) == count:
-        return True
     return len(set(shorts)) == count == len({twin(short) if is_browsers(short) else short for short in shorts})
