@@ -182,6 +182,7 @@ def _part(engine: Engine, instance: Instance, entries: list[Entry], *, with_base
         instance.feedback if with_base else (),
         instance.by_browsers
         or (base is None and instance.key is not None and all(is_browsers(one.id) for one in entries)),
+        instance.cohorts_from,
     )
     _refold(engine, made, entries, instance)
     return made
@@ -210,6 +211,7 @@ def _merge(engine: Engine, target: Journey, history: Instance) -> set[bytes]:
     instance.former_ids = latest(history.former_ids + instance.former_ids, MAX_IDS)
     instance.feedback = join(instance.feedback, history.feedback)
     instance.by_browsers = instance.by_browsers and history.by_browsers
+    instance.cohorts_from = min(instance.cohorts_from, history.cohorts_from)
     # A maximum and no sum, because the same history may come twice.
     instance.corrections = max(instance.corrections, history.corrections)
     entries = sorted(counting(union.values(), known | short_ids(history.former_ids)))
