@@ -23,5 +23,7 @@ class Touch(msgspec.Struct, gc=False):
     """Weaker aliases in the same touchpoint: further names of the same customer."""
     account: str | None = None
     """The name of the account in the touchpoint."""
+    received_ms: int = 0
+    """When it was received (ms since 1970); 0 where nobody says."""
     is_browser: bool = False
     """It came with a browser's key, which anybody can read: what it says is weaker than what a server says."""

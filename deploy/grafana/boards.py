@@ -254,6 +254,7 @@ PIPELINE: Final = Board(
                ("sum(increase(tracker_identity_suspects_total[1h]))", "ids that gather too much"),
                ("sum(increase(tracker_aliases_refused_total[1h]))", "ties beyond the limit"),
                ("sum(increase(tracker_members_refused_total[1h]))", "people beyond an account's limit"),
+               ("sum(increase(tracker_instances_refused_total[1h]))", "instances beyond a customer's limit"),
                ("sum(increase(tracker_names_erased_total[1h]))", "names erased"),
                ("sum(increase(tracker_touchpoints_suppressed_total[1h]))", "touchpoints of the erased")),
               help="tracker identity conflicts and suspects list the first two; docs/identity.md."),

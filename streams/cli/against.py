@@ -21,7 +21,7 @@ from streams.settings.settings import Settings
 from streams.stores.keys import keys
 from streams.stores.layout import require
 from tracker.duration import show as lasting
-from tracker.figures.fields import parse
+from tracker.figures.fields import BEFORE_ALL, parse
 
 REBUILT_PER_S: Final = 50_000
 """Records a second that one worker process applies while it builds up; docs/benchmarks.md measures more."""
@@ -116,7 +116,7 @@ def _oldest_days(client: Any, partitions: int, prefix: str) -> dict[str, str]:
     for partition in range(partitions):
         for field, count in client.hgetall(keys(partition, prefix).aggregates).items():
             one = parse(field.decode())
-            if one.figure == "cohort" and one.day is not None and int(count) > 0:
+            if one.figure == "cohort" and one.day and one.day != BEFORE_ALL and int(count) > 0:
                 oldest[one.journey] = min(oldest.get(one.journey, one.day), one.day)
     return oldest
 

@@ -21,7 +21,7 @@ from redis.exceptions import ResponseError
 from streams.errors import Mismatch
 from streams.stores.keys import PREFIX
 from streams.stores.replies import OF_DAMAGE
-from tracker.engine.customer import CustomerFold
+from tracker.engine.customer import DEFAULT_COHORT_DAYS, CustomerFold
 from tracker.identity.accounts import with_accounts
 from tracker.journey.definition import Definition
 from tracker.journey.file import read as read_journey
@@ -158,10 +158,16 @@ class DefinitionRecord:
         earlier = [one for one in self.revisions if one < number]
         return self.revisions[max(earlier)] if earlier else Revision(0, 0, "", {})
 
-    def fold(self, revision: Revision, horizon_ms: int | None, build: str | None = None) -> CustomerFold:
+    def fold(
+        self,
+        revision: Revision,
+        horizon_ms: int | None,
+        build: str | None = None,
+        cohort_days: int = DEFAULT_COHORT_DAYS,
+    ) -> CustomerFold:
         """What folds customers by the definitions of a build, whatever version their states are of."""
         journeys = revision.journeys if build is None else revision.journeys_of(build)
-        return CustomerFold(self.current(revision, build), horizon_ms, self.former(journeys))
+        return CustomerFold(self.current(revision, build), horizon_ms, self.former(journeys), cohort_days)
 
 
 def record_key(prefix: str = PREFIX) -> str:

@@ -33,7 +33,7 @@ from streams.exporter.series import (
     STAY,
     FunnelSeries,
 )
-from tracker.figures.fields import DAY_MS, WITHIN, FieldName, bucket_names
+from tracker.figures.fields import BEFORE_ALL, DAY_MS, WITHIN, FieldName, bucket_names
 from tracker.journey.definition import SCALES, STATUSES, WITHIN_DAYS, Definition
 from tracker.journey.series_count import AGES
 
@@ -82,7 +82,12 @@ class FunnelRows:
             else:
                 # A segment that is not declared any more: its customers are in the journey's own row already.
                 continue
-            if journey and field.day is not None and (field.stage is None or field.stage in journey.stages):
+            if (
+                journey
+                and field.day
+                and field.day != BEFORE_ALL
+                and (field.stage is None or field.stage in journey.stages)
+            ):
                 cohorts[labels][field.stage or "", _day(field.day), field.days] += count
         self._add_depths(rows, steps["funnel"], steps["taken"])
         for name, journey in self._journeys.items():

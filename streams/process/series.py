@@ -37,6 +37,8 @@ PIPELINE: Final = (
            "Names that became suspect: they were seen with too many people within a day."),
     Series("tracker_aliases_refused_total", "counter", "Ties refused: the name has as many as it may have."),
     Series("tracker_members_refused_total", "counter", "Times that an account with its most people met one more."),
+    Series("tracker_instances_refused_total", "counter",
+           "Instances of keyed journeys that did not begin or gave way: the customer has the most that are kept."),
     Series("tracker_names_erased_total", "counter", "Names whose record was removed for good."),
     Series("tracker_touchpoints_missing_total", "counter", "Offsets never applied that Kafka no longer had.",
            ("topic",)),

@@ -85,6 +85,9 @@ SETTINGS: Final[tuple[Setting, ...]] = (
          "Journey files, or folders of them; all journeys run side by side. Unset: the seven stages of the demo."),
     Setting("TRACKER_LATENESS_HORIZON_S", "lateness_horizon_s", parsing.whole("seconds", 0, 400 * 86_400), "604800",
          "How late a touchpoint may come and still be sorted into its place; 604800 is 7 days. 0: no limit."),
+    Setting("TRACKER_COHORT_DAYS", "cohort_days", parsing.whole("days", 60, 36_500), "400",
+         "Who began so many days before they were first received counts in the cohort `before`, which all such days "
+         "share. It holds for customers who are new from then on."),
     Setting("TRACKER_BATCH_RECORDS", "batch_records", parsing.whole("records", 1, 100_000), "40000",
          "The most records of a partition that one write applies. More is faster, but results are visible later."),
     Setting("TRACKER_CACHE_BYTES", "cache_bytes", parsing.whole("bytes", 0, 64 * 2**30), "268435456",
@@ -178,6 +181,7 @@ class Settings:
     suspect_after: int
     journeys: tuple[Path, ...] | None
     lateness_horizon_s: int
+    cohort_days: int
     batch_records: int
     cache_bytes: int
     commit_interval_s: float

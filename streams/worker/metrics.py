@@ -37,9 +37,16 @@ COUNTED: Final = {
     "suspects": "tracker_identity_suspects_total",
     "aliases_refused": "tracker_aliases_refused_total",
     "members_refused": "tracker_members_refused_total",
+    "instances_refused": "tracker_instances_refused_total",
     "erased": "tracker_names_erased_total",
 }
 """By count of a plan, its series: what is counted outside of the fold."""
+LIMITS: Final = {
+    "aliases_refused": "a name's ties",
+    "members_refused": "an account's people",
+    "instances_refused": "a customer's instances of a keyed journey",
+}
+"""By count of a plan: what somebody has the most of that is kept; logged once by each process."""
 BEGIN_AT_ZERO: Final = {
     "tracker_touchpoints_rejected_total": get_args(WorkerReason),
     "tracker_outages_total": ("kafka", "redis"),
@@ -55,6 +62,7 @@ class WorkerMetrics:
         self.away: set[str] = set()
         """Servers that did not answer the last call."""
         self._logged_s: dict[str, float] = {}
+        self._told: set[str] = set()
         self._lagging: set[tuple[str, int]] = set()
         self._latency = Latency()
         self.registry.register(self._latency)
@@ -88,6 +96,10 @@ class WorkerMetrics:
         counts, add = plan.counts, self._add
         for name, series in COUNTED.items():
             add(series, counts[name])
+        for name in LIMITS.keys() - self._told:
+            if counts[name]:
+                self._told.add(name)
+                log.warning("a limit is reached", of=LIMITS[name], series=COUNTED[name])
         if counts["rejected"]:
             for name, count in counts.items():
                 if name.startswith("rejected:"):

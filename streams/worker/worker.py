@@ -119,7 +119,7 @@ def wire(
 
 def _follower(settings: Settings, metrics: WorkerMetrics, build: str) -> Follower:
     def plan(record: DefinitionRecord, revision: Revision) -> Planner:
-        journeys = record.fold(revision, settings.lateness_horizon_ms, build)
+        journeys = record.fold(revision, settings.lateness_horizon_ms, build, settings.cohort_days)
         return Planner(journeys, settings.partitions, settings.kinds, settings.id_salt)
 
     return Follower(lambda: redis_client(settings), _journey_files, plan, metrics.begin, build)

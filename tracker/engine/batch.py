@@ -20,7 +20,7 @@ Item = tuple[Entry, int]
 class Batch:
     """The touches of one fold; `fates` holds the result bits by the place of the touch."""
 
-    __slots__ = ("customer", "fates", "now_ms", "tally", "touches", "transitions")
+    __slots__ = ("customer", "fates", "now_ms", "refused", "tally", "touches", "transitions")
 
     def __init__(self, customer: str, touches: Sequence[Touch], now_ms: int, tally: Tally) -> None:
         self.customer = customer
@@ -29,3 +29,4 @@ class Batch:
         self.tally = tally
         self.fates = bytearray(len(touches))
         self.transitions: list[Transition] = []
+        self.refused = 0

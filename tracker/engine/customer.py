@@ -11,10 +11,10 @@ import msgspec
 
 from schemas.routed import Trace
 from schemas.transition import Transition
-from tracker.engine.batch import BEARING, DUPLICATE, LATE, Batch
+from tracker.engine.batch import BEARING, DUPLICATE, LATE, Batch, Item
 from tracker.engine.canaries import CANARY
 from tracker.engine.engine import DEFAULT_HORIZON_MS, MAX_IDS
-from tracker.engine.instances import InstanceFold
+from tracker.engine.instances import InstanceFold, are_browsers
 from tracker.engine.migration import UnknownDefinitionError, migrate, same_shape
 from tracker.engine.people import refolded
 from tracker.figures.contribution import NOTHING
@@ -22,13 +22,16 @@ from tracker.figures.tally import Tally, written
 from tracker.journey.definition import Definition
 from tracker.records.account_links import read as read_account_links
 from tracker.records.log import ID_BYTES, latest, short_id, twin
-from tracker.records.state import VERSION, Journey, Record, decode, encode
-from tracker.records.timer import look_at_ms
+from tracker.records.state import VERSION, Instance, Journey, Record, decode, encode
+from tracker.records.timer import DAY_MS, look_at_ms
 from tracker.touch import Touch
 
 # A customer with more orders than this is a reseller or a machine. No further instances begin, and their touchpoints
-# are ignored: each instance is in the record, which is read and written whole.
+# are ignored: each instance is in the record, which is read and written whole. Only what browsers alone have sent gives
+# way: without that, anybody could fill a customer's record before the shop does.
 MAX_INSTANCES: Final = 500
+DEFAULT_COHORT_DAYS: Final = 400
+"""A year, for comparisons with the same day of the last one, and a month."""
 
 
 class Change(msgspec.Struct, gc=False):
@@ -50,6 +53,8 @@ class Change(msgspec.Struct, gc=False):
     """Of the applied ones: those older than the lateness horizon, which were folded on top of the base."""
     ignored: int = 0
     """Of the applied ones: those that bear on no journey."""
+    refused: int = 0
+    """Instances beyond the most that a customer may have: those that did not begin, and those that gave way."""
 
 
 class CustomerFold:
@@ -60,8 +65,13 @@ class CustomerFold:
         definitions: Sequence[Definition],
         horizon_ms: int | None = DEFAULT_HORIZON_MS,
         former: Sequence[Definition] = (),
+        cohort_days: int = DEFAULT_COHORT_DAYS,
     ) -> None:
-        """`former`: earlier versions of the definitions, with which stored states may still have been folded."""
+        """`former`: earlier versions of the definitions, with which stored states may still have been folded.
+
+        `cohort_days`: who began so many days before they were first received has no cohort day of their own.
+        """
+        self._cohort_days: Final = cohort_days
         self.definitions: Final = tuple(definitions)
         self.instance_folds: Final = tuple(InstanceFold(definition, horizon_ms) for definition in definitions)
         self._by_journey = {one.definition.journey: one for one in self.instance_folds}
@@ -106,7 +116,12 @@ class CustomerFold:
             duplicate,
             late,
             ignored,
+            batch.refused,
         )
+
+    def cohorts_from(self, received_ms: int) -> int:
+        """The first cohort day of what is received then; 0 where nobody says when."""
+        return max(received_ms // DAY_MS - self._cohort_days, 0)
 
     def contribution(self, data: bytes) -> dict[str, int]:
         """What a stored record adds to every aggregate."""
@@ -210,15 +225,26 @@ class CustomerFold:
                 due_ms = next_ms
         for key, items in groups.items():
             if len(journey.instances) >= MAX_INSTANCES:
-                break
+                batch.refused += 1
+                if not _give_way(instance_fold, journey, items, batch):
+                    continue
             instance = instance_fold.engine.open(
                 key, min([entry for entry, _ in items]) if len(items) > 1 else items[0][0]
             )
+            instance.by_browsers = instance_fold.is_keyed and are_browsers(items)
+            instance.cohorts_from = self._first_day(items, batch)
             journey.instances.append(instance)
             next_ms = instance_fold.fold(instance, items, batch)
             if next_ms is not None and (due_ms is None or next_ms < due_ms):
                 due_ms = next_ms
         return due_ms
+
+    def _first_day(self, items: Sequence[Item], batch: Batch) -> int:
+        """The first cohort day of a new instance, by when its touches were received, not by when they are folded: a
+        rebuild finds the same. A broker's time may be wrong; it is at most the present moment.
+        """
+        received_ms = min([batch.touches[place].received_ms for _, place in items])
+        return self.cohorts_from(min(received_ms, batch.now_ms))
 
     def _note_others(self, record: Record, batch: Batch) -> int:
         """Remember the ids of touches that bear on no journey, so that each counts once; returns how many are new."""
@@ -246,6 +272,22 @@ class CustomerFold:
             known.add(short)
         record.other_ids = ids if self._max_ids is None else latest(ids, self._max_ids)
         return new
+
+
+def _give_way(instance_fold: InstanceFold, journey: Journey, items: Sequence[Item], batch: Batch) -> bool:
+    """Remove an instance for a new one of these touches, where there is one of browsers and a server sent a touch."""
+    place = None if are_browsers(items) else weakest(journey.instances)
+    if place is None:
+        return False
+    gone = journey.instances.pop(place)
+    instance_fold.contributor.change(batch.tally, instance_fold.contributor.facts(gone), NOTHING)
+    return True
+
+
+def weakest(instances: Sequence[Instance]) -> int | None:
+    """The place of the instance that gives way first: of those of browsers alone the one that began last."""
+    places = [place for place, one in enumerate(instances) if one.by_browsers]
+    return max(places, key=lambda place: (instances[place].progress.zero_ms, instances[place].key or ""), default=None)
 
 
 def _each(ids: bytes) -> list[bytes]:

@@ -48,7 +48,7 @@ def compile_fast_path(  # noqa: C901, PLR0915 - one straight loop
         held = bytes(progress.segments)
         is_open = takes_last or 0 in held
         began = least(first)
-        cells = contributor.cells(progress, began)
+        cells = contributor.cells(instance, began)
         while place < len(items):
             (at_ms, _, _, bits, rule, segments), touched = items[place]
             stage, limit, at = single.get(bits, -1), limits[was], at_ms - zero_ms

@@ -3,6 +3,7 @@
 It knows duplicates, order and lateness, and reports transitions. Records are `tracker/engine/customer.py`'s.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from tracker.engine.batch import BEARING, DUPLICATE, LATE, Batch, Item
@@ -80,6 +81,8 @@ class InstanceFold:
             if self.is_keyed:
                 for _, place in items:
                     batch.fates[place] |= BEARING
+                if instance.by_browsers and not are_browsers(items):
+                    instance.by_browsers = False
             self._take(instance, items, batch)
         due_ms = self.due_ms(instance)
         if due_ms is None or batch.now_ms < due_ms:
@@ -142,7 +145,7 @@ class InstanceFold:
             if at_ms <= newest_ms or ((most in log or most in former) and _is_either_in(short, log, former)):
                 return False
             newest_ms = at_ms
-        return len(items) == 1 or _are_all_different(items)
+        return len(items) == 1 or len({item[0][2][:-1] for item in items}) == len(items) or _are_all_different(items)
 
     def _is_order_free(self, instance: Instance, items: list[Item]) -> bool:
         """Whether nothing in the batch can end up beyond the horizon.
@@ -245,12 +248,8 @@ class InstanceFold:
         ids = {entry.id for entry in layout.unpack(log)} if len(items) > 8 and log else None
         if not log and not former and _are_all_different(items):
             return items
-
-        def is_in_log(short: bytes) -> bool:
-            return (short in ids) if ids is not None else (short in log and layout.find(log, short) >= 0)
-
         seen: set[bytes] = set()
-        came: set[bytes] = set()
+        came: set[bytes] | None = None
         new: list[Item] = []
         for item in items:
             short = item[0].id
@@ -258,7 +257,7 @@ class InstanceFold:
                 batch.fates[item[1]] |= DUPLICATE
                 continue
             seen.add(short)
-            if is_in_log(short):
+            if (short in ids) if ids is not None else (short in log and layout.find(log, short) >= 0):
                 batch.fates[item[1]] |= DUPLICATE
                 self._take_version(instance, item, batch)
                 continue
@@ -267,11 +266,12 @@ class InstanceFold:
                 continue
             other = twin(short)
             if is_browsers(short):
-                came = came or {entry.id for entry, _ in items}
-                if other in came or is_in_log(other) or holds_id(former, other):
+                if came is None:
+                    came = {entry.id for entry, _ in items}
+                if other in came or layout.find(log, other) >= 0 or holds_id(former, other):
                     batch.fates[item[1]] |= DUPLICATE
                     continue
-            elif is_in_log(other):
+            elif other in log and layout.find(log, other) >= 0:
                 batch.fates[item[1]] |= DUPLICATE
                 self._replace(instance, layout.find(instance.log, other), item, batch)
                 continue
@@ -303,6 +303,11 @@ class InstanceFold:
             )
 
 
+def are_browsers(items: Iterable[Item]) -> bool:
+    """Whether browsers sent all of them."""
+    return all(is_browsers(entry.id) for entry, _ in items)
+
+
 def _is_either_in(short: bytes, log: bytes, former: bytes) -> bool:
     """Whether a short id or its twin may be in one of them."""
     other = twin(short)
@@ -312,6 +317,4 @@ def _is_either_in(short: bytes, log: bytes, former: bytes) -> bool:
 def _are_all_different(items: list[Item]) -> bool:
     """Whether no touchpoint is there twice, or in a browser's and in a server's version."""
     shorts, count = [item[0][2] for item in items], len(items)
-    if len({short[:-1] for short in shorts}) == count:
-        return True
     return len(set(shorts)) == count == len({twin(short) if is_browsers(short) else short for short in shorts})

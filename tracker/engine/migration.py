@@ -60,6 +60,8 @@ def migrate(instance: Instance, old: Engine, new: Engine, *, keeps_chains: bool 
         instance.former_ids,
         instance.corrections,
         instance.feedback,
+        instance.by_browsers,
+        instance.cohorts_from,
     )
     after.progress = new.fold(entries, base) or begin(new.definition, instance.progress.zero_ms)
     # A drop-off that was reported stays reported while its deadline is the same.

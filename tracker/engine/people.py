@@ -51,7 +51,9 @@ def refolded(instance: Instance, old: Engine, new: Engine, people: Sequence[Trac
     # A drop-off that was reported stays reported while its deadline is the same.
     is_dropped = instance.progress.is_dropped
     progress.is_dropped = is_dropped and old.deadline_ms(instance.progress) == new.deadline_ms(progress)
-    return Instance(None, progress, base=encode(progress), corrections=instance.corrections)
+    return Instance(
+        None, progress, base=encode(progress), corrections=instance.corrections, cohorts_from=instance.cohorts_from
+    )
 
 
 def _span_of(spans: Sequence[ActiveSpan], starts: Sequence[int], at_ms: int) -> ActiveSpan:

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from tracker.figures.feedback import Answers, latest
-from tracker.figures.fields import DAY_MS, WITHIN, bucket_names, day_of, escape
-from tracker.figures.tally import Cell, Tally, written
+from tracker.figures.fields import DAY_MS, WITHIN, bucket_names, cohort_day, cohort_of, escape
+from tracker.figures.tally import Cell, Tally, change_by, written
 from tracker.journey.definition import STATUSES, WITHIN_DAYS, Definition
 from tracker.records.state import FIRST_VALUE, OTHER, Instance, Progress
 
@@ -45,13 +45,14 @@ class Facts(NamedTuple):
     segments: list[int]
     corrections: int
     feedback: Answers
+    cohorts_from: int
 
     def day(self) -> int:
-        """The day on which the journey began, counted from 1970."""
-        return (self.zero_ms + least(self.first)) // DAY_MS
+        """The day on which the journey began, counted from 1970; BEFORE where it has no cohort of its own."""
+        return cohort_day(self.zero_ms + least(self.first), self.cohorts_from)
 
 
-NOTHING: Final = Facts(0, -1, 0, 0, 0, [], [], [], [], [], 0, ())
+NOTHING: Final = Facts(0, -1, 0, 0, 0, [], [], [], [], [], 0, (), 0)
 _STATUS: Final = {name: place for place, name in enumerate(STATUSES)}
 _DROPPED, _EXITED = _STATUS["dropped"], _STATUS["exited"]
 # Exited as well, and counted so; but the customer had dropped off before others ended the journey.
@@ -143,6 +144,7 @@ class Contributor:
             progress.segments,
             instance.corrections,
             instance.feedback,
+            instance.cohorts_from,
         )
 
     def facts_before(self, instance: Instance) -> Facts:
@@ -161,6 +163,7 @@ class Contributor:
             progress.segments.copy(),
             instance.corrections,
             instance.feedback,
+            instance.cohorts_from,
         )
 
     def vector(self, instance: Instance) -> dict[str, int]:
@@ -185,20 +188,20 @@ class Contributor:
 
     def _change(self, tally: Tally, before: Facts, after: Facts, cells: Cells) -> None:  # noqa: C901 - figure by figure
         """The difference where cohort and segments are the same: only the figures that differ are counted."""
-        _, was_at, was, was_deep, took, first, visited, spent, gaps, _, corrections, feedback = before
-        _, is_at, status, depth, takes, firsts, visits, spends, gaps_now, _, corrections_now, feedback_now = after
+        _, was_at, was, was_deep, took, first, visited, spent, gaps, _, corrections, feedback, _ = before
+        _, is_at, status, depth, takes, firsts, visits, spends, gaps_now, _, corrections_now, feedback_now, _ = after
         if was_at != is_at or was != status:
-            _count(tally, cells.current[was_at][was], -1)
-            _count(tally, cells.current[is_at][status], 1)
+            change_by(tally, cells.current[was_at][was], -1)
+            change_by(tally, cells.current[is_at][status], 1)
             if was >= _EXITED:
-                _count(tally, cells.exits[was_at], -1)
+                change_by(tally, cells.exits[was_at], -1)
             if status >= _EXITED:
-                _count(tally, cells.exits[is_at], 1)
+                change_by(tally, cells.exits[is_at], 1)
         if was_deep != depth:
             if was_deep:
-                _count(tally, cells.funnel[was_deep], -1)
+                change_by(tally, cells.funnel[was_deep], -1)
             if depth:
-                _count(tally, cells.funnel[depth], 1)
+                change_by(tally, cells.funnel[depth], 1)
         self._change_taken(tally, cells, took, takes)
         if first != firsts:
             self._change_reached(tally, before, after, cells)
@@ -208,7 +211,7 @@ class Contributor:
             self._add_gaps(tally, cells, before, -1)
             self._add_gaps(tally, cells, after, 1)
         if corrections != corrections_now:
-            _count(tally, self._corrections, corrections_now - corrections)
+            change_by(tally, self._corrections, corrections_now - corrections)
         if feedback != feedback_now:
             self._add_feedback(tally, cells, before, -1)
             self._add_feedback(tally, cells, after, 1)
@@ -232,7 +235,7 @@ class Contributor:
         stages = zip(before.visits, after.visits, before.spent, after.spent, strict=True)
         for stage, (visited, visits, spent, spends) in enumerate(stages):
             if visited != visits:
-                _count(tally, cells.visits[stage], visits - visited)
+                change_by(tally, cells.visits[stage], visits - visited)
             elif spent == spends and (stage == was_in) == (stage == is_in):
                 continue
             if visited > (stage == was_in):
@@ -242,22 +245,22 @@ class Contributor:
 
     def _add(self, tally: Tally, facts: Facts, sign: int) -> None:
         """Add everything that a state contributes, times `sign`."""
-        _, stage, status, depth, taken, firsts, _, _, _, segments, corrections, feedback = facts
+        _, stage, status, depth, taken, firsts, _, _, _, segments, corrections, feedback, _ = facts
         if stage < 0:
             return
         began = least(firsts)
-        cells = self._cells_of((facts.zero_ms + began) // DAY_MS, segments)
-        _count(tally, cells.cohort, sign)
-        _count(tally, cells.current[stage][status], sign)
+        cells = self._cells_of(cohort_day(facts.zero_ms + began, facts.cohorts_from), segments)
+        change_by(tally, cells.cohort, sign)
+        change_by(tally, cells.current[stage][status], sign)
         if status >= _EXITED:
-            _count(tally, cells.exits[stage], sign)
+            change_by(tally, cells.exits[stage], sign)
             stage = -1
         if depth:
-            _count(tally, cells.funnel[depth], sign)
+            change_by(tally, cells.funnel[depth], sign)
         self._change_taken(tally, cells, 0 if sign > 0 else taken, taken if sign > 0 else 0)
         for place, visits in enumerate(facts.visits):
             if visits:
-                _count(tally, cells.visits[place], sign * visits)
+                change_by(tally, cells.visits[place], sign * visits)
             at = firsts[place]
             if at is not None:
                 self.add_reached(tally, cells, place, at - began, sign)
@@ -267,11 +270,11 @@ class Contributor:
         if feedback:
             self._add_feedback(tally, cells, facts, sign)
         if corrections:
-            _count(tally, self._corrections, sign * corrections)
+            change_by(tally, self._corrections, sign * corrections)
 
     def add_reached(self, tally: Tally, cells: Cells, stage: int, took_ms: int, sign: int = 1) -> None:
         """Count a stage as reached `took_ms` after the beginning; `sign` -1 takes it back."""
-        _count(tally, cells.reached[stage][bisect_left(_WITHIN_MS, took_ms)], sign)
+        change_by(tally, cells.reached[stage][bisect_left(_WITHIN_MS, took_ms)], sign)
         # A customer who began in the stage did not convert to it.
         if took_ms:
             self._converts.add(tally, stage, took_ms, sign)
@@ -282,25 +285,26 @@ class Contributor:
             if cell is None:
                 names = (f"{self._journey}|feedback|{kind}|{score}{end}" for end in cells.ends)
                 cell = cells.feedback[kind, score] = Cell(names)
-            _count(tally, cell, sign)
+            change_by(tally, cell, sign)
 
     @staticmethod
     def _change_taken(tally: Tally, cells: Cells, before: int, after: int) -> None:
         for stage, cell in enumerate(cells.taken if before != after else ()):
-            _count(tally, cell, (after >> stage & 1) - (before >> stage & 1))
+            change_by(tally, cell, (after >> stage & 1) - (before >> stage & 1))
 
     @staticmethod
     def _add_gaps(tally: Tally, cells: Cells, facts: Facts, sign: int) -> None:
         for stage, gaps in enumerate(facts.gaps):
             if gaps:
-                _count(tally, cells.recoveries[stage], sign * gaps)
-                _count(tally, cells.dropoffs[stage], sign * gaps)
+                change_by(tally, cells.recoveries[stage], sign * gaps)
+                change_by(tally, cells.dropoffs[stage], sign * gaps)
         if facts.status in (_DROPPED, _EXITED_DROPPED):
-            _count(tally, cells.dropoffs[facts.stage], sign)
+            change_by(tally, cells.dropoffs[facts.stage], sign)
 
-    def cells(self, progress: Progress, began: int) -> Cells:
+    def cells(self, instance: Instance, began: int) -> Cells:
         """The cells of an instance whose journey began `began` ms after its first touchpoint."""
-        return self._cells_of((progress.zero_ms + began) // DAY_MS, progress.segments)
+        progress = instance.progress
+        return self._cells_of(cohort_day(progress.zero_ms + began, instance.cohorts_from), progress.segments)
 
     def move(self, cells: Cells, was: int, stage: int) -> Cell:
         """The cell of a move between two stages by a customer who neither dropped off nor exited; kept in `moves`."""
@@ -320,7 +324,7 @@ class Contributor:
         return cells
 
     def _make_cells(self, day: int, codes: list[int]) -> Cells:
-        cohort = day_of(day * DAY_MS)
+        cohort = cohort_of(day)
         ends = ["", *(f"|{name}={value}" for name, value in self._values(codes))]
 
         def fields(*parts: str) -> list[str]:
@@ -385,8 +389,8 @@ class Histogram:
         """Replace a time that was counted before by a longer one."""
         before, after = bisect_left(self._bounds_ms, took_ms), bisect_left(self._bounds_ms, takes_ms)
         if before != after:
-            _count(tally, self._counts[stage][before], -1)
-            _count(tally, self._counts[stage][after], 1)
+            change_by(tally, self._counts[stage][before], -1)
+            change_by(tally, self._counts[stage][after], 1)
         cell = self._sums[stage]
         tally[cell] = tally.get(cell, 0) + takes_ms // 1000 - took_ms // 1000
 
@@ -399,7 +403,3 @@ def least(first: list[int | None]) -> int:
             found = at
     assert found is not None
     return found
-
-
-def _count(tally: Tally, cell: Cell, count: int) -> None:
-    tally[cell] = tally.get(cell, 0) + count

@@ -5,7 +5,7 @@ A field is `journey|figure|…`. It ends in `segment=value` where it breaks a fi
 
 | field | counts |
 |---|---|
-| `j|cohort|day` | instances whose journey began on this UTC day |
+| `j|cohort|day` | instances whose journey began on this UTC day; `before`: too long before they were received |
 | `j|current|stage|status` | instances in the stage now, by status |
 | `j|reached|day|stage|days` | instances of the cohort that ever reached the stage, by the smallest WITHIN they met |
 | `j|funnel|day|stage` | those of the cohort whose funnel depth is exactly this stage ("at least": sum the later ones) |
@@ -28,6 +28,10 @@ from typing import Final, NamedTuple
 from tracker.journey.definition import WITHIN_DAYS
 
 DAY_MS: Final = 24 * 3600 * 1000
+BEFORE_ALL: Final = "before"
+"""In place of a day: before all days that have a cohort of their own (docs/decisions/0045-cohorts-before.md)."""
+BEFORE: Final = -1
+"""The same as the number of a day."""
 
 
 class FieldName(NamedTuple):
@@ -95,6 +99,17 @@ def parse(field: str) -> FieldName:
         segment, _, value = parts[-1].partition("=")
         values |= {"segment": unescape(segment), "value": unescape(value)}
     return FieldName(unescape(journey), figure, **values)
+
+
+def cohort_day(began_ms: int, cohorts_from: int) -> int:
+    """The day of a beginning, counted from 1970; BEFORE where it is earlier than the first cohort."""
+    day = began_ms // DAY_MS
+    return day if day >= cohorts_from else BEFORE
+
+
+def cohort_of(day: int) -> str:
+    """The name of a cohort day as `cohort_day` counts it."""
+    return BEFORE_ALL if day == BEFORE else day_of(day * DAY_MS)
 
 
 def day_of(at_ms: int) -> str:

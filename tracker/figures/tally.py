@@ -25,6 +25,11 @@ class Cell:
 Tally = dict[Cell, int]
 
 
+def change_by(tally: Tally, cell: Cell, count: int) -> None:
+    """Count a change of a cell's fields."""
+    tally[cell] = tally.get(cell, 0) + count
+
+
 def written(tally: Tally) -> dict[str, int]:
     """The differences by field; fields that stay the same are left out."""
     total: dict[str, int] = {}

@@ -105,7 +105,9 @@ class AccountFold:
             record.journeys.remove(journey)
             return []
         # An account has no log: it is folded again from its people (`tracker/engine/people.py`).
-        instance = Instance(None, progress, base=encode(progress), corrections=was.corrections if was else 0)
+        cohorts_from = was.cohorts_from if was else self._journeys.cohorts_from(now_ms)
+        corrections = was.corrections if was else 0
+        instance = Instance(None, progress, base=encode(progress), corrections=corrections, cohorts_from=cohorts_from)
         journey.instances = [instance]
         if was is None:
             return _transitions(name, instance_fold, None, _NOT_BEGUN, instance, now_ms)

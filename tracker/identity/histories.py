@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from schemas.transition import Transition
-from tracker.engine.customer import MAX_INSTANCES, CustomerFold
+from tracker.engine.customer import MAX_INSTANCES, CustomerFold, weakest
 from tracker.engine.engine import MAX_IDS, Engine
 from tracker.engine.fold import UNCOUNTED, begin
 from tracker.engine.instances import InstanceFold
@@ -181,6 +181,9 @@ def _part(engine: Engine, instance: Instance, entries: list[Entry], *, with_base
         instance.former_ids if with_base else b"",
         instance.corrections if with_base else 0,
         instance.feedback if with_base else (),
+        instance.by_browsers
+        or (base is None and instance.key is not None and all(is_browsers(one.id) for one in entries)),
+        instance.cohorts_from,
     )
     _refold(engine, made, entries, instance)
     return made
@@ -192,6 +195,9 @@ def _merge(engine: Engine, target: Journey, history: Instance) -> set[bytes]:
     instance = next((one for one in target.instances if one.key == history.key), None)
     theirs = {entry.id: entry for entry in layout.unpack(history.log)}
     if instance is None:
+        place = weakest(target.instances) if len(target.instances) >= MAX_INSTANCES else None
+        if place is not None and not history.by_browsers:
+            del target.instances[place]
         if len(target.instances) < MAX_INSTANCES:
             target.instances.append(history)
         return set(theirs)
@@ -205,6 +211,8 @@ def _merge(engine: Engine, target: Journey, history: Instance) -> set[bytes]:
         union = {entry.id: entry for entry in _landmarks(engine, history.base)} | union
     instance.former_ids = latest(history.former_ids + instance.former_ids, MAX_IDS)
     instance.feedback = join(instance.feedback, history.feedback)
+    instance.by_browsers = instance.by_browsers and history.by_browsers
+    instance.cohorts_from = min(instance.cohorts_from, history.cohorts_from)
     # A maximum and no sum, because the same history may come twice.
     instance.corrections = max(instance.corrections, history.corrections)
     entries = sorted(counting(union.values(), known | short_ids(history.former_ids)))

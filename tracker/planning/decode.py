@@ -66,6 +66,7 @@ def decode(value: bytes | None, received_at_ms: int | None, kinds: Kinds = KINDS
     occurred_at = wire.occurred_at
     device_ms = occurred_at if occurred_at.__class__ is int else _milliseconds(occurred_at)
     at_ms = device_ms
+    received_at_ms = received_at_ms if wire.received_at is None else _milliseconds(wire.received_at)
     if (
         wire.sent_at is not None
         or wire.received_at is not None
@@ -80,17 +81,16 @@ def decode(value: bytes | None, received_at_ms: int | None, kinds: Kinds = KINDS
     kind = wire.type if wire.type.isascii() else normalize("NFC", wire.type)
     is_browser = wire.trust is not None
     return Touch(
-        customer, at_ms, kind, wire.channel, wire.event_id, properties, context, device_ms, links, account, is_browser
-    )
+        customer, at_ms, kind, wire.channel, wire.event_id, properties, context, device_ms, links, account,
+        received_at_ms or 0, is_browser,
+    )  # fmt: skip
 
 
 def _moment(wire: Touchpoint, device_ms: int, received_at_ms: int | None) -> int | Flaw:
-    """When it happened (ms), with the device's clock corrected."""
+    """When it happened (ms), with the device's clock corrected; `received_at_ms` is the wire's where that has one."""
     at_ms = device_ms
-    if wire.received_at is not None:
-        received_at_ms = _milliseconds(wire.received_at)
-        if not EARLIEST_MS <= received_at_ms <= LATEST_MS:
-            return Flaw("impossible_time", f"received_at is {_shown(received_at_ms)}")
+    if wire.received_at is not None and not EARLIEST_MS <= (received_at_ms or 0) <= LATEST_MS:
+        return Flaw("impossible_time", f"received_at is {_shown(received_at_ms or 0)}")
     # A producer may set the broker's timestamp to anything. An impossible one is ignored: the touchpoint may be right.
     is_received = received_at_ms is not None and EARLIEST_MS <= received_at_ms <= LATEST_MS
     is_correctable = is_received and wire.sent_at is not None

@@ -335,6 +335,8 @@ def _enter(plan: Plan, partition: int, customer: str, before: bytes | None, chan
     counts["applied"] += change.applied
     counts["duplicate"] += change.duplicate
     counts["late"] += change.late
+    if change.refused:
+        counts["instances_refused"] += change.refused
 
 
 def _routed(name: str, message: Routed, partitions: int) -> Message:

@@ -71,6 +71,11 @@ class Instance(msgspec.Struct, array_like=True, gc=False):
     corrections: int = 0
     feedback: tuple[int, ...] = ()
     """The latest answer of each kind, in the form of `tracker/figures/feedback.py`."""
+    by_browsers: bool = False
+    """Of a keyed journey: no server has sent anything of it, so it gives way to those of which one has."""
+    cohorts_from: int = 0
+    """The first day (since 1970) that has a cohort of its own here: who began before it counts in the cohort `before`
+    (docs/decisions/0045-cohorts-before.md)."""
 
 
 class Journey(msgspec.Struct, array_like=True, gc=False):

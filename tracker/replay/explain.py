@@ -12,16 +12,19 @@ from typing import Any, Final
 from schemas.transition import Transition
 from tracker import paths
 from tracker.duration import show as lasting
-from tracker.engine.customer import CustomerFold
+from tracker.engine.customer import MAX_INSTANCES, CustomerFold
 from tracker.engine.fold import UNCOUNTED
 from tracker.engine.instances import InstanceFold
 from tracker.engine.matcher import rule_names
 from tracker.engine.summary import Summary, summarise
 from tracker.figures.feedback import Answers, Listener, latest, told
+from tracker.identity.kinds import MAX_ALIASES
+from tracker.identity.ties import read
+from tracker.identity.trust import trust_of
 from tracker.journey.definition import Definition
 from tracker.journey.words import describe
 from tracker.records.log import NO_RULE, Entry, counting, is_browsers, twin
-from tracker.records.state import Instance, Progress, decode, decode_progress
+from tracker.records.state import Instance, Journey, Progress, Record, decode, decode_progress
 from tracker.replay.columns import Columns, Event
 from tracker.replay.line import is_nameless
 from tracker.replay.replay import NOT_ACTIVITY, Folder, unique
@@ -70,6 +73,8 @@ class Explanation:
     stories: list[Story]
     others: list[Line]
     """Touchpoints that belong to no instance, and duplicates."""
+    limits: list[str] = field(default_factory=list)
+    """What the customer has the most of that is kept, in sentences."""
 
     def as_json(self, show_time: ShowTime) -> dict[str, Any]:
         """The explanation as plain data."""
@@ -96,6 +101,7 @@ class Explanation:
                 for story in self.stories
             ],
             "others": [_line_as_json(line, show_time) for line in self.others],
+            "limits": self.limits,
         }
 
     def as_text(self, show_time: ShowTime) -> str:
@@ -110,6 +116,7 @@ class Explanation:
         if self.others:
             parts.append("\nWithout effect")
             parts += [text for line in self.others for text in _line_as_text(line, show_time)]
+        parts += ["\nLimits reached", *(f"  {text}" for text in self.limits)] if self.limits else []
         return "\n".join(parts)
 
 
@@ -359,6 +366,7 @@ def explain_record(journeys: CustomerFold, customer: str, record: bytes, now_ms:
     explanations = []
     stored = decode(record)
     journeys.modernise(stored)
+    beyond = _limits_of_ties(stored)
     for journey in stored.journeys:
         instance_fold = instance_folds.get(journey.name)
         if instance_fold is None:
@@ -366,8 +374,32 @@ def explain_record(journeys: CustomerFold, customer: str, record: bytes, now_ms:
         narrator = _Narrator(instance_fold, customer)
         stories = [_stored(narrator, instance, now_ms) for instance in journey.instances]
         begun = [story for story in stories if story is not None]
-        explanations.append(Explanation(customer, journey.name, journey.version, now_ms, begun, []))
+        limits = [*_limits_of(journey), *beyond]
+        explanations.append(Explanation(customer, journey.name, journey.version, now_ms, begun, [], limits))
     return explanations
+
+
+def _limits_of(journey: Journey) -> list[str]:
+    if len(journey.instances) < MAX_INSTANCES:
+        return []
+    browsers = sum(one.by_browsers for one in journey.instances)
+    said = (
+        f"{MAX_INSTANCES} instances, the most that a customer may have: no further ones begin. {browsers} of them are "
+        "of browsers alone, and give way to those of which a server sends something."
+    )
+    return [said]
+
+
+def _limits_of_ties(record: Record) -> list[str]:
+    ties = read(record.ties).edges.values()
+    if len(ties) < MAX_ALIASES:
+        return []
+    browsers = sum(trust_of(edge.at_ms) == "browser" for edge in ties)
+    said = (
+        f"{MAX_ALIASES} ties to other names, the most that a name may have: the earliest stay. {browsers} of them were "
+        "seen by browsers alone, and are the first to go."
+    )
+    return [said]
 
 
 def _stored(narrator: _Narrator, instance: Instance, now_ms: int) -> Story | None:

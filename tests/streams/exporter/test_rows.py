@@ -40,6 +40,14 @@ def test_conversion_within_days_of_the_beginning() -> None:
     assert reached == [28 * 1, 28 * (1 + 2), 28 * (1 + 2 + 3)]
 
 
+def test_who_began_before_all_cohorts_is_in_the_whole_alone() -> None:
+    """No cohort that is shown lies so far back."""
+    found = rows({"shop|cohort|before": 5, f"shop|cohort|{on(3)}": 2, "shop|reached|before|bought|7": 4})
+    assert found["tracker_journeys_begun"] == {("shop",): 7}
+    assert found["tracker_cohort_customers"]["shop", "7", "recent"] == 2
+    assert found["tracker_cohort_reached"]["shop", "bought", "7", "recent"] == 0
+
+
 def test_a_cohort_is_mature_when_the_days_have_passed_for_all() -> None:
     """For seven days the day eight days ago is over; that of seven days ago ends only tonight."""
     found = rows({f"shop|cohort|{on(age)}": 1 if age < 8 else 100 for age in range(70)})

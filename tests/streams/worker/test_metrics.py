@@ -80,6 +80,16 @@ def test_who_is_who_is_counted(metrics: WorkerMetrics) -> None:
     assert [value(metrics, name) for name in names] == [1, 2, 3, 4, 5, 6]
 
 
+def test_a_limit_that_is_reached_is_counted_often_and_said_once(metrics: WorkerMetrics, capsys) -> None:
+    """Each limit by itself."""
+    for counts in ({"instances_refused": 700}, {"instances_refused": 1, "aliases_refused": 2}, {"aliases_refused": 3}):
+        metrics.applied([], plan(**counts))
+    assert value(metrics, "tracker_instances_refused_total") == 701
+    said = capsys.readouterr().out
+    assert said.count("a limit is reached") == 2
+    assert said.count("a customer's instances of a keyed journey") == 1
+
+
 def test_an_outage_is_counted_often_and_said_seldom(metrics: WorkerMetrics, capsys) -> None:
     """Each failed call is a count; one line reports it, and one its end."""
     for _ in range(100):

@@ -1,6 +1,7 @@
 """Customers: several journeys and instances in one record, counts, transitions, deadlines."""
 
 import random
+from collections import Counter
 
 import pytest
 
@@ -10,6 +11,7 @@ from tracker.engine.migration import UnknownDefinitionError
 from tracker.engine.summary import summaries
 from tracker.journey.definition import Definition, Funnel, Rule
 from tracker.records.state import decode
+from tracker.touch import Touch
 
 
 def transitions_of(definition: Definition, text: str) -> list[str]:
@@ -95,6 +97,25 @@ def test_a_customer_has_a_bounded_number_of_instances():
     assert change.ignored == 5
     on = journeys.fold("c", change.after, [touch("b", 9, properties={"order": 3})], START_MS)
     assert [one.kind for one in on.transitions] == ["advanced"]
+
+
+def test_carts_of_a_browser_displace_no_order_of_a_server():
+    """Of 1,200 the last give way to orders, and those with a server's touch stay; figures are those of the rest."""
+    journeys = CustomerFold([journey("a", "b", key=("properties", "order"))])
+    carts = [touch("a", n / 100, f"e{n}", properties={"order": f"cart{n}"}) for n in range(1_200)]
+    for cart in carts:
+        cart.is_browser = True
+    orders = [touch("a", 50 + n, f"o{n}", properties={"order": f"order{n}"}) for n in range(40)]
+    orders.append(touch("b", 60, "claimed", properties={"order": "cart499"}))
+    record, figures, refused = None, Counter(), 0
+    for batch in (carts[:700], orders[::-1], carts[700:]):
+        change = journeys.fold("c", record, batch, START_MS)
+        record, refused = change.after, refused + change.refused
+        figures.update(change.aggregates)
+    keys = {one.key for one in summaries(journeys, record)}
+    assert keys == {f"cart{n}" for n in [*range(459), 499]} | {f"order{n}" for n in range(40)}
+    assert refused == 200 + 40 + 500
+    assert {name: count for name, count in figures.items() if count} == journeys.contribution(record)
 
 
 def test_journeys_run_side_by_side_on_the_same_touches():
@@ -220,3 +241,38 @@ def test_ids_that_bear_on_no_journey_count_once_for_servers():
     assert decode(swapped.after).other_ids == decode(after.after).other_ids
     full = ways.fold("c", after.after, claims, START_MS)
     assert ways.fold("c", full.after, own, START_MS).duplicate == 3
+
+
+def received(one: Touch, days: float) -> Touch:
+    """A touch that was received so many days after START_MS."""
+    one.received_ms = START_MS + round(days * DAY_MS)
+    return one
+
+
+def test_who_began_long_before_they_were_received_share_a_cohort():
+    """Dates from all over the past make no cells; those of the last 400 days have their own."""
+    journeys, figures = CustomerFold([journey("a", "b")]), Counter()
+    for place in range(500):
+        past = [received(touch("a", -24 * place, f"a{place}"), 0), received(touch("b", 1, f"b{place}"), 0)]
+        figures.update(journeys.fold("c", None, past, START_MS).aggregates)
+    cohorts = {name.split("|")[2]: count for name, count in figures.items() if name.startswith("j|cohort|")}
+    assert len(cohorts) == 402
+    assert (cohorts["before"], cohorts["2025-10-09"]) == (99, 1)
+    assert sum(count for name, count in figures.items() if name.startswith("j|reached|before|a|")) == 99
+
+
+def test_a_cohort_stays_what_it_is_when_time_passes():
+    """What a state adds depends on when it was first received, not on when one looks; a late touch may change it."""
+    journeys = CustomerFold([journey("a", "b")])
+    first = journeys.fold("c", None, [received(touch("a"), 300)], START_MS + 300 * DAY_MS)
+    after = journeys.fold("c", first.after, [received(touch("b", 24 * 900), 900)], START_MS + 900 * DAY_MS)
+    assert journeys.contribution(after.after)["j|cohort|2025-10-09"] == 1
+    late = journeys.fold("c", first.after, [received(touch("a", -24 * 200, "x"), 301)], START_MS + 301 * DAY_MS)
+    assert (late.aggregates["j|cohort|2025-10-09"], late.aggregates["j|cohort|before"]) == (-1, 1)
+
+
+def test_a_wrong_time_of_reception_puts_nobody_into_the_past():
+    """One in the future counts as the present moment, and without one every day has its cohort."""
+    journeys = CustomerFold([journey("a", "b")])
+    for given in (received(touch("a"), 30_000), touch("a")):
+        assert journeys.fold("c", None, [given], START_MS + DAY_MS).aggregates["j|cohort|2025-10-09"] == 1

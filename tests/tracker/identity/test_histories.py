@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tracker.making import DAY_MS, journey, stage, touch, touches
-from tracker.engine.customer import CustomerFold
+from tracker.engine.customer import MAX_INSTANCES, CustomerFold
 from tracker.identity.histories import Histories
 from tracker.records.log import short_id
 from tracker.records.state import VERSION, Record, decode, encode
@@ -101,3 +101,16 @@ def test_answers_and_corrections_are_in_one_of_the_parts(drawn: list[tuple[str, 
     history = histories.extract_own(record, ids) if own else histories.extract(record, ids)
     parts = [one for part in (record, history) for each in part.journeys for one in each.instances]
     assert [(one.corrections, one.feedback) for one in parts if one.feedback or one.corrections] == before
+
+
+def test_carts_of_a_browser_give_way_to_the_orders_of_an_alias() -> None:
+    """Also where a history is merged in; one of browsers alone displaces nothing."""
+    carts = [touch("a", n, f"e{n}", properties={"order": f"cart{n}"}) for n in range(MAX_INSTANCES)]
+    more = [touch("a", 1, "more", properties={"order": "more"})]
+    for one in (*carts, *more):
+        one.is_browser = True
+    record, histories = folded(ORDERS, carts), Histories(ORDERS)
+    histories.merge(record, folded(ORDERS, more))
+    histories.merge(record, folded(ORDERS, [touch("b", 900, "o", properties={"order": "o1"})]))
+    keys = [one.key for one in record.journeys[0].instances]
+    assert keys == [*(f"cart{n}" for n in range(MAX_INSTANCES - 1)), "o1"]

@@ -31,8 +31,23 @@ def test_a_good_touchpoint_becomes_a_touch() -> None:
     """The touch has the customer, the time in milliseconds and what the rules read."""
     touch = decode(message(properties={"price": 3}, context=None), RECEIVED_MS)
     assert touch == Touch(
-        "c1", 1_795_338_000_000, "Page Viewed", "web", "e1", {"price": 3}, {}, device_at_ms=1_795_338_000_000
+        "c1",
+        1_795_338_000_000,
+        "Page Viewed",
+        "web",
+        "e1",
+        {"price": 3},
+        {},
+        device_at_ms=1_795_338_000_000,
+        received_ms=RECEIVED_MS,
     )
+
+
+def test_a_touch_knows_when_it_was_received() -> None:
+    """By the collector, else by the broker."""
+    at_ms = RECEIVED_MS + 1_000
+    given = [(at_ms, RECEIVED_MS), (ABSENT, RECEIVED_MS), (ABSENT, None)]
+    assert [decode(message(received_at=one), broker).received_ms for one, broker in given] == [at_ms, RECEIVED_MS, 0]
 
 
 def test_a_touch_knows_whether_a_browser_sent_it() -> None:

@@ -5,9 +5,13 @@ from dataclasses import replace
 import pytest
 
 from tests.strategies import BASE_MS, UNIT_MS
-from tracker.engine.customer import CustomerFold
+from tracker.engine.customer import MAX_INSTANCES, CustomerFold
+from tracker.identity.kinds import MAX_ALIASES
+from tracker.identity.ties import Edge, Ties, write
+from tracker.identity.trust import ranked_ms
 from tracker.journey.definition import Condition, Definition, Exclusion, Funnel, Rule, Stage, Survey
 from tracker.journey.words import describe
+from tracker.records.state import decode, encode
 from tracker.replay.explain import explain, explain_record
 from tracker.replay.replay import columns_of
 from tracker.touch import Touch
@@ -164,3 +168,18 @@ def test_answers_are_named():
     record = CustomerFold([asked]).fold("ann", None, rated, BASE_MS + 4 * UNIT_MS).after
     (stored,) = explain_record(CustomerFold([asked]), "ann", record, BASE_MS + 4 * UNIT_MS)
     assert "csat: 5" in stored.as_text(hours)
+
+
+def test_a_limit_that_is_reached_is_told():
+    """How many are kept, and how many of them are of browsers alone."""
+    journeys = CustomerFold([replace(DEFINITION, key=("properties", "order"))])
+    carts = [touch("add", number, order=f"cart{number}") for number in range(MAX_INSTANCES)]
+    carts[0].is_browser = True
+    record = decode(journeys.fold("ann", None, carts, BASE_MS).after)
+    known = {f"anonymous_id:{number}": Edge(ranked_ms(number, is_browser=True)) for number in range(MAX_ALIASES)}
+    record.ties = write(Ties(known))
+    (found,) = explain_record(journeys, "ann", encode(record), BASE_MS)
+    assert [text.partition(",")[0] for text in found.limits] == ["500 instances", "100 ties to other names"]
+    assert "1 of them are of browsers alone" in found.limits[0]
+    assert found.as_json(hours)["limits"] == found.limits
+    assert "Limits reached\n  500 instances" in found.as_text(hours)
