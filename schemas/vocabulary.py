@@ -52,6 +52,7 @@ TYPES: Final[dict[str, str]] = {
     # Orders.
     "Order Placed": SHOP,
     "Order Completed": SHOP,
+    "Order Repeated": SHOP,
     "Order Updated": SHOP,
     "Order Shipped": SHOP,
     "Order Delivered": SHOP,

@@ -25,6 +25,11 @@ SPANS = {
     "1w": "30s",
     "1d": "24s",
     "1h": "16s",
+    # The hours beside an hour lie a second from it, so that no present is among what it is compared with.
+    "60m": "1s",
+    "120m": "2s",
+    "23h": "23s",
+    "167h": "29s",
     "30m": "10s",
     "15m": "8s",
     "10m": "6s",
@@ -36,7 +41,7 @@ SPANS = {
 
 def shrunk(expression: str) -> str:
     """The expression with its spans shrunk."""
-    return re.sub(r"\b(\d+[wdhm])\b(?=\]|\)|\s|$)", lambda found: SPANS.get(found[1], found[1]), expression)
+    return re.sub(r"\b(\d+[wdhm])\b(?=\]|\)|\s|,|$)", lambda found: SPANS.get(found[1], found[1]), expression)
 
 
 @contextmanager

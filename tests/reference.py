@@ -88,7 +88,8 @@ def fold_one(  # noqa: C901 - one choice after another
         if is_passive(definition, touch):  # 20
             if current is not None and not exited and any(meets(rule, touch) for rule in definition.exits):
                 exited, taken_out = True, quiet(stages[current], last_at, touch.at_ms)
-                drops += [last_at + drops_after(stages[current])] * taken_out
+                if taken_out:
+                    drops.append(last_at + drops_after(stages[current]))
             continue
         if taken_out and stage is not None:  # 20
             recoveries.append(touch.at_ms)

@@ -4,7 +4,7 @@ They are the rules of deploy/prometheus/rules; tests/deploy/test_backtest.py run
 compares the firings. It knows figures and thresholds, and nothing of Prometheus.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from math import copysign, inf, nan, sqrt
 from typing import Final, NamedTuple
 
@@ -17,6 +17,9 @@ QUARTER_MS: Final = 15 * MINUTE_MS
 HALF_HOUR_MS: Final = 30 * MINUTE_MS
 PASTS_MS: Final = (24 * HOUR_MS, 7 * 24 * HOUR_MS)
 """The present is compared with the same time a day and a week before, added up."""
+BESIDE_MS: Final = HOUR_MS
+"""Of each of these times, and of those so much later and earlier, the one that makes the least news is taken, since the
+clocks may have changed (docs/decisions/0046-hours-of-the-place.md). Of equal ones the first counts."""
 QUARTERS_CUSTOMERS: Final = 3
 """The last quarter of an hour must have at least 1/3 of the customers that the hour must have, which shows that the
 spike is still going on."""
@@ -115,7 +118,11 @@ def _spike(history: FigureHistory, dropped: Values, decided: Values, step: int, 
     in_hour, hour, quarter = spans
     in_quarter = dropped[step] - dropped[step - quarter]
     # Hours before the stage's first drop-off are left out: nobody could have been quiet for long enough.
-    pasts = [end for end in _ends(history, step, hour) if dropped[end - hour] > 0]
+    pasts = [
+        max(ends, key=lambda end: _share(dropped, decided, end, hour))
+        for every in _ends(history, step, hour, lambda end, _: dropped[end - hour] > 0)
+        if (ends := [end for end in every if decided[end] > decided[end - hour]])
+    ]
     before = sum(dropped[end] - dropped[end - hour] for end in pasts)
     before_of = sum(decided[end] - decided[end - hour] for end in pasts)
     hours, quarters = decided[step] - decided[step - hour], decided[step] - decided[step - quarter]
@@ -136,7 +143,10 @@ def falls(history: FigureHistory, stage: str, limits: ConversionAlert) -> Iterat
     for step in range(history.steps):
         if begun[step] < limits.customers:
             continue
-        pasts = [step - past for past in _pasts(history) if past <= step]
+        pasts = [
+            min(ends, key=lambda at: _ratio(reached[at], begun[at]) if begun[at] else inf)
+            for ends in _ends(history, step, 0, lambda at, same: (begun[at] - begun[same]) * (at - same) >= 0)
+        ]
         begun_before, reached_before = sum(begun[at] for at in pasts), sum(reached[at] for at in pasts)
         found = Fall(
             step,
@@ -212,18 +222,26 @@ def _ratio(part: float, whole: float) -> float:
     return nan if not part or part != part else copysign(inf, part)  # noqa: PLR0124  # NaN
 
 
+def _share(part: Values, whole: Values, end: int, span: int) -> float:
+    return (part[end] - part[end - span]) / (whole[end] - whole[end - span])
+
+
 def _before(history: FigureHistory, values: Values, step: int, span: int) -> int:
-    """The increase in the spans of this length that ended a day and a week before, as far as the history has them."""
-    return sum(values[end] - values[end - span] for end in _ends(history, step, span))
+    """The least increases in spans of this length that ended a day and a week before, as far as there are any."""
+    return sum(min(values[end] - values[end - span] for end in ends) for ends in _ends(history, step, span))
 
 
-def _ends(history: FigureHistory, step: int, span: int) -> list[int]:
-    """The last steps of the spans of this length a day and a week before, as far as the history has them whole."""
-    return [step - past for past in _pasts(history) if step - past >= span]
-
-
-def _pasts(history: FigureHistory) -> tuple[int, ...]:
-    return tuple(past // history.step_ms for past in PASTS_MS)
+def _ends(
+    history: FigureHistory, step: int, span: int, fits: Callable[[int, int], bool] = lambda *_: True
+) -> Iterator[list[int]]:
+    """The last steps of the spans of this length a day and a week before, each with those an hour beside it, as far as
+    the history has them whole. `fits`: whether a step may be compared with, beside the one of the same time.
+    """
+    beside = _steps(history, BESIDE_MS)
+    for past in PASTS_MS:
+        same = step - _steps(history, past)
+        if same >= span and fits(same, same):
+            yield [end for end in (same, same + beside, same - beside) if end >= span and fits(end, same)]
 
 
 def _steps(history: FigureHistory, span_ms: int) -> int:

@@ -55,9 +55,7 @@ class Facts(NamedTuple):
 NOTHING: Final = Facts(0, -1, 0, 0, 0, [], [], [], [], [], 0, (), 0)
 _STATUS: Final = {name: place for place, name in enumerate(STATUSES)}
 _DROPPED, _EXITED = _STATUS["dropped"], _STATUS["exited"]
-# Exited as well, and counted so; but the customer had dropped off before others ended the journey.
-_EXITED_DROPPED: Final = len(STATUSES)
-_new = tuple.__new__
+_EXITED_DROPPED, _SHOWN = len(STATUSES), (*STATUSES, STATUSES[_EXITED])  # had dropped off before others ended it
 
 
 class Cells(NamedTuple):
@@ -335,10 +333,7 @@ class Contributor:
             return tuple(Cell(fields(figure, *parts, stage)) for stage in stages)
 
         stages = self._stages
-        current = tuple(
-            tuple(Cell(fields("current", stage, status)) for status in (*STATUSES, STATUSES[_EXITED]))
-            for stage in stages
-        )
+        current = tuple(tuple(Cell(fields("current", stage, status)) for status in _SHOWN) for stage in stages)
         completions = tuple(
             fields("completions", stage) if goal else [] for stage, goal in zip(stages, self._goals, strict=True)
         )

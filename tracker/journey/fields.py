@@ -244,8 +244,8 @@ BLOCKS: Final[dict[str, tuple[Field, ...]]] = {
               default="`properties.score`", example="properties.rating"),
     ),
     "alerts": (
-        Field("drop_off", "block_or_off", "more customers drop off than at this hour a day and a week before; `off`: "
-              "no alert", of="drop_off", example="{customers: 50, odds: 1.5}"),
+        Field("drop_off", "block_or_off", "more customers drop off than around this hour a day and a week before; "
+              "`off`: no alert", of="drop_off", example="{customers: 50, odds: 1.5}"),
         Field("conversion_fall", "block_or_off", "fewer of today's customers have reached the stage than of those "
               "a day and a week before at the same time; `off`: no alert", of="conversion_fall", example="{fall: 0.5}"),
         Field("stalled", "block_or_off", "customers come to the stage and none leaves it; `off`: no alert",

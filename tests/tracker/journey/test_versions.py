@@ -79,6 +79,7 @@ CHANGES = {
         funnel(exclude=(LEFT, Exclusion(PAID))),
         "funnel.exclude: shop Order where properties.status = paid is new", "history",
     ),
+    "what is no activity": (having(not_activity=(CART,)), "not_activity: Cart is new", "history"),
     "no exclusion": (funnel(exclude=()), "funnel.exclude: Left is gone", "fold"),
     "another place of an exclusion": (
         funnel(exclude=(Exclusion(LEFT.rule, ("seen", "cart")),)),
