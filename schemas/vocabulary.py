@@ -58,7 +58,6 @@ TYPES: Final[dict[str, str]] = {
     "Order Delivered": SHOP,
     "Order Cancelled": SHOP,
     "Order Refunded": SHOP,
-    "Order Repeated": SHOP,
     # Subscriptions.
     "Trial Started": SHOP,
     "Subscription Started": SHOP,

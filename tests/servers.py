@@ -123,8 +123,14 @@ class PrivateServers:
         return server
 
 
+SCRAM = ("scram-sha-256", "scram-sha-512")
+
+
 class GuardedKafka:
-    """A Kafka that three doors lead to: `password` (SASL_PLAINTEXT), `tls` (SSL), `both` (SASL_SSL)."""
+    """A Kafka that three doors lead to: `password` (SASL_PLAINTEXT), `tls` (SSL), `both` (SASL_SSL).
+
+    `password` takes SCRAM too, of users that a client of the plain listener has made.
+    """
 
     def __init__(self, starter: PrivateServers, users: Mapping[str, str], properties: Mapping[str, str]) -> None:
         authority = trustme.CA()
@@ -136,6 +142,9 @@ class GuardedKafka:
         known = " ".join(f'user_{name}="{password}"' for name, password in users.items())
         login = f"org.apache.kafka.common.security.plain.PlainLoginModule required {known};"
         guarded = {f"listener.name.{door}.plain.sasl.jaas.config": login for door in ("password", "both")}
+        digests = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+        guarded |= {f"listener.name.password.{kind}.sasl.jaas.config": digests for kind in SCRAM}
+        guarded["listener.name.password.sasl.enabled.mechanisms"] = ",".join(["PLAIN", *map(str.upper, SCRAM)])
         tls = {"ssl.keystore.type": "PEM", "ssl.keystore.location": str(chain)}
         self.server = starter.kafka(
             listeners={"PASSWORD": "SASL_PLAINTEXT", "TLS": "SSL", "BOTH": "SASL_SSL"},

@@ -36,6 +36,9 @@ COMMANDS: Final = (
     Command("simulate", "streams.cli.simulate:simulate", "Send the touchpoints of simulated customers."),
     Command("import", "streams.cli.import_:import_", "Import touchpoints from the files of other systems."),
     Command("topics", "streams.cli.topics:app", "Create and check the Kafka topics."),
+    Command(
+        "access", "streams.cli.access:app", "Make the passwords of Kafka and Redis, and grant each role its rights."
+    ),
     Command("show", "streams.cli.show:show", "Show which stage a customer is in."),
     Command("explain", "streams.cli.explain:explain", "Explain why a customer is in their current stage."),
     Command("identity", "streams.cli.identity:app", "Show which names are one customer, and link or unlink names."),

@@ -38,7 +38,7 @@ KAFKA_DENIES_NAME: Final = Meaning(
 KAFKA_DENIES_RIGHT: Final = Meaning(
     Denied,
     "Kafka at {where} does not allow it: {detail}.",
-    "Give the user read, write and describe on the topics and read on the group.",
+    "`tracker access list` shows the rights of each role, `tracker access grant` gives them.",
 )
 REDIS_SILENT: Final = Meaning(
     Unreachable, "Redis at {where} does not answer: {detail}.", "Check that it runs and that REDIS_URL is its address."
@@ -46,7 +46,13 @@ REDIS_SILENT: Final = Meaning(
 REDIS_DENIES: Final = Meaning(
     Denied,
     "Redis at {where} refuses the name or password: {detail}.",
-    "Check REDIS_URL and REDIS_PASSWORD; the user needs all commands on the keys tracker:*.",
+    "Check REDIS_URL and REDIS_PASSWORD.",
+)
+
+REDIS_DENIES_RIGHT: Final = Meaning(
+    Denied,
+    "Redis at {where} does not allow it: {detail}.",
+    "`tracker access list` shows the rights of each role; `tracker access secrets` writes them for Redis.",
 )
 
 # The first class in the exception's method resolution order that is a key here decides.
@@ -95,7 +101,7 @@ KAFKA: Final[dict[str, Meaning]] = {
 REDIS: Final[dict[str, Meaning]] = {
     "AuthenticationError": REDIS_DENIES,
     "AuthorizationError": REDIS_DENIES,
-    "NoPermissionError": REDIS_DENIES,
+    "NoPermissionError": REDIS_DENIES_RIGHT,
     "BusyLoadingError": Meaning(
         Unreachable, "Redis at {where} is still loading its data.", "Wait until it is done and try again."
     ),
@@ -118,7 +124,7 @@ REDIS: Final[dict[str, Meaning]] = {
 REDIS_WORDS: Final[dict[str, Meaning]] = {
     "WRONGPASS": REDIS_DENIES,
     "NOAUTH": REDIS_DENIES,
-    "NOPERM": REDIS_DENIES,
+    "NOPERM": REDIS_DENIES_RIGHT,
     "DENIED": REDIS_DENIES,
     "MISCONF": Meaning(
         TrackerError,

@@ -10,7 +10,7 @@ from typing import Any, Final
 from schemas.touchpoint import MAX_TOUCHPOINT_BYTES
 from streams.clients.clients import kafka_admin
 from streams.clients.topic_facts import shown
-from streams.errors import Mismatch
+from streams.errors import Denied, Mismatch
 from streams.settings.settings import Settings
 
 DAY_MS: Final = 24 * 60 * 60 * 1000
@@ -112,15 +112,38 @@ def _days(milliseconds: int) -> str:
 
 
 def find(admin: Any, names: Iterable[str]) -> dict[str, TopicShape]:
-    """The shapes of those topics that exist, by name."""
+    """The shapes of those topics that exist, by name. Raises Denied for a topic that this user may not describe."""
     from kafka.admin import ConfigResource, ConfigResourceType
 
-    present = sorted(set(names) & set(admin.list_topics()))
+    asked = set(names)
+    present = sorted(asked & set(admin.list_topics()))
+    # Kafka lists no topic that the user may not describe; asked by its name, it says so.
+    absent = sorted(asked - {*present})
+    _require_rights(
+        "Describe", [each["name"] for each in admin.describe_topics(absent) if _is_denied(each)] if absent else []
+    )
     if not present:
         return {}
     resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in present]
     configs = admin.describe_configs(resources, config_filter="all")["topic"]
+    # Without the right Kafka answers with an error that kafka-python makes an empty description of.
+    _require_rights("DescribeConfigs", [name for name in present if not configs.get(name)])
     return {topic["name"]: _shape(topic, configs[topic["name"]]) for topic in admin.describe_topics(present)}
+
+
+def _is_denied(topic: Mapping[str, Any]) -> bool:
+    from kafka.errors import TopicAuthorizationFailedError
+
+    return bool(topic["error_code"] == TopicAuthorizationFailedError.errno)
+
+
+def _require_rights(operation: str, topics: Iterable[str]) -> None:
+    """Return when there are no such topics. Raises Denied that names them."""
+    if found := ", ".join(topics):
+        raise Denied(
+            f"Kafka does not allow this user the operation {operation} on {found}.",
+            "Grant it: `tracker access list` shows the rights of each role, `tracker access grant` gives them.",
+        )
 
 
 def _shape(topic: Mapping[str, Any], configs: Mapping[str, Any]) -> TopicShape:

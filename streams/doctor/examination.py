@@ -10,6 +10,7 @@ from streams.clients.failures import door
 from streams.collector.checkup import findings as collector_findings
 from streams.doctor import brokers, definitions, installed, lag, names, pages, stored, transactions, workers
 from streams.doctor.finding import Finding, Inquiry, Result, Unaskable
+from streams.doctor.secret_modes import secret_modes
 from streams.errors import ExitCode, TrackerError
 from streams.settings.settings import Settings
 
@@ -60,6 +61,7 @@ def examine(
     An area whose check raises an error is one problem. What cannot be asked is `unknown`, never `ok`.
     """
     yield from installed.variables(environ)
+    yield from secret_modes(inquiry.settings, environ)
     silent = dict(_unnamed(inquiry.settings))
     for area, check in CHECKS.items():
         if any(needed in silent for needed in NEEDS.get(area, ())):

@@ -8,6 +8,8 @@ import jsonschema
 import pytest
 import yaml
 
+from streams.access.roles import ROLES
+from streams.access.secret_files import BROKER, LISTENERS
 from streams.cli.commands import COMMANDS, load
 from streams.settings import settings
 
@@ -15,7 +17,10 @@ ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if service["image"].startswith("journey-tracker")}
-ONE_SHOT = {"topics"}
+ONE_SHOT = {"secrets", "grant", "topics"}
+BY_HAND = {"operator"}
+OTHERS = {"kafka": "1000:1000", "redis": "999:1000", "grafana": "472:0"}
+"""The user of each image that is not ours, where it reads secrets."""
 PROMETHEUS = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text(encoding="utf-8"))
 
 
@@ -33,8 +38,8 @@ def test_compose_is_valid() -> None:
 def test_everything_is_there() -> None:
     """Kafka, Redis, two workers, collector, exporter, canary, Prometheus, Alertmanager and Grafana are started."""
     watching = {"prometheus", "alertmanager", "grafana"}
-    ours = {"topics", "worker-1", "worker-2", "collector", "exporter", "canary"}
-    assert set(SERVICES) == watching | ours | {"kafka", "redis"}
+    ours = {"worker-1", "worker-2", "collector", "exporter", "canary"}
+    assert set(SERVICES) == watching | ours | ONE_SHOT | BY_HAND | {"kafka", "redis"}
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -51,7 +56,7 @@ def test_the_base_of_our_image_is_pinned() -> None:
     assert len(bases) == 1 and re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+@sha256:[0-9a-f]{64}", bases.pop())
 
 
-@pytest.mark.parametrize("name", sorted(SERVICES.keys() - ONE_SHOT))
+@pytest.mark.parametrize("name", sorted(SERVICES.keys() - ONE_SHOT - BY_HAND))
 def test_service_is_looked_after(name) -> None:
     """Each long-running service has a health check and is started again."""
     service = SERVICES[name]
@@ -85,15 +90,86 @@ def test_command_exists(name) -> None:
     """What a container of ours is told to do is a command of the tracker, sub-command included."""
     word, *more = OURS[name]["command"]
     command = load(next(each for each in COMMANDS if each.name == word))
-    assert not more or more[0] in command.commands
+    assert not more or more[0].startswith("-") or more[0] in command.commands
 
 
 @pytest.mark.parametrize("name", OURS)
 def test_variables_are_settings(name) -> None:
     """Every variable of our containers is a setting, with a value that is allowed."""
     given = environment(OURS[name])
-    assert given.keys() <= {setting.variable for setting in settings.SETTINGS}
-    settings.read(given)
+    secrets = {f"{setting.variable}_FILE" for setting in settings.SETTINGS if setting.secret}
+    assert given.keys() <= {setting.variable for setting in settings.SETTINGS} | secrets
+    settings.read({word.removesuffix("_FILE"): "x" * 16 if word in secrets else given[word] for word in given})
+
+
+def test_no_secret_is_in_the_file() -> None:
+    """Every password is a file of a volume: the text has no value for one, and no default that all would share."""
+    text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    words = r"PASSWORD|SECRET|SALT|HASH_KEY|TOKEN"
+    values = re.findall(rf"^ +(\w*(?:{words})\w*): *(\S+)$", text, re.MULTILINE)
+    assert values
+    for name, value in values:
+        assert value.startswith("/run/") if name.endswith("_FILE") else value == f"${{{name}:-}}", name
+    assert "requirepass" not in text and not re.search(r"://[^/@\s]*:[^/@\s]*@", text)
+
+
+def test_each_service_sees_its_own_secrets_alone() -> None:
+    """A volume of secrets goes to the services of one role, to be read, and to the one that makes them."""
+    readers: dict[str, set[str]] = {}
+    for name, service in SERVICES.items():
+        for volume in service.get("volumes", ()):
+            source, target, *mode = volume.split(":")
+            if source.startswith("secrets-") and name != "secrets":
+                readers.setdefault(source.removeprefix("secrets-"), set()).add(name)
+                assert mode == ["ro"]
+                assert all(value.startswith(f"{target}/") for value in _secret_files(service))
+    assert readers.pop("operator") == {"grant", "topics", "operator"}
+    assert readers.pop("worker") == {"worker-1", "worker-2"}
+    assert all(services == {role} for role, services in readers.items())
+    made = {volume.split(":")[1] for volume in SERVICES["secrets"]["volumes"]}
+    folders = {role.name for role in ROLES} | OTHERS.keys()
+    assert made == {f"/secrets/{name}" for name in folders}
+
+
+def _secret_files(service: dict) -> list[str]:
+    return [value for name, value in service.get("environment", {}).items() if name.endswith("_FILE")]
+
+
+def test_secrets_belong_to_who_reads_them() -> None:
+    """The files are made for the users that the containers run as; ours is the image's."""
+    owners = dict(word.removeprefix("--owner=").rpartition("=")[::2] for word in SERVICES["secrets"]["command"][3:])
+    image = re.search(r"^USER (\S+)$", (ROOT / "deploy/Dockerfile").read_text("utf-8"), re.MULTILINE)[1]
+    assert owners == {"": image} | OTHERS
+    assert {name: SERVICES[name]["user"] for name in OTHERS} == OTHERS
+
+
+def test_services_are_the_users_of_their_roles() -> None:
+    """Each service names the role of its volume as its user in Kafka and in Redis, where the role has one."""
+    known = {role.name: role for role in ROLES}
+    for name, service in OURS.items():
+        volumes = [word.split(":")[0] for word in service.get("volumes", ()) if word.startswith("secrets-")]
+        if name == "secrets":
+            continue
+        (role,) = [known[volume.removeprefix("secrets-")] for volume in volumes]
+        given = service["environment"]
+        assert given.get("KAFKA_SASL_USERNAME") == (role.name if role.has_kafka else None)
+        assert given.get("REDIS_URL") == (f"redis://{role.name}@redis:6379/0" if role.redis else None)
+
+
+def test_whoever_makes_secrets_can_do_nothing_else() -> None:
+    """The service that runs as root has no network, and only the rights to hand files over."""
+    service = SERVICES["secrets"]
+    assert {name for name, each in SERVICES.items() if each.get("user", "1").startswith("0")} == {"secrets"}
+    assert service["network_mode"] == "none" and service["cap_add"] == ["CHOWN", "DAC_OVERRIDE", "FOWNER"]
+
+
+def test_kafka_wants_a_name_at_every_door() -> None:
+    """Each listener has SASL, rights are looked up, and only the broker and the operator stand above them."""
+    kafka = SERVICES["kafka"]["environment"]
+    doors = dict(word.split(":") for word in kafka["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"].split(","))
+    assert {name.lower() for name in doors} == set(LISTENERS) and set(doors.values()) == {"SASL_PLAINTEXT"}
+    assert kafka["KAFKA_AUTHORIZER_CLASS_NAME"].endswith(".StandardAuthorizer")
+    assert kafka["KAFKA_SUPER_USERS"] == f"User:{BROKER};User:operator"
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -2,9 +2,12 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from kafka.admin import KafkaAdminClient, ScramMechanism, UserScramCredentialUpsertion
 
 from streams.clients import clients
 from streams.errors import Denied, TrackerError
@@ -50,6 +53,31 @@ def test_workers_come_through_each_door(guarded: GuardedKafka, door: str) -> Non
         async with AIOKafkaProducer(**clients.kafka_arguments(settings(guarded, door))) as producer:
             return (await producer.send_and_wait("touchpoints.web", b"{}")).offset
 
+    assert asyncio.run(produce()) >= 0
+
+
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256", "SCRAM-SHA-512"])
+def test_scram_comes_through_too(guarded: GuardedKafka, mechanism: str, tmp_path: Path) -> None:
+    """Both libraries speak SCRAM, with a password from a file; Kafka knows its digest alone."""
+    password = tmp_path / "password"
+    password.write_text("a secret of SCRAM\n")
+    with closing(KafkaAdminClient(bootstrap_servers=guarded.server.bootstrap)) as admin:
+        kind = ScramMechanism[mechanism.replace("-", "_")]
+        admin.alter_user_scram_credentials([UserScramCredentialUpsertion("scram", kind, "a secret of SCRAM")])
+    words = {
+        "KAFKA_BOOTSTRAP": guarded.password,
+        "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
+        "KAFKA_SASL_MECHANISM": mechanism,
+        "KAFKA_SASL_USERNAME": "scram",
+        "KAFKA_SASL_PASSWORD_FILE": str(password),
+    }
+
+    async def produce() -> int:
+        async with AIOKafkaProducer(**clients.kafka_arguments(read(words))) as producer:
+            return (await producer.send_and_wait("touchpoints.web", b"{}")).offset
+
+    with clients.kafka_admin(read(words)) as admin:
+        assert "touchpoints.web" in admin.list_topics()
     assert asyncio.run(produce()) >= 0
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from streams.cli import main
 from streams.clients import topic_shapes as topics
-from streams.errors import ExitCode, Mismatch, Unreachable
+from streams.errors import Denied, ExitCode, Mismatch, Unreachable
 from streams.settings import settings
 
 NEED = topics.TopicShape("touchpoints.web", partitions=8, replication=2, retention_ms=30 * topics.DAY_MS)
@@ -116,3 +116,33 @@ def test_wrong_partitions_are_a_mismatch(own_channel, monkeypatch, capsys) -> No
     assert "partitions 8, 4 wanted\n    Set TRACKER_PARTITIONS=8" in capsys.readouterr().out
     assert main.main(["topics", "create"]) == ExitCode.MISMATCH
     assert "remedy: Set TRACKER_PARTITIONS=8" in capsys.readouterr().err
+
+
+class Guarded:
+    """An admin client that may describe some topics and read the configuration of others, as kafka-python answers."""
+
+    def __init__(self, listed: set[str], configured: set[str]) -> None:
+        self._listed, self._configured = listed, configured
+
+    def list_topics(self) -> list[str]:
+        return sorted(self._listed)
+
+    def describe_topics(self, names: list[str]) -> list[dict]:
+        return [{"name": name, "error_code": 0 if name in self._listed else 29, "partitions": []} for name in names]
+
+    def describe_configs(self, resources, config_filter) -> dict:
+        words = {"retention.ms": {"value": "1"}, "cleanup.policy": {"value": "delete"}}
+        words["max.message.bytes"] = {"value": "9"}
+        return {"topic": {each.name: words if each.name in self._configured else {} for each in resources}}
+
+
+@pytest.mark.parametrize(
+    ("listed", "configured", "said"),
+    [({"a"}, {"a"}, "the operation Describe on b"), ({"a", "b"}, {"a"}, "the operation DescribeConfigs on b")],
+)
+def test_a_right_that_is_missing_is_no_missing_topic(listed, configured, said) -> None:
+    """A topic that may not be described, or whose configuration may not be read, does not count as missing."""
+    with pytest.raises(Denied, match=said) as caught:
+        topics.find(Guarded(listed, configured), ["a", "b"])
+    assert "tracker access grant" in caught.value.remedy
+    assert set(topics.find(Guarded({"a", "b"}, {"a", "b"}), ["a", "b"])) == {"a", "b"}
