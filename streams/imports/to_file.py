@@ -22,7 +22,7 @@ _encode: Final = msgspec.json.Encoder().encode
 class ToFile:
     """Writes touchpoints, in place of a producer that sends them."""
 
-    def __init__(self, out: BinaryIO, hash_key: str | None) -> None:
+    def __init__(self, out: "BinaryIO | _Output", hash_key: str | None) -> None:
         self._out = out
         self._hash_key = hash_key
 
@@ -44,7 +44,7 @@ def shown(touchpoint: Touchpoint, hash_key: str | None) -> Touchpoint:
 def opened(name: str, hash_key: str | None) -> Iterator[ToFile]:
     """A file that is written anew, gzipped if its name ends in .gz; `-` is standard output. Raises TrackerError."""
     if name == STDIN:
-        yield ToFile(sys.stdout.buffer, hash_key)
+        yield ToFile(_Output(), hash_key)
         return
     try:
         with cast(BinaryIO, gzip.open(name, "wb")) if name.endswith(".gz") else open(name, "wb") as out:  # noqa: PTH123
@@ -53,3 +53,13 @@ def opened(name: str, hash_key: str | None) -> Iterator[ToFile]:
         raise TrackerError(
             f"{name} cannot be written: {error.strerror}.", "Name another file.", ExitCode.USAGE
         ) from None
+
+
+class _Output:
+    """Standard output, which may be a terminal: as text, so that nothing in a touchpoint takes it over."""
+
+    def write(self, line: bytes) -> None:
+        sys.stdout.write(line.decode())
+
+    def flush(self) -> None:
+        sys.stdout.flush()
