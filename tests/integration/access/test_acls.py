@@ -37,7 +37,7 @@ from tests.touchpoints import touchpoint
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
-PAGE = (Path(__file__).parents[2] / "docs" / "security.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "security.md").read_text(encoding="utf-8")
 ROLES = ("collector", "producer", "worker", "viewer", "operator")
 JOURNEY = (
     "stages: [{name: seen, touchpoints: [{channel: web}]}, {name: bought, touchpoints: [{channel: shop}], goal: true}]"
