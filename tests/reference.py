@@ -85,8 +85,9 @@ def fold_one(  # noqa: C901 - one choice after another
     exited = False
     for position, stage in in_counting_order(definition, ordered):
         touch = ordered[position]
+        ends = not touch.is_browser and any(meets(rule, touch) for rule in definition.exits)
         if is_passive(definition, touch):  # 20
-            if current is not None and not exited and any(meets(rule, touch) for rule in definition.exits):
+            if current is not None and not exited and ends:
                 exited, taken_out = True, quiet(stages[current], last_at, touch.at_ms)
                 if taken_out:
                     drops.append(last_at + drops_after(stages[current]))
@@ -105,7 +106,7 @@ def fold_one(  # noqa: C901 - one choice after another
             if target != current or exited:
                 visits[target] = visits.get(target, 0) + 1
             current, exited = target, False
-        if current is not None and not touch.is_browser and any(meets(rule, touch) for rule in definition.exits):
+        if current is not None and ends:
             exited = True  # 16
     if current is None:
         return None  # 3
@@ -155,11 +156,12 @@ def order(definition: Definition, touches: Sequence[Touch]) -> list[Touch]:
         matching = matches(definition, touch) or [len(definition.stages)]
         return touch.at_ms, matching[0], matching[-1], touch.event_id
 
-    seen: set[str] = set()
+    # A browser's version is a touchpoint of its own where the server's does not count.
+    seen: set[tuple[str, bool]] = set()
     ordered = []
     for touch in sorted(touches, key=key):
-        if touch.event_id not in seen:
-            seen.add(touch.event_id)
+        if (touch.event_id, touch.is_browser) not in seen:
+            seen.add((touch.event_id, touch.is_browser))
             ordered.append(touch)
     return ordered
 
