@@ -10,6 +10,7 @@ from tests.laws.arrivals import Arrival, crashes, names, outcome, touchpoints
 from tests.virtual_time import run
 from tracker.identity.kinds import Kinds
 from tracker.identity.ties import read, root
+from tracker.identity.trust import ranked_ms
 from tracker.identity.who import Who
 from tracker.records.state import ties_of
 
@@ -24,7 +25,9 @@ POOLS = {
     "email_sha256": ("e1", "e2", "e3", "e4"),
 }
 
-streams = touchpoints(KINDS, names(POOLS, 2, 4).map(lambda ids: {"ids": ids}))
+# Left out, a server sent it.
+TRUST = st.sampled_from([{}, {"trust": "browser"}])
+streams = touchpoints(KINDS, st.tuples(names(POOLS, 2, 4), TRUST).map(lambda drawn: {"ids": drawn[0], **drawn[1]}))
 
 
 def replayed(stream: Sequence[Arrival]) -> dict[str, str]:
@@ -32,7 +35,7 @@ def replayed(stream: Sequence[Arrival]) -> dict[str, str]:
     who = Who(SUSPICIOUS)
     for touch in {arrival.touch.event_id: arrival.touch for arrival in stream}.values():
         for link in touch.links:
-            who.see(touch.customer, link, touch.at_ms, touch.event_id)
+            who.see(touch.customer, link, ranked_ms(touch.at_ms, is_browser=touch.is_browser), touch.event_id)
     return who.customers()
 
 
