@@ -1,5 +1,6 @@
 """Records as no producer should write them: names of headers that are no text, and clocks of 1970 and 2100."""
 
+import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -70,12 +71,14 @@ def allow_any_timestamp(installation: Installation, producer: KafkaProducer) -> 
 
     Returns when the broker has heard of it: it has taken a first record of 2100, which is sent again later.
     """
-    limit = ConfigResource(ConfigResourceType.TOPIC, WEB, {"message.timestamp.after.max.ms": str(2**63 - 1)})
+    limits = itertools.count(2**62)
 
     def is_taken() -> bool:
-        # Anew each time: a broker that has not heard of the topic yet says so in an answer that raises nothing.
+        # Another limit each time: a broker that is still making the partition's log when it hears of one keeps the
+        # former limit for the log, and is not told again of a limit that is the same.
+        limit = {"message.timestamp.after.max.ms": str(next(limits))}
         with closing(KafkaAdminClient(bootstrap_servers=installation.kafka)) as admin:
-            admin.alter_configs([limit])
+            admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, WEB, limit)])
         try:
             producer.send(WEB, touchpoint("c41", IN_2100_MS), partition=1, timestamp_ms=IN_2100_MS).get(30)
         except InvalidTimestampError:
