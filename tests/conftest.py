@@ -17,13 +17,15 @@ settings.load_profile("shared-machine")
 
 
 WITH_SERVERS = {"integration", "faults"}
+# A dot for the colon, which would end the pattern.
+CONNECTION = r"Exception ignored in. <(socket\.socket|function (AIOKafkaConnection|_SelectorTransport|StreamWriter)\.)"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Clients of Kafka leave connections that failed to the garbage collector, which reports them in any later test."""
     for item in items:
         if any(mark.name in WITH_SERVERS for mark in item.iter_markers()):
-            item.add_marker(pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"))
+            item.add_marker(pytest.mark.filterwarnings(f"ignore:{CONNECTION}:pytest.PytestUnraisableExceptionWarning"))
 
 
 @pytest.fixture(scope="module", autouse=True)

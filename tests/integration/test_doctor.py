@@ -186,16 +186,15 @@ def test_half_of_the_partitions_stand_still(installation: Installation) -> None:
         )
         halves.kill(halves.hands[0])
 
-        def is_a_part() -> bool:
-            # Half of them, or a few more where the other worker applies nothing of one of its own during a look.
+        def is_half() -> bool:
+            # On a busy machine the other worker may apply nothing of one of its own partitions during a look.
             code, said = installation.doctor(**slow)
             (state, message), *_ = said["lag"]
             assert (code, state) == (ExitCode.STALLED, "problem"), said
             stuck = message.splitlines()[0].partition("partitions ")[2].rstrip(":")
-            assert set(stuck) <= set("0123,- ") and len(stuck) > 1, message
-            return stuck != "0-3"
+            return len(stuck.replace("-", ",").split(",")) == 2
 
-        wait_until(is_a_part, 60)
+        wait_until(is_half, 60)
     finally:
         halves.close()
 
