@@ -8,11 +8,11 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Final
 
@@ -68,7 +68,7 @@ class WorkerProcesses:
         """Start them, without waiting; again, on other ports, where they have ended."""
         if self._process is not None:
             self.group.forget(self._process)
-        self.first_port = _ports_in_a_row(PROCESSES)
+        self.first_port = ports.free_port(PROCESSES)
         self.environ["TRACKER_HTTP_PORT"] = str(self.first_port)
         self._starts += 1
         command = [sys.executable, "-m", "streams", "worker", "--processes", str(PROCESSES)]
@@ -253,15 +253,5 @@ def _answers(page: str) -> bool:
     try:
         with urllib.request.urlopen(page, timeout=2) as answer:  # noqa: S310  # our own address
             return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
+    except (HTTPException, OSError):
         return False
-
-
-def _ports_in_a_row(count: int) -> int:
-    for _ in range(100):
-        first = ports.free_port()
-        if all(ports.is_free(first + place) for place in range(1, count)):
-            return first
-    raise TrackerError(
-        "No free ports are left on this machine.", "End processes that listen on ports.", ExitCode.PORT_IN_USE
-    )

@@ -17,8 +17,9 @@ from urllib.request import urlopen
 import psutil
 import pytest
 
-from streams.demo import pipeline as pipelines
+from streams.demo.pipeline import pipeline
 from streams.errors import ExitCode
+from streams.servers import ports
 from streams.settings.settings import read
 from tests.deploy.promtool import needs
 from tests.servers import PrivateServers, wait_until
@@ -140,7 +141,7 @@ def test_killed_it_leaves_nothing_either() -> None:
 
 def test_a_port_that_is_taken_meanwhile(private_servers: PrivateServers, monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers whose ports another program has taken since they were found free are started on others."""
-    found = pipelines._ports_in_a_row
+    found = ports.free_port
     environ = {
         **os.environ,
         "KAFKA_BOOTSTRAP": private_servers.kafka().bootstrap,
@@ -148,9 +149,9 @@ def test_a_port_that_is_taken_meanwhile(private_servers: PrivateServers, monkeyp
     }
     with socket.create_server(("127.0.0.1", 0)) as other:
         first = [other.getsockname()[1]]
-        monkeypatch.setattr(pipelines, "_ports_in_a_row", lambda count: first.pop() if first else found(count))
+        monkeypatch.setattr(ports, "free_port", lambda count: first.pop() if first else found(count))
         taken = first[0]
-        with pipelines.pipeline(read(environ), environ, list[str]().append) as running:
+        with pipeline(read(environ), environ, list[str]().append) as running:
             assert not first and running.workers.first_port != taken
             assert "in use" in running.workers.log_path.read_text(encoding="utf-8")
 
