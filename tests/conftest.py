@@ -1,5 +1,6 @@
 """Fixtures of real servers, for every folder of tests; nothing starts before a test asks for it."""
 
+import gc
 import os
 from collections.abc import Generator, Iterator
 
@@ -13,6 +14,26 @@ from tests.servers import Names, PrivateServers, fresh_names, shared_servers, st
 # Machines that run tests do other things too: how long one example takes says nothing about the code.
 settings.register_profile("shared-machine", deadline=None)
 settings.load_profile("shared-machine")
+
+
+WITH_SERVERS = {"integration", "faults"}
+# A dot for the colon, which would end the pattern.
+CONNECTION = r"Exception ignored in. <(socket\.socket|function (AIOKafkaConnection|_SelectorTransport|StreamWriter)\.)"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Clients of Kafka leave connections that failed to the garbage collector, which reports them in any later test."""
+    for item in items:
+        if any(mark.name in WITH_SERVERS for mark in item.iter_markers()):
+            item.add_marker(pytest.mark.filterwarnings(f"ignore:{CONNECTION}:pytest.PytestUnraisableExceptionWarning"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def connections_of_clients(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What the clients of a file with servers have left is found at its end, and not in a later file's test."""
+    yield
+    if any(mark.name in WITH_SERVERS for mark in request.node.iter_markers()):
+        gc.collect()
 
 
 @pytest.fixture(scope="session")

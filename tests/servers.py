@@ -1,7 +1,6 @@
 """Real servers for tests: a shared pair, private ones to break, and waiting for a condition with a deadline."""
 
 import os
-import random
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -32,17 +31,6 @@ def wait_until(condition: Callable[[], T], deadline_s: float = 30.0, pause_s: fl
             pytest.fail(f"not within {deadline_s:g} s: {getattr(condition, '__doc__', None) or condition}")
         time.sleep(pause_s)
     return value
-
-
-def free_ports(count: int) -> int:
-    """The first of so many ports in a row that are free, below those that the kernel gives to clients and to `port 0`.
-
-    Beside a port of those, any connection of another test may begin in the next moment.
-    """
-    for first in random.sample(range(15_000, 32_000, count), 100):
-        if all(ports.is_free(port) for port in range(first, first + count)):
-            return first
-    pytest.fail(f"no {count} ports in a row are free")
 
 
 @dataclass(frozen=True)
@@ -229,7 +217,7 @@ def _serves(client: Redis, nodes: int) -> bool:
 
 def _port_with_bus() -> int:
     """A free port whose neighbour 10000 further on, which the nodes talk over, is free too."""
-    return next(port for port in iter(ports.free_port, 0) if port < 55_000 and ports.is_free(port + 10_000))
+    return next(port for port in iter(ports.free_port, 0) if ports.is_free(port + 10_000))
 
 
 @contextmanager

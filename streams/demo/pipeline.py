@@ -8,11 +8,11 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +34,8 @@ TAIL_LINES: Final = 15
 # The supervisor logs this when a worker has ended. After so many such lines without a ready worker, none will be ready.
 STARTED_AGAIN: Final = "starting it again"
 MOST_STARTS: Final = 3 * PROCESSES
+ATTEMPTS: Final = 5
+"""How often other ports are tried."""
 ROOT: Final = Path(__file__).parents[2]
 
 
@@ -43,7 +45,6 @@ class WorkerProcesses:
     def __init__(self, group: ProcessGroup, settings: Settings, environ: Mapping[str, str]) -> None:
         self.group = group
         self.log_path = group.directory / "workers.log"
-        self.first_port = _ports_in_a_row(PROCESSES)
         self._host = settings.http_host
         self.environ: Final[dict[str, str]] = {
             **environ,
@@ -52,11 +53,11 @@ class WorkerProcesses:
             "KAFKA_BOOTSTRAP": settings.kafka_bootstrap or "",
             "REDIS_URL": settings.redis_url or "",
             "TRACKER_PARTITIONS": str(settings.partitions),
-            "TRACKER_HTTP_PORT": str(self.first_port),
             "TRACKER_JOURNEYS": os.pathsep.join(str(file) for file in settings.journey_files()),
         }
         self._process: subprocess.Popen[bytes] | None = None
         self._others: list[subprocess.Popen[bytes]] = []
+        self.first_port = self._starts = 0
 
     @property
     def pages(self) -> list[str]:
@@ -64,7 +65,12 @@ class WorkerProcesses:
         return [f"http://{self._host}:{self.first_port + place}" for place in range(PROCESSES)]
 
     def start(self) -> None:
-        """Start them, without waiting."""
+        """Start them, without waiting; again, on other ports, where they have ended."""
+        if self._process is not None:
+            self.group.forget(self._process)
+        self.first_port = ports.free_port(PROCESSES)
+        self.environ["TRACKER_HTTP_PORT"] = str(self.first_port)
+        self._starts += 1
         command = [sys.executable, "-m", "streams", "worker", "--processes", str(PROCESSES)]
         with self.log_path.open("ab") as log:
             # In the present directory, not the log's: settings may name files by relative paths.
@@ -91,6 +97,9 @@ class WorkerProcesses:
         until = time.monotonic() + deadline_s
         waiting = [f"{page}/health/ready" for page in self.pages]
         while waiting := [page for page in waiting if not _answers(page)]:
+            if self._lost_a_port() and self._starts < ATTEMPTS:
+                self.start()
+                waiting = [f"{page}/health/ready" for page in self.pages]
             self.check()
             if self._log().count(STARTED_AGAIN) >= MOST_STARTS:
                 raise TrackerError(
@@ -113,6 +122,10 @@ class WorkerProcesses:
                 f"The workers have ended with exit code {code}; the end of their log:\n{self.tail()}",
                 "`tracker doctor` checks what they need.",
             )
+
+    def _lost_a_port(self) -> bool:
+        """Whether they have ended because another program took a port since it was found free."""
+        return self._process is not None and self._process.poll() == ExitCode.PORT_IN_USE
 
     def tail(self) -> str:
         """The last lines of what they wrote."""
@@ -240,15 +253,5 @@ def _answers(page: str) -> bool:
     try:
         with urllib.request.urlopen(page, timeout=2) as answer:  # noqa: S310  # our own address
             return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
+    except (HTTPException, OSError):
         return False
-
-
-def _ports_in_a_row(count: int) -> int:
-    for _ in range(100):
-        first = ports.free_port()
-        if all(ports.is_free(first + place) for place in range(1, count)):
-            return first
-    raise TrackerError(
-        "No free ports are left on this machine.", "End processes that listen on ports.", ExitCode.PORT_IN_USE
-    )

@@ -1,17 +1,25 @@
 """Free ports on loopback. A port that was found free may be taken a moment later, so callers must try again."""
 
 import socket
+from random import SystemRandom
 
 from streams.errors import ExitCode, TrackerError
 
 LOOPBACK = "127.0.0.1"
 
 
-def free_port() -> int:
-    """A port that is free now."""
-    with socket.socket() as place:
-        place.bind((LOOPBACK, 0))
-        return int(place.getsockname()[1])
+def free_port(in_a_row: int = 1) -> int:
+    """The first of so many ports in a row that are free now. Raises TrackerError.
+
+    They lie below those that systems give to outgoing connections and to `port 0`. One of these may be taken in the
+    next moment, even by the connection that looks whether a server listens there yet: it then meets itself.
+    """
+    for first in SystemRandom().sample(range(15_000, 32_000, in_a_row), 100):
+        if all(is_free(port) for port in range(first, first + in_a_row)):
+            return first
+    raise TrackerError(
+        "No free ports are left on this machine.", "End processes that listen on ports.", ExitCode.PORT_IN_USE
+    )
 
 
 def is_free(port: int) -> bool:

@@ -3,14 +3,16 @@
 The classes of Kafka and Redis say what each needs; this one knows processes, ports and logs.
 """
 
+import contextlib
 import errno
+import os
 import signal
 import subprocess
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from streams.errors import ExitCode, TrackerError
 from streams.servers import ports
@@ -149,11 +151,7 @@ class ServerProcess(ABC):
     def pause(self) -> None:
         """Freeze the server: connections stay open and nothing answers."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
-        # A thread that runs on another core ends what it is at before it sees the signal, and may answer meanwhile.
-        until = time.monotonic() + READY_S
-        while not _stands_still(self._process.pid) and time.monotonic() < until:
-            time.sleep(LOOK_S)
+        freeze(self._process)
 
     def resume(self) -> None:
         """Let a paused server run again."""
@@ -218,10 +216,11 @@ def silence(_line: str) -> None:
     """A report that prints nothing."""
 
 
-def _stands_still(pid: int) -> bool:
-    """Whether every thread of the process is stopped (or has ended); True where the system does not tell."""
-    try:
-        stats = [(task / "stat").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
-    except OSError:
-        return True
-    return all(stat.rpartition(") ")[2][:1] in "TtZX" for stat in stats)
+def freeze(process: "subprocess.Popen[Any]") -> None:
+    """Send SIGSTOP to a child and wait until every thread of it stands still; one that has ended stays as it is.
+
+    A thread that runs on another core ends what it is at before it sees the signal, and may answer meanwhile.
+    """
+    process.send_signal(signal.SIGSTOP)
+    with contextlib.suppress(ChildProcessError):
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)

@@ -5,9 +5,9 @@ their names and lose their integrations.
 """
 
 import shutil
-import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
@@ -56,7 +56,7 @@ class _Watcher(ServerProcess):
         try:
             with urllib.request.urlopen(f"{self.url}/-/ready", timeout=1) as answer:  # noqa: S310  # our own address
                 return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
+        except (HTTPException, OSError):
             return False
 
     def _write(self, document: Mapping[str, Any]) -> Path:

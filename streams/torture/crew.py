@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from streams.servers.process import freeze
 from streams.worker.failpoint import VARIABLE
 
 ROOT = Path(__file__).parents[2]
@@ -90,7 +91,7 @@ class Crew:
 
     def freeze(self, hand: WorkerHandle) -> None:
         """SIGSTOP."""
-        hand.process.send_signal(signal.SIGSTOP)
+        freeze(hand.process)
 
     def thaw(self, hand: WorkerHandle) -> None:
         """SIGCONT."""

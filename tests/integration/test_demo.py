@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -16,9 +17,12 @@ from urllib.request import urlopen
 import psutil
 import pytest
 
+from streams.demo.pipeline import pipeline
 from streams.errors import ExitCode
+from streams.servers import ports
+from streams.settings.settings import read
 from tests.deploy.promtool import needs
-from tests.servers import wait_until
+from tests.servers import PrivateServers, wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -133,6 +137,23 @@ def test_killed_it_leaves_nothing_either() -> None:
         process.wait(10)
         wait_until(lambda: not any(member.is_running() for member in family), 30)
         wait_until(lambda: not places & directories(), 15)
+
+
+def test_a_port_that_is_taken_meanwhile(private_servers: PrivateServers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers whose ports another program has taken since they were found free are started on others."""
+    found = ports.free_port
+    environ = {
+        **os.environ,
+        "KAFKA_BOOTSTRAP": private_servers.kafka().bootstrap,
+        "REDIS_URL": private_servers.redis().url,
+    }
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        first = [other.getsockname()[1]]
+        monkeypatch.setattr(ports, "free_port", lambda count: first.pop() if first else found(count))
+        taken = first[0]
+        with pipeline(read(environ), environ, list[str]().append) as running:
+            assert not first and running.workers.first_port != taken
+            assert "in use" in running.workers.log_path.read_text(encoding="utf-8")
 
 
 def test_ended_workers_are_reported_with_their_log() -> None:

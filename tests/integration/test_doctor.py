@@ -177,17 +177,24 @@ def test_a_lag_that_grows_and_then_shrinks(installation: Installation) -> None:
 def test_half_of_the_partitions_stand_still(installation: Installation) -> None:
     """One of two workers was killed; Kafka still counts it as a member, and the lag of its partitions tells."""
     installation.kill_workers()
-    slow = {"TRACKER_SESSION_TIMEOUT_S": "60", "TRACKER_GROUP": "halves", "TRACKER_BATCH_RECORDS": "5"}
+    slow = {"TRACKER_SESSION_TIMEOUT_S": "120", "TRACKER_GROUP": "halves", "TRACKER_BATCH_RECORDS": "5"}
     halves = Crew({**installation.environ, **slow}, installation.folder)
     try:
         halves.keep(2)
-        wait_until(lambda: "2 workers own all 4" in str(installation.doctor("--look", "0.5", **slow)[1]["workers"]), 60)
+        wait_until(
+            lambda: "2 workers own all 4" in str(installation.doctor("--look", "0.5", **slow)[1]["workers"]), 180
+        )
         halves.kill(halves.hands[0])
-        code, said = installation.doctor(**slow)
-        (state, message), *_ = said["lag"]
-        assert (code, state) == (ExitCode.STALLED, "problem"), said
-        stuck = message.splitlines()[0].partition("partitions ")[2].rstrip(":")
-        assert len(stuck.replace("-", ",").split(",")) == 2, message
+
+        def is_half() -> bool:
+            # On a busy machine the other worker may apply nothing of one of its own partitions during a look.
+            code, said = installation.doctor(**slow)
+            (state, message), *_ = said["lag"]
+            assert (code, state) == (ExitCode.STALLED, "problem"), said
+            stuck = message.splitlines()[0].partition("partitions ")[2].rstrip(":")
+            return len(stuck.replace("-", ",").split(",")) == 2
+
+        wait_until(is_half, 60)
     finally:
         halves.close()
 

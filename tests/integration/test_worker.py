@@ -23,10 +23,10 @@ from schemas.rejection import Rejection
 from schemas.topics import REJECTED, ROUTED, topics
 from streams.clients.topic_shapes import create
 from streams.errors import ExitCode
-from streams.servers import Servers
+from streams.servers import Servers, ports
 from streams.settings import settings
 from streams.stores.keys import keys
-from tests.servers import free_ports, wait_until
+from tests.servers import wait_until
 from tests.touchpoints import touchpoint
 from tracker.home import home
 
@@ -52,7 +52,7 @@ class Workers:
         self, servers: Servers, folder: Path, processes: int, group: str, port: int = 0, code: str = ""
     ) -> None:
         """`code` is run by each process before all else."""
-        self.port = port or free_ports(processes)
+        self.port = port or ports.free_port(processes)
         self.log = folder / f"workers-{self.port}.log"
         environ = os.environ | {
             "KAFKA_BOOTSTRAP": servers.kafka_bootstrap, "REDIS_URL": servers.redis_url,

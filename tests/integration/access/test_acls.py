@@ -28,9 +28,9 @@ from redis import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
 
 from streams.clients import topic_shapes
-from streams.servers import RedisServer
+from streams.servers import RedisServer, ports
 from streams.settings import settings
-from tests.servers import GuardedKafka, free_ports, start_private_servers, wait_until
+from tests.servers import GuardedKafka, start_private_servers, wait_until
 from tests.streams.collector.asking import HASH_KEY
 from tests.streams.collector.serving import Served
 from tests.touchpoints import touchpoint
@@ -92,7 +92,7 @@ class Installation:
         }  # fmt: skip
 
     def __post_init__(self) -> None:
-        self.http_port = free_ports(1)
+        self.http_port = ports.free_port()
 
     def tracker(self, role: str, *words: str) -> subprocess.CompletedProcess[str]:
         """A command of that role, when it has ended."""
@@ -184,7 +184,7 @@ def test_each_role_can_do_its_work(installation, collector, worker) -> None:
 
 def metrics_of_exporter(installation: Installation) -> str:
     """What an exporter under the viewer's account serves."""
-    port = free_ports(1)
+    port = ports.free_port()
     environ = installation.environ("viewer") | {"EXPORTER_PORT": str(port)}
     with (installation.folder / "exporter.log").open("w") as log:
         process = subprocess.Popen([sys.executable, "-m", "streams", "exporter"], env=environ, stdout=log, stderr=log)

@@ -12,19 +12,9 @@ from streams.definitions.apply import JourneyFile, apply
 from streams.definitions.record import DefinitionRecord, Revision
 from streams.worker.follower import Follower
 from tests.stored import SHOP, definition
+from tests.streams.definitions.test_damaged_record import THIRD, Made
 
 pytestmark = pytest.mark.integration
-THIRD = SHOP.replace("version: 2", "version: 3").replace("drops_after: 14d", "drops_after: 7d")
-
-
-class Made:
-    """Stands in for a planner; the second one is made only when `goes_on` is set."""
-
-    def __init__(self, record: DefinitionRecord, newest: Revision, begun: threading.Event, goes_on: threading.Event):
-        self.journeys = record.fold(newest, None)
-        if newest.number > 1:
-            begun.set()
-            assert goes_on.wait(60)
 
 
 def test_who_asks_while_another_plans_the_newest_revision_has_it_too(empty_redis: str, tmp_path: Path) -> None:
@@ -34,7 +24,11 @@ def test_who_asks_while_another_plans_the_newest_revision_has_it_too(empty_redis
     begun, goes_on = threading.Event(), threading.Event()
 
     def plan(record: DefinitionRecord, newest: Revision) -> Any:
-        return Made(record, newest, begun, goes_on)
+        """The planner of the second revision is made only when `goes_on` is set."""
+        if newest.number > 1:
+            begun.set()
+            assert goes_on.wait(60)
+        return Made(record, newest)
 
     async def run() -> list[int]:
         seen: list[int] = []
