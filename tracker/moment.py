@@ -1,9 +1,11 @@
 """Moments as people and programs write them: `2026-01-05T10:42:00Z`, `2026-01-05 7:05`, `5 Jan 2026 10.42`.
 
 A text that can be read in two ways is no moment: `candidates` names the formats of which somebody must choose one.
+A span of time has two of them as its ends.
 """
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Final
 
@@ -34,6 +36,28 @@ _DAY_OR_MONTH_FIRST: Final = re.compile(
 )
 _HAS_SECONDS: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}").match
 _LONGEST: Final = 64
+_SECONDS_BELOW: Final = 100_000_000_000
+"""Numbers below it are seconds since 1970 (until the year 5138), others milliseconds (from 1973 on)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeSpan:
+    """A span of time; both ends belong to it, and without one it is open there."""
+
+    since_ms: int | None = None
+    until_ms: int | None = None
+
+    def holds(self, at_ms: int) -> bool:
+        """Whether a moment is in the span."""
+        return (self.since_ms is None or at_ms >= self.since_ms) and (self.until_ms is None or at_ms <= self.until_ms)
+
+
+ALL_TIME: Final = TimeSpan()
+
+
+def of_number(since_1970: float) -> int:
+    """Milliseconds since 1970, of a number of seconds or of milliseconds."""
+    return round(since_1970 * 1000) if abs(since_1970) < _SECONDS_BELOW else round(since_1970)
 
 
 def milliseconds(text: str, zone: tzinfo = UTC) -> int | None:

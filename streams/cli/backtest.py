@@ -18,7 +18,7 @@ from streams.cli.paint import Paint
 from streams.cli.replay import named, outcome, say_what_was_read
 from streams.cli.spans import lasting
 from streams.errors import ExitCode, UsageError
-from streams.events.files import ReadTally, TimeSpan
+from streams.events.files import ReadTally
 from streams.events.gathering import Gathered, gather_from, moment, show_time, watched
 from streams.settings.settings import read
 from tracker.alerts.backtest import Backtest, BacktestRow, Firing, as_data
@@ -27,6 +27,7 @@ from tracker.alerts.rules import MINUTE_MS
 from tracker.duration import DurationError, parse
 from tracker.journey.definition import Definition
 from tracker.journey.file import load
+from tracker.moment import TimeSpan
 from tracker.replay.replay import unique
 from tracker.touch import Touch
 

@@ -5,21 +5,21 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
-from typing import Annotated, Final, cast
+from typing import Annotated, Final
 
 import typer
 
 from streams.cli.import_output import unmet_lines
 from streams.cli.paint import Paint
 from streams.errors import UsageError
-from streams.events.files import STDIN, TimeSpan
 from streams.events.gathering import Gathered, gather_from, moment
-from streams.imports.files import Format, format_of
+from streams.imports.files import format_of
 from streams.imports.joins import Joins
 from streams.imports.mapped import MappedFiles
 from streams.imports.mapping import load
 from streams.settings.settings import kinds, read
 from tracker.journey.definition import Definition
+from tracker.moment import TimeSpan
 from tracker.paths import Path
 
 Maps = Annotated[
@@ -73,8 +73,6 @@ class EventInput:
             sheet = next((name for name in self.files if name.lower().removesuffix(".gz").endswith(SHEETS)), None)
             if sheet is not None:
                 raise UsageError(f"{sheet} is a table of a spreadsheet.", "Add --map TABLE; docs/import.md has some.")
-        if self.form not in {None, "csv", "jsonl"}:
-            raise UsageError(f"--format: {self.form!r} is not a format.", "Use csv or jsonl.")
         if len(self.maps) > 1 and len(self.maps) != len(self.files):
             raise UsageError(
                 f"{len(self.maps)} tables for {len(self.files)} files.",
@@ -86,16 +84,16 @@ class EventInput:
         settings = read(os.environ)
         tables = [None if str(each) == EVENTS else load(each, settings.kinds, self.source) for each in self.maps]
         each_file = tables if len(tables) > 1 else tables * len(self.files)
-        form = cast(Format | None, self.form)
         joins = Joins(settings.kinds)
-        return MappedFiles(self.files, each_file, form, settings.hash_key, settings.kinds, joins=joins)
+        return MappedFiles(self.files, each_file, self.form, settings.hash_key, settings.kinds, joins=joins)
 
 
-def span_of(since: str | None, until: str | None) -> TimeSpan:
-    """The span of `--since` and `--until`. Raises UsageError."""
-    span = TimeSpan(moment("--since", since), moment("--until", until))
+def span_of(since: str | None, until: str | None, prefix: str = "--") -> TimeSpan:
+    """The span of `--since` and `--until`, or of options that begin otherwise. Raises UsageError."""
+    begin, end = f"{prefix}since", f"{prefix}until"
+    span = TimeSpan(moment(begin, since), moment(end, until))
     if span.since_ms is not None and span.until_ms is not None and span.since_ms > span.until_ms:
-        raise UsageError("--since is later than --until.", "Change places.")
+        raise UsageError(f"{begin} is later than {end}.", "Exchange the two.")
     return span
 
 
@@ -112,6 +110,6 @@ def tell(files: MappedFiles) -> None:
 def is_events(word: str) -> bool:
     """Whether a word names a file of events or an export, not a journey file."""
     try:
-        return word != STDIN and bool(format_of(word))
+        return bool(format_of(word))
     except UsageError:
         return False

@@ -77,10 +77,7 @@ def import_(
       tracker import orders.csv --map orders.yaml --dry-run | tracker replay my-journey.yaml -
       zcat old/*.gz | tracker import - --format jsonl --map orders.yaml --json
     """
-    if form not in {None, "csv", "jsonl"}:
-        raise UsageError(f"--format: {form!r} is not a format.", "Use csv or jsonl.")
-    if form is None and file == STDIN:
-        raise UsageError("Standard input has no name that shows its format.", "Add --format csv or --format jsonl.")
+    kind = format_of(file, form)
     if out is not None and dry_run:
         raise UsageError("--out and --dry-run cannot be combined.", "Neither sends anything; leave out --dry-run.")
     if as_json and out == STDIN:
@@ -102,7 +99,7 @@ def import_(
             said.samples.append(shown(touchpoint, settings.hash_key))
 
     with progress("importing", _size(file)) as count, _sender(settings, target, dry_run=dry_run) as sender:
-        found = rows(file, form or format_of(file), table, count, said.lacks.append)  # type: ignore[arg-type]
+        found = rows(file, kind, table, count, said.lacks.append)
         running = Import(found, table, sender, notes, span_of(since, until))
         done: Position | None = notes.begin(again=from_start) if notes else None
         with ending_in_order(running.stop):

@@ -19,7 +19,7 @@ from streams.events.gathering import Gathered, moment, show_time, watched
 from tracker.journey.definition import Definition
 from tracker.journey.file import load
 from tracker.replay.explain import explain
-from tracker.replay.replay import Breakdown, BreakdownError, Entered, Replay, breakdown
+from tracker.replay.replay import Breakdown, BreakdownError, Replay, breakdown
 from tracker.replay.report import ReplayFigures, Report, customer_as_json
 
 BAR: Final = 24
@@ -79,7 +79,7 @@ def replay(
     now_ms = moment("--now", now)
     also = [chosen.path] if chosen and chosen.path else []
     reading = EventInput(named(events), maps or (), source, form, span_of(since, until))
-    entered = Entered(moment("--entered-since", entered_since), moment("--entered-until", entered_until))
+    entered = span_of(entered_since, entered_until, "--entered-")
     gathered = reading.gather([journey], now_ms=now_ms, also=also)
     running = Replay(journey, gathered.columns, now_ms, chosen, entered)
     if explain is not None:

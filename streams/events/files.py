@@ -21,6 +21,7 @@ from schemas.touchpoint import MAX_TOUCHPOINT_BYTES
 from schemas.unreadable import UNREADABLE
 from streams.errors import ExitCode, TrackerError, UsageError
 from tracker.identity.kinds import KINDS, Kinds
+from tracker.moment import ALL_TIME, TimeSpan
 from tracker.planning.decode import Flaw
 from tracker.replay.line import reader
 from tracker.touch import Touch
@@ -92,21 +93,6 @@ class ReadTally:
         self.reasons[flaw.reason] += 1
         if self.reasons[flaw.reason] <= SHOWN:
             self.examples.append(Rejected(file, line, flaw.reason, flaw.detail[:MAX_DETAIL]))
-
-
-@dataclass(frozen=True, slots=True)
-class TimeSpan:
-    """Which touchpoints are read, by their time; both ends belong to it."""
-
-    since_ms: int | None = None
-    until_ms: int | None = None
-
-    def holds(self, at_ms: int) -> bool:
-        """Whether a moment is in the span."""
-        return (self.since_ms is None or at_ms >= self.since_ms) and (self.until_ms is None or at_ms <= self.until_ms)
-
-
-ALL_TIME: Final = TimeSpan()
 
 
 def touches(

@@ -7,13 +7,13 @@ import csv
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast, get_args
 
 import msgspec
 
 from schemas.unreadable import MAX_NESTING, UNREADABLE, explained, is_too_deep
 from streams.errors import UsageError
-from streams.events.files import MAX_LINE_BYTES, lines
+from streams.events.files import MAX_LINE_BYTES, STDIN, lines
 from streams.imports.header import check
 from streams.imports.mapping import ImportMap
 from streams.imports.rows import RowFlaw
@@ -34,8 +34,14 @@ class FileRow:
     flaw: RowFlaw | None = None
 
 
-def format_of(name: str) -> Format:
-    """The format by the file's name. Raises UsageError."""
+def format_of(name: str, asked: str | None = None) -> Format:
+    """The format that was asked for, else that of the file's name. Raises UsageError."""
+    if asked is not None:
+        if asked in get_args(Format):
+            return cast(Format, asked)
+        raise UsageError(f"--format: {asked!r} is not a format.", "Use csv or jsonl.")
+    if name == STDIN:
+        raise UsageError("Standard input has no name that shows its format.", "Add --format csv or --format jsonl.")
     plain = name.lower().removesuffix(".gz")
     if plain.endswith((".csv", ".tsv", ".txt")):
         return "csv"

@@ -15,6 +15,8 @@ from tracker.identity.lookalikes import plain
 
 MAX_NAMES: Final = 200_000
 """About 60 MB; of larger files the first ids are looked at."""
+MAX_GROUPS: Final = 20
+"""Of more groups only the first are compared: a column of channels may have one for each row."""
 FEW: Final = 5
 """With fewer customers in a group, that none is in the other says nothing."""
 SHOWN: Final = 3
@@ -56,25 +58,21 @@ class Joins:
                 continue
             number = self._number(kind, value)
             if number is not None:
-                names.append((self._strength(kind), kind, number))
+                names.append((self.kinds.strength(f"{kind}:"), kind, number))
         if not names:
             return
         names.sort()
         _, _, strongest = names[0]
         for _, kind, other in names[1:]:
             self._join(strongest, other, kind)
-        self._groups[self._root(strongest)] |= self._bits.setdefault(group, 1 << len(self._bits))
+        if len(self._bits) < MAX_GROUPS or group in self._bits:
+            self._groups[self._root(strongest)] |= self._bits.setdefault(group, 1 << len(self._bits))
 
     def _value(self, given: Any) -> str | None:
         try:
             return self.kinds.normalise(given) if isinstance(given, str | int) else None
         except AliasTooLong:
             return None
-
-    def _strength(self, kind: str) -> int:
-        if kind == CUSTOMER:
-            return -2
-        return -1 if "@" in kind else self.kinds.order.index(kind) if kind in self.kinds.order else len(ALL)
 
     def _number(self, kind: str, value: str) -> int | None:
         name = _digest(f"{kind}:{value}")
@@ -151,9 +149,6 @@ class Joins:
             f"Of {few:,} customers of `{name}` none was ever seen on `{far}`. Add an id under `ids` that both have: "
             "the customer number after a sign-in, or an address (`email_sha256`)."
         )
-
-
-ALL: Final = KINDS.order
 
 
 def _is_unique(kind: str) -> bool:

@@ -10,14 +10,15 @@ import msgspec
 
 from schemas.touchpoint import Touchpoint
 from streams.errors import UsageError
-from streams.events.files import STDIN, ReadTally, TimeSpan, touches
-from streams.imports.files import Format, format_of, rows
+from streams.events.files import STDIN, ReadTally, touches
+from streams.imports.files import format_of, rows
 from streams.imports.joins import Joins
 from streams.imports.mapping import ImportMap
 from streams.imports.rows import RowFlaw, touchpoints, unmet
 from streams.imports.run import ImportTally
 from streams.imports.to_file import shown
 from tracker.identity.kinds import KINDS, Kinds
+from tracker.moment import TimeSpan
 from tracker.planning.decode import Flaw, decode
 from tracker.touch import Touch
 
@@ -31,7 +32,7 @@ class MappedFiles:
     files: Sequence[str]
     tables: Sequence[ImportMap | None]
     """For each file its table; None: a file of events."""
-    form: Format | None = None
+    form: str | None = None
     """None: by each file's name."""
     hash_key: str | None = None
     kinds: Kinds = KINDS
@@ -63,7 +64,7 @@ class MappedFiles:
             self.lacks.append(f"{name}: {sentence}")
 
         several = len(set(self.files)) > 1
-        for row in rows(name, self._form(name), table, count, tell):
+        for row in rows(name, format_of(name, self.form), table, count, tell):
             tally.lines += 1
             if not tally.lines & 0x3FFF:
                 show(tally.lines, tally.bytes)
@@ -83,11 +84,6 @@ class MappedFiles:
                 else:
                     tally.cut += 1
         show(tally.lines, tally.bytes)
-
-    def _form(self, name: str) -> Format:
-        if self.form is None and name == STDIN:
-            raise UsageError("Standard input has no name that shows its format.", "Add --format csv or --format jsonl.")
-        return self.form or format_of(name)
 
     def _touch(self, touchpoint: Touchpoint) -> Touch | Flaw:
         return decode(_encode(shown(touchpoint, self.hash_key)), None, self.kinds)

@@ -17,10 +17,10 @@ import msgspec
 from schemas.touchpoint import Touchpoint
 from schemas.unreadable import UNREADABLE
 from streams.errors import Mismatch, TrackerError
-from streams.events.files import ALL_TIME, TimeSpan
 from streams.imports.files import FileRow
 from streams.imports.mapping import ImportMap
 from streams.imports.rows import RowFlaw, touchpoints, unmet
+from tracker.moment import ALL_TIME, TimeSpan
 
 # About half a second of work. After a crash, at most one block is sent twice.
 BLOCK_ROWS: Final = 2_000

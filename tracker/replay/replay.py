@@ -16,6 +16,7 @@ from tracker.engine.matcher import as_text
 from tracker.engine.summary import Summary, summarise
 from tracker.journey.conditions import getter
 from tracker.journey.definition import Definition
+from tracker.moment import ALL_TIME, TimeSpan
 from tracker.records.log import Entry, counting, is_browsers, short_id
 from tracker.records.state import Instance
 from tracker.replay.account_folder import AccountFolder
@@ -37,27 +38,6 @@ class Breakdown:
     path: paths.Path | None = None
     attribution: str = "first"
     """For a path: `first`, `last`, or the stage whose first touchpoint gives the value."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entered:
-    """When customers entered the journey who are counted; both ends belong to it."""
-
-    since_ms: int | None = None
-    until_ms: int | None = None
-
-    @property
-    def is_anytime(self) -> bool:
-        """Whether nobody is left out."""
-        return self.since_ms is None and self.until_ms is None
-
-    def holds(self, result: CustomerResult) -> bool:
-        """Whether a customer is counted."""
-        at_ms = result.summary.began_ms
-        return (self.since_ms is None or at_ms >= self.since_ms) and (self.until_ms is None or at_ms <= self.until_ms)
-
-
-ANYTIME: Final = Entered()
 
 
 class BreakdownError(ValueError):
@@ -204,11 +184,12 @@ class Replay:
         columns: Columns,
         now_ms: int | None = None,
         by: Breakdown | None = None,
-        entered: Entered = ANYTIME,
+        entered: TimeSpan = ALL_TIME,
     ) -> None:
         """`now_ms`: the moment of the figures; None: that of the newest touchpoint.
 
-        `entered`: which customers are counted, and accounts likewise. All their touchpoints count, also later ones.
+        `entered`: when customers entered the journey who are counted, and accounts likewise. All their touchpoints
+        count, also later ones.
         """
         self.definition: Final = definition
         self.now_ms: Final = now_ms if now_ms is not None else (columns.newest_ms or 0)
@@ -218,7 +199,7 @@ class Replay:
         self.folder: Final = Folder(definition, columns, by, self._accounts)
         self.report: Final = Report(definition, self.now_ms, ReplayFigures(definition), self._values(by))
         self._entered = entered
-        if not entered.is_anytime:
+        if entered != ALL_TIME:
             self.report.left_out = 0
 
     def _values(self, by: Breakdown | None) -> dict[str, ReplayFigures] | None:
@@ -245,14 +226,14 @@ class Replay:
             self.report.accounts = ReplayFigures(self.definition)
             for account in self._accounts.accounts(self.now_ms):
                 result = CustomerResult(*account, None)
-                if self._entered.holds(result):
+                if self._entered.holds(result.summary.began_ms):
                     self.report.accounts.add(result)
 
     def _kept(self, results: list[CustomerResult]) -> list[CustomerResult]:
         """Those who entered in the span; the others are counted as left out."""
         if self.report.left_out is None:
             return results
-        kept = [one for one in results if self._entered.holds(one)]
+        kept = [one for one in results if self._entered.holds(one.summary.began_ms)]
         self.report.left_out += len(results) - len(kept)
         return kept
 

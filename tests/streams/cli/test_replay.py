@@ -150,6 +150,8 @@ def test_broken_files(capsys, files, data, code):
         (["journey.yaml", "events.jsonl", "--now", "soon"], 2),
         (["journey.yaml", "events.jsonl", "--explain", "nobody"], 10),
         (["journey.yaml", "-", "-"], 2),
+        (["journey.yaml", "events.jsonl", "--since", "2026-11-02", "--until", "2026-11-01"], 2),
+        (["journey.yaml", "events.jsonl", "--entered-since", "2026-11-02", "--entered-until", "2026-11-01"], 2),
     ],
 )
 def test_wrong_calls(capsys, files, monkeypatch, words, code):

@@ -1,6 +1,6 @@
 import pytest
 
-from streams.imports.joins import Joins
+from streams.imports.joins import MAX_GROUPS, Joins
 
 
 def said(*touchpoints: tuple[str, dict], most: int = 200_000) -> list[str]:
@@ -67,6 +67,12 @@ def test_words_for_nothing_and_accounts_tie_nobody() -> None:
     apart = [*many("web", "anonymous_id"), *many("shop", "customer_id")]
     (sentence,) = said(*((group, {**known, **ids}) for group, known in apart))
     assert "none was ever seen" in sentence
+
+
+def test_only_the_first_groups_are_compared() -> None:
+    """A column of channels may name another one in each row: pairs of groups grow with their square."""
+    rows = [each for n in range(2_000) for each in many(f"g{n}", "customer_id")]
+    assert len(said(*rows)) == MAX_GROUPS * (MAX_GROUPS - 1) / 2
 
 
 def test_memory_is_bounded() -> None:
