@@ -232,19 +232,19 @@ class CustomerFold:
                 key, min([entry for entry, _ in items]) if len(items) > 1 else items[0][0]
             )
             instance.by_browsers = instance_fold.is_keyed and are_browsers(items)
-            instance.cohorts_from = self._first_day(items, batch)
+            instance.cohorts_from = self._first_day(items[0], batch)
             journey.instances.append(instance)
             next_ms = instance_fold.fold(instance, items, batch)
             if next_ms is not None and (due_ms is None or next_ms < due_ms):
                 due_ms = next_ms
         return due_ms
 
-    def _first_day(self, items: Sequence[Item], batch: Batch) -> int:
-        """The first cohort day of a new instance, by when its touches were received, not by when they are folded: a
-        rebuild finds the same. A broker's time may be wrong; it is at most the present moment.
+    def _first_day(self, first: Item, batch: Batch) -> int:
+        """The first cohort day of a new instance, by when the touch that came first was received, not by when it is
+        folded: a rebuild finds the same, however it cuts its batches. A broker's time may be wrong; it is at most the
+        present moment.
         """
-        received_ms = min([batch.touches[place].received_ms for _, place in items])
-        return self.cohorts_from(min(received_ms, batch.now_ms))
+        return self.cohorts_from(min(batch.touches[first[1]].received_ms, batch.now_ms))
 
     def _note_others(self, record: Record, batch: Batch) -> int:
         """Remember the ids of touches that bear on no journey, so that each counts once; returns how many are new."""

@@ -271,6 +271,17 @@ def test_a_cohort_stays_what_it_is_when_time_passes():
     assert (late.aggregates["j|cohort|2025-10-09"], late.aggregates["j|cohort|before"]) == (-1, 1)
 
 
+def test_a_cohort_is_the_same_however_batches_are_cut():
+    """The touch that came first decides, not the one of the batch that was received first."""
+    journeys = CustomerFold([journey("a", "b")])
+    came = [received(touch("a", -24 * 390, "x"), 20), received(touch("a", -24 * 389, "y"), 0)]
+    now_ms = START_MS + 20 * DAY_MS
+    once = journeys.fold("c", None, came, now_ms).after
+    twice = journeys.fold("c", journeys.fold("c", None, came[:1], now_ms).after, came[1:], now_ms).after
+    assert journeys.contribution(once) == journeys.contribution(twice)
+    assert journeys.contribution(once)["j|cohort|before"] == 1
+
+
 def test_a_wrong_time_of_reception_puts_nobody_into_the_past():
     """One in the future counts as the present moment, and without one every day has its cohort."""
     journeys = CustomerFold([journey("a", "b")])
