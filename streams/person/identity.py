@@ -112,9 +112,8 @@ def conflicts(
     client: Any, partitions: int, advance: Callable[[int], None] = lambda _names: None, prefix: str = PREFIX
 ) -> Iterator[dict[str, Any]]:
     """Every alias that more than one unique name claims, and every refused claim, partition by partition."""
-    for name, ties in _tied(client, partitions, advance, prefix):
-        if ties.refused:
-            yield _conflict(name, ties)
+    for name, ties in _tied(client, partitions, advance, prefix, lambda ties: bool(ties.refused)):
+        yield _conflict(name, ties)
 
 
 def suspects(
@@ -126,21 +125,22 @@ def suspects(
     kinds: Kinds = KINDS,
 ) -> Iterator[dict[str, Any]]:
     """Every name that is suspect, and every name that was cleared, partition by partition."""
-    for name, ties in _tied(client, partitions, advance, prefix):
-        if ties.suspect_ms >= 0 or ties.is_cleared:
-            peers = Counter(kinds.kind_of(peer) for peer, edge in ties.edges.items() if not edge.is_cut)
-            yield {
-                "name": name,
-                "belongs_to": root(name, ties),
-                "suspect_since": moment(seen_ms(ties.suspect_ms)) if ties.suspect_ms >= 0 else None,
-                "released_at": moment(ties.cleared_ms) if ties.is_cleared else None,
-                "seen_with": dict(sorted(peers.items())),
-                "refused": len(ties.held),
-            }
+    for name, ties in _tied(client, partitions, advance, prefix, lambda ties: ties.suspect_ms >= 0 or ties.is_cleared):
+        peers = Counter(kinds.kind_of(peer) for peer, edge in ties.edges.items() if not edge.is_cut)
+        yield {
+            "name": name,
+            "belongs_to": root(name, ties),
+            "suspect_since": moment(seen_ms(ties.suspect_ms)) if ties.suspect_ms >= 0 else None,
+            "released_at": moment(ties.cleared_ms) if ties.is_cleared else None,
+            "seen_with": dict(sorted(peers.items())),
+            "refused": len(ties.held),
+        }
 
 
-def _tied(client: Any, partitions: int, advance: Callable[[int], None], prefix: str) -> Iterator[tuple[str, Ties]]:
-    """Every stored name that has ties, with them."""
+def _tied(
+    client: Any, partitions: int, advance: Callable[[int], None], prefix: str, wanted: Callable[[Ties], bool]
+) -> Iterator[tuple[str, Ties]]:
+    """Every stored name whose ties are wanted, with them. Of the others it remembers none."""
     for partition in range(partitions):
         cursor: int | None = None
         reported: set[bytes] = set()
@@ -150,8 +150,10 @@ def _tied(client: Any, partitions: int, advance: Callable[[int], None], prefix: 
                 # HSCAN may return a name several times.
                 if name in reported or not may_have_ties(record):
                     continue
-                reported.add(name)
-                yield name.decode(), read(decode(record).ties)
+                ties = read(decode(record).ties)
+                if wanted(ties):
+                    reported.add(name)
+                    yield name.decode(), ties
             advance(len(page))
 
 
