@@ -21,9 +21,9 @@ from typing import Final
 
 from streams.access.roles import ROLES, Role
 from streams.errors import Mismatch, TrackerError
+from streams.process import private_file
 
 BYTES: Final = 32
-FILE_MODE: Final = 0o600
 FOLDER_MODE: Final = 0o700
 BROKER: Final = "broker"
 LISTENERS: Final = ("inside", "outside", "controller")
@@ -106,15 +106,9 @@ class SecretFiles:
         target = self.directory / path
         if self._read(path) != text.strip():
             target.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-            beside = target.with_name(f".{target.name}")
-            beside.unlink(missing_ok=True)
-            with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE), "w") as file:
-                file.write(text if text.endswith("\n") else text + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            beside.rename(target)
+            private_file.replace(target, (text if text.endswith("\n") else text + "\n").encode())
             self.made.append(path)
-        self._hand_over(target, FILE_MODE)
+        self._hand_over(target, private_file.MODE)
 
     def _hand_over(self, path: Path, mode: int) -> None:
         path.chmod(mode)

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import stat
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -94,9 +95,9 @@ def _pages(name: str, book: sources.KeyFile, settings: Settings) -> Iterator[Res
     if not sources.user_secrets(settings.collector_keys, rules):
         message = f"{name} has a browser's key and no secret that can be read: no customer_id from its pages counts."
         yield "warning", message, f"`tracker keys secret {name}` names the file, and makes it where there is none."
-    elif (place := sources.user_secret_place(settings.collector_keys, rules)) and place.stat().st_mode & 0o077:
+    elif (place := sources.user_secret_place(settings.collector_keys, rules)) and place.stat().st_mode & stat.S_IRWXO:
         message = f"Others may read the secret of {name}, and could send as any of its customers."
-        yield "problem", message, f"Run `chmod 600 {place}`, then `tracker keys secret {name} --renew`."
+        yield "problem", message, f"Run `chmod o-rwx {place}`, then `tracker keys secret {name} --renew`."
     if orders := sorted({kind for kind in rules.types if vocabulary.TYPES.get(kind) == vocabulary.SHOP}):
         message = f"Everybody who reads a page of {name} can invent {', '.join(orders)}."
         yield (

@@ -5,7 +5,6 @@ hash does not reveal through its timing how close a guess was.
 """
 
 import fcntl
-import os
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ import structlog
 from schemas.unreadable import UNREADABLE
 from streams.collector.watched import Watched
 from streams.errors import ConfigurationError, ExitCode, TrackerError
+from streams.process import private_file
 from tracker.identity.pseudonym import Treatment
 
 log = structlog.get_logger()
@@ -143,10 +143,10 @@ def _make_secret(path: Path, book: KeyFile, name: str) -> Path:
     rules = book.sources[name]
     place = user_secret_place(path, rules) or path.with_name(f"{name}.user-secret")
     try:
-        before = lines_of(place.read_bytes())
+        before = secret_lines(place, LEAST_USER_SECRET_BYTES)
     except FileNotFoundError:
         before = ()
-    _replace(place, b"".join(line + b"\n" for line in (secrets.token_hex(32).encode(), *before)))
+    private_file.replace(place, b"".join(line + b"\n" for line in (secrets.token_hex(32).encode(), *before)))
     book.sources[name] = msgspec.structs.replace(rules, user_secret_file=rules.user_secret_file or place.name)
     return place
 
@@ -160,15 +160,10 @@ def user_secrets(path: Path, rules: Source) -> tuple[bytes, ...]:
     """The secrets for proofs; none where there is no file, or where it cannot be read."""
     place = user_secret_place(path, rules)
     try:
-        return lines_of(place.read_bytes()) if place else ()
+        return secret_lines(place, LEAST_USER_SECRET_BYTES) if place else ()
     except OSError as error:
         log.warning("secret of a source cannot be read", file=place and place.name, reason=error.strerror)
         return ()
-
-
-def lines_of(raw: bytes) -> tuple[bytes, ...]:
-    """The lines that are long enough to be secrets: with an empty one, everybody could sign."""
-    return tuple(line.strip() for line in raw.splitlines() if len(line.strip()) >= LEAST_USER_SECRET_BYTES)
 
 
 def revoke(path: Path, key_id: str, now_s: float) -> WriteKey:
@@ -194,19 +189,7 @@ def _changing(path: Path) -> Iterator[KeyFile]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         book = load(path)
         yield book
-        _replace(path, msgspec.json.format(msgspec.json.encode(book), indent=2) + b"\n")
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file that its owner alone may read."""
-    draft = path.with_name(path.name + ".new")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
-    # The rename comes after the sync: a collector or a crash sees the old file or the new one, never half of it.
-    draft.replace(path)
+        private_file.replace(path, msgspec.json.format(msgspec.json.encode(book), indent=2) + b"\n")
 
 
 class _Index(NamedTuple):
@@ -259,13 +242,13 @@ class Sources:
             return ()
 
 
-def secret_lines(path: Path) -> tuple[bytes, ...]:
+def secret_lines(path: Path, least: int = LEAST_SECRET_BYTES) -> tuple[bytes, ...]:
     """The secrets in a file, a line each. Raises OSError.
 
     Blank lines are none: the empty key would be a secret that everybody knows. So are short ones, which can be tried.
     """
     found = (line.strip() for line in path.read_bytes().splitlines())
-    return tuple(line for line in found if len(line) >= LEAST_SECRET_BYTES)
+    return tuple(line for line in found if len(line) >= least)
 
 
 def short_lines(path: Path) -> int:
