@@ -70,11 +70,7 @@ def _touch(record: Any, topic: str, kinds: Kinds) -> Touch | Flaw:
     if not isinstance(touch, Flaw):
         return touch
     event = cloud_events.read(topic, record.value, record.headers, record.timestamp)
-    if event is None:
-        return touch
-    if event.touchpoint is None:
-        return Flaw("not_a_touchpoint", event.fault)
-    return decode(event.touchpoint, record.timestamp, kinds)
+    return touch if event is None else event.touch(record.timestamp, kinds)
 
 
 def pages(consumer: Any, topic: str, newest: int | None = None) -> Iterator[list[Any]]:

@@ -167,7 +167,7 @@ def _found(record: Any) -> Found | None:
 
 def still_wrong(rejection: Rejection, kinds: Kinds = KINDS) -> Flaw | RoutedFlaw | None:
     """Why this version cannot read the bytes either; None when it can."""
-    value, received_ms = rejection.value, received_at_ms(rejection)
+    value, received_ms, event = rejection.value, received_at_ms(rejection), None
     if rejection.place.topic == ROUTED:
         routed = read_routed(value, received_ms)
         if not isinstance(routed, RoutedTouchpoint):
@@ -176,11 +176,7 @@ def still_wrong(rejection: Rejection, kinds: Kinds = KINDS) -> Flaw | RoutedFlaw
         value, received_ms = routed.value, routed.received_at_ms or received_ms
     else:
         event = cloud_events.read(rejection.place.topic, value, (), received_ms)
-        if event is not None:
-            if event.touchpoint is None:
-                return Flaw("not_a_touchpoint", event.fault)
-            value = event.touchpoint
-    touch = decode(value, received_ms, kinds)
+    touch = event.touch(received_ms, kinds) if event else decode(value, received_ms, kinds)
     return touch if isinstance(touch, Flaw) else None
 
 

@@ -6,7 +6,6 @@ so the others pay nothing.
 """
 
 import base64
-import binascii
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
@@ -17,15 +16,17 @@ from schemas import cloudevents as tables
 from schemas.topics import TOUCHPOINTS
 from schemas.touchpoint import MAX_EVENT_ID_LENGTH, MAX_TOUCHPOINT_BYTES, SCHEMA
 from schemas.unreadable import UNREADABLE, is_too_deep
+from tracker.identity.kinds import Kinds
+from tracker.planning.decode import Flaw, decode
+from tracker.touch import Touch
 
 BINARY: Final = "ce_specversion"
 PREFIX: Final = "ce_"
 MARK: Final = b'"specversion"'
 CONTENT_TYPE: Final = "content-type"
 JSON: Final = ("application/json", "text/json", "")
-# Raw addresses wait for a collector, which hashes them; `subject` is what an event is about, and seldom a person.
+# Raw addresses wait for a collector, which hashes them; a proof is for the collector alone.
 NO_IDS: Final = frozenset({"email", "phone", "user_hash"})
-SUBJECT: Final = "subject"
 
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder().decode
@@ -40,6 +41,12 @@ class CloudEventReading(NamedTuple):
     """The touchpoint that it stands for; None where it is refused."""
     fault: str
     """Why it is refused, else empty."""
+
+    def touch(self, received_at_ms: int | None, kinds: Kinds) -> Touch | Flaw:
+        """What the touchpoint says, or what is wrong with the event."""
+        if self.touchpoint is None:
+            return Flaw("not_a_touchpoint", self.fault)
+        return decode(self.touchpoint, received_at_ms, kinds)
 
 
 def read(
@@ -114,7 +121,7 @@ def _unpack(event: dict[str, Any]) -> str:
     try:
         raw = base64.b64decode(packed, validate=True)
         event["data"] = _decode(raw) if _is_json(event.get("datacontenttype")) else raw.decode("utf-8", "replace")
-    except (TypeError, ValueError, binascii.Error, *UNREADABLE):
+    except (TypeError, ValueError, *UNREADABLE):
         return f"the data of the CloudEvent are not {event.get('datacontenttype') or 'JSON'}"
     return ""
 
@@ -147,7 +154,7 @@ def _ids(event: Mapping[str, Any]) -> dict[str, Any]:
     others = data.get("ids") if isinstance(data, dict) else None
     ids = {kind: value for kind, value in others.items() if kind not in NO_IDS} if isinstance(others, dict) else {}
     for kind, paths in tables.IDS.items():
-        value = None if kind in NO_IDS else _first(event, [path for path in paths if path != SUBJECT])
+        value = None if kind in NO_IDS else _first(event, paths)
         if value is not None:
             ids[kind] = value
     return ids

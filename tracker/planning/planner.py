@@ -129,14 +129,10 @@ class Planner:
         if event is None:
             _set_aside(reading, flaw.reason, flaw.detail, batch, record, now_ms)
             return None
-        if event.touchpoint is not None:
-            touch = decode(event.touchpoint, record.timestamp, self.kinds)
-            if not isinstance(touch, Flaw):
-                return touch, event.touchpoint
-            flaw = touch
-        else:
-            flaw = Flaw("not_a_touchpoint", event.fault)
-        _set_aside(reading, flaw.reason, flaw.detail, batch, record, now_ms, event.structured)
+        touch = event.touch(record.timestamp, self.kinds)
+        if not isinstance(touch, Flaw):
+            return touch, event.touchpoint or b""
+        _set_aside(reading, touch.reason, touch.detail, batch, record, now_ms, event.structured)
         return None
 
     def _note_incoming(self, reading: Reading, touch: Touch, value: bytes | None, received_ms: int | None) -> None:
