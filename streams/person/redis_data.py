@@ -134,7 +134,7 @@ def _name(client: Any, member: IdentityMember, journeys: CustomerFold, prefix: s
         "answers": [
             {"journey": instance_fold.definition.journey, "question": kind, "score": score}
             for instance_fold, instance in _logs(member, journeys)
-            for kind, score in latest(instance.feedback)
+            for kind, score, _ in latest(instance.feedback)
         ],
         "other_event_ids": sorted(map(readable_id, short_ids(record.other_ids))),
         "ties": _ties(member.ties),

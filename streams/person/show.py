@@ -15,7 +15,7 @@ from streams.person.times import shown
 from streams.stores.keys import PREFIX, keys
 from tracker.engine.customer import CustomerFold
 from tracker.engine.instances import InstanceFold
-from tracker.figures.feedback import told
+from tracker.figures.feedback import latest
 from tracker.figures.fields import unescape
 from tracker.home import home
 from tracker.identity.kinds import KINDS, Kinds
@@ -221,7 +221,7 @@ def _instance(instance: Instance, instance_fold: InstanceFold | None) -> dict[st
         "exited_at": at(progress.exited),
         "corrections": instance.corrections,
         "answers": [
-            {"question": kind, "score": score, "at": moment(at_ms)} for kind, score, at_ms in told(instance.feedback)
+            {"question": kind, "score": score, "at": moment(at_ms)} for kind, score, at_ms in latest(instance.feedback)
         ],
         "segments": _segments(progress, instance_fold) if instance_fold else {},
         "stages": [

@@ -107,7 +107,7 @@ def test_answers_of_the_doors_are_heard(path: Path) -> None:
     given.append(Touch("c", START_MS, "Review Submitted", "support", "review", {"score": 9}, {}))
     # The effort that the demo's desk asks for is its own question.
     asked = [one.kind for one in definition.feedback if (path.stem, one.kind) != ("seven-stages", "ces")]
-    assert [kind for kind, _ in latest(listener.hear((), given))] == sorted(asked, key=list(SCALES).index)
+    assert [kind for kind, _, _ in latest(listener.hear((), given))] == sorted(asked, key=list(SCALES).index)
 
 
 @templates

@@ -12,6 +12,7 @@ chain would grow with the customer. The mode `any` is in `tracker/engine/any_ord
 from collections.abc import Callable
 from typing import Final
 
+from tracker.engine.matcher import passive_bit
 from tracker.journey.definition import Definition
 from tracker.records.state import Progress
 
@@ -54,7 +55,7 @@ class Steps:
         )
         """By exclusion: its bit, and the steps [low, high) whose chains it ends."""
         self.break_mask: Final = sum(bit for bit, _, _ in self.breaks)
-        self.passive: Final = 1 << (self.count + 1 + len(self.breaks)) if definition.not_activity else 0
+        self.passive: Final = passive_bit(definition)
         """The bit of touchpoints that are not the customer's activity: they may end chains, and lie between no steps
         otherwise."""
 

@@ -51,7 +51,7 @@ def ranked(definition: Definition) -> list[tuple[int, Rule]]:
 
 def passive_bit(definition: Definition) -> int:
     """The bit of touches that are not the customer's activity; 0 where the journey names none."""
-    return 1 << (len(definition.stages) + 1 + len(definition.funnel.exclude)) if definition.not_activity else 0
+    return 1 << bit_count(definition) - 1 if definition.not_activity else 0
 
 
 def bit_count(definition: Definition) -> int:

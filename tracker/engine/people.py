@@ -48,9 +48,8 @@ def refolded(instance: Instance, old: Engine, new: Engine, people: Sequence[Trac
     progress = fold_traces(new, people)
     if progress is None:
         return None
-    # A drop-off that was reported stays reported while its deadline is the same.
-    is_dropped = instance.progress.is_dropped
-    progress.is_dropped = is_dropped and old.deadline_ms(instance.progress) == new.deadline_ms(progress)
+    reported = instance.progress
+    new.keep_reported(progress, old.deadline_ms(reported) if reported.is_dropped else None)
     return Instance(
         None, progress, base=encode(progress), corrections=instance.corrections, cohorts_from=instance.cohorts_from
     )

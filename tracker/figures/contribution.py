@@ -278,7 +278,7 @@ class Contributor:
             self._converts.add(tally, stage, took_ms, sign)
 
     def _add_feedback(self, tally: Tally, cells: Cells, facts: Facts, sign: int) -> None:
-        for kind, score in latest(facts.feedback):
+        for kind, score, _ in latest(facts.feedback):
             cell = cells.feedback.get((kind, score))
             if cell is None:
                 names = (f"{self._journey}|feedback|{kind}|{score}{end}" for end in cells.ends)

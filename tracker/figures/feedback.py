@@ -19,13 +19,7 @@ Answers = tuple[int, ...]
 """Kind (its place in KINDS), milliseconds since 1970, score; again for each kind that was answered, in KINDS' order."""
 
 
-def latest(answers: Answers) -> Iterator[tuple[str, int]]:
-    """Each kind that was answered, with its score."""
-    for place in range(0, len(answers), 3):
-        yield KINDS[answers[place]], answers[place + 2]
-
-
-def told(answers: Answers) -> Iterator[tuple[str, int, int]]:
+def latest(answers: Answers) -> Iterator[tuple[str, int, int]]:
     """Each kind that was answered, with its score and when, in milliseconds since 1970."""
     for place in range(0, len(answers), 3):
         yield KINDS[answers[place]], answers[place + 2], answers[place + 1]

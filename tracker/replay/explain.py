@@ -67,7 +67,7 @@ class _Narrator:
             for at, (place, stage) in enumerate(order):
                 entry, line = together[place]
                 effects = self._step(progress, entry, key, stage, depth if at == last else progress.depth)
-                line.effects = [*effects, *(f"answered {kind} with {score}" for kind, score in latest(line.answers))]
+                line.effects = [*effects, *(f"answered {kind} with {score}" for kind, score, _ in latest(line.answers))]
                 lines.append(line)
         return lines
 

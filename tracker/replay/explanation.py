@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tracker.engine.summary import Summary
-from tracker.figures.feedback import Answers, told
+from tracker.figures.feedback import Answers, latest
 
 ShowTime = Callable[[int | None], str | None]
 
@@ -71,7 +71,7 @@ class Explanation:
                     "touchpoints": [_line_as_json(line, show_time) for line in story.lines],
                     "answers": [
                         {"question": kind, "score": score, "at": show_time(at_ms)}
-                        for kind, score, at_ms in told(story.answers)
+                        for kind, score, at_ms in latest(story.answers)
                     ],
                     "next": story.next,
                 }
@@ -128,7 +128,7 @@ def _story_as_text(story: Story, show_time: ShowTime) -> list[str]:
         parts += _line_as_text(line, show_time)
     if story.answers:
         parts.append("\nAnswers")
-        parts += [f"  {show_time(at_ms)}  {kind}: {score}" for kind, score, at_ms in told(story.answers)]
+        parts += [f"  {show_time(at_ms)}  {kind}: {score}" for kind, score, at_ms in latest(story.answers)]
     parts.append("\nWhat next")
     parts += [f"  {text}" for text in story.next]
     return parts
