@@ -79,6 +79,11 @@ class WebhookValue(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 Values = dict[str, str | Paths | WebhookValue]
 
 
+def alternatives(paths: str | Paths) -> Paths:
+    """The paths where a table may write a single one as a text."""
+    return (paths,) if isinstance(paths, str) else paths
+
+
 class Webhook(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The touchpoint of one kind of message of a sender."""
 

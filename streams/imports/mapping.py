@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from schemas.properties import BY_CHANNEL
 from streams.errors import ExitCode, TrackerError, UsageError
 from streams.imports.values import AS_IT_IS, EMPTY, KINDS
-from tracker.identity.kinds import ACCOUNT, CUSTOMER, Kinds
+from tracker.identity.kinds import ACCOUNT, BASE, CUSTOMER, SOURCE, Kinds
 from tracker.identity.kinds import KINDS as ALIAS_KINDS
 from tracker.problem import Problem, choose
 from tracker.yaml_tree import MAX_BYTES, Mapping, Node, Scalar, Sequence, YamlError, grow, kind, plain
@@ -26,10 +26,9 @@ ENTRY: Final = ("channel", "type", "occurred_at", "event_id", "if", "ids", "prop
 SPEC: Final = ("from", "as", "format", "value", "words", "default", "unless", "unless_begins", "unless_same")
 MEMBERS: Final = "*"
 """The property whose column is an object: all of its members are properties."""
-SCOPED: Final = re.compile(r"([a-z][a-z0-9_]{0,31}@)([A-Za-z0-9._-]{1,64})?")
+SCOPED: Final = re.compile(f"({BASE}@)({SOURCE})?")
 """A kind of number that a system gave; the source's name follows, in the table or when it is read."""
 OF_ACCOUNT: Final = "account_id@"
-SOURCE: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 Conditions = tuple[tuple[str, frozenset[str] | None], ...]
@@ -130,7 +129,7 @@ def load(path: Path, kinds: Kinds = ALIAS_KINDS, source: str | None = None) -> I
 
     `source`: the name of the system that the rows are of, in place of the table's.
     """
-    if source is not None and not SOURCE.fullmatch(source):
+    if source is not None and not re.fullmatch(SOURCE, source):
         raise UsageError(f"--source: {source[:80]!r} is no name of a source.", f"Write {NAMES}.")
     try:
         text = path.read_bytes()[: MAX_BYTES + 1].decode("utf-8")
@@ -198,7 +197,7 @@ class _TableReader:
     def _source(self, root: Mapping) -> str | None:
         """The source that the table names; `self.source` is that of the caller where there is one."""
         named = self._text(root, "source") or None
-        if named and not SOURCE.fullmatch(named):
+        if named and not re.fullmatch(SOURCE, named):
             self._wrong(root.entries["source"][1], f"{named[:80]!r} is no name of a source", f"write {NAMES}")
         self.source = self.source or named
         self.is_own = self._text(root, "customer_id") == "own"

@@ -20,7 +20,11 @@ ANONYMOUS: Final = "anonymous_id"
 ADDRESSES: Final = ("email_sha256", "phone_sha256")
 MAX_ALIASES: Final = 100
 SUSPECT_AFTER: Final = 20
-SCOPED: Final = re.compile(r"[a-z][a-z0-9_]{0,31}@[A-Za-z0-9._-]{1,64}")
+BASE: Final = r"[a-z][a-z0-9_]{0,31}"
+"""The word of a kind, as a pattern."""
+SOURCE: Final = r"[A-Za-z0-9._-]{1,64}"
+"""The name of a source, as a pattern."""
+SCOPED: Final = re.compile(f"{BASE}@{SOURCE}")
 """A kind that is scoped by its source: what the number is, and which source gave it."""
 MAX_KIND_LENGTH: Final = 32 + 1 + 64
 SCOPED_STRENGTH: Final = 1
@@ -212,7 +216,7 @@ KINDS_ALLOWED: Final = (
     "kinds of alias (a-z, 0-9, _), each once, customer_id first; `:10` after one: each customer has at most 10 of it, "
     f"{MAX_ALIASES} at most"
 )
-_WORD: Final = re.compile(r"([a-z][a-z0-9_]{0,31})(?::([1-9][0-9]{0,2}))?")
+_WORD: Final = re.compile(rf"({BASE})(?::([1-9][0-9]{{0,2}}))?")
 
 
 def kinds_of(

@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 from tracker.identity.kinds import Kinds
 from tracker.identity.ties import Edge, Ties, moment
 from tracker.identity.trust import NEVER_MS
+from tracker.records.timer import DAY_MS
 
-DAY_MS: Final = 86_400_000
 NOT_SUSPECT_MS: Final = -1
 
 

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from schemas.routed import BROWSER_MS, Clearance, Offer, Ruling, Tie, Weight
+from schemas.routed import Clearance, Offer, Ruling, Tie, Weight
 from tracker.identity.kinds import Kinds
 from tracker.identity.trust import NEVER_MS, is_by_server
 from tracker.records.state import UnreadableStateError
@@ -142,7 +142,11 @@ def is_anchored(ties: Ties) -> bool:
     """Whether a server, or a ruling, has tied the name to another that agrees. Browsers then do not move it."""
     # A peer without an offer may have refused the tie; a name learns that only where it was first to know of it.
     return any(
-        not edge.is_cut and edge.offer is not None and 0 <= moment(edge)[0] < BROWSER_MS and peer not in ties.held
+        not edge.is_cut
+        and edge.offer is not None
+        and peer not in ties.held
+        and is_by_server(at_ms := moment(edge)[0])
+        and at_ms >= 0
         for peer, edge in ties.edges.items()
     )
 

@@ -10,7 +10,18 @@ from typing import Any, Final, Literal, NamedTuple, get_type_hints
 import msgspec
 
 from schemas.properties import BY_CHANNEL
-from schemas.webhooks.form import ANY, DECIMALS, ITEM, NONE, Paths, Values, Webhook, WebhookSender, WebhookValue
+from schemas.webhooks.form import (
+    ANY,
+    DECIMALS,
+    ITEM,
+    NONE,
+    Paths,
+    Values,
+    Webhook,
+    WebhookSender,
+    WebhookValue,
+    alternatives,
+)
 from streams.collector.admission import blank
 from streams.collector.problems import Refused
 from streams.collector.segment import moment, moment_ms
@@ -142,7 +153,7 @@ def _occurred_at(value: Any, now_ms: int) -> Any:
     at_ms = since_1970(value)
     if at_ms is None:
         return now_ms
-    # A written time keeps its fractions of a millisecond.
+    # A written time stays one, in UTC.
     return moment(value) if isinstance(value, str) and moment_ms(value) == at_ms else at_ms
 
 
@@ -196,15 +207,12 @@ def _values(table: Values, message: Notification, channel: str) -> dict[str, Any
 
 
 def _value(spec: str | Paths | WebhookValue, message: Notification) -> Any:
-    if isinstance(spec, str):
-        return _brief(message.find((spec,)))
-    if isinstance(spec, tuple):
-        return _brief(message.find(spec))
+    if not isinstance(spec, WebhookValue):
+        return _brief(message.find(alternatives(spec)))
     if spec.value is not None:
         return spec.value
-    paths = (spec.paths,) if isinstance(spec.paths, str) else spec.paths
     # An object is passed over: the next path may lead into it.
-    value = next((each for path in paths if _is_single(each := message.at(path))), None)
+    value = next((each for path in alternatives(spec.paths) if _is_single(each := message.at(path))), None)
     if spec.words:
         words = {str(word).casefold(): meant for word, meant in spec.words.items()}
         value = words.get(text(value), None if spec.only else value)

@@ -4,11 +4,12 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from schemas.webhooks.form import Values, Webhook, WebhookSender, WebhookValue
+from schemas.webhooks.form import Values, Webhook, WebhookSender, WebhookValue, alternatives
 from streams.collector.webhooks.places import steps
 from streams.collector.webhooks.signatures import BODY, HEADER, SIGNATURE, TEXT, WHOLE
+from tracker.identity.kinds import BASE
 
-KIND: Final = re.compile(r"[a-z][a-z0-9_]{0,31}@?")
+KIND: Final = re.compile(f"{BASE}@?")
 MOST_BYTES: Final = 4_000_000
 """A body is read whole, and other requests wait while it is parsed."""
 _HEADER_NAME: Final = re.compile(r"[a-z0-9-]{1,64}")
@@ -83,11 +84,11 @@ def _ids(place: str, ids: dict[str, tuple[str, ...]]) -> Iterator[str]:
 def _values(place: str, values: Values) -> Iterator[str]:
     for name, value in values.items():
         if not isinstance(value, WebhookValue):
-            yield from _paths(f"{place}.{name}", (value,) if isinstance(value, str) else value)
+            yield from _paths(f"{place}.{name}", alternatives(value))
             continue
         if bool(value.paths) == (value.value is not None):
             yield f"{place}.{name}: a value needs either `from` or `value`"
-        yield from _paths(f"{place}.{name}", (value.paths,) if isinstance(value.paths, str) else value.paths)
+        yield from _paths(f"{place}.{name}", alternatives(value.paths))
         if value.minor:
             yield from _paths(f"{place}.{name}.minor", (value.minor,))
 
