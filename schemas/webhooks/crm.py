@@ -6,7 +6,7 @@ lead's number names a person.
 
 from typing import Final
 
-from schemas.webhooks.form import Conditions, Signature, Values, Webhook, WebhookSender
+from schemas.webhooks.form import Conditions, Paths, Signature, Values, Webhook, WebhookSender
 
 # `object.…` is the newer name of the same messages; the kind of the object is a field then.
 _CONTACT: Final = "0-1"
@@ -64,6 +64,11 @@ HUBSPOT: Final = WebhookSender(
 )  # fmt: skip
 
 _LEAD: Final[Values] = {"status": "sObject.Status", "source": "sObject.LeadSource"}
+_LEAD_IDS: Final[dict[str, Paths]] = {
+    "salesforce_lead@": ("sObject.Id",),
+    "email": ("sObject.Email",),
+    "phone": ("sObject.Phone",),
+}
 _DEAL: Final[Values] = {
     "order_id": "sObject.Id",
     "stage": "sObject.StageName",
@@ -76,6 +81,7 @@ _CASE: Final[Values] = {
     "priority": "sObject.Priority",
     "via": "sObject.Origin",
 }
+_CASE_IDS: Final[dict[str, Paths]] = {"email": ("sObject.SuppliedEmail", "sObject.ContactEmail")}
 
 # Outbound messages carry the fields that were chosen for them, as they are when the message is sent.
 SALESFORCE: Final = WebhookSender(
@@ -96,17 +102,13 @@ SALESFORCE: Final = WebhookSender(
     },
     mappings=(
         Webhook(topics=("Lead",), where={"sObject.IsConverted": ("true",)}, type="Lead Qualified", channel="shop",
-                at=("sObject.ConvertedDate",), once=("sObject.Id",), properties=_LEAD,
-                ids={"salesforce_lead@": ("sObject.Id",), "email": ("sObject.Email",), "phone": ("sObject.Phone",)}),
+                at=("sObject.ConvertedDate",), once=("sObject.Id",), properties=_LEAD, ids=_LEAD_IDS),
         Webhook(topics=("Lead",), where={"sObject.Status": ("qualified", "closed - converted")}, type="Lead Qualified",
-                channel="shop", once=("sObject.Id",), properties=_LEAD,
-                ids={"salesforce_lead@": ("sObject.Id",), "email": ("sObject.Email",), "phone": ("sObject.Phone",)}),
+                channel="shop", once=("sObject.Id",), properties=_LEAD, ids=_LEAD_IDS),
         Webhook(topics=("Lead",), where={"sObject.Status": ("unqualified", "closed - not converted")},
-                type="Lead Disqualified", channel="shop", once=("sObject.Id",), properties=_LEAD,
-                ids={"salesforce_lead@": ("sObject.Id",), "email": ("sObject.Email",), "phone": ("sObject.Phone",)}),
+                type="Lead Disqualified", channel="shop", once=("sObject.Id",), properties=_LEAD, ids=_LEAD_IDS),
         Webhook(topics=("Lead",), type="Lead Created", channel="shop", at=("sObject.CreatedDate",),
-                once=("sObject.Id",), properties=_LEAD,
-                ids={"salesforce_lead@": ("sObject.Id",), "email": ("sObject.Email",), "phone": ("sObject.Phone",)}),
+                once=("sObject.Id",), properties=_LEAD, ids=_LEAD_IDS),
         Webhook(topics=("Contact",), type="Contact Created", channel="shop", at=("sObject.CreatedDate",),
                 once=("sObject.Id",),
                 ids={"salesforce_contact@": ("sObject.Id",), "email": ("sObject.Email",),
@@ -124,14 +126,11 @@ SALESFORCE: Final = WebhookSender(
         Webhook(topics=("Opportunity",), type="Deal Advanced", channel="shop",
                 once=("sObject.Id", "sObject.StageName"), properties=_DEAL),
         Webhook(topics=("Case",), where={"sObject.IsClosed": ("true",)}, type="Ticket Solved", channel="support",
-                once=("sObject.Id", "sObject.ClosedDate"), at=("sObject.ClosedDate",), properties=_CASE,
-                ids={"email": ("sObject.SuppliedEmail", "sObject.ContactEmail")}),
+                once=("sObject.Id", "sObject.ClosedDate"), at=("sObject.ClosedDate",), properties=_CASE, ids=_CASE_IDS),
         Webhook(topics=("Case",), where={"sObject.Status": ("closed",)}, type="Ticket Solved", channel="support",
-                once=("sObject.Id", "sObject.ClosedDate"), at=("sObject.ClosedDate",), properties=_CASE,
-                ids={"email": ("sObject.SuppliedEmail", "sObject.ContactEmail")}),
+                once=("sObject.Id", "sObject.ClosedDate"), at=("sObject.ClosedDate",), properties=_CASE, ids=_CASE_IDS),
         Webhook(topics=("Case",), type="Ticket Opened", channel="support", once=("sObject.Id",),
-                at=("sObject.CreatedDate",), properties=_CASE,
-                ids={"email": ("sObject.SuppliedEmail", "sObject.ContactEmail")}),
+                at=("sObject.CreatedDate",), properties=_CASE, ids=_CASE_IDS),
     ),
     others=("Account", "Campaign", "CampaignMember", "Order", "Task", "Event", "User"),
 )  # fmt: skip

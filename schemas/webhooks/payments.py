@@ -6,7 +6,7 @@ session, its intent and its charge name the same payment.
 
 from typing import Final
 
-from schemas.webhooks.form import Conditions, Signature, Values, Webhook, WebhookSender, WebhookValue
+from schemas.webhooks.form import ANY, Conditions, Signature, Values, Webhook, WebhookSender, WebhookValue
 
 
 def _money(*paths: str) -> Values:
@@ -24,6 +24,7 @@ _PLAN: Final[Values] = {
     "subscription_id": ("subscription", "parent.subscription_details.subscription"),
     "plan": ("lines.data.0.price.lookup_key", "lines.data.0.price.id", "lines.data.0.plan.id"),
 }
+_PRICE: Final = ("items.data.0.price.lookup_key", "items.data.0.price.id")
 # An invoice of nothing begins a trial; `customer.subscription.created` tells it.
 _FREE: Final[Conditions] = {"amount_paid": ("0",)}
 
@@ -54,12 +55,12 @@ STRIPE: Final = WebhookSender(
                 type="Order Placed", channel="shop", once=("id",),
                 properties={**_money("amount_total"), "order_id": _REFERENCE, "status": "payment_status"}),
         # Payments of invoices are told by the invoice.
-        Webhook(topics=("payment_intent.succeeded",), unless={"invoice": ("*",)}, type="Order Completed",
+        Webhook(topics=("payment_intent.succeeded",), unless={"invoice": (ANY,)}, type="Order Completed",
                 channel="shop", once=("id",),
                 properties={**_money("amount_received", "amount"), "order_id": _REFERENCE,
                             "status": WebhookValue(value="paid")}),
         Webhook(topics=("charge.succeeded",), where={"paid": ("true",)},
-                unless={"invoice": ("*",), "captured": ("false",)}, type="Order Completed", channel="shop",
+                unless={"invoice": (ANY,), "captured": ("false",)}, type="Order Completed", channel="shop",
                 once=("payment_intent|id",),
                 properties={**_money("amount_captured", "amount"), "order_id": _REFERENCE,
                             "status": WebhookValue(value="paid")}),
@@ -82,12 +83,11 @@ STRIPE: Final = WebhookSender(
                 properties={**_money("amount_due"), **_PLAN}),
         Webhook(topics=("customer.subscription.created",), where={"status": ("trialing",)}, type="Trial Started",
                 channel="shop", once=("id",), at=("trial_start", "created"),
-                properties={"subscription_id": "id", "plan": ("items.data.0.price.lookup_key",
-                                                              "items.data.0.price.id")}),
+                properties={"subscription_id": "id", "plan": _PRICE}),
         Webhook(topics=("customer.subscription.deleted",), type="Subscription Cancelled", channel="shop",
                 once=("id",), at=("ended_at", "canceled_at"),
                 properties={"subscription_id": "id", "reason": ("cancellation_details.reason",),
-                            "plan": ("items.data.0.price.lookup_key", "items.data.0.price.id")}),
+                            "plan": _PRICE}),
     ),
     others=("customer.created", "customer.updated", "customer.deleted", "customer.subscription.updated",
             "checkout.session.expired", "checkout.session.async_payment_failed", "payment_intent.created",

@@ -5,7 +5,7 @@ Who answers may have written the ids that come with an answer, so only one of th
 
 from typing import Final
 
-from schemas.webhooks.form import Signature, Values, Webhook, WebhookSender, WebhookValue
+from schemas.webhooks.form import ANY, Signature, Values, Webhook, WebhookSender, WebhookValue
 
 _FORM: Final[Values] = {"form": "form_id", "title": "definition.title"}
 
@@ -24,7 +24,7 @@ TYPEFORM: Final = WebhookSender(
         "phone": ("hidden.phone", "answers[type=phone_number].phone_number"),
     },
     mappings=(
-        Webhook(topics=("form_response",), where={"answers[field.type=nps].number": ("*",)}, type="Survey Answered",
+        Webhook(topics=("form_response",), where={"answers[field.type=nps].number": (ANY,)}, type="Survey Answered",
                 channel="support",
                 properties={**_FORM, "score": "answers[field.type=nps].number", "scale": WebhookValue(value="nps"),
                             "kind": WebhookValue(value="nps"), "comment": "answers[field.type=long_text].text"}),

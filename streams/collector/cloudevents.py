@@ -8,14 +8,13 @@ from urllib.parse import unquote
 from schemas import cloudevents as tables
 from streams.collector import document
 from streams.collector.admission import blank, event_id
+from streams.collector.browser import PROOF
 from streams.collector.paths import first, found
 from streams.collector.problems import Refused
 from streams.collector.segment import moment
 
 HEADER: Final = "ce-"
 JSON: Final = ("application/json", "text/json", "")
-PROOF: Final = "user_hash"
-"""Beside an id, what proves it; it is none itself."""
 
 
 def is_binary(names: Iterable[str]) -> bool:

@@ -90,21 +90,13 @@ def _commerce(event: Any, properties: Mapping[str, Any]) -> dict[str, Any]:
 
 def moment(value: Any) -> Any:
     """A time as touchpoints write it, in UTC where it has no offset; any other value as it is, to be refused later."""
-    if not isinstance(value, str):
+    at_ms = moment_ms(value)
+    try:
+        return value if at_ms is None else msgspec.to_builtins(datetime.fromtimestamp(at_ms / 1000, UTC))
+    except (ValueError, OverflowError):
         return value
-    read = _read(value)
-    return value if read is None else msgspec.to_builtins(read)
 
 
 def moment_ms(value: Any) -> int | None:
     """A time in milliseconds since 1970, None for any other value."""
-    read = _read(value) if isinstance(value, str) else None
-    return None if read is None else round(read.timestamp() * 1000)
-
-
-def _read(text: str) -> datetime | None:
-    at_ms = milliseconds(text)
-    try:
-        return None if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC)
-    except (ValueError, OverflowError):
-        return None
+    return milliseconds(value) if isinstance(value, str) else None

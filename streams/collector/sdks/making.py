@@ -10,15 +10,14 @@ from urllib.parse import urlsplit
 from schemas.sdks.sdk import ACCOUNTS, COMMERCE, ORDER_NUMBERS, Sdk
 from schemas.vocabulary import TYPES, WEB
 from streams.collector.admission import blank, digest, event_id
+from streams.collector.browser import PROOF
 from streams.collector.paths import first, found, get
 from streams.collector.sources import NamedSource
+from tracker.moment import of_number
 
 NOT_SET: Final = frozenset({"(not set)", "not set", "not_set", "undefined", "null", "none", "$direct"})
 """Texts that libraries write where they have no value."""
-SECONDS_UNTIL: Final = 100_000_000_000
-"""A number below it is a time in seconds (until the year 5138), one above it in milliseconds (since 1973)."""
 MAX_DIGITS: Final = 18
-PROOF: Final = "user_hash"
 BY: Final = "by"
 BUSINESS: Final = "business"
 """The mark, in the context, of what the customer did not do."""
@@ -89,7 +88,7 @@ def _properties(table: Sdk, event: Mapping[str, Any], kind: str, places: Sequenc
     for place in places:
         part = get(event, place)
         for name, value in (part if isinstance(part, dict) else {}).items():
-            if not name.startswith(table.own or ("\0",)) and name not in table.left_out:
+            if not name.startswith(table.own) and name not in table.left_out:
                 made.setdefault(name, value)
     for name, value in found(event, table.named).items():
         made.setdefault(name, value)
@@ -145,7 +144,7 @@ def milliseconds(value: Any) -> Any:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) >= 10**MAX_DIGITS:
         return value
-    return round(value * 1000) if abs(value) < SECONDS_UNTIL else round(value)
+    return of_number(value)
 
 
 def parts(value: Any) -> dict[str, Any]:

@@ -33,9 +33,7 @@ def _rows(asked: Asked) -> list[Any]:
 
 
 def _opened(row: dict[str, Any]) -> dict[str, Any]:
-    made = {
-        name: value for name, value in row.items() if name not in {"ue_px", "ue_pr", "cx", "co", "aid", "ip", "stm"}
-    }
+    made = {name: value for name, value in row.items() if name not in LEFT_OUT}
     try:
         inside = _inside(row, "ue_px", "ue_pr")
         around = _inside(row, "cx", "co")

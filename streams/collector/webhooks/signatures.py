@@ -15,6 +15,7 @@ from schemas.webhooks.form import Signature, WebhookSender
 from streams.collector.problems import Refused
 from streams.collector.segment import moment_ms
 from streams.collector.webhooks.places import walk
+from tracker.moment import of_number
 
 HEADER: Final = "header:"
 BODY: Final = "body:"
@@ -26,8 +27,6 @@ _PLAIN_SIGNS: Final = re.compile("%(3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IG
 WHSEC: Final = "whsec_"
 # A sender's clock may be ahead of ours by this much.
 AHEAD_MS: Final = 5 * 60_000
-# Numbers below it are seconds since 1970 (until the year 5138), others milliseconds (from 1973 on).
-SECONDS_BELOW: Final = 100_000_000_000
 
 
 class Letter(NamedTuple):
@@ -84,7 +83,7 @@ def since_1970(value: Any) -> int | None:
             return _written(text)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return round(value * 1000) if abs(value) < SECONDS_BELOW else round(value)
+    return of_number(value)
 
 
 def _written(text: str) -> int | None:
