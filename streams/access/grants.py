@@ -23,8 +23,9 @@ def grant(settings: Settings) -> list[tuple[str, Right, str]]:
             ACL(f"User:{user}", "*", ACLOperation[operation.upper()], ACLPermissionType.ALLOW, _pattern(right))
             for user, right, operation in wanted
         ]
-        if rights:
-            admin.create_acls(rights)
+        # kafka-python returns what Kafka refuses, and raises nothing.
+        for failure in admin.create_acls(rights)["failed"] if rights else ():
+            raise failure
     return wanted
 
 
