@@ -9,7 +9,7 @@ from schemas import cloudevents as tables
 from streams.collector import document
 from streams.collector.admission import blank, event_id
 from streams.collector.browser import PROOF
-from streams.collector.paths import first, found
+from streams.collector.paths import first, found, get
 from streams.collector.problems import Refused
 from streams.collector.segment import moment
 
@@ -80,7 +80,7 @@ def touchpoint(event: dict[str, Any], fixed: str | None, now_ms: int, subject_is
     channel = fixed or first(event, tables.CHANNELS)
     occurred_at = moment(event.get("time")) or now_ms
     own = event_id(event["id"], event["source"])
-    ids = found(event, tables.IDS)
+    ids = _further_ids(event) | found(event, tables.IDS)
     if subject_is is not None and not ids.keys() - {PROOF} and event.get(tables.SUBJECT):
         ids[subject_is] = event.pop(tables.SUBJECT)
     wire = blank(own, event["type"], channel, occurred_at, ids)
@@ -97,3 +97,9 @@ def touchpoint(event: dict[str, Any], fixed: str | None, now_ms: int, subject_is
     if extensions and isinstance(wire.get("context") or {}, dict):
         wire["context"] = extensions | (wire.get("context") or {})
     return wire
+
+
+def _further_ids(event: dict[str, Any]) -> dict[str, Any]:
+    """The ids of any kind in `data.ids`."""
+    ids = get(event, "data.ids")
+    return {kind: value for kind, value in ids.items() if isinstance(value, str | int)} if isinstance(ids, dict) else {}

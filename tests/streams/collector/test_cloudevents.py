@@ -92,6 +92,14 @@ def test_an_address_among_the_data_is_nobodys_id(collector) -> None:
     assert [kept["ids"].keys() for kept in collector.kept] == [{"anonymous_id"}, {"anonymous_id", "email_sha256"}]
 
 
+def test_ids_of_any_kind_are_taken(collector) -> None:
+    """As in Kafka: a number that a system gave is an alias too; what can be no id at all is left out."""
+    event = ITEM | {"customerid": "c-1", "data": {"ids": {"shop_customer@se": "12", "device_id": 7, "odd": [1]}}}
+    assert collector.ask("/v1/cloudevents", event, headers=STRUCTURED).status == 200
+    (kept,) = collector.kept
+    assert kept["ids"] == {"customer_id": "c-1", "shop_customer@se": "12", "device_id": 7}
+
+
 def packed(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
