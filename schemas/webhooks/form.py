@@ -15,7 +15,8 @@ Paths = tuple[str, ...]
 """Alternatives: the first path with a value is used."""
 
 Conditions = dict[str, Paths]
-"""By path: values, of which the message must have one; `*` is any value, an empty text is none."""
+"""By path: values, of which the message must have one; `*` is any value, `in_*` any that begins so, an empty text is
+none."""
 
 ANY: Final = "*"
 """In conditions: any value but an empty one."""

@@ -46,9 +46,11 @@ SHOPIFY: Final = WebhookSender(
                 channel="shop", at=("cancelled_at",), properties={**_ORDER, "reason": "cancel_reason"}, once=("id",)),
         Webhook(topics=("orders/fulfilled",), agrees={**_IS_ORDER, "fulfillment_status": ("fulfilled",)},
                 type="Order Shipped", channel="shop", properties=_ORDER, once=("id",)),
-        # `refunds/create` does not name the customer; a changed order does.
+        # `refunds/create` does not name the customer; a changed order does. A refund changes what the order is worth; a
+        # note that somebody adds later does not.
         Webhook(topics=("orders/updated",), where={"financial_status": ("refunded", "partially_refunded")},
-                type="Order Refunded", channel="shop", properties=_ORDER),
+                type="Order Refunded", channel="shop", properties=_ORDER,
+                once=("id", "financial_status", "current_total_price|updated_at")),
         Webhook(topics=("carts/create", "carts/update"), agrees=_NO_ORDER, type="Cart Updated", channel="web",
                 ids={"anonymous_id": ("token",)}, properties={"items": "line_items", "cart_id": ("id", "token")}),
         Webhook(topics=("checkouts/create", "checkouts/update"), agrees=_NO_ORDER, type="Checkout Started",
@@ -123,9 +125,13 @@ ECWID: Final = WebhookSender(
         Webhook(topics=("order.created", "order.updated"), where={"data.newPaymentStatus": ("PAID",)},
                 unless={"data.oldPaymentStatus": ("PAID", "PARTIALLY_REFUNDED", "REFUNDED")}, type="Order Completed",
                 channel="shop", properties=_ECWID_ORDER),
-        Webhook(topics=("order.updated",), where={"data.newPaymentStatus": ("REFUNDED", "PARTIALLY_REFUNDED")},
+        Webhook(topics=("order.updated",), where={"data.newPaymentStatus": ("REFUNDED",)},
                 unless={"data.oldPaymentStatus": ("REFUNDED",)}, type="Order Refunded", channel="shop",
                 properties=_ECWID_ORDER),
+        # A second refund in part looks like any other change of the order, such as its shipping.
+        Webhook(topics=("order.updated",), where={"data.newPaymentStatus": ("PARTIALLY_REFUNDED",)},
+                unless={"data.oldPaymentStatus": ("PARTIALLY_REFUNDED", "REFUNDED")}, type="Order Refunded",
+                channel="shop", properties=_ECWID_ORDER),
         Webhook(topics=("order.created", "order.updated"), where={"data.newPaymentStatus": ("CANCELLED",)},
                 unless={"data.oldPaymentStatus": ("CANCELLED",)}, type="Order Cancelled", channel="shop",
                 properties=_ECWID_ORDER),
