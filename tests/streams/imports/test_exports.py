@@ -269,3 +269,11 @@ def test_other_encodings_get_a_csvs_remedy(tmp_path, encoding) -> None:
     with pytest.raises(TrackerError) as raised:
         made(path, table_of(WEB + "}\n"))
     assert (raised.value.exit_code, raised.value.remedy) == (ExitCode.USAGE, "save it as CSV UTF-8")
+
+
+def test_an_empty_file_is_told(tmp_path) -> None:
+    """A CSV without a line of names says so, and not that it has none of the table's columns."""
+    path = tmp_path / "orders.csv"
+    path.write_text("")
+    with pytest.raises(UsageError, match="no column names"):
+        made(path, load(TABLES / "orders.yaml"))
