@@ -24,6 +24,9 @@ NONE: Final = ""
 """In conditions: no value."""
 
 DAY_S: Final = 86_400
+LARGE_BYTES: Final = 4_000_000
+"""How large a message may be that holds many events, a whole conversation, or an order with what plug-ins write into
+it. Senders switch off webhooks that refuse the same message again and again."""
 
 
 class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

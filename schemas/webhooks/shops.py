@@ -6,7 +6,18 @@ nothing but the id and the time of an event.
 
 from typing import Final
 
-from schemas.webhooks.form import ANY, BY_BUSINESS, DAY_S, NONE, Conditions, Signature, Values, Webhook, WebhookSender
+from schemas.webhooks.form import (
+    ANY,
+    BY_BUSINESS,
+    DAY_S,
+    LARGE_BYTES,
+    NONE,
+    Conditions,
+    Signature,
+    Values,
+    Webhook,
+    WebhookSender,
+)
 
 _ORDER: Final[Values] = {
     "order_id": "id",
@@ -24,6 +35,7 @@ _DRAFTS: Final[Conditions] = {"status": ("auto-draft", "checkout-draft", "draft"
 
 SHOPIFY: Final = WebhookSender(
     signature=Signature(header="x-shopify-hmac-sha256"),
+    most_bytes=LARGE_BYTES,
     topic=("header:x-shopify-topic",),
     # Shopify retries for two days.
     window_s=3 * DAY_S,
@@ -68,6 +80,7 @@ SHOPIFY: Final = WebhookSender(
 
 WOOCOMMERCE: Final = WebhookSender(
     signature=Signature(header="x-wc-webhook-signature"),
+    most_bytes=LARGE_BYTES,
     topic=("header:x-wc-webhook-topic",),
     window_s=3 * DAY_S,
     moment=("date_modified_gmt", "date_created_gmt"),
