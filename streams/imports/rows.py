@@ -161,6 +161,9 @@ def _properties(entry: TouchpointEntry, row: dict[str, Any], table: ImportMap, c
 def _members(value: Value, found: Any, channel: str) -> dict[str, Any]:
     """The members of an object as properties, those that the channel names in its types where they can be."""
     members = opened(found, value.columns[0]) if isinstance(found, str) else found
+    if members == [] or found == "null":
+        # So some systems write an object without members into a column of JSON.
+        return {}
     if not isinstance(members, dict):
         raise Unfit(f"column {value.columns[0]!r}: {str(found)[:60]!r} is no object")
     usual, made = usual_kinds(channel), {}

@@ -277,3 +277,12 @@ def test_an_empty_file_is_told(tmp_path) -> None:
     path.write_text("")
     with pytest.raises(UsageError, match="no column names"):
         made(path, load(TABLES / "orders.yaml"))
+
+
+def test_an_object_without_members(tmp_path) -> None:
+    """A column of JSON may say `null` or `[]` where there are no properties; other texts are no object."""
+    path = tmp_path / "rows.csv"
+    path.write_text("who,at,js\n1,2026-01-05,null\n2,2026-01-05,[]\n3,2026-01-05,{}\n4,2026-01-05,[1]\n")
+    *good, bad = made(path, table_of(WEB + ', properties: {"*": js}}\n'))
+    assert [each.properties for each in good] == [None] * 3
+    assert isinstance(bad, RowFlaw)
