@@ -102,7 +102,9 @@ SALESFORCE: Final = WebhookSender(
     },
     mappings=(
         Webhook(topics=("Lead",), where={"sObject.IsConverted": ("true",)}, type="Lead Qualified", channel="shop",
-                at=("sObject.ConvertedDate",), once=("sObject.Id",), properties=_LEAD, ids=_LEAD_IDS),
+                # The date of the conversion has no time: at midnight a lead would be qualified before it was made.
+                at=("sObject.LastModifiedDate", "sObject.SystemModstamp", "sObject.ConvertedDate"),
+                once=("sObject.Id",), properties=_LEAD, ids=_LEAD_IDS),
         Webhook(topics=("Lead",), where={"sObject.Status": ("qualified", "closed - converted")}, type="Lead Qualified",
                 channel="shop", once=("sObject.Id",), properties=_LEAD, ids=_LEAD_IDS),
         Webhook(topics=("Lead",), where={"sObject.Status": ("unqualified", "closed - not converted")},

@@ -9,6 +9,7 @@ from typing import Final
 from schemas.webhooks.form import (
     ANY,
     BY_BUSINESS,
+    LARGE_BYTES,
     NONE,
     Conditions,
     Signature,
@@ -53,6 +54,7 @@ ZENDESK: Final = WebhookSender(
     signature=Signature(
         header="x-zendesk-webhook-signature", timestamp_header="x-zendesk-webhook-signature-timestamp"
     ),
+    most_bytes=LARGE_BYTES,
     topic=("type",),
     window_s=600,
     moment=("header:x-zendesk-webhook-signature-timestamp",),
@@ -140,6 +142,7 @@ _IS_CONVERSATION: Final[Conditions] = {"status": (ANY,), "rating": (NONE,)}
 
 HELPSCOUT: Final = WebhookSender(
     signature=Signature(header="x-helpscout-signature", algorithm="sha1"),
+    most_bytes=LARGE_BYTES,
     topic=("header:x-helpscout-event",),
     at=("userUpdatedAt", "userModifiedAt", "modifiedAt", "updatedAt", "createdAt"),
     once=("id", "userUpdatedAt", "userModifiedAt", "modifiedAt", "threads"),
@@ -186,6 +189,7 @@ _AUTHORS: Final = ("user", "lead", "contact")
 
 INTERCOM: Final = WebhookSender(
     signature=Signature(header="x-hub-signature", algorithm="sha1", encoding="hex", prefix="sha1="),
+    most_bytes=LARGE_BYTES,
     root="data.item",
     topic=("body:topic",),
     at=("body:created_at",),

@@ -15,7 +15,8 @@ Paths = tuple[str, ...]
 """Alternatives: the first path with a value is used."""
 
 Conditions = dict[str, Paths]
-"""By path: values, of which the message must have one; `*` is any value, an empty text is none."""
+"""By path: values, of which the message must have one; `*` is any value, `in_*` any that begins so, an empty text is
+none."""
 
 ANY: Final = "*"
 """In conditions: any value but an empty one."""
@@ -23,6 +24,9 @@ NONE: Final = ""
 """In conditions: no value."""
 
 DAY_S: Final = 86_400
+LARGE_BYTES: Final = 4_000_000
+"""How large a message may be that holds many events, a whole conversation, or an order with what plug-ins write into
+it. Senders switch off webhooks that refuse the same message again and again."""
 
 
 class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -5,7 +5,7 @@ What is sent, delivered or bounced is the business's; what is opened, clicked or
 
 from typing import Final
 
-from schemas.webhooks.form import BY_BUSINESS, Signature, Values, Webhook, WebhookSender, WebhookValue
+from schemas.webhooks.form import BY_BUSINESS, LARGE_BYTES, Signature, Values, Webhook, WebhookSender, WebhookValue
 
 _MAIL: Final[Values] = {
     "campaign": (
@@ -22,7 +22,7 @@ KLAVIYO: Final = WebhookSender(
     window_s=600,
     moment=("header:klaviyo-timestamp",),
     # Up to 1,000 events in one request.
-    most_bytes=4_000_000,
+    most_bytes=LARGE_BYTES,
     each="data",
     topic=("topic",),
     at=("payload.data.attributes.datetime", "payload.data.attributes.timestamp"),

@@ -22,7 +22,13 @@ _PERSON: Final = {
 }
 _PLAN: Final[Values] = {
     "subscription_id": ("subscription", "parent.subscription_details.subscription"),
-    "plan": ("lines.data.0.price.lookup_key", "lines.data.0.price.id", "lines.data.0.plan.id"),
+    # From the API version 2025-03-31 on the price is one step deeper.
+    "plan": (
+        "lines.data.0.price.lookup_key",
+        "lines.data.0.price.id",
+        "lines.data.0.plan.id",
+        "lines.data.0.pricing.price_details.price",
+    ),
 }
 _PRICE: Final = ("items.data.0.price.lookup_key", "items.data.0.price.id")
 # An invoice of nothing begins a trial; `customer.subscription.created` tells it.
@@ -54,8 +60,10 @@ STRIPE: Final = WebhookSender(
         Webhook(topics=("checkout.session.completed",), where={"mode": ("payment", ""), "payment_status": ("unpaid",)},
                 type="Order Placed", channel="shop", once=("id",),
                 properties={**_money("amount_total"), "order_id": _REFERENCE, "status": "payment_status"}),
-        # Payments of invoices are told by the invoice.
-        Webhook(topics=("payment_intent.succeeded",), unless={"invoice": (ANY,)}, type="Order Completed",
+        # Payments of invoices are told by the invoice. Since 2025-03-31 an intent names it in its details alone, and a
+        # charge does not.
+        Webhook(topics=("payment_intent.succeeded",),
+                unless={"invoice": (ANY,), "payment_details.order_reference": ("in_*",)}, type="Order Completed",
                 channel="shop", once=("id",),
                 properties={**_money("amount_received", "amount"), "order_id": _REFERENCE,
                             "status": WebhookValue(value="paid")}),
@@ -71,6 +79,12 @@ STRIPE: Final = WebhookSender(
         Webhook(topics=("invoice.paid",), where={"billing_reason": ("subscription_create",)}, unless=_FREE,
                 type="Subscription Started", channel="shop", once=(_SUBSCRIPTION,),
                 properties={**_money("amount_paid"), **_PLAN}),
+        # The first payment after a trial is a cycle like any other; the change of the status tells the beginning.
+        Webhook(topics=("customer.subscription.updated",),
+                where={"status": ("active",), "body:data.previous_attributes.status": ("trialing",)},
+                type="Subscription Started", channel="shop", once=("id",), at=("trial_end",),
+                properties={"subscription_id": "id", "plan": ("items.data.0.price.lookup_key",
+                                                              "items.data.0.price.id")}),
         Webhook(topics=("invoice.paid",), where={"billing_reason": ("subscription_cycle",)}, unless=_FREE,
                 type="Subscription Renewed", channel="shop", once=("id",),
                 properties={**_money("amount_paid"), **_PLAN}),
@@ -89,7 +103,7 @@ STRIPE: Final = WebhookSender(
                 properties={"subscription_id": "id", "reason": ("cancellation_details.reason",),
                             "plan": _PRICE}),
     ),
-    others=("customer.created", "customer.updated", "customer.deleted", "customer.subscription.updated",
+    others=("customer.created", "customer.updated", "customer.deleted",
             "checkout.session.expired", "checkout.session.async_payment_failed", "payment_intent.created",
             "payment_intent.payment_failed", "charge.failed", "charge.updated", "charge.dispute.created",
             "invoice.created", "invoice.finalized", "invoice.payment_succeeded", "refund.created", "refund.updated",

@@ -6,7 +6,18 @@ nothing but the id and the time of an event.
 
 from typing import Final
 
-from schemas.webhooks.form import ANY, BY_BUSINESS, DAY_S, NONE, Conditions, Signature, Values, Webhook, WebhookSender
+from schemas.webhooks.form import (
+    ANY,
+    BY_BUSINESS,
+    DAY_S,
+    LARGE_BYTES,
+    NONE,
+    Conditions,
+    Signature,
+    Values,
+    Webhook,
+    WebhookSender,
+)
 
 _ORDER: Final[Values] = {
     "order_id": "id",
@@ -24,6 +35,7 @@ _DRAFTS: Final[Conditions] = {"status": ("auto-draft", "checkout-draft", "draft"
 
 SHOPIFY: Final = WebhookSender(
     signature=Signature(header="x-shopify-hmac-sha256"),
+    most_bytes=LARGE_BYTES,
     topic=("header:x-shopify-topic",),
     # Shopify retries for two days.
     window_s=3 * DAY_S,
@@ -46,9 +58,11 @@ SHOPIFY: Final = WebhookSender(
                 channel="shop", at=("cancelled_at",), properties={**_ORDER, "reason": "cancel_reason"}, once=("id",)),
         Webhook(topics=("orders/fulfilled",), agrees={**_IS_ORDER, "fulfillment_status": ("fulfilled",)},
                 type="Order Shipped", channel="shop", properties=_ORDER, once=("id",)),
-        # `refunds/create` does not name the customer; a changed order does.
+        # `refunds/create` does not name the customer; a changed order does. A refund changes what the order is worth; a
+        # note that somebody adds later does not.
         Webhook(topics=("orders/updated",), where={"financial_status": ("refunded", "partially_refunded")},
-                type="Order Refunded", channel="shop", properties=_ORDER),
+                type="Order Refunded", channel="shop", properties=_ORDER,
+                once=("id", "financial_status", "current_total_price|updated_at")),
         Webhook(topics=("carts/create", "carts/update"), agrees=_NO_ORDER, type="Cart Updated", channel="web",
                 ids={"anonymous_id": ("token",)}, properties={"items": "line_items", "cart_id": ("id", "token")}),
         Webhook(topics=("checkouts/create", "checkouts/update"), agrees=_NO_ORDER, type="Checkout Started",
@@ -66,6 +80,7 @@ SHOPIFY: Final = WebhookSender(
 
 WOOCOMMERCE: Final = WebhookSender(
     signature=Signature(header="x-wc-webhook-signature"),
+    most_bytes=LARGE_BYTES,
     topic=("header:x-wc-webhook-topic",),
     window_s=3 * DAY_S,
     moment=("date_modified_gmt", "date_created_gmt"),
@@ -123,9 +138,13 @@ ECWID: Final = WebhookSender(
         Webhook(topics=("order.created", "order.updated"), where={"data.newPaymentStatus": ("PAID",)},
                 unless={"data.oldPaymentStatus": ("PAID", "PARTIALLY_REFUNDED", "REFUNDED")}, type="Order Completed",
                 channel="shop", properties=_ECWID_ORDER),
-        Webhook(topics=("order.updated",), where={"data.newPaymentStatus": ("REFUNDED", "PARTIALLY_REFUNDED")},
+        Webhook(topics=("order.updated",), where={"data.newPaymentStatus": ("REFUNDED",)},
                 unless={"data.oldPaymentStatus": ("REFUNDED",)}, type="Order Refunded", channel="shop",
                 properties=_ECWID_ORDER),
+        # A second refund in part looks like any other change of the order, such as its shipping.
+        Webhook(topics=("order.updated",), where={"data.newPaymentStatus": ("PARTIALLY_REFUNDED",)},
+                unless={"data.oldPaymentStatus": ("PARTIALLY_REFUNDED", "REFUNDED")}, type="Order Refunded",
+                channel="shop", properties=_ECWID_ORDER),
         Webhook(topics=("order.created", "order.updated"), where={"data.newPaymentStatus": ("CANCELLED",)},
                 unless={"data.oldPaymentStatus": ("CANCELLED",)}, type="Order Cancelled", channel="shop",
                 properties=_ECWID_ORDER),

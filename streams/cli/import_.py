@@ -14,7 +14,7 @@ from schemas.touchpoint import Touchpoint
 from streams.cli.event_input import span_of
 from streams.cli.import_output import Said, as_data, say
 from streams.cli.interrupt import ending_in_order
-from streams.cli.options import Since, SourceName, SummaryAsJson, Until
+from streams.cli.options import Since, SourceName, SummaryAsJson, Until, require_apart
 from streams.cli.progress import progress
 from streams.errors import ExitCode, UsageError
 from streams.events.files import STDIN
@@ -82,6 +82,10 @@ def import_(
         raise UsageError("--out and --dry-run cannot be combined.", "Neither sends anything; leave out --dry-run.")
     if as_json and out == STDIN:
         raise UsageError("--json and --out - both write to standard output.", "Name a file, or leave out --json.")
+    inputs = (Path(file), mapping)
+    require_apart("--out", Path(out) if out not in {None, STDIN} else None, *inputs)
+    require_apart("--position", position, *inputs)
+    require_apart("--rejected", rejected, *inputs)
     # A dry run that is piped gives all touchpoints on, as a file of events.
     is_piped = dry_run and not as_json and not sys.stdout.isatty()
     target = STDIN if is_piped else out

@@ -54,9 +54,10 @@ def main(words: Sequence[str] | None = None) -> int:
         return run(lambda: build(_app())(args=words, prog_name="tracker", standalone_mode=False))
     finally:
         signal.signal(signal.SIGTERM, previous)
+        # Where a pipe was closed, Typer has put streams here that hide the failure from us, and not from Python's end.
+        sys.stdout, sys.stderr = plain
         _let_go(sys.stdout)
         _let_go(sys.stderr)
-        sys.stdout, sys.stderr = plain
 
 
 def run(command: Callable[[], Any], environ: Mapping[str, str] = os.environ) -> int:

@@ -5,6 +5,8 @@ from typing import Annotated, Final
 
 import typer
 
+from streams.errors import UsageError
+
 OTHER_NAMES: Final = "an alias such as anonymous_id:a-17, an e-mail address or a telephone number."
 Customer = Annotated[str, typer.Argument(help=f"The customer's id, {OTHER_NAMES}")]
 Person = Annotated[str, typer.Argument(help=f"The person's customer id, {OTHER_NAMES}")]
@@ -27,3 +29,9 @@ SourceName = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 SummaryAsJson = Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")]
+
+
+def require_apart(option: str, output: Path | None, *inputs: Path) -> None:
+    """Raises UsageError where a file that is to be written is one that is read: it would be lost."""
+    if output is not None and output.exists() and any(each.exists() and each.samefile(output) for each in inputs):
+        raise UsageError(f"{option}: {output} is a file that is read.", "Name another file; it would be overwritten.")

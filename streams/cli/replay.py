@@ -4,7 +4,9 @@ It prints what `tracker/replay/replay.py` counts.
 """
 
 import json
+import os
 import sys
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Final
 
 import typer
@@ -16,8 +18,11 @@ from streams.cli.spans import lasting
 from streams.errors import ExitCode, TrackerError, UsageError
 from streams.events.files import STDIN, ReadTally
 from streams.events.gathering import Gathered, moment, show_time, watched
+from streams.person.spellings import spellings
+from streams.settings.settings import read
 from tracker.journey.definition import Definition
 from tracker.journey.file import load
+from tracker.replay.columns import Columns, Event
 from tracker.replay.explain import explain
 from tracker.replay.replay import Breakdown, BreakdownError, Replay, breakdown
 from tracker.replay.report import ReplayFigures, Report, customer_as_json
@@ -118,15 +123,19 @@ def broken_down(journey: Definition, by: str | None) -> Breakdown | None:
 
 
 def print_explanation(running: Replay, gathered: Gathered, name: str, *, as_json: bool) -> int:
-    """Print the explanation of one customer, found by any of their names."""
-    customer = gathered.columns.customer(name)
-    events = gathered.columns.of(customer)
-    if events is None:
+    """Print the explanation of one customer, found by any of their names, an address or a telephone number."""
+    found = next(found_as(gathered.columns, [name]), None)
+    if found is None:
+        settings = read(os.environ)
+        found = next(found_as(gathered.columns, spellings(name, settings.kinds, settings.hash_key)), None)
+    if found is None:
         raise TrackerError(
             f"No event of the customer {name!r} was read.",
-            "Write the id as in the events; ids other than customer_id with their kind, such as anonymous_id:a-17.",
+            "Write the id as in the events, ids other than customer_id with their kind, such as anonymous_id:a-17; or "
+            "an e-mail address, or a telephone number with its country code.",
             ExitCode.NOT_FOUND,
         )
+    customer, events = found
     explanation = explain(running.definition, gathered.columns, customer, events, running.now_ms)
     if as_json:
         print(json.dumps(explanation.as_json(show_time), ensure_ascii=False, indent=2))
@@ -134,6 +143,14 @@ def print_explanation(running: Replay, gathered: Gathered, name: str, *, as_json
         print(explanation.as_text(show_time))
     say_what_was_read(gathered)
     return ExitCode.OK
+
+
+def found_as(columns: Columns, names: Iterable[str]) -> Iterator[tuple[str, list[Event]]]:
+    """The customers of these names who have events, each with them."""
+    for name in names:
+        customer = columns.customer(name)
+        if (events := columns.of(customer)) is not None:
+            yield customer, events
 
 
 def outcome(gathered: Gathered) -> ExitCode:

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from streams.cli.check import journey_files
+from streams.cli.options import require_apart
 from streams.errors import ExitCode, TrackerError, UsageError
 from streams.settings.definitions import load_journeys
 from streams.settings.settings import read
@@ -63,6 +64,7 @@ def rules(
     if output is None:
         print(made, end="")
     else:
+        require_apart("-o", output, *map(Path, journey_files(definitions) if definitions else ()))
         write(output, made)
         print(f"{output}", file=sys.stderr)
     return ExitCode.OK

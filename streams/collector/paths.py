@@ -6,13 +6,11 @@ from typing import Any
 
 def get(document: Any, path: str) -> Any:
     """The value at the path, else None."""
-    if "." not in path and isinstance(document, dict):
-        return document.get(path)
-    for name in path.split("."):
-        if isinstance(document, list) and name.isdigit() and int(name[:6]) < len(document):
-            document = document[int(name)]
-        elif isinstance(document, dict):
+    for name in path.split(".") if "." in path else (path,):
+        if isinstance(document, dict):
             document = document.get(name)
+        elif isinstance(document, list) and name.isdigit() and int(name[:6]) < len(document):
+            document = document[int(name)]
         else:
             return None
     return document
@@ -20,7 +18,11 @@ def get(document: Any, path: str) -> Any:
 
 def first(document: Any, paths: Iterable[str]) -> Any:
     """The first of the paths that has a value other than null and the empty text."""
-    return next((found for path in paths if (found := get(document, path)) not in (None, "")), None)
+    for path in paths:
+        value = get(document, path)
+        if value is not None and value != "":
+            return value
+    return None
 
 
 def found(document: Any, table: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:

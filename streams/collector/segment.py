@@ -55,22 +55,25 @@ def touchpoint(call: dict[str, Any], channels: Mapping[str, str], fixed: str | N
     return wire
 
 
-def _properties(call: Mapping[str, Any], name: str) -> dict[str, Any]:
+def _properties(call: Mapping[str, Any], kind: str) -> dict[str, Any]:
     """What the call says of its event, with the names that touchpoints have for it."""
     given: dict[str, Any] = {}
-    for place in tables.PROPERTIES.get(name, ("properties",)):
+    for place in tables.PROPERTIES.get(kind, ("properties",)):
         if isinstance(said := get(call, place), dict):
             given = {**said, **given}
-    more = found(call, tables.NAMED.get(name, {})) | _commerce(call.get("event"), given)
+    more = found(call, tables.NAMED.get(kind, {})) | _commerce(call.get("event"), given)
     path = more.pop("path", None)
-    if "path" not in given and (path := _path(call, name) or path) is not None:
+    if "path" not in given and (path := _path(call, kind) or path) is not None:
         more["path"] = path
-    return {key: value for key, value in (more | given).items() if key not in tables.LEFT_OUT_OF_PROPERTIES}
+    more |= given
+    for name in tables.LEFT_OUT_OF_PROPERTIES:
+        more.pop(name, None)
+    return more
 
 
-def _path(call: Mapping[str, Any], name: str) -> str | None:
+def _path(call: Mapping[str, Any], kind: str) -> str | None:
     """The path of the page, from its URL."""
-    for place in tables.URLS.get(name, ()):
+    for place in tables.URLS.get(kind, ()):
         url = get(call, place)
         try:
             parts = urlsplit(url) if isinstance(url, str) else None

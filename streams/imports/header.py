@@ -28,6 +28,8 @@ class Lack:
 
 def check(name: str, header: Sequence[str], table: ImportMap) -> list[str]:
     """What is passed over, as sentences. Raises UsageError where the file does not fit the table."""
+    if not any(header):
+        raise UsageError(f"{name} has no column names.", "Export it again; it may be empty.")
     twice = sorted({each for each in header if each and header.count(each) > 1})
     if twice:
         raise UsageError(f"{name}: the column {twice[0]!r} is there twice.", "Rename one of the two.")

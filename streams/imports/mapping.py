@@ -11,6 +11,7 @@ from typing import Any, Final, get_type_hints
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from schemas.properties import BY_CHANNEL
+from schemas.vocabulary import WEB
 from streams.errors import ExitCode, TrackerError, UsageError
 from streams.imports.values import AS_IT_IS, EMPTY, KINDS
 from tracker.identity.kinds import ACCOUNT, BASE, CUSTOMER, SOURCE, Kinds
@@ -23,7 +24,20 @@ TOP: Final = (
     "touchpoints",
 )  # fmt: skip
 ENTRY: Final = ("channel", "type", "occurred_at", "event_id", "if", "ids", "properties", "context")
-SPEC: Final = ("from", "as", "format", "value", "words", "default", "unless", "unless_begins", "unless_same")
+SPEC: Final = (
+    "from",
+    "as",
+    "format",
+    "value",
+    "words",
+    "default",
+    "unless",
+    "unless_begins",
+    "unless_same",
+    "not_before",
+)
+BY_TYPE: Final = "by_type"
+"""In place of a channel: the one that the touchpoint's type has in `schemas/vocabulary.py`, `web` for others."""
 MEMBERS: Final = "*"
 """The property whose column is an object: all of its members are properties."""
 SCOPED: Final = re.compile(f"({BASE}@)({SOURCE})?")
@@ -53,6 +67,8 @@ class Value:
     """Beginnings of texts that count as empty; of MEMBERS, those of names that are left out."""
     unless_same: tuple[str, ...] = ()
     """Columns whose value this one must not repeat."""
+    not_before: tuple[str, ...] = ()
+    """Columns with times, none of which this time may be before: a day without a time begins at midnight."""
     prefix: str = ""
     """What is put before the text."""
 
@@ -231,7 +247,9 @@ class _TableReader:
             event_id=self._texts(node if "event_id" in node.entries else root, "event_id"),
             conditions=self._conditions(node, "if"),
             ids=own,
-            properties=self._values(node, "properties", channel=str(where.constant)),
+            properties=self._values(
+                node, "properties", channel=WEB if where.constant == BY_TYPE else str(where.constant)
+            ),
             context=context | self._values(node, "context"),
         )
 
@@ -300,6 +318,7 @@ class _TableReader:
             self._conditions(node, "unless"),
             self._texts(node, "unless_begins"),
             self._texts(node, "unless_same"),
+            self._texts(node, "not_before"),
         )
 
     def _conditions(self, node: Mapping, name: str) -> Conditions:

@@ -6,7 +6,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from schemas.touchpoint import Touchpoint
-from streams.imports.mapping import MEMBERS, ImportMap, TouchpointEntry, Value, usual_kinds
+from schemas.vocabulary import TYPES, WEB
+from streams.imports.mapping import BY_TYPE, MEMBERS, ImportMap, TouchpointEntry, Value, usual_kinds
 from streams.imports.values import AS_IT_IS, KINDS, UTC_ZONE, Unfit, lookup, opened
 from streams.sdk.packing import NotATouchpoint, event_id, pack
 from tracker.identity.kinds import AliasTooLong, Kinds
@@ -64,6 +65,8 @@ def _written(value: Any) -> str:
 def _touchpoint(entry: TouchpointEntry, row: dict[str, Any], table: ImportMap) -> Touchpoint | RowFlaw:
     try:
         channel, type_ = _made(entry.channel, row, table), _made(entry.type, row, table)
+        if channel == BY_TYPE:
+            channel = TYPES.get(str(type_), WEB)
         at_ms = _made(entry.occurred_at, row, table)
         if at_ms is None:
             return RowFlaw("no_time", f"{_named(entry.occurred_at)} is empty")
@@ -124,9 +127,17 @@ def _made(value: Value, row: dict[str, Any], table: ImportMap) -> Any:
         return value.words[said]
     try:
         made = KINDS[value.kind](found, value.format, table.zone)
+        if value.not_before:
+            return max([made, *_earliest(value, row, table)])
         return f"{value.prefix}{made}" if value.prefix else made
     except Unfit as unfit:
         raise Unfit(f"column {column!r}: {str(found)[:60]!r} is {unfit}") from None
+
+
+def _earliest(value: Value, row: dict[str, Any], table: ImportMap) -> list[Any]:
+    """The times that a time may not be before. Raises Unfit."""
+    given = (lookup(row, column, table.empty) for column in value.not_before)
+    return [KINDS[value.kind](each, value.format, table.zone) for each in given if each is not None]
 
 
 def _is_ruled_out(found: Any, value: Value, row: dict[str, Any], table: ImportMap) -> bool:
@@ -150,6 +161,9 @@ def _properties(entry: TouchpointEntry, row: dict[str, Any], table: ImportMap, c
 def _members(value: Value, found: Any, channel: str) -> dict[str, Any]:
     """The members of an object as properties, those that the channel names in its types where they can be."""
     members = opened(found, value.columns[0]) if isinstance(found, str) else found
+    if members == [] or found == "null":
+        # So some systems write an object without members into a column of JSON.
+        return {}
     if not isinstance(members, dict):
         raise Unfit(f"column {value.columns[0]!r}: {str(found)[:60]!r} is no object")
     usual, made = usual_kinds(channel), {}

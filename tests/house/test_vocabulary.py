@@ -13,6 +13,7 @@ import yaml
 from schemas import segment
 from schemas.vocabulary import TYPES
 from schemas.webhooks import SENDERS
+from streams.imports.mapping import BY_TYPE
 
 IMPORTS = Path(__file__).parents[2] / "examples" / "imports"
 Written = tuple[str, str, str | None]
@@ -33,7 +34,8 @@ def by_imports() -> Iterator[Written]:
     """Types that stand in the tables themselves: a file that names its own events may have any."""
     for path in sorted(IMPORTS.glob("*.yaml")):
         for entry in yaml.safe_load(path.read_text(encoding="utf-8"))["touchpoints"]:
-            channel = entry["channel"] if isinstance(entry["channel"], str) else None
+            # `by_type`: the import asks the vocabulary.
+            channel = entry["channel"] if entry["channel"] != BY_TYPE and isinstance(entry["channel"], str) else None
             yield from ((path.name, kind, channel) for kind in types_of(entry["type"]))
 
 

@@ -184,6 +184,18 @@ def test_a_closed_pipe_prints_no_error() -> None:
         assert child.stderr.read() == b""
 
 
+def test_a_pipe_that_closes_while_a_command_prints(table, monkeypatch) -> None:
+    """Nothing is left to be written where a command met a closed pipe, so that Python's end does not meet it again."""
+    table(ham=lambda: typer.echo("ham"))
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as closed:
+        monkeypatch.setattr(sys, "stdout", closed)
+        with pytest.raises(SystemExit):
+            main.main(["ham"])
+        closed.flush()
+
+
 def test_names_are_distinct() -> None:
     """No command stands in the table twice."""
     assert len({command.name for command in COMMANDS}) == len(COMMANDS)

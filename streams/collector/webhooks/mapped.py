@@ -35,6 +35,8 @@ MAX_ITEMS: Final = 50
 OTHER: Final = "other"
 SCORE: Final = "score"
 ITEMS: Final = "items"
+OF_REQUEST: Final = (HEADER, SIGNATURE, BODY)
+"""What paths begin with that lead to the request, and not into one of its events."""
 # Properties of any channel whose values are texts, whatever the sender writes.
 TEXTS: Final = frozenset({"number", "cart_id", "subscription_id", "plan", "form", "collector", "list", "review_id"})
 Why = Literal["unmapped", "no_answer"]
@@ -88,7 +90,12 @@ def meets(at: Callable[[str], Any], conditions: Mapping[str, Paths]) -> bool:
 def _has(value: Any, values: Paths) -> bool:
     if value in (None, ""):
         return NONE in values
-    return ANY in values or text(value) in {wanted.casefold() for wanted in values if wanted != NONE}
+    said = text(value)
+    return ANY in values or any(
+        said.startswith(wanted[:-1].casefold()) if wanted.endswith(ANY) else said == wanted.casefold()
+        for wanted in values
+        if wanted != NONE
+    )
 
 
 class Mapper:
@@ -122,6 +129,9 @@ class Mapper:
             _occurred_at(message.find(mapping.at, sender.at), now_ms),
             _ids(source, sender, mapping, message),
         )
+        if _is_undated(sender, message):
+            # It may be of any age, so it is put aside.
+            del wire["occurred_at"]
         if properties:
             wire["properties"] = properties
         if context := _values(mapping.context, message, ""):
@@ -142,6 +152,13 @@ def _applies(mapping: Webhook, message: Notification) -> bool:
     return message.meets(mapping.where) and not any(
         message.meets({path: values}) for path, values in mapping.unless.items()
     )
+
+
+def _is_undated(sender: WebhookSender, message: Notification) -> bool:
+    """Whether an event lacks the time that is to say how old it is."""
+    if all(path.startswith(OF_REQUEST) for path in sender.moment):
+        return False
+    return since_1970(message.find(sender.moment)) is None
 
 
 def _is_survey(mapping: Webhook) -> bool:

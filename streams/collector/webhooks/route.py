@@ -20,14 +20,13 @@ from streams.collector.metrics import CollectorMetrics
 from streams.collector.problems import Refused
 from streams.collector.sources import NamedSource
 from streams.collector.webhooks import bodies
-from streams.collector.webhooks.mapped import Mapped, Mapper, Notification, meets
+from streams.collector.webhooks.mapped import OF_REQUEST, Mapped, Mapper, Notification, meets
 from streams.collector.webhooks.places import walk
-from streams.collector.webhooks.signatures import BODY, HEADER, SIGNATURE, Letter, reads_body, require_recent, verify
+from streams.collector.webhooks.signatures import Letter, reads_body, require_recent, since_1970, verify
 
 METHODS: Final = ("POST", "GET", "HEAD", "OPTIONS")
 JSON: Final = "application/json"
 MAX_CHALLENGE: Final = 1_024
-OF_REQUEST: Final = (HEADER, SIGNATURE, BODY)
 _ORIGIN: Final = re.compile(r"[A-Za-z0-9.:/_-]{1,256}")
 _ACK: Final = (
     b'<?xml version="1.0" encoding="UTF-8"?><soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/">'
@@ -119,7 +118,10 @@ def messages(sender: WebhookSender, letter: Letter, now_ms: int) -> list[Notific
     # Where the request has a time of its own, all of its events have it.
     timed = found[:1] if all(path.startswith(OF_REQUEST) for path in sender.moment) else found
     for message in timed:
-        require_recent(sender, message.find(sender.moment), now_ms)
+        stamp = message.find(sender.moment)
+        # A deleted order is a number alone, without a time: it is passed over, or put aside.
+        if timed is not found or since_1970(stamp) is not None:
+            require_recent(sender, stamp, now_ms)
     return found
 
 

@@ -170,3 +170,15 @@ def test_kafka_is_needed_to_send(orders, capsys, monkeypatch) -> None:
     assert main(["import", str(orders), "--map", TABLE]) == ExitCode.CONFIGURATION
     assert "KAFKA_BOOTSTRAP is not set" in capsys.readouterr().err
     assert not orders.with_name("orders.csv.position").exists()
+
+
+@pytest.mark.parametrize("option", ["--out", "--rejected", "--position"])
+def test_what_is_read_is_not_overwritten(orders, capsys, option) -> None:
+    """A slip of the hand does not cost the export, nor the table."""
+    table = orders.parent / "map.yaml"
+    table.write_bytes(Path(TABLE).read_bytes())
+    before = orders.read_bytes(), table.read_bytes()
+    for target in (orders, table, orders.parent / "." / orders.name):
+        assert main(["import", str(orders), "--map", str(table), option, str(target)]) == ExitCode.USAGE
+        assert f"{option}: {target} is a file that is read" in capsys.readouterr().err
+    assert (orders.read_bytes(), table.read_bytes()) == before

@@ -191,6 +191,23 @@ def test_explain_by_any_name(capsys, files):
     assert (code, out.split()[0]) == (0, "c1")
 
 
+@pytest.mark.parametrize("hash_key", [None, "a key of the tests, long enough"])
+@pytest.mark.parametrize("asked", [" Ann@Example.com", "0046701234567"])
+def test_explain_by_an_address(capsys, files, monkeypatch, hash_key, asked):
+    """Who is known by an address or a number alone is found by it, as an import hashed it."""
+    if hash_key:
+        monkeypatch.setenv("TRACKER_HASH_KEY", hash_key)
+    (files / "map.yaml").write_text(
+        "import: r\nids: {email_sha256: mail, phone_sha256: phone}\n"
+        "touchpoints:\n  - {channel: web, type: visited, occurred_at: at}\n", encoding="utf-8"
+    )  # fmt: skip
+    (files / "rows.csv").write_text("mail,phone,at\nann@example.com,+46 70 123 45 67,2026-11-22 10:00\n", "utf-8")
+    words = [files / "journey.yaml", files / "rows.csv", "--map", files / "map.yaml", "--explain"]
+    code, out, _ = run(capsys, "replay", *words, asked)
+    assert (code, out.partition(":")[0]) == (0, "email_sha256")
+    assert run(capsys, "replay", *words, "bo@example.com")[0] == 10
+
+
 def test_compare(capsys, files):
     """A comparison has the matrix of stages, the changed funnel and customers to look at."""
     (files / "new.yaml").write_text(STAGES.replace("type: paid", "type: paid twice"), encoding="utf-8")

@@ -87,3 +87,11 @@ def test_accounts_have_rules_of_their_own(shop, capsys) -> None:
     (group,) = yaml.safe_load(capsys.readouterr().out)["groups"]
     labels = [each["labels"]["journey"] for each in group["rules"] if each.get("labels", {}).get("stage") == "seen"]
     assert sorted(labels) == ["shop"] * 3 + ["shop_accounts"] * 3
+
+
+def test_rules_do_not_replace_a_journey_file(shop, capsys) -> None:
+    """What is read is not overwritten, by its own name or that of its folder."""
+    for given in (shop, shop.parent):
+        assert main(["rules", str(given), "-o", str(shop)]) == ExitCode.USAGE
+        assert "is a file that is read" in capsys.readouterr().err
+    assert shop.read_text(encoding="utf-8") == SHOP

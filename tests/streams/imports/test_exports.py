@@ -94,7 +94,7 @@ def test_hubspots_eight_stages(tmp_path) -> None:
         "a Subscriber": "Newsletter Subscribed", "a Lead": "Lead Created",
         "a Marketing Qualified Lead": "Lead Qualified",
         "a Sales Qualified Lead": "Lead Qualified", "an Opportunity": "Deal Created", "a Customer": "Customer Won",
-        "an Evangelist": "Customer Advocated", "an Other Lifecycle": "Lead Disqualified",
+        "an Evangelist": "Customer Advocated", "an Other Lifecycle": "Contact Updated",
     }  # fmt: skip
     path = tmp_path / "contacts.csv"
     path.write_text(
@@ -107,6 +107,26 @@ def test_hubspots_eight_stages(tmp_path) -> None:
     assert len({each.properties["stage"] for each in found}) == 8
     assert found[0].ids["hubspot_contact@crm"] == "501"
     assert "no column 'Create Date': no row makes 'Contact Created'" in told
+
+
+def test_a_day_is_not_before_what_came_first(tmp_path) -> None:
+    """A lead that is converted, and a deal that is won, on the day on which it was made comes after that."""
+    path = tmp_path / "leads.csv"
+    path.write_text(
+        "Id,Email,LeadSource,Status,IsConverted,CreatedDate,ConvertedDate,LastModifiedDate\n"
+        "00Q1,a@example.com,Web,New,true,2026-02-18T10:17:02.000Z,2026-02-18,2026-02-18T11:00:00.000Z\n"
+        "00Q2,b@example.com,Web,New,true,2026-02-18T10:17:02.000Z,2026-02-20,2026-02-18T11:00:00.000Z\n"
+    )
+    first, second, third, fourth = (each.occurred_at for each in made(path, load(TABLES / "salesforce-leads.yaml")))
+    assert first == second == third
+    assert fourth - third == 135_778_000
+    text = "import: r\nids: {customer_id: who}\ntouchpoints:\n"
+    text += "  - {channel: web, type: A, occurred_at: {from: at, not_before: [a, b]}}\n"
+    rows_ = ("1,2026-02-18,,", "1,2026-02-18,2026-02-17,2026-02-18T00:00:01Z", "1,2026-02-18,soon,")
+    path.write_text("\n".join(["who,at,a,b", *rows_]) + "\n")
+    one, other, bad = made(path, table_of(text))
+    assert other.occurred_at - one.occurred_at == 1000
+    assert isinstance(bad, RowFlaw)
 
 
 def test_a_person_gets_a_number(tmp_path) -> None:
@@ -249,3 +269,20 @@ def test_other_encodings_get_a_csvs_remedy(tmp_path, encoding) -> None:
     with pytest.raises(TrackerError) as raised:
         made(path, table_of(WEB + "}\n"))
     assert (raised.value.exit_code, raised.value.remedy) == (ExitCode.USAGE, "save it as CSV UTF-8")
+
+
+def test_an_empty_file_is_told(tmp_path) -> None:
+    """A CSV without a line of names says so, and not that it has none of the table's columns."""
+    path = tmp_path / "orders.csv"
+    path.write_text("")
+    with pytest.raises(UsageError, match="no column names"):
+        made(path, load(TABLES / "orders.yaml"))
+
+
+def test_an_object_without_members(tmp_path) -> None:
+    """A column of JSON may say `null` or `[]` where there are no properties; other texts are no object."""
+    path = tmp_path / "rows.csv"
+    path.write_text("who,at,js\n1,2026-01-05,null\n2,2026-01-05,[]\n3,2026-01-05,{}\n4,2026-01-05,[1]\n")
+    *good, bad = made(path, table_of(WEB + ', properties: {"*": js}}\n'))
+    assert [each.properties for each in good] == [None] * 3
+    assert isinstance(bad, RowFlaw)

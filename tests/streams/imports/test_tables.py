@@ -9,7 +9,7 @@ import pytest
 from schemas.properties import BY_CHANNEL
 from schemas.vocabulary import TYPES
 from streams.imports.files import format_of, rows
-from streams.imports.mapping import load
+from streams.imports.mapping import BY_TYPE, load
 from streams.imports.rows import RowFlaw, touchpoints
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -51,9 +51,19 @@ def test_tables_write_the_shared_words(name) -> None:
     for entry in load(TABLES[name]).entries:
         types = [entry.type.constant] if entry.type.constant else list(entry.type.words.values())
         assert types
-        assert {each: TYPES.get(each) for each in types} == dict.fromkeys(types, entry.channel.constant)
+        channel = entry.channel.constant
+        assert {each: TYPES.get(each) for each in types} == {
+            each: TYPES.get(each) if channel == BY_TYPE else channel for each in types
+        }
         business = entry.context["by"].constant if "by" in entry.context else None
         assert (business == "business") == bool(BUSINESS & set(types))
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_shared_words_come_on_their_channel(name) -> None:
+    """An event of the shared words is on the channel that the live doors give it, under its own name in the export."""
+    found = [each for each in made(name) if each.type in TYPES]
+    assert {each.type: each.channel for each in found} == {each.type: TYPES[each.type] for each in found}
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -165,7 +175,7 @@ def test_mixpanels_events() -> None:
     page, sign_in, order = made("mixpanel-export")
     assert page.properties == {"utm_campaign": "s", "path": "/spring", "title": "Spring"}
     assert sign_in.properties == {"plan": "pro", "price": 19.5}
-    assert order.properties == {"order_id": 1001}
+    assert (order.channel, order.properties) == ("shop", {"order_id": "1001"})
 
 
 def test_amplitudes_events() -> None:

@@ -113,6 +113,13 @@ def test_a_deal_may_be_an_account_s() -> None:
     assert made["ids"] == {"account_id": "salesforce:001A"}
 
 
+def test_a_lead_is_qualified_after_it_was_made() -> None:
+    """Salesforce tells a conversion by its day; the change of the record has the time."""
+    lead = notification("Lead", Id="00Q1", Email="ann@example.com", IsConverted="true", ConvertedDate="2026-11-18",
+                        CreatedDate="2026-11-18T08:00:00Z", LastModifiedDate="2026-11-18T09:00:00Z")  # fmt: skip
+    assert wire("salesforce", envelope(lead))["occurred_at"] == "2026-11-18T09:00:00Z"
+
+
 def test_salesforce_sends_up_to_a_hundred_notifications() -> None:
     """Each notification is one event, and one that is sent again has the same id."""
     lead = notification("Lead", Id="00Q1", Email="ann@example.com", CreatedDate=NOW)

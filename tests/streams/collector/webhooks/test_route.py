@@ -205,10 +205,10 @@ def test_words_need_no_quotes_in_yaml(tmp_path) -> None:
 
 
 def test_a_body_is_as_large_as_its_sender_needs(tmp_path) -> None:
-    """Klaviyo's thousand events come in one request; nobody else's body may be as large."""
+    """Klaviyo's thousand events come in one request; an answer to a survey is not as large."""
     collector = Collector(tmp_path, {"COLLECTOR_KEY_EVENTS_PER_S": "100000"})
     (tmp_path / "secret").write_text("new secret")
-    for sender in ("klaviyo", "intercom"):
+    for sender in ("klaviyo", "typeform"):
         collector.add(sender, sender=sender, secret_file=tmp_path / "secret")
     events = [{"external_id": str(number), "topic": "event:klaviyo.opened_email", "payload": {
         "data": {"attributes": {"datetime": NOW, "event_properties": {"Subject": "x" * 500}}},
@@ -219,4 +219,14 @@ def test_a_body_is_as_large_as_its_sender_needs(tmp_path) -> None:
     headers = {"klaviyo-signature": made, "klaviyo-timestamp": stamp}
     assert len(raw) > 512_000
     assert collector.ask("/v1/webhooks/klaviyo", raw, key=None, headers=headers).said == {"accepted": 1_000}
-    assert collector.ask("/v1/webhooks/intercom", raw, key=None).status == 413
+    assert collector.ask("/v1/webhooks/typeform", raw, key=None).status == 413
+
+
+def test_a_long_conversation_is_taken(collector) -> None:
+    """What shops and desks send is as long as what people and plug-ins wrote; only what is kept is limited."""
+    parts = [{"part_type": "comment", "body": "x" * 10_000}] * 100
+    item = {"id": "1", "state": "open", "conversation_parts": parts, "user": {"id": "5f7f"}}
+    raw = json.dumps({"id": "n1", "topic": "conversation.user.created", "data": {"item": item}}).encode()
+    headers = {"x-hub-signature": f"sha1={hmac.new(b'new secret', raw, hashlib.sha1).hexdigest()}"}
+    assert collector.ask("/v1/webhooks/intercom", raw, key=None, headers=headers).status == 200
+    assert [each["type"] for each in collector.kept] == ["Ticket Opened"]

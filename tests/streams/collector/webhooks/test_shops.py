@@ -114,6 +114,41 @@ def test_an_edited_order_is_the_business() -> None:
     assert "context" not in wire("woocommerce", WOO_ORDER, x_wc_webhook_topic="order.updated")
 
 
+def test_a_refund_in_part_counts_once() -> None:
+    """What is edited of an order after a refund is no refund; another refund is one."""
+    partly = {"financial_status": "partially_refunded", "current_total_price": "150.00"}
+    later = [
+        wire("shopify", **shopify("orders/updated", **partly | changes))["event_id"]
+        for changes in (
+            {}, {"updated_at": NOW[:-4] + "59Z", "note": "gift"}, {"current_total_price": "90.00"},
+            {"financial_status": "refunded", "current_total_price": "0.00"},
+        )
+    ]  # fmt: skip
+    assert later[0] == later[1]
+    assert len(set(later)) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "headers"),
+    [
+        ("woocommerce", {"id": 951}, {"x_wc_webhook_topic": "order.deleted"}),
+        ("woocommerce", {"action": "add_to_cart"}, {"x_wc_webhook_topic": "action.woocommerce_add_to_cart"}),
+        ("shopify", {"id": 788032119}, {"x_shopify_topic": "products/delete"}),
+        ("shopify", {"shop_id": 954889, "orders_to_redact": []}, {"x_shopify_topic": "customers/redact"}),
+    ],
+)
+def test_a_message_without_a_time_is_passed_over(name, body, headers) -> None:
+    """What was deleted is a number alone: no table maps it, and it fails no webhook."""
+    assert why(name, body, **headers) == "unmapped"
+
+
+def test_a_touchpoint_without_the_time_of_its_message_is_put_aside() -> None:
+    """Nothing says how old it is; without `occurred_at` the collector keeps it as rejected."""
+    undated = {"id": 5, "email": "ann@example.com", "created_at": None, "updated_at": None, "state": "disabled"}
+    assert "occurred_at" not in wire("shopify", undated, x_shopify_topic="customers/create")
+    assert "occurred_at" in wire("shopify", undated | {"created_at": NOW}, x_shopify_topic="customers/create")
+
+
 def test_ids_of_events_cannot_be_guessed() -> None:
     """The id depends on the key of the installation; the same message has the same id."""
     topic = {"x_shopify_topic": "orders/paid"}
@@ -129,6 +164,8 @@ ECWID = {
     "data": {"orderId": "XJ12H", "newPaymentStatus": "PAID", "newFulfillmentStatus": "AWAITING_PROCESSING",
              "customerEmail": "ann@example.com", "customerId": 15},
 }  # fmt: skip
+PARTLY = {"oldPaymentStatus": "PARTIALLY_REFUNDED", "newPaymentStatus": "PARTIALLY_REFUNDED",
+          "oldFulfillmentStatus": "PROCESSING"}  # fmt: skip
 
 
 def test_ecwid_s_orders() -> None:
@@ -143,6 +180,10 @@ def test_ecwid_s_orders() -> None:
         ({"oldPaymentStatus": "PAID", "oldFulfillmentStatus": "PROCESSING", "newFulfillmentStatus": "SHIPPED"},
          "Order Shipped"),
         ({"oldPaymentStatus": "PAID", "oldFulfillmentStatus": "PROCESSING"}, "Order Updated"),
+        ({"oldPaymentStatus": "PAID", "newPaymentStatus": "PARTIALLY_REFUNDED"}, "Order Refunded"),
+        (PARTLY | {"newFulfillmentStatus": "SHIPPED"}, "Order Shipped"),
+        (PARTLY, "Order Updated"),
+        (PARTLY | {"newPaymentStatus": "REFUNDED"}, "Order Refunded"),
     ):  # fmt: skip
         assert wire("ecwid", ECWID | {"eventType": "order.updated", "data": ECWID["data"] | changes})["type"] == type_
 
@@ -181,6 +222,28 @@ def test_one_payment_is_one_order() -> None:
     assert {each["type"] for each in made} == {"Order Completed"}
     assert len({each["event_id"] for each in made}) == 1
     assert {each["properties"]["amount"] for each in made} == {19.99}
+
+
+def test_an_invoice_s_payment_counts_once() -> None:
+    """Since 2025-03-31 an intent names its invoice in its details alone; one of a session names that."""
+    intent = {"id": "pi_1", "amount_received": 1999, "currency": "eur", "customer": "cus_1"}
+    for reference, wanted in (("in_1", "unmapped"), ("cs_1", None), (None, None)):
+        body = intent | {"payment_details": {"order_reference": reference}}
+        (one,) = told("stripe", stripe("payment_intent.succeeded", body))
+        assert one.why == wanted
+
+
+def test_a_subscription_begins_after_its_trial() -> None:
+    """The change of the status tells it, once; what else is changed of a subscription does not."""
+    body = stripe("customer.subscription.updated", {"id": "sub_1", "status": "active", "customer": "cus_1"})
+    assert why("stripe", body) == "unmapped"
+    body["data"]["previous_attributes"] = {"status": "trialing"}
+    invoice = {"id": "in_1", "customer": "cus_1", "amount_paid": 900, "billing_reason": "subscription_create",
+               "lines": {"data": [{"pricing": {"price_details": {"price": "price_9"}}}]},
+               "subscription": "sub_1"}  # fmt: skip
+    began, paid = wire("stripe", body), wire("stripe", stripe("invoice.paid", invoice))
+    assert (began["type"], began["event_id"]) == ("Subscription Started", paid["event_id"])
+    assert paid["properties"]["plan"] == "price_9"
 
 
 def test_an_unpaid_session_is_not_paid() -> None:
