@@ -30,6 +30,8 @@ _ORDER: Final[Values] = {
 # What says that a body of Shopify is an order, and that it is none.
 _IS_ORDER: Final[Conditions] = {"financial_status": (ANY,)}
 _NO_ORDER: Final[Conditions] = {"financial_status": (NONE,)}
+# A cart or a checkout; products, customers and fulfilments have no token.
+_IS_CART: Final[Conditions] = {**_NO_ORDER, "token": (ANY,)}
 # WooCommerce saves orders that somebody is still writing. They are no orders yet.
 _DRAFTS: Final[Conditions] = {"status": ("auto-draft", "checkout-draft", "draft", "trash")}
 
@@ -63,14 +65,15 @@ SHOPIFY: Final = WebhookSender(
         Webhook(topics=("orders/updated",), where={"financial_status": ("refunded", "partially_refunded")},
                 type="Order Refunded", channel="shop", properties=_ORDER,
                 once=("id", "financial_status", "current_total_price|updated_at")),
-        Webhook(topics=("carts/create", "carts/update"), agrees=_NO_ORDER, type="Cart Updated", channel="web",
-                ids={"anonymous_id": ("token",)}, properties={"items": "line_items", "cart_id": ("id", "token")}),
-        Webhook(topics=("checkouts/create", "checkouts/update"), agrees=_NO_ORDER, type="Checkout Started",
+        Webhook(topics=("carts/create", "carts/update"), agrees={**_IS_CART, "abandoned_checkout_url": (NONE,)},
+                type="Cart Updated", channel="web", ids={"anonymous_id": ("token",)},
+                properties={"items": "line_items", "cart_id": ("id", "token")}),
+        Webhook(topics=("checkouts/create", "checkouts/update"), agrees=_IS_CART, type="Checkout Started",
                 channel="web", once=("token",), ids={"anonymous_id": ("cart_token", "token")},
                 properties={"amount": "total_price", "currency": "currency", "items": "line_items"}),
-        Webhook(topics=("customers/create",), agrees={**_NO_ORDER, "line_items": (NONE,), "order_id": (NONE,)},
-                type="Account Created", channel="shop", once=("id",), ids={"shopify_customer@": ("id",)},
-                properties={"state": "state"}),
+        Webhook(topics=("customers/create",), type="Account Created",
+                agrees={**_NO_ORDER, "state": (ANY,), "line_items": (NONE,), "order_id": (NONE,)},
+                channel="shop", once=("id",), ids={"shopify_customer@": ("id",)}, properties={"state": "state"}),
     ),
     others=("orders/edited", "orders/delete", "orders/partially_fulfilled", "refunds/create", "customers/update",
             "customers/delete", "products/create", "products/update", "products/delete", "fulfillments/create",
@@ -105,8 +108,9 @@ WOOCOMMERCE: Final = WebhookSender(
         # Plug-ins and the staff save orders too; what the customer does to one has a status of its own.
         Webhook(topics=("order.updated",), unless=_DRAFTS, agrees={"total": (ANY,)}, type="Order Updated",
                 channel="shop", properties=_ORDER, context=BY_BUSINESS),
-        Webhook(topics=("customer.created",), agrees={"total": (NONE,), "line_items": (NONE,)}, type="Account Created",
-                channel="shop", once=("id",), ids={"woocommerce_customer@": ("id",)}, properties={"role": "role"}),
+        Webhook(topics=("customer.created",), type="Account Created", channel="shop",
+                agrees={"role": (ANY,), "total": (NONE,), "line_items": (NONE,)}, once=("id",),
+                ids={"woocommerce_customer@": ("id",)}, properties={"role": "role"}),
     ),
     others=("order.deleted", "order.restored", "customer.updated", "customer.deleted", "product.created",
             "product.updated", "product.deleted", "product.restored", "coupon.created", "coupon.updated",
@@ -121,7 +125,7 @@ _ECWID_ORDER: Final[Values] = {
 }
 
 # The body is not signed, so anybody who has seen a signature could send other words under it. The id of the event
-# counts once, whatever else it says.
+# counts once for each person, whatever else it says.
 ECWID: Final = WebhookSender(
     signature=Signature(header="x-ecwid-webhook-signature", parts=("eventCreated", "eventId"), between="."),
     topic=("eventType",),

@@ -88,7 +88,7 @@ class Admission:
         without(wire, (f"context.{MARK}", TRUST, *source.rules.drop))
         wire["type"] = normalize("NFC", wire["type"])
         # A proof is about the id as it was sent, so it comes before addresses are hidden.
-        claimed = limit(wire, source)
+        claimed = limit(wire, source, self._kinds)
         self._hide(wire, source)
         wire["received_at"] = now_ms
         touch = decode(value := _encode(wire), now_ms, self._kinds)
@@ -126,7 +126,7 @@ class Admission:
             traits = [f"{place}.{name}" for name in names for place in ("traits", "context.traits")]
             without(event, ("writeKey", "context.ip", TRUST, *PROOFS, *source.rules.drop, *traits))
             # It may be sent again as a touchpoint, and then it must say no more than the key could.
-            limit(event, source)
+            limit(event, source, self._kinds)
         if is_deeper(event, MAX_HELD_DEPTH):
             # Personal data are not searched for at such depths, and what cannot be hidden is not kept.
             return None

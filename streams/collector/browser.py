@@ -11,7 +11,7 @@ from typing import Any, Final
 from schemas import vocabulary
 from schemas.rejection import DoorReason
 from streams.collector.sources import NamedSource
-from tracker.identity.kinds import CUSTOMER
+from tracker.identity.kinds import ACCOUNT, ADDRESSES, CUSTOMER, KINDS, Kinds
 
 TRUST: Final = "trust"
 BROWSER: Final = "browser"
@@ -30,7 +30,7 @@ def proof(secret: bytes, customer_id: str) -> str:
     return hmac.digest(secret, customer_id.encode(errors="surrogatepass"), sha256).hex()
 
 
-def limit(wire: dict[str, Any], source: NamedSource) -> bool:
+def limit(wire: dict[str, Any], source: NamedSource, kinds: Kinds = KINDS) -> bool:
     """Mark a browser's touchpoint, and put ids aside that it did not prove; whether there were any.
 
     The proof itself is removed from every touchpoint: whoever reads it could use it again.
@@ -42,12 +42,17 @@ def limit(wire: dict[str, Any], source: NamedSource) -> bool:
         return False
     wire[TRUST] = BROWSER
     # A number that a system gave names a person as a customer_id does, and nothing proves it.
-    unproven = [kind for kind in ids if "@" in kind]
+    unproven = [kind for kind in ids if "@" in kind or _is_number(kind, kinds)]
     if CUSTOMER in ids and not _is_proven(ids[CUSTOMER], given, source.user_secrets):
         unproven.append(CUSTOMER)
     for kind in unproven:
         ids[CLAIMED + kind.partition("@")[0]] = ids.pop(kind)
     return bool(unproven)
+
+
+def _is_number(kind: str, kinds: Kinds) -> bool:
+    """Whether a listed kind names a person, such as the number of a member, and is neither proven nor an address."""
+    return kind in kinds.order and kind not in {CUSTOMER, ACCOUNT, *ADDRESSES} and kinds.is_strong(kind)
 
 
 def _is_proven(customer_id: Any, given: Any, secrets: Iterable[bytes]) -> bool:

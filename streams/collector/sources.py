@@ -7,6 +7,7 @@ hash does not reveal through its timing how close a guess was.
 import fcntl
 import secrets
 import time
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -247,10 +248,20 @@ def secret_lines(path: Path, least: int = LEAST_SECRET_BYTES) -> tuple[bytes, ..
 
     Blank lines are none: the empty key would be a secret that everybody knows. So are short ones, which can be tried.
     """
-    found = (line.strip() for line in path.read_bytes().splitlines())
-    return tuple(line for line in found if len(line) >= least)
+    return tuple(line for line in _lines(path.read_bytes()) if _may_be_secret(line, least))
+
+
+def _lines(raw: bytes) -> Iterator[bytes]:
+    """The lines without blanks around them, and without the mark that editors put before UTF-8."""
+    return (line.strip() for line in raw.removeprefix(BOM_UTF8).splitlines())
+
+
+def _may_be_secret(line: bytes, least: int) -> bool:
+    # A text has no NUL: it is UTF-16, or what a crash has left. A key of NULs alone signs as the empty key does.
+    return len(line) >= least and b"\0" not in line
 
 
 def short_lines(path: Path) -> int:
-    """How many lines of a file of secrets are too short to be one. Raises OSError."""
-    return sum(0 < len(line.strip()) < LEAST_SECRET_BYTES for line in path.read_bytes().splitlines())
+    """How many lines of a file of secrets are too short to be one, or hold a NUL. Raises OSError."""
+    lines = _lines(path.read_bytes())
+    return sum(bool(line) and not _may_be_secret(line, LEAST_SECRET_BYTES) for line in lines)

@@ -11,6 +11,7 @@ from streams.imports.mapping import BY_TYPE, MEMBERS, ImportMap, TouchpointEntry
 from streams.imports.values import AS_IT_IS, KINDS, UTC_ZONE, Unfit, lookup, opened
 from streams.sdk.packing import NotATouchpoint, event_id, pack
 from tracker.identity.kinds import AliasTooLong, Kinds
+from tracker.identity.placeholders import means_nobody
 
 _canonical: Final = msgspec.json.Encoder(order="deterministic").encode
 
@@ -70,7 +71,7 @@ def _touchpoint(entry: TouchpointEntry, row: dict[str, Any], table: ImportMap) -
         at_ms = _made(entry.occurred_at, row, table)
         if at_ms is None:
             return RowFlaw("no_time", f"{_named(entry.occurred_at)} is empty")
-        ids = _all(entry.ids, row, table)
+        ids = _all(entry.ids, row, table, are_ids=True)
         if not ids:
             return RowFlaw("no_id", f"{', '.join(map(_named, entry.ids.values()))}: all are empty")
         return Touchpoint(
@@ -106,12 +107,13 @@ def is_no_id(value: Any, kinds: Kinds) -> bool:
         return False
 
 
-def _all(values: dict[str, Value], row: dict[str, Any], table: ImportMap) -> dict[str, Any]:
-    made = {name: _made(value, row, table) for name, value in values.items()}
+def _all(values: dict[str, Value], row: dict[str, Any], table: ImportMap, *, are_ids: bool = False) -> dict[str, Any]:
+    made = {name: _made(value, row, table, is_id=are_ids) for name, value in values.items()}
     return {name: value for name, value in made.items() if value is not None}
 
 
-def _made(value: Value, row: dict[str, Any], table: ImportMap) -> Any:
+def _made(value: Value, row: dict[str, Any], table: ImportMap, *, is_id: bool = False) -> Any:
+    """The value, None where there is none. What stands for no id, such as `n/a`, is none where an id is wanted."""
     if not value.columns:
         return value.constant
     if value.unless and any(_holds(column, wanted, row, table) for column, wanted in value.unless):
@@ -119,7 +121,9 @@ def _made(value: Value, row: dict[str, Any], table: ImportMap) -> Any:
     found, column = None, ""
     for column in value.columns:
         found = lookup(row, column, table.empty)
-        if found is not None and not (value.has_exceptions and _is_ruled_out(found, value, row, table)):
+        if found is None or (is_id and means_nobody(said := _written(found).strip()) and said not in value.words):
+            continue
+        if not (value.has_exceptions and _is_ruled_out(found, value, row, table)):
             break
     else:
         return value.default

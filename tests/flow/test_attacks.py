@@ -112,6 +112,23 @@ def test_a_browsers_thief_is_no_customer(scene) -> None:
     assert not [one for one in world.transitions("ann") if one.stage == "cart"]
 
 
+@needs_trust
+def test_a_browsers_thief_visits_as_whom_he_knows(scene) -> None:
+    """Who knows an address adds visits to its person, and no more; a source may drop addresses."""
+    address = "ann@mail.example"
+    scene.says(scene.server, "Page Viewed", {"customer_id": "ann", "email": address})
+    rules = {"channel": "web", "personal": "drop", "drop": ("ids.email_sha256", "ids.phone_sha256")}
+    careful = scene.collector.add("careful", browser=True, **rules)
+    claims: tuple[dict[str, Any], ...] = (
+        {"email": address}, {"email_sha256": sha256(address.encode()).hexdigest()}, {"anonymous_id": address},
+        {"customer_id": address},
+    )  # fmt: skip
+    for key, status, carts in ((careful, 400, 0), (scene.page, 200, 1)):
+        assert {scene.says(key, "Product Added", ids).status for ids in claims} == {status}
+        assert reached(scene.world(), "cart") == carts
+    assert scene.says(scene.page, "Order Completed", {"email": address}, channel="shop").status == 403
+
+
 def test_a_proof_is_good_for_one_customer(scene) -> None:
     """Who has stolen a proof says what that customer's own page could say, and nothing of anybody else."""
     shown = scene.proof("ann")

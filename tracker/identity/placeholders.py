@@ -10,27 +10,36 @@ from hashlib import md5, sha1, sha256, sha512
 from typing import Final
 
 WORDS: Final = (
-    "not[ _-]?set", "none", "null", "nil", "nan", "na", "n/a", "undefined", "unknown", "anon", "anonymous", "guest",
+    "not[ _-]?set", "none", "null", "nil", "nan", "n[./]?a", "undefined", "unknown", "anon", "anonymous", "guest",
     "true", "false", "email", "phone", "id", "uuid", "guid", "not[ _-]?authenticated",
     "object (?:object|null|undefined)",
     "(?:user|customer|anonymous|account|distinct|client|device|visitor)[ _-]?id",
 )  # fmt: skip
 """What means nobody, in small letters and as patterns: words for nothing, and the names of fields."""
-EDGE: Final = "[\\s!-/:-@\\[-`{-~\u00a1\u00ab\u00bb\u00bf\u2010-\u201f\u2026\u2039\u203a\u2212]"
-"""Signs that are taken off at both ends: blanks, brackets, quotes, punctuation and dashes, as a pattern."""
+EDGE: Final = (
+    "[\\s!-/:-@\\[-`{-~\u00a1\u00ab\u00bb\u00bf\u200b-\u200d\u2010-\u201f\u2026\u2039\u203a\u2060\u2212\ufeff]"
+)
+"""Signs that are taken off at both ends: blanks (seen or not), brackets, quotes, punctuation and dashes, as a
+pattern."""
 FORMS: Final = (
     rf"{EDGE}*(?:{'|'.join(WORDS)}){EDGE}*",
     rf"(?:0|{EDGE})*",
     f"{EDGE}*[-\u2212]0*1(?:[.,]0+)?{EDGE}*",
-    r"0x0+",
+    r"0x0+|0+[.,]0*e[-+]?0+",
     # A word that can be a name is nobody in its brackets alone.
     r"\(other\)",
-    r"\\n",
+    # What JavaScript makes of any object.
+    r"\[object \w+\]",
+    r"\\+n",
     r"#(?:ref|value|name|div/0|num|null|error)[!?]",
-    r"%[^%\s]+%|%%[^%\s]+%%|\*\|[^|]+\|\*|<%.*%>|\[\[.*\]\]",
-    r"\{[a-z_. ]+\}",
+    r"%[^%\s]+%|%%[^%\s]+%%|\*\|[^|]+\|\*|<[%?].*[%?]>|\[\[.*\]\]",
+    r"\{[!$]?[a-z_. ]+\}",
+    # `%s` of C, `%(id)s` of Python and `%!s(<nil>)` of Go.
+    r"%(?:[sd@]|!?[a-z]?\(.*\)[a-z]?)",
+    # `{{…}}` and `${…}` in an address.
+    r"(?:%7b%7b|%24%7b).*%7d",
     # A template that nobody filled in, alone or with a text on one side.
-    r".*(?:\{\{.*\}\}|[$#]\{.*\})|(?:\{\{.*\}\}|[$#]\{.*\}).*",
+    r".*(?:\{\{.*\}\}|\{%.*%\}|[$#]\{.*\})|(?:\{\{.*\}\}|\{%.*%\}|[$#]\{.*\}).*",
 )
 """Texts that mean nobody, in small letters and without blanks around them, as patterns for the whole text."""
 
@@ -38,8 +47,8 @@ _FORM: Final = re.compile("|".join(FORMS), re.DOTALL)
 _EDGES: Final = re.compile(rf"^{EDGE}+|{EDGE}+$")
 
 _PLAIN_WORDS: Final = (
-    "not set", "not_set", "not-set", "notset", "none", "null", "nil", "nan", "na", "n/a", "undefined", "unknown",
-    "anon",
+    "not set", "not_set", "not-set", "notset", "none", "null", "nil", "nan", "na", "n/a", "n.a", "undefined",
+    "unknown", "anon",
     "anonymous", "guest", "true", "false", "email", "phone", "id", "uuid", "guid", "not authenticated",
     "not_authenticated", "not-authenticated", "notauthenticated", "object object", "object null", "object undefined",
     *(f"{word}{sign}id" for sign in (" ", "_", "-", "") for word in

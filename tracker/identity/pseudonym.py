@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, Final, Literal
 
+from tracker.identity.kinds import ACCOUNT
 from tracker.identity.placeholders import HASHED, NOBODY, means_nobody
 
 _NO_DIGITS: Final = re.compile(r"[\s().\-/\u00a0]")
@@ -65,7 +66,10 @@ def _keyed(plain: str, key: str) -> str:
 
 
 def hidden(ids: Mapping[str, Any], key: str | None, treatment: Treatment = "keyed") -> dict[str, Any]:
-    """The aliases with a hash in place of each address and number, even of one sent as a `customer_id`."""
+    """The aliases with a hash in place of each address and number, even of one sent as a `customer_id`.
+
+    That one is an alias of the person too. The address of an account is not: all its people would share it.
+    """
     made: dict[str, Any] = {}
     for kind, value in ids.items():
         if kind in RAW:
@@ -76,7 +80,9 @@ def hidden(ids: Mapping[str, Any], key: str | None, treatment: Treatment = "keye
             made[kind] = keyed(value, key)
         elif treatment != "keep" and isinstance(value, str) and (raw := _raw(value.strip())):
             if (found := hash_of(raw, value, key, treatment)) is not None:
-                made[kind] = made[RAW[raw]] = found
+                made[kind] = found
+                if kind != ACCOUNT:
+                    made[RAW[raw]] = found
         elif treatment != "keep" and isinstance(value, str) and "@" in value:
             made[kind] = EMAIL.sub(lambda found: hash_of("email", found[0], key, treatment) or "", value)
         else:

@@ -99,6 +99,19 @@ def test_an_address_that_is_a_customer_id_is_hidden(collector) -> None:
     assert b"ann@" not in b"".join(message.value for message in collector.messages)
 
 
+def test_a_number_of_an_own_kind_is_a_claim(tmp_path) -> None:
+    """A listed kind that names a person is as little proven as a number of a system; a device may be named."""
+    kinds = "customer_id,member_id,anonymous_id,device_id,email_sha256,phone_sha256,account_id"
+    collector = Collector(tmp_path, {"TRACKER_ALIAS_KINDS": kinds})
+    page = collector.add("page", browser=True, channel="web")
+    ids = {"member_id": "m-7", "anonymous_id": "a-1", "device_id": "d-1", "account_id": "acme"}
+    for key in (page, collector.key):
+        assert collector.ask("/v1/touchpoints", own(ids=ids), key=key).status == 200
+    by_page, by_server = (kept["ids"] for kept in collector.kept)
+    assert by_page == {"claimed_member_id": "m-7", "anonymous_id": "a-1", "device_id": "d-1", "account_id": "acme"}
+    assert by_server == ids
+
+
 def test_only_the_collector_says_whom_to_trust(collector) -> None:
     """Touchpoints by a browser's key are marked; a sender's own mark is removed, a server's too."""
     for key in (collector.page, collector.key):

@@ -304,6 +304,30 @@ def test_a_blank_line_is_no_secret(tmp_path, lines) -> None:
         assert collector.ask("/v1/webhooks/shopify", raw, key=None, headers=headers).status == status
 
 
+@pytest.mark.parametrize("raw", [b"\0" * 32, b"\0" * 32 + b"\n", "new secret\n".encode("utf-16")])
+def test_nuls_are_no_secret(tmp_path, raw) -> None:
+    """A key of NULs signs as the empty key does, so a file that a crash has left opens nothing; nor does UTF-16."""
+    collector = Collector(tmp_path)
+    secret = tmp_path / "secret"
+    secret.write_bytes(raw)
+    collector.add("shopify", sender="shopify", secret_file=secret)
+    body = json.dumps(ORDER).encode()
+    for key in (b"", b"\0", raw.strip()):
+        headers = {"x-shopify-topic": "orders/paid", "x-shopify-hmac-sha256": signed(body, secret=key)}
+        assert collector.ask("/v1/webhooks/shopify", body, key=None, headers=headers).status == 401
+
+
+def test_the_mark_before_utf_8_is_no_part_of_a_secret(tmp_path) -> None:
+    """Editors put a mark before a text in UTF-8; the secret begins after it."""
+    collector = Collector(tmp_path)
+    secret = tmp_path / "secret"
+    secret.write_text("new secret\n", encoding="utf-8-sig")
+    collector.add("shopify", sender="shopify", secret_file=secret)
+    body = json.dumps(ORDER).encode()
+    headers = {"x-shopify-topic": "orders/paid", "x-shopify-hmac-sha256": signed(body, secret=b"new secret")}
+    assert collector.ask("/v1/webhooks/shopify", body, key=None, headers=headers).status == 200
+
+
 def test_ids_of_webhooks_depend_on_the_installation(tmp_path) -> None:
     """Two installations give one message two ids, which nobody without the key can compute."""
     found = []

@@ -80,6 +80,18 @@ def test_zendesk() -> None:
     assert sent[2]["properties"] == {"ticket_id": "35436", "score": 5, "scale": "csat"}
 
 
+@pytest.mark.parametrize("word", ["n/a", "null", "-", "(none)", "{{email}}", "0"])
+def test_a_word_for_nothing_is_an_empty_id(tmp_path, word) -> None:
+    """An order is its customer's also where the shop wrote a word for nothing in place of the address."""
+    order = {"id": 1, "status": "completed", "customer_id": 12, "billing": {"email": word}, "total": "5.00",
+             "date_created_gmt": "2026-01-01T10:00:00", "date_paid_gmt": "2026-01-01T10:05:00"}  # fmt: skip
+    file = tmp_path / "orders.jsonl"
+    file.write_text("".join(json.dumps(order | {"id": n, "customer_id": c}) + "\n" for n, c in ((1, 12), (2, 0))))
+    tally, sent = run("woocommerce-orders", file)
+    assert {tuple(one["ids"].items()) for one in sent} == {(("woocommerce_customer@shop", "12"),)}
+    assert dict(tally.rejected) == {"no_id": 1}
+
+
 def test_an_address_is_keyed_as_at_the_collectors_door() -> None:
     """With a key for hashes, both doors make the same one of the same address."""
     key = "k" * 32

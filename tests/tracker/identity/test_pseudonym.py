@@ -44,3 +44,12 @@ def test_an_address_is_hidden_wherever_it_is_an_alias(key) -> None:
     assert hidden({"anonymous_id": "+46701234567"}, key) == {"anonymous_id": number, "phone_sha256": number}
     assert hidden({"customer_id": "shop:ann@example.com"}, key) == {"customer_id": f"shop:{alias}"}
     assert hidden(hidden({"email": "ann@example.com", "customer_id": "c-1"}, key), key)["email_sha256"] == alias
+
+
+@pytest.mark.parametrize("treatment", ["keyed", "sha256"])
+def test_the_address_of_an_account_is_hidden_and_no_alias(treatment) -> None:
+    """All people of the account would share it, and become one person."""
+    for value in ("info@acme.example", "+46701234567"):
+        made = hidden({"anonymous_id": "a-1", "account_id": value}, "a key of some length", treatment)
+        assert made.keys() == {"anonymous_id", "account_id"}
+        assert value not in made.values()

@@ -130,8 +130,10 @@ def test_a_body_of_help_scout_must_agree_with_its_event() -> None:
     customer = {"id": 5, "firstName": "Ann", "createdAt": NOW, "_embedded": {"emails": [{"value": "ann@example.com"}]}}
     made = wire("helpscout", customer, x_helpscout_event="customer.created")
     assert made["ids"] == {"helpscout_customer@helpscout": 5, "email": "ann@example.com"}
+    tag = {"id": 9, "name": "vip", "slug": "vip", "createdAt": NOW}
     for body, event in (
-        (customer, "convo.created"), (CONVERSATION, "customer.created"), (CONVERSATION, "satisfaction.ratings"),
+        (tag, "customer.created"), (customer, "convo.created"), (CONVERSATION, "customer.created"),
+        (CONVERSATION, "satisfaction.ratings"),
     ):  # fmt: skip
         with pytest.raises(Refused):
             told("helpscout", body, x_helpscout_event=event)

@@ -79,11 +79,42 @@ def test_other_bodies_of_shopify_are_no_orders() -> None:
             told("shopify", body, x_shopify_topic="orders/paid")
 
 
+CUSTOMER = {"id": 1, "email": "ann@example.com", "state": "enabled", "created_at": NOW, "updated_at": NOW}
+PRODUCT = {"id": 3, "title": "Shoe", "handle": "shoe", "variants": [], "created_at": NOW, "updated_at": NOW}
+FULFILMENT = {"id": 2, "order_id": 1, "status": "success", "line_items": [], "email": "ann@example.com",
+              "created_at": NOW, "updated_at": NOW}  # fmt: skip
+CHECKOUT = {"id": 4, "token": "t-1", "abandoned_checkout_url": "https://shop.example.com/r", "line_items": [],
+            "email": "ann@example.com", "created_at": NOW, "updated_at": NOW}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("topic", "bodies"),
+    [
+        ("customers/create", [PRODUCT, FULFILMENT, CHECKOUT]),
+        ("carts/update", [PRODUCT, FULFILMENT, CUSTOMER, CHECKOUT]),
+        ("checkouts/create", [PRODUCT, FULFILMENT, CUSTOMER]),
+    ],
+)
+def test_a_body_of_shopify_says_what_it_is(topic, bodies) -> None:
+    """A product is no customer, and who has an address has no cart by that: each topic asks for its own marks."""
+    for body in bodies:
+        with pytest.raises(Refused) as refused:
+            told("shopify", body, x_shopify_topic=topic)
+        assert refused.value.word == "bad_signature"
+
+
+def test_customers_and_checkouts_of_shopify_are_known() -> None:
+    """Under their own topics they are an account and a checkout."""
+    assert wire("shopify", CUSTOMER, x_shopify_topic="customers/create")["type"] == "Account Created"
+    assert wire("shopify", CHECKOUT, x_shopify_topic="checkouts/create")["type"] == "Checkout Started"
+
+
 def test_a_body_of_woocommerce_must_agree_with_its_topic() -> None:
     """A customer is no order, and an order no customer, whatever the unsigned topic says."""
     customer = {"id": 7, "email": "ann@example.com", "role": "customer", "date_created_gmt": NOW[:-1]}
     assert wire("woocommerce", customer, x_wc_webhook_topic="customer.created")["type"] == "Account Created"
-    for body, topic in ((customer, "order.created"), (WOO_ORDER, "customer.created")):
+    product = {"id": 12, "name": "Shoe", "slug": "shoe", "price": "3", "date_created_gmt": NOW[:-1]}
+    for body, topic in ((customer, "order.created"), (WOO_ORDER, "customer.created"), (product, "customer.created")):
         with pytest.raises(Refused):
             told("woocommerce", body, x_wc_webhook_topic=topic)
 

@@ -75,6 +75,15 @@ def test_standard_webhooks_write_their_key_in_base64() -> None:
     assert accepts(Signature(header="s"), {"s": b64(mac(RAW, secret=written))}, secrets=(written,))
 
 
+@pytest.mark.parametrize("key", [b"A", b"\0" * 16, b"short\0\0\0\0\0\0"])
+def test_a_short_key_in_base64_opens_nothing(key) -> None:
+    """The key itself must be long enough, not its text; NULs at its end add nothing to it."""
+    rule = Signature(header="s", secret="base64")
+    written = f"whsec_{b64(key)}".encode()
+    for tried in (key, key.rstrip(b"\0"), b""):
+        assert not accepts(rule, {"s": b64(mac(RAW, secret=tried))}, secrets=(written,))
+
+
 def test_chosen_fields_are_signed_without_ambiguity() -> None:
     """Fields of the body are signed as they are written; one that holds what stands between them is refused."""
     rule = Signature(header="s", parts=("made", "id"), between=".")
