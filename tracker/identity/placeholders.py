@@ -16,7 +16,10 @@ WORDS: Final = (
     "(?:user|customer|anonymous|account|distinct|client|device|visitor)[ _-]?id",
 )  # fmt: skip
 """What means nobody, in small letters and as patterns: words for nothing, and the names of fields."""
-EDGE: Final = "[\\s!-/:-@\\[-`{-~\u00a1\u00ab\u00bb\u00bf\u2010-\u201f\u2026\u2039\u203a\u2212]"
+EDGE: Final = (
+    "[\\s!-/:-@\\[-`{-~\u00a1\u00ab\u00bb\u00bf"
+    "\u2010-\u201f\u2026\u2039\u203a\u2212\u2e3a\u2e3b\u301c\u3030\ufe58\ufe63\uff0d]"
+)
 """Signs that are taken off at both ends: blanks, brackets, quotes, punctuation and dashes, as a pattern."""
 FORMS: Final = (
     rf"{EDGE}*(?:{'|'.join(WORDS)}){EDGE}*",
