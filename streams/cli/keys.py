@@ -75,7 +75,7 @@ def new(
 
     Examples:
       tracker keys new web-shop --channel web
-      tracker keys new web-shop --channel web --type "Page Viewed" --type "Order Completed"
+      tracker keys new web-shop --channel web --type "Page Viewed" --type "Product Added"
       tracker keys new shop-backend --server
       tracker keys new help-desk --channel support --type "Ticket Opened" --type "Ticket Solved"
       tracker keys new app --drop context.device.id --personal sha256
