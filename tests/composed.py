@@ -142,7 +142,7 @@ class Composed:
 
     def _here(self, word: str) -> str:
         """A word of a command with this machine's folders and addresses."""
-        if word in {"exporter:9464", "canary:9466"}:
+        if word in {"exporter:9464", "canary:9463"}:
             service = word.partition(":")[0]
             return f"127.0.0.1:{self.port(service, f'{service.upper()}_PORT')}"
         return word.replace("/secrets", str(self.secrets)) if word.startswith("/") else word

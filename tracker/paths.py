@@ -63,6 +63,10 @@ def doubt(text: str) -> tuple[str, str] | None:
     if _BRACKETS.search(bare):
         better = _BRACKETS.sub(lambda found: f".{found[0][1:-1] or '*'}", bare)
         return "is read as a name with brackets", f"write {better[:80]} for an element of a list, or the name in quotes"
+    if "'" in (part[:1] for part in bare.split(".")):
+        return "is read as a name with single quotes", f"write double ones: {QUOTED}"
+    if any(re.fullmatch(r"-[0-9]+", part) for part in bare.split(".")):
+        return "is read as a name", "count elements of a list from 0, or write `*` for any; put a name in quotes"
     if any(part != "*" and "*" in part for part in bare.split(".")):
         return "is read as a name with a star", "write `*` alone between dots for any element, or the name in quotes"
     return None

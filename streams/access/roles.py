@@ -15,12 +15,13 @@ Resource = Literal["topic", "group", "cluster"]
 
 # The plain keys, and those of the builds that `tracker shadow` makes.
 REDIS_KEYS: Final = f"~{PREFIX}:* ~{PREFIX}.b*"
-# What every client sends by itself, and INFO, which says whether Redis is a primary and has room.
-REDIS_BASE: Final = "+@connection +info +cluster|slots +cluster|shards +cluster|nodes +command"
+# What every client sends by itself, without the dangerous part (CLIENT KILL and PAUSE reach all other clients), and
+# INFO, which says whether Redis is a primary and has room. The last rule about a command holds.
+REDIS_BASE: Final = "+@connection -@dangerous +info +cluster|slots +cluster|shards +cluster|nodes +command"
 # The exporter reads a partition's figures in one MULTI, so that they belong together.
-REDIS_READER: Final = f"{REDIS_KEYS} +@read +@transaction -@dangerous {REDIS_BASE}"
+REDIS_READER: Final = f"{REDIS_KEYS} +@read +@transaction {REDIS_BASE}"
 # The worker's scripts are sent as text or by hash; WATCH, MULTI and EXEC make one write of many.
-REDIS_WRITER: Final = f"{REDIS_KEYS} +@read +@write +@transaction +@scripting -@dangerous {REDIS_BASE}"
+REDIS_WRITER: Final = f"{REDIS_KEYS} +@read +@write +@transaction +@scripting {REDIS_BASE}"
 # FLUSHALL, CONFIG, ACL, DEBUG and the like stay with whoever runs the server.
 ALL_TOPICS: Final = ("touchpoints.", "journey.")
 

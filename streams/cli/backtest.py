@@ -12,8 +12,8 @@ from typing import Annotated, Final
 import typer
 
 from schemas.topics import touchpoint_topic
-from streams.cli.event_input import EventInput, Form, Maps
-from streams.cli.options import AsJson, Events, JourneyFile, SourceName, Until
+from streams.cli.event_input import EventInput, Form, Maps, Sources
+from streams.cli.options import AsJson, Events, JourneyFile, Until
 from streams.cli.paint import Paint
 from streams.cli.replay import named, outcome, say_what_was_read
 from streams.cli.spans import lasting
@@ -59,7 +59,7 @@ def backtest(
     ] = None,
     until: Until = None,
     maps: Maps = None,
-    source: SourceName = None,
+    sources: Sources = None,
     form: Form = None,
     as_json: AsJson = False,
 ) -> int:
@@ -93,7 +93,9 @@ def backtest(
     if kafka:
         gathered = held(journey, events, until_ms)
     else:
-        gathered = EventInput(named(events), maps or (), source, form, TimeSpan(None, until_ms)).gather([journey])
+        gathered = EventInput(named(events), maps or (), sources or (), form, TimeSpan(None, until_ms)).gather(
+            [journey]
+        )
     history = folded(gathered, begun(journey, gathered, moment("--since", since), step_ms))
     tested = Backtest(journey, history, truths)
     firings, rows = tested.firings(), tested.sweep(sizes, limits)

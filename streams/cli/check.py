@@ -18,9 +18,9 @@ from typer.core import TyperCommand
 from streams.cli.against import Foresight, foresee
 from streams.cli.against import as_data as against_data
 from streams.cli.against import as_lines as against_lines
-from streams.cli.event_input import EventInput, Form, Maps, is_events, tell
+from streams.cli.event_input import EventInput, Form, Maps, Sources, is_events, tell
 from streams.cli.meeting import Meeting
-from streams.cli.options import AsJson, SourceName
+from streams.cli.options import AsJson
 from streams.cli.paint import Paint
 from streams.cli.replay import say_what_was_rejected
 from streams.definitions.apply import read_files
@@ -90,7 +90,7 @@ def check(
         ),
     ] = None,
     maps: Maps = None,
-    source: SourceName = None,
+    sources: Sources = None,
     form: Form = None,
     as_json: AsJson = False,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of journey files instead.")] = False,
@@ -126,8 +126,8 @@ def check(
         return ExitCode.OK
     asked = settings.read(os.environ)
     reports = [examine(file, asked.channels) for file in journey_files(files or [])]
-    reading = EventInput([against], maps or (), source, form) if against and is_events(against) else None
-    if reading is None and (maps or source or form):
+    reading = EventInput([against], maps or (), sources or (), form) if against and is_events(against) else None
+    if reading is None and (maps or sources or form):
         raise UsageError("--map, --source and --format are about a file of touchpoints.", "Add --against FILE.")
     meetings = meet(reports, reading) if reading else []
     foresight = None

@@ -10,8 +10,8 @@ from typing import Annotated, Final
 
 import typer
 
-from streams.cli.event_input import EventInput, Form, Maps, span_of
-from streams.cli.options import AsJson, Events, Now, Since, SourceName, Until
+from streams.cli.event_input import EventInput, Form, Maps, Sources, span_of
+from streams.cli.options import AsJson, Events, Now, Since, Until
 from streams.cli.paint import Paint
 from streams.cli.replay import named, outcome, say_what_was_read, share
 from streams.events.gathering import moment
@@ -32,7 +32,7 @@ def compare(
     since: Since = None,
     until: Until = None,
     maps: Maps = None,
-    source: SourceName = None,
+    sources: Sources = None,
     form: Form = None,
     as_json: AsJson = False,
 ) -> int:
@@ -48,7 +48,7 @@ def compare(
     """
     before, after = load(old), load(new)
     now_ms = moment("--now", now)
-    reading = EventInput(named(events), maps or (), source, form, span_of(since, until))
+    reading = EventInput(named(events), maps or (), sources or (), form, span_of(since, until))
     gathered = reading.gather([before, after], now_ms=now_ms)
     comparison = compare_definitions(before, after, gathered.columns, now_ms)
     if as_json:

@@ -64,7 +64,7 @@ def doctor(
     Examples:
       tracker doctor
       tracker doctor --json
-      tracker doctor --exporter exporter:9464 --canary canary:9466
+      tracker doctor --exporter exporter:9464 --canary canary:9463
       tracker doctor --settings
       tracker doctor --reference-env > my.env
     """

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from streams.cli.event_input import EventInput, Maps
-from streams.cli.options import JourneyFile, SourceName
+from streams.cli.event_input import EventInput, Maps, Sources
+from streams.cli.options import JourneyFile
 from streams.errors import ExitCode, TrackerError, UsageError
 from tracker.journey.definition import Definition
 from tracker.journey.file import load
@@ -49,7 +49,7 @@ def draw(
         ),
     ] = None,
     maps: Maps = None,
-    source: SourceName = None,
+    sources: Sources = None,
     form: Annotated[
         MapFormat,
         typer.Option(help="The journey as it is, the day around it, the planned journey, or the service behind it."),
@@ -71,7 +71,8 @@ def draw(
     """
     to_text = chosen_format(output)
     journey = load(definition)
-    drawn = to_text(journey_map(journey, form.value, figures(journey, EventInput(events or [], maps or (), source))))
+    reading = EventInput(events or [], maps or (), sources or ())
+    drawn = to_text(journey_map(journey, form.value, figures(journey, reading)))
     if output is None:
         print(drawn, end="")
     else:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
 import typer
 
@@ -22,12 +22,21 @@ from tracker.journey.definition import Definition
 from tracker.moment import TimeSpan
 from tracker.paths import Path
 
+T = TypeVar("T")
 Maps = Annotated[
     list[FilePath] | None,
     typer.Option(
         "--map",
         metavar="TABLE",
         help="The files are exports, read by this mapping table (docs/import.md). Repeat it: one for each file.",
+    ),
+]
+Sources = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--source",
+        metavar="NAME",
+        help="The system of the exports: its numbers are aliases of their own. Repeat it: one for each file.",
     ),
 ]
 Form = Annotated[
@@ -45,7 +54,7 @@ class EventInput:
 
     files: Sequence[str]
     maps: Sequence[FilePath] = ()
-    source: str | None = None
+    sources: Sequence[str] = ()
     form: str | None = None
     span: TimeSpan = field(default_factory=TimeSpan)
 
@@ -67,25 +76,37 @@ class EventInput:
     def mapped(self) -> MappedFiles:
         """The files with their tables. Raises TrackerError."""
         if not self.maps:
-            for given, option in ((self.source, "--source"), (self.form, "--format")):
-                if given is not None:
+            for given, option in ((self.sources, "--source"), (self.form, "--format")):
+                if given:
                     raise UsageError(f"{option} is about files with a mapping table.", "Add --map TABLE.")
             sheet = next((name for name in self.files if name.lower().removesuffix(".gz").endswith(SHEETS)), None)
             if sheet is not None:
                 raise UsageError(f"{sheet} is a table of a spreadsheet.", "Add --map TABLE; docs/import.md has some.")
-        if len(self.maps) > 1 and len(self.maps) != len(self.files):
+        if 1 < len(self.maps) != len(self.files):
             raise UsageError(
                 f"{len(self.maps)} tables for {len(self.files)} files.",
                 "Give one --map for all files, or one for each in their order; `--map -` is a file of events.",
+            )
+        if 1 < len(self.sources) != len(self.files):
+            raise UsageError(
+                f"{len(self.sources)} sources for {len(self.files)} files.",
+                "Give one --source for all files, or one for each in their order.",
             )
         if not self.maps:
             # A replay of events needs no setting but this one, so a wrong one elsewhere does not stop it.
             return MappedFiles(self.files, [None] * len(self.files), kinds=kinds(os.environ))
         settings = read(os.environ)
-        tables = [None if str(each) == EVENTS else load(each, settings.kinds, self.source) for each in self.maps]
-        each_file = tables if len(tables) > 1 else tables * len(self.files)
+        each_file = [
+            None if table is None or str(table) == EVENTS else load(table, settings.kinds, source)
+            for table, source in zip(_for_each(self.maps, self.files), _for_each(self.sources, self.files), strict=True)
+        ]
         joins = Joins(settings.kinds)
         return MappedFiles(self.files, each_file, self.form, settings.hash_key, settings.kinds, joins=joins)
+
+
+def _for_each(given: Sequence[T], files: Sequence[str]) -> Sequence[T | None]:
+    """What was said for each file, for one of all, or not at all, as one a file."""
+    return given if len(given) > 1 else [given[0] if given else None] * len(files)
 
 
 def span_of(since: str | None, until: str | None, prefix: str = "--") -> TimeSpan:

@@ -52,7 +52,8 @@ def say(tally: ImportTally, notes: Notes | None, said: Said) -> None:
         where = f"; they are in {notes.rejected}" if notes else ""
         print(paint("yellow", f"{tally.rejected.total():,} rows were rejected: {counts}{where}."), file=sys.stderr)
     if said.stopped:
-        print("Stopped. Run the same command again to continue here.", file=sys.stderr)
+        again = "continue here" if notes else "begin at the first row"
+        print(f"Stopped. Run the same command again to {again}.", file=sys.stderr)
 
 
 def unmet_lines(tally: ImportTally) -> Iterator[str]:

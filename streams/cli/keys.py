@@ -75,7 +75,7 @@ def new(
 
     Examples:
       tracker keys new web-shop --channel web
-      tracker keys new web-shop --channel web --type "Page Viewed" --type "Order Completed"
+      tracker keys new web-shop --channel web --type "Page Viewed" --type "Product Added"
       tracker keys new shop-backend --server
       tracker keys new help-desk --channel support --type "Ticket Opened" --type "Ticket Solved"
       tracker keys new app --drop context.device.id --personal sha256
@@ -110,6 +110,8 @@ def new(
     else:
         print(key)
         print(f"{entry.id} of {source}, a {kind}'s; the key cannot be shown again.", file=sys.stderr)
+        if sender:
+            print(f"Its webhooks go to /v1/webhooks/{source} of the collector.", file=sys.stderr)
         if entry.browser:
             print(f"`tracker keys secret {source}` names the file of the secret for user_hash.", file=sys.stderr)
     return ExitCode.OK

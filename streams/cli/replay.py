@@ -11,8 +11,8 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from streams.cli.event_input import EventInput, Form, Maps, span_of
-from streams.cli.options import AsJson, Events, JourneyFile, Now, Since, SourceName, Until
+from streams.cli.event_input import EventInput, Form, Maps, Sources, span_of
+from streams.cli.options import AsJson, Events, JourneyFile, Now, Since, Until
 from streams.cli.paint import Paint
 from streams.cli.spans import lasting
 from streams.errors import ExitCode, TrackerError, UsageError
@@ -49,7 +49,7 @@ def replay(
         ),
     ] = None,
     maps: Maps = None,
-    source: SourceName = None,
+    sources: Sources = None,
     form: Form = None,
     customers: Annotated[
         bool, typer.Option("--customers", help="Also print each customer's stage and status.")
@@ -83,7 +83,7 @@ def replay(
     chosen = broken_down(journey, by)
     now_ms = moment("--now", now)
     also = [chosen.path] if chosen and chosen.path else []
-    reading = EventInput(named(events), maps or (), source, form, span_of(since, until))
+    reading = EventInput(named(events), maps or (), sources or (), form, span_of(since, until))
     entered = span_of(entered_since, entered_until, "--entered-")
     gathered = reading.gather([journey], now_ms=now_ms, also=also)
     running = Replay(journey, gathered.columns, now_ms, chosen, entered)

@@ -104,7 +104,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
          "First port of the workers' health and metrics pages; each further process takes the next. 0: any free one."),
     Setting("EXPORTER_PORT", "exporter_port", parsing.port(), "9464",
          "The port of the funnel's /metrics. 0: any free one."),
-    Setting("CANARY_PORT", "canary_port", parsing.port(), "9466", "The port of the canary's /metrics. 0: any free."),
+    Setting("CANARY_PORT", "canary_port", parsing.port(), "9463", "The port of the canary's /metrics. 0: any free."),
     Setting("COLLECTOR_HOST", "collector_host", parsing.text("an address of this machine"), "127.0.0.1",
          "The address where the collector listens. 0.0.0.0 opens it to the network; put a proxy with TLS before it."),
     Setting("COLLECTOR_PORT", "collector_port", parsing.port(), "8080", "The collector's port. 0: any free one."),

@@ -72,6 +72,19 @@ def test_another_notation_is_doubted(text: str, better: str) -> None:
     assert paths.doubt(text.replace("properties.", 'properties."', 1).replace("]", ']"').replace("_id", '_id"')) is None
 
 
+@pytest.mark.parametrize(
+    ("text", "better", "meant"),
+    [
+        ("properties.'utm.source'", 'properties."utm.source"', "properties.\"'utm.source'\""),
+        ("properties.products.-1.category", "from 0", 'properties.products."-1".category'),
+    ],
+)
+def test_other_quotes_and_places_from_the_end_are_doubted(text: str, better: str, meant: str) -> None:
+    """Both are read as names, and whoever means a name writes it in quotes."""
+    assert better in (paths.doubt(text) or ("", ""))[1]
+    assert paths.doubt(meant) is None
+
+
 @given(st.sampled_from(paths.ROOTS), st.lists(st.just(ANY) | st.text(min_size=1, max_size=9), min_size=1, max_size=4))
 def test_any_name_can_be_written(root: str, parts: list[str]) -> None:
     """Whatever the names are, the path that is written is read as the same path."""

@@ -17,7 +17,8 @@ WORDS: Final = (
 )  # fmt: skip
 """What means nobody, in small letters and as patterns: words for nothing, and the names of fields."""
 EDGE: Final = (
-    "[\\s!-/:-@\\[-`{-~\u00a1\u00ab\u00bb\u00bf\u200b-\u200d\u2010-\u201f\u2026\u2039\u203a\u2060\u2212\ufeff]"
+    "[\\s!-/:-@\\[-`{-~\u00a1\u00ab\u00bb\u00bf\u200b-\u200d"
+    "\u2010-\u201f\u2026\u2039\u203a\u2060\u2212\u2e3a\u2e3b\u301c\u3030\ufe58\ufe63\ufeff\uff0d]"
 )
 """Signs that are taken off at both ends: blanks (seen or not), brackets, quotes, punctuation and dashes, as a
 pattern."""

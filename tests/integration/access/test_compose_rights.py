@@ -185,6 +185,7 @@ def test_who_only_reads_redis(stack: Composed, role: str) -> None:
             ("DEL", "tracker:definitions"),
             ("EVAL", "return 1", "0"),
             ("GET", "x"),
+            ("CLIENT", "KILL", "TYPE", "normal"),
         ):
             with pytest.raises(NoPermissionError):
                 client.execute_command(*command)
@@ -194,7 +195,15 @@ def test_who_only_reads_redis(stack: Composed, role: str) -> None:
 def test_who_writes_redis(stack: Composed, role: str) -> None:
     """The worker and the operator write the tracker's keys alone, and do not rule the server."""
     with redis_of(stack, role) as client:
-        for command in (("SET", "x", "1"), ("FLUSHALL",), ("CONFIG", "GET", "*"), ("ACL", "LIST"), ("KEYS", "*")):
+        for command in (
+            ("SET", "x", "1"),
+            ("FLUSHALL",),
+            ("CONFIG", "GET", "*"),
+            ("ACL", "LIST"),
+            ("KEYS", "*"),
+            ("CLIENT", "KILL", "TYPE", "normal"),
+            ("CLIENT", "PAUSE", "1"),
+        ):
             with pytest.raises(NoPermissionError):
                 client.execute_command(*command)
 

@@ -82,6 +82,20 @@ def test_several_files_have_a_table_each(place, capsys) -> None:
     assert found["events"]["duplicate"] == 6
 
 
+def test_several_files_have_a_source_each(place, capsys) -> None:
+    """Two shops' exports by one table: number 7 is two customers, and order 1 is two orders."""
+    (place / "map.yaml").write_text(TABLE.replace("source: shop\n", "").replace("customer_id:", "shop_customer@:"))
+    for name in ("se.csv", "dk.csv"):
+        (place / name).write_text("who,what,at\n7,Order Completed,2026-01-05 10:00\n")
+    shops = ["replay", "j.yaml", "se.csv", "dk.csv", "--map", "map.yaml"]
+    found, _ = answer(capsys, *shops, "--source", "se", "--source", "dk", "--customers")
+    assert sorted(found["by_customer"]) == ["shop_customer@dk:7", "shop_customer@se:7"]
+    found, _ = answer(capsys, *shops, "--source", "both")
+    assert (found["customers"], found["events"]["duplicate"]) == (1, 1)
+    assert main([*shops, "se.csv", "--source", "se", "--source", "dk"]) == ExitCode.USAGE
+    assert "2 sources for 3 files." in capsys.readouterr().err
+
+
 def test_who_entered_and_who_converted_are_asked_apart(place, capsys) -> None:
     """Of those who entered in January, all that they did until March counts; a later purchase does not."""
     january = ["--entered-since", "2026-01-01", "--entered-until", "2026-01-31T23:59:59Z"]

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from streams.cli.import_output import Said, say
 from streams.cli.main import main
 from streams.errors import ExitCode
+from streams.imports.run import ImportTally, Notes
 from streams.sdk.producer import Producer
 from tests.streams.broker import Broker
 
@@ -62,6 +64,14 @@ def test_a_dry_run_on_a_terminal_shows_three(orders, capsys, monkeypatch) -> Non
     said = capsys.readouterr()
     assert json.loads(said.out.splitlines()[0])["event_id"] == "orders/Order Completed/1001"
     assert "7 rows: 2 touchpoints\n" in said.out
+
+
+def test_where_a_stopped_import_goes_on(tmp_path, capsys) -> None:
+    """One into Kafka goes on where it stopped; a dry run, one into a file or of standard input keeps no place."""
+    kept = Notes(tmp_path / "orders.csv", b"", tmp_path / "position", tmp_path / "rejected")
+    for notes, where in ((kept, "continue here"), (None, "begin at the first row")):
+        say(ImportTally(), notes, Said(stopped=True))
+        assert f"Stopped. Run the same command again to {where}." in capsys.readouterr().err
 
 
 def test_an_import_goes_into_a_file(orders, capsys, monkeypatch) -> None:

@@ -30,7 +30,7 @@ def test_a_source_says_whose_its_numbers_are_and_where_it_is_called(file, capsys
     assert new("crm", *words) == ExitCode.OK
     rules = sources.load(file).sources["crm"]
     assert (rules.sender, rules.customer_id, rules.public_url) == ("hubspot", "own", url)
-    capsys.readouterr()
+    assert "Its webhooks go to /v1/webhooks/crm of the collector." in capsys.readouterr().err
     assert main(["keys", "list", "--json"]) == ExitCode.OK
     assert json.loads(capsys.readouterr().out)["sources"]["crm"]["customer_id"] == "own"
 

@@ -33,6 +33,14 @@ def test_variables_are_distinct() -> None:
     assert len({setting.variable for setting in SETTINGS}) == len(SETTINGS)
 
 
+def test_all_processes_run_on_one_machine() -> None:
+    """No two processes want one port by default: a collector's further processes take the ports after its first one."""
+    found = settings.read({})
+    fixed = [found.exporter_port, found.canary_port, found.collector_metrics_port]
+    assert len(set(fixed)) == 3
+    assert max(fixed) == found.collector_metrics_port
+
+
 def test_reference_is_complete() -> None:
     """deploy/env/reference.env is what the table says, every setting at its default."""
     assert (REPOSITORY / "deploy/env/reference.env").read_text(encoding="utf-8") == settings.reference()
