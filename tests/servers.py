@@ -69,9 +69,9 @@ class PrivateServers:
         """A Kafka of one's own, ready; options as KafkaServer takes them."""
         return self._start(KafkaServer(self._group, directory=self._place("kafka"), **options))
 
-    def guarded_kafka(self, users: Mapping[str, str], properties: Mapping[str, str] | None = None) -> "GuardedKafka":
+    def guarded_kafka(self, users: Mapping[str, str]) -> "GuardedKafka":
         """A Kafka with passwords (SASL PLAIN) and certificates (TLS) at doors of their own."""
-        return GuardedKafka(self, users, properties or {})
+        return GuardedKafka(self, users)
 
     def redis(self, *, port: int | None = None, aof: bool = True, **options: str) -> RedisServer:
         """A Redis of one's own, ready; options as in redis.conf with underscores: `maxmemory="5mb"`."""
@@ -120,7 +120,7 @@ class GuardedKafka:
     `password` takes SCRAM too, of users that a client of the plain listener has made.
     """
 
-    def __init__(self, starter: PrivateServers, users: Mapping[str, str], properties: Mapping[str, str]) -> None:
+    def __init__(self, starter: PrivateServers, users: Mapping[str, str]) -> None:
         authority = trustme.CA()
         place = starter.new_place("certificates")
         self.cafile = place / "ca.pem"
@@ -136,7 +136,7 @@ class GuardedKafka:
         tls = {"ssl.keystore.type": "PEM", "ssl.keystore.location": str(chain)}
         self.server = starter.kafka(
             listeners={"PASSWORD": "SASL_PLAINTEXT", "TLS": "SSL", "BOTH": "SASL_SSL"},
-            properties={"sasl.enabled.mechanisms": "PLAIN"} | guarded | tls | dict(properties),
+            properties={"sasl.enabled.mechanisms": "PLAIN"} | guarded | tls,
         )
         self.password, self.tls, self.both = map(self.server.listener, ("PASSWORD", "TLS", "BOTH"))
 

@@ -56,6 +56,7 @@ class Role:
 ROLES: Final = (
     Role("operator", "people and scripts: topics, doctor, repartition, shadow, erase", REDIS_WRITER, True,
          ("hash-key", "id-salt")),
+    Role("viewer", "people who look: show, explain, rejected list", REDIS_READER, True, ("hash-key", "id-salt")),
     Role("worker", "tracker worker", REDIS_WRITER, True, ("id-salt",)),
     Role("collector", "tracker collector", "", True, ("hash-key", "id-salt")),
     Role("exporter", "tracker exporter", REDIS_READER, False, ("id-salt",)),
@@ -76,6 +77,10 @@ def kafka_rights(role: Role, settings: Settings) -> tuple[Right, ...]:
             *(Right("topic", name, ("all",), is_prefix=True) for name in ALL_TOPICS),
             Right("group", settings.group, ("all",), is_prefix=True),
             Right("cluster", "kafka-cluster", ("all",)),
+        ),
+        "viewer": (
+            *(Right("topic", name, ("read", "describe_configs"), is_prefix=True) for name in ALL_TOPICS),
+            Right("group", settings.group, ("describe",), is_prefix=True),
         ),
         "worker": (
             *(Right("topic", topic, ("read", "describe_configs")) for topic in channels),

@@ -3,7 +3,7 @@
 What exists is kept, so that making them again changes nothing; a deleted file is made anew, and the files that follow
 from it too. Each file can be read by its owner alone (0600, its folder 0700). Nothing is printed.
 
-    operator/  worker/  collector/  exporter/  canary/  producer/  consumer/
+    operator/  viewer/  worker/  collector/  exporter/  canary/  producer/  consumer/
                kafka-password, redis-password, hash-key, id-salt: as far as the role needs them (`roles.py`)
     kafka/     server.properties: the users with their passwords, as a broker reads them; client.properties: the broker
                as a client, for its health check; password

@@ -140,6 +140,8 @@ def test_what_a_role_may_write(stack: Composed, role: str, topic: str) -> None:
         ("canary", "journey.transitions"),
         ("consumer", "touchpoints.web"),
         ("worker", "touchpoints.web"),
+        ("viewer", "touchpoints.web"),
+        ("viewer", "journey.routed"),
     ],
 )
 def test_what_a_role_may_not_write(stack: Composed, role: str, topic: str) -> None:
@@ -175,9 +177,9 @@ def test_nobody_comes_in_without_a_password(stack: Composed) -> None:
             client.ping()
 
 
-@pytest.mark.parametrize("role", ["exporter", "canary"])
+@pytest.mark.parametrize("role", ["viewer", "exporter", "canary"])
 def test_who_only_reads_redis(stack: Composed, role: str) -> None:
-    """The exporter and the canary change nothing in Redis, and read no keys but the tracker's."""
+    """Viewers, the exporter and the canary change nothing in Redis, and read no keys but the tracker's."""
     with redis_of(stack, role) as client:
         assert client.hgetall("tracker:definitions")
         for command in (
@@ -217,6 +219,8 @@ def test_who_writes_redis(stack: Composed, role: str) -> None:
         ("identity", "show", "c-1"),
         ("audit",),
         ("rejected", "list"),
+        ("rejected", "retry", "--all"),
+        ("identity", "link", "anonymous_id:a-1", "c-1"),
         ("journeys", "list"),
         ("topics", "check"),
         ("shadow", "--status"),
@@ -227,6 +231,25 @@ def test_the_operators_rights_suffice(stack: Composed, words: tuple[str, ...]) -
     """No command of the operator is refused anything, and none ends with a fault."""
     done = stack.tracker("operator", *words)
     assert done.returncode not in {ExitCode.DENIED, ExitCode.FAULT, ExitCode.USAGE}, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [("show", "c-1"), ("explain", "c-1"), ("rejected", "list"), ("journeys", "list"), ("topics", "check")]
+)
+def test_the_viewers_rights_suffice(stack: Composed, words: tuple[str, ...]) -> None:
+    """No command that only looks is refused anything."""
+    done = stack.tracker("operator", *words, **viewer(stack))
+    assert done.returncode not in {ExitCode.DENIED, ExitCode.FAULT, ExitCode.USAGE}, done.stdout + done.stderr
+
+
+def viewer(stack: Composed) -> dict[str, str]:
+    """The variables by which a command runs as the viewer."""
+    return {
+        "KAFKA_SASL_USERNAME": "viewer",
+        "KAFKA_SASL_PASSWORD_FILE": str(stack.secrets / "viewer/kafka-password"),
+        "REDIS_URL": f"redis://viewer@{stack.redis.address}/0",
+        "REDIS_PASSWORD_FILE": str(stack.secrets / "viewer/redis-password"),
+    }
 
 
 def test_a_missing_right_is_told(stack: Composed) -> None:
