@@ -99,8 +99,3 @@ def kafka_rights(role: Role, settings: Settings) -> tuple[Right, ...]:
         "consumer": (*published, Right("group", "consumer", ("read",), is_prefix=True)),
     }
     return rights[role.name] if role.has_kafka else ()
-
-
-def role(name: str) -> Role:
-    """The role of a name. Raises KeyError."""
-    return {each.name: each for each in ROLES}[name]

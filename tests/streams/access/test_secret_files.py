@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.access.roles import ROLES, role
+from streams.access.roles import ROLES
 from streams.access.secret_files import BROKER, SecretFiles, redis_users
 from streams.errors import Mismatch, TrackerError
 
@@ -126,8 +126,3 @@ def test_a_place_that_cannot_be_written(tmp_path) -> None:
     with pytest.raises(TrackerError, match="cannot be written") as caught:
         SecretFiles(tmp_path / "file").make({})
     assert caught.value.remedy
-
-
-def test_a_role_is_found_by_its_name() -> None:
-    """The table has each name once."""
-    assert [role(each.name) for each in ROLES] == list(ROLES)
