@@ -187,7 +187,7 @@ def test_memory_is_bounded_while_kafka_is_frozen(private_servers, serve) -> None
     served = serve(kafka.bootstrap, COLLECTOR_QUEUE_BYTES=str(32 * mib), COLLECTOR_KEY_EVENTS_PER_S="10000000")
     process, peak = psutil.Process(served.process.pid), 0
     with Pressure(served, 100, batch=800, size=400) as pressure:
-        wait_until(lambda: len(pressure.accepted) >= 100)
+        wait_until(lambda: len(pressure.accepted) >= 100, 120)
         before = process.memory_info().rss
         kafka.pause()
         until_s = time.monotonic() + 10
