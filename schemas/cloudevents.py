@@ -9,6 +9,8 @@ VERSIONS: Final = ("1.0",)
 REQUIRED: Final = ("specversion", "id", "source", "type")
 STRUCTURED: Final = "application/cloudevents+json"
 BATCH: Final = "application/cloudevents-batch+json"
+JSON_TYPES: Final = ("application/json", "text/json", "")
+"""Content types of data that are JSON, beside those that end with `+json`; the empty one is of data without a type."""
 
 # Extension attributes are lower case without separators, by the specification. The first path with a value wins.
 # `subject` is what the event is about, often a thing: it is an id only of a source that says so, and only where the

@@ -10,7 +10,7 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from schemas import segment as segment_tables
-from schemas.cloudevents import BATCH, STRUCTURED
+from schemas.cloudevents import BATCH, JSON_TYPES, STRUCTURED
 from streams.clients.clients import kafka_arguments
 from streams.clients.publisher import Publisher
 from streams.collector import cloudevents, document, openapi, segment
@@ -111,7 +111,7 @@ class Collector:
         kind = content_type(request)
         async with self._intake.reading() as body:
             if cloudevents.is_binary(request.headers):
-                data = await self._json(request, body, cloudevents.JSON)
+                data = await self._json(request, body, JSON_TYPES)
                 events = [cloudevents.of_headers(request.headers.items(), document.read(data) if data else None)]
             else:
                 events = cloudevents.events(document.read(await self._json(request, body, (STRUCTURED, BATCH))), kind)

@@ -12,9 +12,9 @@ from streams.collector.browser import PROOF
 from streams.collector.paths import first, found, get
 from streams.collector.problems import Refused
 from streams.collector.segment import moment
+from tracker.planning.cloud_events import contents, is_json
 
 HEADER: Final = "ce-"
-JSON: Final = ("application/json", "text/json", "")
 
 
 def is_binary(names: Iterable[str]) -> bool:
@@ -25,7 +25,7 @@ def is_binary(names: Iterable[str]) -> bool:
 def of_headers(headers: Iterable[tuple[str, str]], data: Any) -> dict[str, Any]:
     """The event whose attributes are headers and whose data is the body."""
     attributes = {name[len(HEADER) :]: unquote(value) for name, value in headers if name.startswith(HEADER)}
-    return {**attributes, "data": data}  # fmt: skip
+    return {**attributes, "data": data}
 
 
 def events(document: Any, content_type: str) -> list[Any]:
@@ -35,12 +35,6 @@ def events(document: Any, content_type: str) -> list[Any]:
     if not isinstance(document, list) or not document:
         raise Refused("bad_request", "A batch must be a list with at least one event.")
     return document
-
-
-def is_json(content_type: str) -> bool:
-    """Whether data of this type are JSON, by its name."""
-    kind = content_type.partition(";")[0].strip().lower()
-    return kind in JSON or kind.endswith("+json")
 
 
 def fault_of(event: dict[str, Any]) -> str | None:
@@ -83,20 +77,7 @@ def touchpoint(event: dict[str, Any], fixed: str | None, now_ms: int, subject_is
     ids = _further_ids(event) | found(event, tables.IDS)
     if subject_is is not None and not ids.keys() - {PROOF} and event.get(tables.SUBJECT):
         ids[subject_is] = event.pop(tables.SUBJECT)
-    wire = blank(own, event["type"], channel, occurred_at, ids)
-    data = event.get("data")
-    if isinstance(data, dict):
-        properties = data.get(
-            "properties", {key: value for key, value in data.items() if key not in {"ids", "context"}}
-        )
-        wire["properties"] = properties
-        wire["context"] = data.get("context")
-    elif data is not None:
-        wire["properties"] = {"data": data}
-    extensions = {key: value for key, value in event.items() if key not in tables.OWN}
-    if extensions and isinstance(wire.get("context") or {}, dict):
-        wire["context"] = extensions | (wire.get("context") or {})
-    return wire
+    return blank(own, event["type"], channel, occurred_at, ids) | contents(event)
 
 
 def _further_ids(event: dict[str, Any]) -> dict[str, Any]:

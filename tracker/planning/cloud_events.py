@@ -24,7 +24,6 @@ BINARY: Final = "ce_specversion"
 PREFIX: Final = "ce_"
 MARK: Final = b'"specversion"'
 CONTENT_TYPE: Final = "content-type"
-JSON: Final = ("application/json", "text/json", "")
 # Raw addresses wait for a collector, which hashes them; a proof is for the collector alone.
 NO_IDS: Final = frozenset({"email", "phone", "user_hash"})
 
@@ -84,7 +83,7 @@ def _from_headers(value: bytes, headers: Mapping[str, bytes]) -> bytes:
     }
     if CONTENT_TYPE in headers:
         event["datacontenttype"] = headers[CONTENT_TYPE].decode()
-    if value and _is_json(event.get("datacontenttype")) and _is_readable(value):
+    if value and is_json(event.get("datacontenttype")) and _is_readable(value):
         event["data"] = msgspec.Raw(value)
     elif value:
         event["data_base64"] = base64.b64encode(value).decode()
@@ -99,9 +98,10 @@ def _is_readable(value: bytes) -> bool:
     return True
 
 
-def _is_json(kind: Any) -> bool:
+def is_json(kind: Any) -> bool:
+    """Whether data of this content type are JSON, by its name; data without one are."""
     plain = kind.partition(";")[0].strip().lower() if isinstance(kind, str) else ""
-    return plain in JSON or plain.endswith("+json")
+    return plain in tables.JSON_TYPES or plain.endswith("+json")
 
 
 def _fault(event: Mapping[str, Any]) -> str:
@@ -120,7 +120,7 @@ def _unpack(event: dict[str, Any]) -> str:
         return ""
     try:
         raw = base64.b64decode(packed, validate=True)
-        event["data"] = _decode(raw) if _is_json(event.get("datacontenttype")) else raw.decode("utf-8", "replace")
+        event["data"] = _decode(raw) if is_json(event.get("datacontenttype")) else raw.decode("utf-8", "replace")
     except (TypeError, ValueError, *UNREADABLE):
         return f"the data of the CloudEvent are not {event.get('datacontenttype') or 'JSON'}"
     return ""
@@ -135,17 +135,23 @@ def _touchpoint(event: Mapping[str, Any], topic: str, received_at_ms: int | None
         "occurred_at": event.get("time") or received_at_ms,
         "ids": _ids(event),
     }
+    wire |= contents(event)
+    return {name: value for name, value in wire.items() if value is not None}
+
+
+def contents(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The `properties` and the `context` of a touchpoint, from the data of a CloudEvent and its extensions."""
+    said: dict[str, Any] = {}
     data = event.get("data")
     if isinstance(data, dict):
         rest = {key: value for key, value in data.items() if key not in {"ids", "context"}}
-        wire["properties"] = data.get("properties", rest)
-        wire["context"] = data.get("context")
+        said = {"properties": data.get("properties", rest), "context": data.get("context")}
     elif data is not None:
-        wire["properties"] = {"data": data}
+        said["properties"] = {"data": data}
     extensions = {key: value for key, value in event.items() if key not in tables.OWN}
-    if extensions and isinstance(wire.get("context") or {}, dict):
-        wire["context"] = extensions | (wire.get("context") or {})
-    return {name: value for name, value in wire.items() if value is not None}
+    if extensions and isinstance(said.get("context") or {}, dict):
+        said["context"] = extensions | (said.get("context") or {})
+    return said
 
 
 def _ids(event: Mapping[str, Any]) -> dict[str, Any]:
