@@ -82,6 +82,8 @@ class EventInput:
             sheet = next((name for name in self.files if name.lower().removesuffix(".gz").endswith(SHEETS)), None)
             if sheet is not None:
                 raise UsageError(f"{sheet} is a table of a spreadsheet.", "Add --map TABLE; docs/import.md has some.")
+            # A replay of events needs no setting but this one, so a wrong one elsewhere does not stop it.
+            return MappedFiles(self.files, [None] * len(self.files), kinds=kinds(os.environ))
         if 1 < len(self.maps) != len(self.files):
             raise UsageError(
                 f"{len(self.maps)} tables for {len(self.files)} files.",
@@ -92,9 +94,6 @@ class EventInput:
                 f"{len(self.sources)} sources for {len(self.files)} files.",
                 "Give one --source for all files, or one for each in their order.",
             )
-        if not self.maps:
-            # A replay of events needs no setting but this one, so a wrong one elsewhere does not stop it.
-            return MappedFiles(self.files, [None] * len(self.files), kinds=kinds(os.environ))
         settings = read(os.environ)
         each_file = [
             None if table is None or str(table) == EVENTS else load(table, settings.kinds, source)

@@ -5,7 +5,8 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from time import time
 from typing import Annotated, Any, Final, Literal
 
@@ -99,12 +100,8 @@ def conflicts(*, as_json: AsJson = False) -> int:
       tracker identity conflicts
       tracker identity conflicts --json
     """
-    settings = read_settings(os.environ)
-    with opened_store(settings) as client:
-        prefix = served_prefix(client)
-        total = sum(int(client.hlen(keys(each, prefix).states)) for each in range(settings.partitions))
-        with progress("names", total) as advance:
-            found = list(identity.conflicts(client, settings.partitions, advance, prefix))
+    with _all_names() as (_, place):
+        found = list(identity.conflicts(*place))
     if as_json:
         print(json.dumps({"conflicts": found}, indent=2))
     else:
@@ -123,12 +120,8 @@ def suspects(*, as_json: AsJson = False) -> int:
       tracker identity suspects
       tracker identity suspects --json
     """
-    settings = read_settings(os.environ)
-    with opened_store(settings) as client:
-        prefix = served_prefix(client)
-        total = sum(int(client.hlen(keys(each, prefix).states)) for each in range(settings.partitions))
-        with progress("names", total) as advance:
-            found = list(identity.suspects(client, settings.partitions, advance, prefix, kinds=settings.kinds))
+    with _all_names() as (settings, place):
+        found = list(identity.suspects(*place, kinds=settings.kinds))
     if as_json:
         print(json.dumps({"suspects": found}, indent=2))
     else:
@@ -185,6 +178,17 @@ def release(
     else:
         print(printable(f"{name} is {'suspect' if is_suspect else 'not suspect'}"))
     return ExitCode.OK
+
+
+@contextmanager
+def _all_names() -> Iterator[tuple[Settings, tuple[Any, int, Callable[[int], None], str]]]:
+    """The settings, and where to look at every stored name: client, partitions, progress and prefix."""
+    settings = read_settings(os.environ)
+    with opened_store(settings) as client:
+        prefix = served_prefix(client)
+        total = sum(int(client.hlen(keys(each, prefix).states)) for each in range(settings.partitions))
+        with progress("names", total) as advance:
+            yield settings, (client, settings.partitions, advance, prefix)
 
 
 def _rule(one: str, other: str, *, linked: bool, wait_s: float | None, as_json: bool) -> int:
