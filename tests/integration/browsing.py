@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 HERE = Path(__file__).parent / "sdks"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PLAIN = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36"
@@ -44,6 +46,19 @@ def pages(place: Path) -> Iterator[str]:
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+@pytest.fixture(scope="module")
+def sdks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pages and programs with the libraries beside them."""
+    return install(tmp_path_factory.mktemp("sdks") / "sdks")
+
+
+@pytest.fixture(scope="module")
+def origin(sdks: Path) -> Iterator[str]:
+    """Where the pages are."""
+    with pages(sdks) as address:
+        yield address
 
 
 @contextmanager

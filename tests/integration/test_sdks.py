@@ -6,31 +6,18 @@
 import json
 import subprocess
 import urllib.parse
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.integration.browsing import browsing, install, pages
+from tests.integration.browsing import browsing, origin, sdks
 from tests.servers import wait_until
 from tests.streams.collector.asking import Collector
 from tests.streams.collector.living import living, require_readable
 
+__all__ = ["origin", "sdks"]
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 TYPES = ["Page Viewed", "Identified", "Order Completed", "Grouped", "Aliased"]
-
-
-@pytest.fixture(scope="module")
-def sdks(tmp_path_factory) -> Path:
-    """The pages and programs with the libraries beside them."""
-    return install(tmp_path_factory.mktemp("sdks") / "sdks")
-
-
-@pytest.fixture(scope="module")
-def origin(sdks) -> Iterator[str]:
-    """Where the pages are."""
-    with pages(sdks) as address:
-        yield address
 
 
 @pytest.fixture

@@ -6,17 +6,16 @@
 import json
 import subprocess
 import urllib.parse
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.integration.browsing import PLAIN, browsing, install, pages
+from tests.integration.browsing import PLAIN, browsing, origin, sdks
 from tests.servers import wait_until
 from tests.streams.collector.asking import Collector
 from tests.streams.collector.living import living, require_readable
 from tests.streams.collector.sdks.replaying import told
 
+__all__ = ["origin", "sdks"]
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 VISITOR = "01a22518-abb7-7913-a08f-7702f1d13213"
 STORIES = {
@@ -45,19 +44,6 @@ PAGES = {
     "amplitude": {"Page Viewed", "Identified", "Order Completed"},
     "snowplow": {"Page Viewed", "Order Completed"},
 }
-
-
-@pytest.fixture(scope="module")
-def sdks(tmp_path_factory) -> Path:
-    """The pages and programs with the libraries beside them."""
-    return install(tmp_path_factory.mktemp("sdks") / "sdks")
-
-
-@pytest.fixture(scope="module")
-def origin(sdks) -> Iterator[str]:
-    """Where the pages are."""
-    with pages(sdks) as address:
-        yield address
 
 
 @pytest.mark.parametrize("vendor", STORIES)
